@@ -1,0 +1,26 @@
+"""What the compiler must know of a processor: its name, its features, and the widths that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A processor as the code generator sees it.
+
+    `vector_bytes` is the width of a vector register, `vector_registers` their number. `features` is LLVM's feature string.
+    """
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    vector_registers: int
+    has_fma: bool
+    has_bf16_dot: bool
+    threads: int
+
+    def lanes(self, itemsize: int) -> int:
+        """Elements of this size in one vector register."""
+        return self.vector_bytes // itemsize

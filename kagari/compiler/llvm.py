@@ -1,0 +1,61 @@
+"""From LLVM IR text to the bytes of an object file, for one target. The only place of the compiler that opens llvmlite."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ..base.target import Target
+
+_lock = threading.Lock()
+_machines: dict[tuple[Target, int], Any] = {}
+
+
+def _machine(target: Target, level: int) -> Any:
+    """The target machine for an optimisation level (0 to 3), made once."""
+    import llvmlite.binding as llvm
+
+    found = _machines.get((target, level))
+    if found is None:
+        if not _machines:
+            llvm.initialize_native_target()
+            llvm.initialize_native_asmprinter()
+        found = _machines[target, level] = llvm.Target.from_triple(target.triple).create_target_machine(
+            cpu=target.cpu, features=target.features, opt=level, reloc="pic", codemodel="default"
+        )
+    return found
+
+
+def compile_object(text: str, target: Target, level: int = 2) -> bytes:
+    """Optimises and assembles a module; `level` 1 is for plain loops, 3 for register-tiled kernels.
+
+    Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the user.
+    """
+    import llvmlite.binding as llvm
+
+    with _lock:
+        machine = _machine(target, level)
+        module = llvm.parse_assembly(text)
+        module.triple = target.triple
+        options = llvm.create_pipeline_tuning_options(speed_level=level)
+        options.loop_vectorization = False
+        options.slp_vectorization = False
+        options.loop_unrolling = level >= 3
+        builder = llvm.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)
+        return machine.emit_object(module)
+
+
+def disassemble(text: str, target: Target, level: int = 2) -> str:
+    """The assembly of a module: what a reader of a slow kernel looks at."""
+    import llvmlite.binding as llvm
+
+    with _lock:
+        machine = _machine(target, level)
+        module = llvm.parse_assembly(text)
+        options = llvm.create_pipeline_tuning_options(speed_level=level)
+        options.loop_vectorization = False
+        options.slp_vectorization = False
+        builder = llvm.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)
+        return machine.emit_assembly(module)
