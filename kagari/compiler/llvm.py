@@ -26,23 +26,29 @@ def _machine(target: Target, level: int) -> Any:
     return found
 
 
-def compile_object(text: str, target: Target, level: int = 2) -> bytes:
-    """Optimises and assembles a module; `level` 1 is for plain loops, 3 for register-tiled kernels.
-
-    Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the user.
-    """
-    import llvmlite.binding as llvm
-
-    with _lock:
-        machine = _machine(target, level)
-        module = llvm.parse_assembly(text)
-        module.triple = target.triple
+def _optimised(llvm: Any, text: str, target: Target, level: int) -> tuple[Any, Any]:
+    machine = _machine(target, level)
+    module = llvm.parse_assembly(text)
+    module.triple = target.triple
+    if level:
         options = llvm.create_pipeline_tuning_options(speed_level=level)
         options.loop_vectorization = False
         options.slp_vectorization = False
         options.loop_unrolling = level >= 3
         builder = llvm.create_pass_builder(machine, options)
         builder.getModulePassManager().run(module, builder)
+    return machine, module
+
+
+def compile_object(text: str, target: Target, level: int = 2) -> bytes:
+    """Optimises and assembles a module: 0 as it stands, 1 for plain loops, 3 for register-tiled kernels.
+
+    Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the user.
+    """
+    import llvmlite.binding as llvm
+
+    with _lock:
+        machine, module = _optimised(llvm, text, target, level)
         return machine.emit_object(module)
 
 
@@ -51,11 +57,5 @@ def disassemble(text: str, target: Target, level: int = 2) -> str:
     import llvmlite.binding as llvm
 
     with _lock:
-        machine = _machine(target, level)
-        module = llvm.parse_assembly(text)
-        options = llvm.create_pipeline_tuning_options(speed_level=level)
-        options.loop_vectorization = False
-        options.slp_vectorization = False
-        builder = llvm.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
+        machine, module = _optimised(llvm, text, target, level)
         return machine.emit_assembly(module)

@@ -82,12 +82,11 @@ class Builder:
 
     # Functions and modules
 
-    def begin_function(self, name: str, params=KERNEL_PARAMS, returns: str = "void", attributes: str = "") -> list[Val]:
-        """Starts a function and returns its parameters; pointers are marked noalias only where the caller says so in the type."""
+    def begin_function(self, name: str, params=KERNEL_PARAMS, returns: str = "void", linkage: str = "", attributes: str = "") -> list[Val]:
+        """Starts a function and returns its parameters."""
         self._lines, self._entry, self._count = [], [], 0
         listed = ", ".join(f"{ty} %{label}" for label, ty in params)
-        linkage = "" if attributes == "" else f" {attributes}"
-        self._header = f"define {returns} @{name}({listed}){linkage} #0 {{\nentry:"
+        self._header = f"define {linkage} {returns} @{name}({listed}) {attributes} #0 {{\nentry:"
         return [Val(f"%{label}", ty.split(" ", 1)[0]) for label, ty in params]
 
     def end_function(self) -> None:
@@ -205,6 +204,10 @@ class Builder:
             self.emit(text)
             return Val("", "void")
         return self.value(text, returns)
+
+    def call_local(self, name: str, *args: Val) -> None:
+        """A call of a procedure that this module defines."""
+        self.emit(f"call void @{name}({', '.join(f'{a.type} {a.name}' for a in args)})")
 
     # Memory
 

@@ -1,0 +1,70 @@
+"""Every operator record as a callable function, made once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from ..base.symbols import hint
+from ..engine.function import Function, Parameter
+from ..ir.build import broadcast_shape, broadcast_to
+from ..ir.graph import Value, cast
+from ..ops import OPERATORS
+from ..ops.operator import Operator, Param
+from ..ops.operator import REQUIRED as NO_DEFAULT
+
+RECORDS: dict[str, Operator] = {record.name: record for record in OPERATORS}
+
+
+def _parameter(p: Param) -> Parameter:
+    if p.default is NO_DEFAULT:
+        return Parameter(p.name, p.kind, optional=p.optional, keyword_only=p.keyword_only, many=p.many)
+    return Parameter(p.name, p.kind, p.default, p.optional, p.keyword_only, p.many)
+
+
+def make(record: Operator, *, dunder: str = "", inplace: bool = False) -> Function:
+    """The function of a record; of one of its Python operators, which has a table of its own; or of its in-place form."""
+    base = function(record.name + "_" * inplace) if dunder else None
+    define = _overwriting(record) if inplace else record.define
+    made = Function(
+        record.name + "_" * inplace, tuple(_parameter(p) for p in record.params), define, display=dunder or record.name,
+        gradient=record.gradient, preserve=record.pointwise, differentiable=record.differentiable, into=0 if inplace else None,
+        spread=record.spread, strict_view=record.strict_view, aliases="fresh" if record.fresh else "view",
+        traces=base.traces if base else None,
+    )  # fmt: skip
+    made.record, made.dunder = record, dunder
+    return made
+
+
+def _overwriting(record: Operator) -> Callable[..., Value]:
+    """The definition whose result has the first argument's shape and dtype.
+
+    Raises RuntimeError where the result does not fit: a larger shape, or a dtype of a higher category.
+    """
+
+    def define(*args: Any, **kwargs: Any) -> Value:
+        target = args[0]
+        result = record.define(*args, **kwargs)
+        if result.dtype.category > target.dtype.category:
+            names = {0: "Bool", 1: "Long", 2: "Float"}
+            raise RuntimeError(
+                f"result type {names[result.dtype.category]} can't be cast to the desired output type "
+                f"{target.dtype.name.capitalize() if target.dtype.name != 'int64' else 'Long'}"
+            )
+        if result.shape != target.shape:
+            if broadcast_shape(result.shape, target.shape) != target.shape:
+                raise RuntimeError(
+                    f"output with shape {[hint(s) for s in target.shape]} doesn't match the broadcast shape {[hint(s) for s in result.shape]}"
+                )
+            result = broadcast_to(result, target.shape)
+        return cast(result, target.dtype)
+
+    return define
+
+
+@cache
+def function(name: str) -> Function:
+    """The function of the operator with this name; a trailing underscore means its in-place form."""
+    record = RECORDS.get(name)
+    return make(record) if record is not None else make(RECORDS[name[:-1]], inplace=True)

@@ -1,0 +1,31 @@
+"""The exceptions of Kagari, drawn as a tree. Each is also the builtin type PyTorch raises in its place.
+
+    RuntimeError
+      OutOfMemoryError        a buffer could not be had; says how much was asked and how much the pool holds
+      BroadcastError          shapes that can't be brought to one
+      KernelError             a fault found while a kernel ran: an index out of range, an integer division by zero
+    CompileError              a template made illegal code: never the user's fault
+"""
+
+from __future__ import annotations
+
+
+class OutOfMemoryError(RuntimeError):
+    """Memory for a tensor could not be had."""
+
+
+class BroadcastError(RuntimeError):
+    """Two sizes of one dimension differ and neither is 1."""
+
+    def __init__(self, a: object, b: object, dim: int) -> None:
+        super().__init__(
+            f"The size of tensor a ({_number(a)}) must match the size of tensor b ({_number(b)}) at non-singleton dimension {dim}"
+        )
+
+
+class CompileError(Exception):
+    """The code generator made something that LLVM or the verifier rejects."""
+
+
+def _number(size: object) -> object:
+    return getattr(size, "hint", size)

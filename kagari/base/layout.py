@@ -1,0 +1,139 @@
+"""Interned layouts: shape, strides and dtype of a tensor. Equal layouts are one object, so a look-up by layout is one by identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import SupportsIndex, overload
+
+from .dtypes import dtype
+
+Ints = tuple[int, ...]
+
+
+class Size(tuple[int, ...]):
+    """A shape: a tuple of integers that knows its number of elements.
+
+    >>> import kagari
+    >>> kagari.zeros(2, 3).shape
+    torch.Size([2, 3])
+    >>> kagari.Size([2, 3]).numel()
+    6
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The product of the sizes."""
+        n = 1
+        for s in self:
+            n *= s
+        return n
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def __add__(self, other: tuple[int, ...]) -> Size:  # type: ignore[override]
+        return Size(tuple(self) + tuple(other))
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> int | Size:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found  # type: ignore[arg-type, return-value]
+
+
+class Layout:
+    """Shape, strides (in elements) and dtype. Made by `layout()`, never directly."""
+
+    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "span", "pattern")
+
+    def __init__(self, shape: Ints, strides: Ints, dt: dtype) -> None:
+        self.shape, self.strides, self.dtype = Size(shape), strides, dt
+        self.ndim, self.numel = len(shape), self.shape.numel()
+        self.nbytes = self.numel * dt.itemsize
+        self.contiguous = self.numel == 0 or is_contiguous(shape, strides)
+        self.span = 0 if self.numel == 0 else 1 + sum((n - 1) * s for n, s in zip(shape, strides))
+
+    def __repr__(self) -> str:
+        return f"Layout({list(self.shape)}, {list(self.strides)}, {self.dtype.name})"
+
+
+_layouts: dict[tuple[Ints, Ints, dtype], Layout] = {}
+
+
+def layout(shape: Ints, strides: Ints | None, dt: dtype) -> Layout:
+    """The one layout with this shape, these strides (None: contiguous) and this dtype."""
+    if strides is None:
+        strides = contiguous_strides(shape)
+    key = (shape, strides, dt)
+    found = _layouts.get(key)
+    if found is None:
+        found = _layouts[key] = Layout(shape, strides, dt)
+    return found
+
+
+def contiguous_strides(shape: Iterable[int]) -> Ints:
+    """Strides of a row-major tensor; sizes of 0 count as 1, as in PyTorch."""
+    strides: list[int] = []
+    step = 1
+    for n in reversed(tuple(shape)):
+        strides.append(step)
+        step *= n if n > 1 else 1
+    return tuple(reversed(strides))
+
+
+def is_contiguous(shape: Ints, strides: Ints) -> bool:
+    """Row-major without gaps; strides of dimensions of size 1 do not matter."""
+    step = 1
+    for n, s in zip(reversed(shape), reversed(strides)):
+        if n != 1:
+            if s != step:
+                return False
+            step *= n
+    return True
+
+
+def is_dense(shape: Ints, strides: Ints) -> bool:
+    """Without gaps and overlaps, in any order of the dimensions."""
+    step = 1
+    for s, n in sorted((s, n) for n, s in zip(shape, strides) if n != 1):
+        if s != step:
+            return False
+        step *= n
+    return True
+
+
+def reshape_strides(shape: Ints, strides: Ints, new: Ints) -> Ints | None:
+    """Strides of a view with another shape, or None where only a copy can have it."""
+    if 0 in shape:
+        return contiguous_strides(new)
+    old = [(n, s) for n, s in zip(shape, strides) if n != 1]
+    # Runs of dimensions that lie behind each other as one: [size, stride of the innermost].
+    runs: list[list[int]] = []
+    for n, s in old:
+        if runs and runs[-1][1] == n * s:
+            runs[-1][0] *= n
+            runs[-1][1] = s
+        else:
+            runs.append([n, s])
+    result = [0] * len(new)
+    run = len(runs) - 1
+    left, step = (runs[run][0], runs[run][1]) if runs else (1, 1)
+    for d in range(len(new) - 1, -1, -1):
+        n = new[d]
+        if n == 1:
+            result[d] = step
+            continue
+        if left == 1:
+            run -= 1
+            if run < 0:
+                return None
+            left, step = runs[run]
+        if left % n:
+            return None
+        result[d] = step
+        step *= n
+        left //= n
+    return tuple(result) if run <= 0 and left == 1 else None

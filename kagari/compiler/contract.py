@@ -1,0 +1,394 @@
+"""Contractions: C[batch, m, n] = epilogue(sum over k of A[batch, m, k] * B[batch, k, n]), for any strides.
+
+**Tiles.** The work is done by a register tile: `height` rows times two vectors of accumulators (14 x 32 floats with
+AVX-512, 6 x 16 with AVX2). A step along k loads two vectors of the *vector operand* Q[k, lanes] and broadcasts `height`
+elements of the *row operand* P[rows, k]. P is read in place whatever its strides are: broadcasting loads keep up with
+the multipliers from L1 and L2, for contiguous rows, contiguous columns and anything else.
+
+**Orientation.** Q must be contiguous along its lanes. Either P is A and Q is B, with lanes along n; or P is B
+transposed and Q is A transposed, with lanes along m, and a finished tile is transposed on its way to the epilogue,
+which always sees vectors along n. `_orient` takes what costs less: a linear layer's `x @ w.T` reads its large weight in
+place as P, and the small x becomes Q.
+
+**Packing.** Where Q is not contiguous along its lanes, or is large and reused, a worker first copies the block of Q it
+needs into panels of one tile's width, in scratch memory of its own that stays in its L2. Nothing is shared, so a
+contraction is one launch without barriers.
+
+**Blocks.** The parallel range counts blocks of C. A block is as wide as its packed Q fits in L2; along k it is cut only
+where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch memory. `_blocks` weighs balance
+against packing and streaming P. A sum over k is always done by one worker.
+
+**Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
+the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a large P that is
+contiguous along its rows.
+
+Code depends on element type, orientation, how Q is packed and the epilogue; every size and stride is an operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..base.target import Target
+from .contract_common import ELEMENTS
+from .contract_epilogue import Epilogue
+from .contract_micro import Form, write_contraction
+from .contract_prepare import OUTER_BLOCK, Rewrite, write_rewrite
+from .contract_vector import LONGEST, VectorForm, write_vector
+from .kernel import Kernel, Launch
+from .text import BITS
+
+VECTORS = 2  # vectors in a row of a tile
+K_WHOLE = 2048  # a longer sum is cut
+K_BLOCK = 1024  # into blocks of about this length
+PACKED_BYTES = 512 << 10  # packed Q of one worker: half of an L2
+SUMS_ROWS = 420  # rows of a block whose sums wait in memory
+SUMS_PANELS = 8  # and its panels
+COPY_ROWS = 48  # contiguous Q is packed where this many rows share it
+COPY_BYTES = 512 << 10  # and it spans this much memory
+TURN_LANES = 128  # P contiguous along its rows is rewritten where this many lanes use it
+TURN_BYTES = 1 << 20  # and it spans this much memory
+PACK_CYCLES = {"": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0}  # for each float of Q
+PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """An operand in memory: its buffer number and element strides (batch..., row, column)."""
+
+    buf: int
+    batch: tuple[int, ...]
+    row: int
+    col: int
+
+    @property
+    def turned(self) -> Matrix:
+        return replace(self, row=self.col, col=self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A contraction in terms of P[rows, k], Q[k, lanes] and C[m, n]."""
+
+    element: str
+    batch: tuple[int, ...]
+    rows: int
+    lanes: int
+    k: int
+    p: Matrix
+    q: Matrix
+    c: Matrix
+    transposed: bool
+
+    @property
+    def batches(self) -> int:
+        count = 1
+        for size in self.batch:
+            count *= size
+        return count
+
+
+def contraction(
+    dtype: str,
+    batch: tuple[int, ...],
+    m: int,
+    n: int,
+    k: int,
+    a_strides: tuple[int, ...],
+    b_strides: tuple[int, ...],
+    c_strides: tuple[int, ...],
+    a: int,
+    b: int,
+    c: int,
+    scratch: Callable[[int], int],
+    epilogue: Epilogue,
+    target: Target,
+) -> list[Launch]:
+    """The launches that compute C[*batch, m, n] = epilogue(A[*batch, m, k] @ B[*batch, k, n]).
+
+    Strides are in elements, one per batch dimension and then row and column; C's column stride must be 1. `a`, `b`, `c`
+    are buffer numbers; `scratch(nbytes)` gives the number of a temporary buffer, aligned to 64 bytes. A and B are of
+    `dtype`, C is of the epilogue's.
+    """
+    if n > 1 and c_strides[-1] != 1:
+        raise ValueError(f"contraction: C must be contiguous along n, got strides {c_strides}")
+    if not m or not n or 0 in batch:
+        return []
+    operands = [Matrix(buf, s[:-2], *s[-2:]) for buf, s in ((a, a_strides), (b, b_strides), (c, c_strides))]
+    batch, operands = _merge_batch(batch, operands)
+    if epilogue.folds:
+        batch, m, operands = _fold_batch(batch, m, operands)
+    p, q, out = operands
+    problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False)
+    if mode := _vector_mode(problem):
+        return [_vector_launch(problem, mode, epilogue, target)]
+    problem, launches = _prepare(_orient(problem, target), scratch, target)
+    return [*launches, _launch(problem, scratch, epilogue, target)]
+
+
+def _merge_batch(batch: tuple[int, ...], operands: list[Matrix]) -> tuple[tuple[int, ...], list[Matrix]]:
+    """Drops batch dimensions of size 1 and joins neighbours that every operand walks through with one stride."""
+    sizes: list[int] = []
+    kept: list[list[int]] = []
+    for d, size in enumerate(batch):
+        strides = [x.batch[d] for x in operands]
+        if size == 1:
+            continue
+        if sizes and all(outer == inner * size for outer, inner in zip(kept[-1], strides)):
+            sizes[-1] *= size
+            kept[-1] = strides
+        else:
+            sizes.append(size)
+            kept.append(strides)
+    columns = list(zip(*kept)) if kept else [()] * len(operands)
+    return tuple(sizes), [replace(x, batch=tuple(s)) for x, s in zip(operands, columns)]
+
+
+def _fold_batch(batch: tuple[int, ...], m: int, operands: list[Matrix]) -> tuple[tuple[int, ...], int, list[Matrix]]:
+    """Makes the innermost batch dimension part of m: its matrices share B, and A and C go on with the same stride."""
+    if not batch or operands[1].batch[-1] != 0:
+        return batch, m, operands
+    rows = [x.batch[-1] if m == 1 else x.row for x in operands]
+    if any(x.batch[-1] != m * row for x, row in zip(operands[::2], rows[::2])):
+        return batch, m, operands
+    rows[1] = operands[1].row
+    return batch[:-1], m * batch[-1], [replace(x, batch=x.batch[:-1], row=row) for x, row in zip(operands, rows)]
+
+
+def _records(batch: tuple[int, ...], *operands: Matrix) -> list[int]:
+    """Size and strides of each batch dimension, the innermost first."""
+    return [word for record in reversed(list(zip(batch, *(x.batch for x in operands)))) for word in record]
+
+
+def _is_parallel(problem: Problem, target: Target) -> bool:
+    work = problem.batches * problem.rows * problem.lanes * (problem.k + 8)
+    return target.threads > 1 and work >= PARALLEL_WORK
+
+
+def _matrix_vector(problem: Problem) -> tuple[Matrix, Matrix, int]:
+    """A contraction with one row or one lane as P[rows, k] q[k]: P, q as a row, and the number of rows."""
+    if problem.rows == 1:
+        return problem.q.turned, problem.p, problem.lanes
+    return problem.p, problem.q.turned, problem.rows
+
+
+def _vector_mode(problem: Problem) -> str:
+    """How `contract_vector` computes a problem with one row or one lane; `` where it does not."""
+    if 1 not in (problem.rows, problem.lanes) or problem.element not in ("float", "double"):
+        return ""
+    matrix, q, rows = _matrix_vector(problem)
+    if matrix.col == 1 and q.col == 1:
+        return "dot"
+    return "axpy" if matrix.row == 1 or rows == 1 else ""
+
+
+def _vector_launch(problem: Problem, mode: str, epilogue: Epilogue, target: Target) -> Launch:
+    """Sizes and strides in the order of `contract_vector.OPERANDS`."""
+    matrix, q, rows = _matrix_vector(problem)
+    form = VectorForm(mode, problem.element, target.lanes(BITS[problem.element] // 8), problem.rows == 1)
+    kernel = Kernel(f"matvec.{form.key}.{epilogue.key}", "matvec", lambda: write_vector(form, epilogue), level=1)
+    parallel = _is_parallel(problem, target)
+    parts = target.threads if parallel else 1
+    row_block = min(LONGEST, -(-rows // (64 * parts)) * 64)
+    row_blocks = -(-rows // row_block)
+    ops = [rows, problem.k, row_block, row_blocks, matrix.row, matrix.col, q.col, problem.c.row]
+    ops += [len(problem.batch), *epilogue.ops, *_records(problem.batch, matrix, q, problem.c)]
+    total = problem.batches * row_blocks
+    bufs = (matrix.buf, q.buf, problem.c.buf, *epilogue.bufs)
+    return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)
+
+
+def _prepare(problem: Problem, scratch: Callable[[int], int], target: Target) -> tuple[Problem, list[Launch]]:
+    """Rewrites the operands that tiles cannot read in place, or should not."""
+    if BITS[problem.element] == 16:
+        return _widen(problem, scratch, target)
+    if not _is_far(problem):
+        return problem, []
+    k = problem.k
+    p, launch = _rewrite(problem, problem.p, problem.rows, k, k, "turn", problem.element, scratch, target)
+    return replace(problem, p=p), [launch]
+
+
+def _is_far(problem: Problem) -> bool:
+    """P is contiguous along its rows, and tiles would read it k by k over a large memory, many times."""
+    p, size = problem.p, BITS[problem.element] // 8
+    far = p.row == 1 and p.col != 1 and problem.k * abs(p.col) * size >= TURN_BYTES
+    return far and problem.lanes >= TURN_LANES
+
+
+def _widen(problem: Problem, scratch: Callable[[int], int], target: Target) -> tuple[Problem, list[Launch]]:
+    """16-bit operands as float, or as pairs along k where the processor multiplies those."""
+    p, q, k = problem.p, problem.q.turned, problem.k
+    if not k:
+        return replace(problem, element="float"), []
+    pairs = problem.element == "bfloat" and target.has_bf16_dot and 1 in (p.row, p.col) and 1 in (q.row, q.col)
+    result, length = ("i32", (k + 1) // 2) if pairs else ("float", k)
+    if _is_far(problem):
+        p, launch = _rewrite(problem, p, problem.rows, length, length, "turn", result, scratch, target)
+        first = [launch]
+    else:
+        p, first = _widen_operand(problem, p, problem.rows, length, result, scratch, target)
+    q, second = _widen_operand(problem, q, problem.lanes, length, result, scratch, target)
+    return replace(problem, element=result, k=length, p=p, q=q.turned), first + second
+
+
+def _widen_operand(
+    problem: Problem, x: Matrix, rows: int, k: int, result: str, scratch: Callable[[int], int], target: Target
+) -> tuple[Matrix, list[Launch]]:
+    """x[rows, k] in elements of type `result`, contiguous along the dimension that it is contiguous along."""
+    pairs = result == "i32"
+    if x.col == 1:
+        if pairs and problem.k % 2 == 0 and not any(s % 2 for s in (x.row, *x.batch)):
+            return replace(x, row=x.row // 2, batch=tuple(s // 2 for s in x.batch)), []
+        x, launch = _rewrite(problem, x, rows, k, problem.k if pairs else k, "copy", result, scratch, target)
+    elif x.row == 1:
+        mode = "weave" if pairs else "copy"
+        x, launch = _rewrite(problem, x.turned, k, rows, rows, mode, result, scratch, target)
+        x = x.turned
+    else:
+        x, launch = _rewrite(problem, x, rows, k, k, "gather", result, scratch, target)
+    return x, [launch]
+
+
+def _rewrite(
+    problem: Problem,
+    x: Matrix,
+    outer: int,
+    width: int,
+    inner: int,
+    mode: str,
+    result: str,
+    scratch: Callable[[int], int],
+    target: Target,
+) -> tuple[Matrix, Launch]:
+    """A launch that writes x[batch, outer, inner] in lines of at least `width` elements; and the operand it makes."""
+    lanes = target.lanes(BITS[result] // 8)
+    form = Rewrite(mode, "i16" if result == "i32" else problem.element, result, lanes)
+    kernel = Kernel(f"prepare.{form.key}", "prepare", lambda: write_rewrite(form), level=1)
+    pitch = -(-width // lanes) * lanes
+    pitch += lanes if pitch * BITS[result] // 8 % 4096 == 0 else 0  # rows a page apart would share cache sets
+    shared = [i for i, s in enumerate(x.batch) if s == 0]
+    sizes = [1 if i in shared else size for i, size in enumerate(problem.batch)]
+    strides, count = [0] * len(sizes), 1
+    for i in reversed(range(len(sizes))):
+        strides[i] = 0 if i in shared else count * outer * pitch
+        count *= sizes[i]
+    blocks = -(-outer // OUTER_BLOCK)
+    ops = [outer, inner, blocks, x.row, x.col, problem.k, pitch, len(sizes)]
+    ops += _records(tuple(sizes), x)
+    buf = scratch(count * outer * pitch * BITS[result] // 8)
+    total = count * blocks
+    parallel = target.threads > 1 and count * outer * width >= PARALLEL_WORK // 32
+    launch = Launch(kernel, (x.buf, buf), tuple(ops), total, 1 if parallel else total)
+    return Matrix(buf, tuple(strides), pitch, 1), launch
+
+
+def _heights(target: Target) -> tuple[int, ...]:
+    """Rows of the tiles: as many accumulators as registers allow, and smaller ones for the rows that are left."""
+    tallest = (target.vector_registers - VECTORS - 2) // VECTORS
+    return tuple(h for h in (tallest, 4, 2) if h <= tallest)
+
+
+def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
+    """Cycles per step along k and panel: two products a cycle, and no tile faster than the latency of four."""
+    total, left = 0.0, rows
+    for height in heights:
+        count, left = divmod(left, height)
+        total += count * max(4.0, height * VECTORS / 2)
+    return total + (4.0 if left else 0.0)
+
+
+def _packing(problem: Problem, size: int) -> str:
+    """How a worker copies Q: `copy`, `transpose`, `gather`, or `` for not at all."""
+    q = problem.q
+    if q.col == 1 or problem.lanes == 1:
+        large = problem.rows >= COPY_ROWS and problem.k * abs(q.row) * size >= COPY_BYTES
+        return "copy" if large else ""
+    return "transpose" if q.row == 1 and problem.k > 1 else "gather"
+
+
+def _orient(problem: Problem, target: Target) -> Problem:
+    """The cheaper of the two ways to see the product; a small one leaves the plain way only where that gains much.
+
+    The time small products save is less than that of compiling the code for both ways.
+    """
+    other = replace(
+        problem, rows=problem.lanes, lanes=problem.rows, p=problem.q.turned, q=problem.p.turned, transposed=True
+    )
+    gain = 1.0 if _is_parallel(problem, target) else 0.75
+    return other if _cycles(other, target) < gain * _cycles(problem, target) else problem
+
+
+def _cycles(problem: Problem, target: Target) -> float:
+    """About how many cycles one matrix takes on one core, to compare orientations."""
+    size = BITS[problem.element] // 8
+    form = _form(problem, target)
+    panels = -(-problem.lanes // form.width)
+    tiles = panels * problem.k * _row_cycles(problem.rows, form.heights)
+    pack = PACK_CYCLES[form.pack] * problem.k * problem.lanes
+    out = problem.rows * problem.lanes * (0.6 if problem.transposed and problem.rows > 1 else 0.25)
+    return tiles + (pack + out) * size / 4
+
+
+def _form(problem: Problem, target: Target) -> Form:
+    """The code a problem needs."""
+    lanes = target.lanes(BITS[problem.element] // 8)
+    pack = _packing(problem, BITS[problem.element] // 8)
+    return Form(problem.element, lanes, VECTORS, _heights(target), problem.transposed, pack)
+
+
+def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue, target: Target) -> Launch:
+    """Sizes and strides in the order of `contract_micro.OPERANDS`."""
+    form = _form(problem, target)
+    kernel = Kernel(
+        f"contract.{form.key}.{epilogue.key}", "contract", lambda: write_contraction(form, epilogue), level=1
+    )
+    k = problem.k
+    k_block = max(1, k if k <= K_WHOLE else -(-k // -(-k // K_BLOCK)))
+    parallel = _is_parallel(problem, target)
+    row_block, lane_block = _blocks(problem, form, k_block, target.threads if parallel else 1)
+    row_blocks, lane_blocks = -(-problem.rows // row_block), -(-problem.lanes // lane_block)
+    depth = -(-k_block // form.lanes) * form.lanes
+    packed = lane_block * depth * form.size if form.pack else 0
+    sums_step = form.tile_bytes if k_block < k else 0
+    sums = sums_step * _most_tiles(row_block, form.heights) * (lane_block // form.width)
+    worker_bytes = packed + sums
+    memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
+    ops = [problem.rows, problem.lanes, k, row_block, lane_block, k_block, row_blocks, lane_blocks]
+    ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
+    ops += [depth, worker_bytes, packed, sums_step, len(problem.batch), *epilogue.ops]
+    ops += _records(problem.batch, problem.p, problem.q, problem.c)
+    total = problem.batches * row_blocks * lane_blocks
+    bufs = (problem.p.buf, problem.q.buf, problem.c.buf, memory, *epilogue.bufs)
+    return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)
+
+
+def _most_tiles(rows: int, heights: tuple[int, ...]) -> int:
+    """The most tiles above each other that up to so many rows take: tall ones and `tallest // 4 + 1` others."""
+    return rows // heights[0] + heights[0] // 4 + 1
+
+
+def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[int, int]:
+    """Rows and lanes of a block of C: what makes the last worker finish first by a simple model of a piece's cost."""
+    panels = -(-problem.lanes // form.width)
+    widest = max(1, PACKED_BYTES // (k_block * form.width * form.size)) if form.pack else panels
+    tallest = problem.rows
+    if k_block < problem.k:
+        tallest, widest = min(tallest, SUMS_ROWS), min(widest, SUMS_PANELS)
+    if threads == 1:
+        return tallest, min(panels, widest) * form.width
+    pack = PACK_CYCLES[form.pack] * form.size / 4
+    best: tuple[float, int, int] | None = None
+    for wide in sorted({min(panels, widest, x) for x in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, panels)}):
+        for parts in (1, 2, 3, 4, 6, 8, 12, 16, 32):
+            per = -(-problem.rows // parts)
+            tall = min(tallest, -(-per // form.heights[0]) * form.heights[0])
+            pieces = problem.batches * -(-problem.rows // tall) * -(-panels // wide)
+            cycles = _row_cycles(tall, form.heights) * wide + wide * form.width * pack
+            cycles += tall * form.size / 16  # P arrives from L3
+            cost = -(-pieces // threads) * (cycles * problem.k + 300)
+            if best is None or cost < best[0]:
+                best = (cost, tall, wide)
+    assert best is not None
+    return best[1], best[2] * form.width

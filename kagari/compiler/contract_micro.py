@@ -1,0 +1,299 @@
+"""The kernel of a contraction: register tiles of C, and the loops that walk over them.
+
+Everything here is in terms of P[rows, k] and Q[k, lanes]: a tile keeps `height` x `vectors` accumulator registers, and
+each step along k loads `vectors` registers of Q and broadcasts `height` elements of P, read in place by any strides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .contract_common import batch_bases
+from .contract_epilogue import Context, Epilogue
+from .contract_pack import quad, transpose, write_pack
+from .text import BITS, Builder, Val, vector
+
+TILE_PARAMS = (
+    ("p", "ptr"),
+    ("prow", "i64"),  # bytes from one row of P to the next
+    ("pk", "i64"),  # bytes from one k of P to the next
+    ("q", "ptr"),
+    ("qk", "i64"),  # bytes from one k of Q to the next
+    ("k", "i64"),
+    ("area", "ptr"),  # sums [height][width], 64-byte aligned
+    ("cols", "i64"),  # lanes that exist
+    ("more", "i1"),  # add to the sums in the area
+)
+
+# The kernel's operands before those of the epilogue and the batch dimensions; strides are in elements.
+OPERANDS = (
+    "rows",
+    "lanes",
+    "k",
+    "row_block",  # a piece of the parallel range is a block of C: this many rows
+    "lane_block",  # and this many lanes, a multiple of the tile's width
+    "k_block",
+    "row_blocks",
+    "lane_blocks",
+    "prow",
+    "pk",
+    "qk",
+    "qlane",
+    "crow",  # from one row of C to the next: of the tile's rows, or of its lanes where C is transposed
+    "depth",  # k_block rounded up to whole vectors
+    "worker_bytes",  # scratch memory of one worker: the packed block of Q, then the sums of the whole block of C
+    "sums_at",
+    "sums_step",  # bytes from one tile's sums to the next; 0 where k is one block and one tile's memory serves all
+    "batch_rank",  # number of batch dimensions; (size, P stride, Q stride, C stride) of each follow, innermost first
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """All that the code of a kernel depends on, but the epilogue.
+
+    `element` is what P and Q hold: float, double, or i32 for a pair of bfloat16 along k. `heights` are the rows of the
+    tiles, tallest first. `transposed` says that C's contiguous dimension runs along the rows. `pack` says how a worker
+    copies its block of Q: `copy`, `transpose`, `gather`, or not at all.
+    """
+
+    element: str
+    lanes: int
+    vectors: int
+    heights: tuple[int, ...]
+    transposed: bool
+    pack: str
+
+    @property
+    def sum_type(self) -> str:
+        return "float" if self.element == "i32" else self.element
+
+    @property
+    def size(self) -> int:
+        return BITS[self.element] // 8
+
+    @property
+    def width(self) -> int:
+        return self.lanes * self.vectors
+
+    @property
+    def padded_height(self) -> int:
+        """Rows of a tile's memory: whole squares, so that it can be transposed."""
+        return -(-self.heights[0] // self.lanes) * self.lanes
+
+    @property
+    def tile_bytes(self) -> int:
+        return self.padded_height * self.width * self.size
+
+    @property
+    def key(self) -> str:
+        shape = f"{'-'.join(map(str, self.heights))}x{self.vectors}x{self.lanes}"
+        return f"{self.element}.{shape}.{'t' if self.transposed else 'n'}.{self.pack or 'direct'}"
+
+
+def write_contraction(form: Form, epilogue: Epilogue) -> str:
+    """The module of one kernel, `contract`."""
+    b = Builder()
+    for height in form.heights:
+        _write_tile(b, form, height)
+    if form.pack:
+        write_pack(b, form.pack, form.element, form.lanes, form.vectors)
+    _write_kernel(b, form, epilogue)
+    return b.module()
+
+
+def _write_tile(b: Builder, form: Form, height: int) -> None:
+    """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
+
+    Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
+    of the step before, needs two registers for any height, and any strides run at the same speed.
+    """
+    p, prow, pk, q, qk, k, area, cols, more = b.begin_function(
+        f"tile{height}", TILE_PARAMS, linkage="internal", attributes="noinline"
+    )
+    held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
+    masks = [b.lane_mask(b.int(v * form.lanes), cols, form.lanes) for v in range(form.vectors)]
+    sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
+    places = [
+        [b.gep(area, b.int(r * form.width + v * form.lanes), form.sum_type) for v in range(form.vectors)]
+        for r in range(height)
+    ]
+    align = form.lanes * form.size
+    with b.when(more):
+        for r in range(height):
+            for v in range(form.vectors):
+                b.set(sums[r][v], b.load(places[r][v], summed, align))
+    p_slot, q_slot = b.var("ptr", p), b.var("ptr", q)
+    with b.loop(b.int(0), k):
+        here, row = b.get(p_slot, "ptr"), b.get(q_slot, "ptr")
+        along = [
+            b.masked_load(b.gep(row, b.int(v * form.lanes), form.element), masks[v], held) for v in range(form.vectors)
+        ]
+        b.set(p_slot, b.gep(here, pk, "i8"))
+        b.set(q_slot, b.gep(row, qk, "i8"))
+        for r in range(height):
+            here = b.gep(here, prow, "i8") if r else here
+            one = b.splat(b.load(here, form.element), form.lanes)
+            for v in range(form.vectors):
+                b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
+    for r in range(height):
+        for v in range(form.vectors):
+            b.store(b.get(sums[r][v], summed), places[r][v], align)
+    b.ret()
+    b.end_function()
+
+
+def _multiply_add(b: Builder, x: Val, y: Val, sums: Val) -> Val:
+    """sums + x * y; for pairs of bfloat16 both products."""
+    if x.element != "i32":
+        return b.fma(x, y, sums)
+    pairs = f"<{2 * x.lanes} x bfloat>"
+    name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * x.lanes}"
+    return b.call(name, sums.type, sums, b.bitcast(x, pairs), b.bitcast(y, pairs))
+
+
+class _Walk:
+    """Writes the kernel: pieces, blocks of k, tiles. Its attributes are the values those loops share."""
+
+    def __init__(self, b: Builder, form: Form, epilogue: Epilogue) -> None:
+        self.b, self.form, self.epilogue = b, form, epilogue
+        bufs, ops, scalars, self.begin, self.end, worker, _ = b.begin_function("contract")
+        load = lambda base, i, ty: b.load(b.gep(base, b.int(i), ty), ty)  # noqa: E731
+        self.p, self.q, self.c, scratch = (load(bufs, i, "ptr") for i in range(4))
+        self.op = {name: load(ops, i, "i64") for i, name in enumerate(OPERANDS)}
+        extra = tuple(load(ops, len(OPERANDS) + i, "i64") for i in range(len(epilogue.ops)))
+        self.batch_ops = b.gep(ops, b.int(len(OPERANDS) + len(epilogue.ops)), "i64")
+        more_bufs = tuple(load(bufs, 4 + i, "ptr") for i in range(len(epilogue.bufs)))
+        self.context = Context(more_bufs, extra, scalars, b.int(0))
+        self.packed = b.gep(scratch, b.mul(worker, self.op["worker_bytes"]), "i8")
+        room = f"[{form.padded_height * form.vectors + 1} x {vector(form.lanes, form.sum_type)}]"
+        self.tile, self.turned = b.var(room), b.var(room)
+        single = b.icmp("eq", self.op["sums_step"], b.int(0))
+        self.sums = b.select(single, self.tile, b.gep(self.packed, self.op["sums_at"], "i8"))
+
+    def bytes(self, name: str) -> Val:
+        """A stride of P or Q in bytes."""
+        return self.b.mul(self.op[name], self.b.int(self.form.size))
+
+    def pieces(self) -> None:
+        """for each block of C in [begin, end): which one is it, and where does it lie?"""
+        b, op = self.b, self.op
+        with b.loop(self.begin, self.end) as piece:
+            row_index = b.binary("urem", piece, op["row_blocks"])
+            rest = b.binary("udiv", piece, op["row_blocks"])
+            lane_index = b.binary("urem", rest, op["lane_blocks"])
+            batch = b.binary("udiv", rest, op["lane_blocks"])
+            self.context = Context(self.context.bufs, self.context.ops, self.context.scalars, batch)
+            elements = [self.form.element, self.form.element, self.epilogue.element]
+            bases = [self.p, self.q, self.c]
+            p, q, self.c_base = batch_bases(b, op["batch_rank"], self.batch_ops, batch, bases, elements)
+            self.row0 = b.mul(row_index, op["row_block"])
+            self.row1 = b.intrinsic("smin", "i64", op["rows"], b.add(self.row0, op["row_block"]))
+            self.lane0 = b.mul(lane_index, op["lane_block"])
+            self.lane1 = b.intrinsic("smin", "i64", op["lanes"], b.add(self.lane0, op["lane_block"]))
+            with b.loop(b.int(0), b.intrinsic("smax", "i64", op["k"], b.int(1)), op["k_block"]) as k0:
+                self._block(p, q, k0)
+
+    def _block(self, p: Val, q: Val, k0: Val) -> None:
+        """One block of k of one block of C: pack Q, then all tiles, tall ones first."""
+        b, op, form = self.b, self.op, self.form
+        k = b.intrinsic("smin", "i64", op["k_block"], b.sub(op["k"], k0))
+        self.more = b.icmp("sgt", k0, b.int(0))
+        last = b.icmp("sge", b.add(k0, op["k_block"]), op["k"])
+        prow, pk, qk, qlane = (self.bytes(name) for name in ("prow", "pk", "qk", "qlane"))
+        p = b.gep(p, b.mul(k0, pk), "i8")
+        q = b.gep(b.gep(q, b.mul(k0, qk), "i8"), b.mul(self.lane0, qlane), "i8")
+        panel_step = b.int(form.width * form.size)
+        if form.pack:
+            b.call_local("pack", self.packed, q, qk, qlane, k, b.sub(self.lane1, self.lane0), op["depth"])
+            q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
+        row_slot, sums_slot = b.var("i64", self.row0), b.var("ptr", self.sums)
+        head, body, done = b.label(), b.label(), b.label()
+        b.jump(head)
+        b.block(head)
+        row = b.get(row_slot, "i64")
+        left = b.sub(self.row1, row)
+        b.branch(b.icmp("sgt", left, b.int(0)), body, done)
+        b.block(body)
+        height = b.int(form.heights[-1])
+        for h in reversed(form.heights[:-1]):
+            height = b.select(b.icmp("sge", left, b.int(h)), b.int(h), height)
+        rows = b.intrinsic("smin", "i64", left, height)
+        p_row, q_slot = b.gep(p, b.mul(row, prow), "i8"), b.var("ptr", q)
+        # Where the smallest tile is taller than the rows left, which is one row, it computes this row again.
+        prow = b.select(b.icmp("slt", left, height), b.int(0), prow)
+        with b.loop(self.lane0, self.lane1, form.width) as lane:
+            cols = b.intrinsic("smin", "i64", b.int(form.width), b.sub(self.lane1, lane))
+            sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
+            self._call_tile(height, p_row, prow, pk, q_panel, qk, k, sums, cols, self.more)
+            with b.when(last):
+                self._finish(sums, row, lane, rows, cols)
+            b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))
+            b.set(q_slot, b.gep(q_panel, panel_step, "i8"))
+        b.set(row_slot, b.add(row, rows))
+        b.jump(head)
+        b.block(done)
+
+    def _call_tile(self, height: Val, *args: Val) -> None:
+        """Calls the tile function of this height."""
+        b, done = self.b, self.b.label()
+        labels = [b.label() for _ in self.form.heights]
+        cases = " ".join(f"i64 {h}, label %{at}" for h, at in zip(self.form.heights, labels))
+        b.emit(f"switch i64 {height.name}, label %{labels[-1]} [ {cases} ]")
+        for h, at in zip(self.form.heights, labels):
+            b.block(at)
+            b.call_local(f"tile{h}", *args)
+            b.jump(done)
+        b.block(done)
+
+    def _finish(self, sums: Val, row: Val, lane: Val, rows: Val, cols: Val) -> None:
+        """Gives a finished tile to the epilogue, row by row of C."""
+        if not self.form.transposed:
+            self._store_rows(sums, self.form.width, row, lane, rows, cols)
+        else:
+            self._turn(sums, cols)
+            self._store_rows(self.turned, self.form.padded_height, lane, row, cols, rows)
+
+    def _turn(self, sums: Val, cols: Val) -> None:
+        """turned[width, padded_height] = the transposed tile; rows beyond its height are whatever the memory held."""
+        b, form = self.b, self.form
+        q = quad(form.lanes)
+        with b.loop(b.int(0), cols, q) as lane:
+            for r in range(0, form.padded_height, form.lanes):
+                places = [b.add(lane, b.int((r + i) * form.width)) for i in range(form.lanes)]
+                rows = [b.load(b.gep(sums, at, form.sum_type), vector(q, form.sum_type)) for at in places]
+                for i, x in enumerate(transpose(b, rows)):
+                    at = b.add(b.mul(b.add(lane, b.int(i)), b.int(form.padded_height)), b.int(r))
+                    b.store(x, b.gep(self.turned, at, form.sum_type))
+
+    def _store_rows(self, sums: Val, step: int, row: Val, col: Val, rows: Val, cols: Val) -> None:
+        """Hands C[row : row + rows, col : col + cols] to the epilogue; rows of sums are `step` elements apart."""
+        b, lanes, sum_type = self.b, self.form.lanes, self.form.sum_type
+        ty = vector(lanes, sum_type)
+        whole = b.binary("and", cols, b.int(-lanes))
+        mask = b.lane_mask(whole, cols, lanes)
+        ragged = b.icmp("ne", whole, cols)
+        out = b.gep(self.c_base, b.add(b.mul(row, self.op["crow"]), col), self.epilogue.element)
+        out_slot, sums_slot = b.var("ptr", out), b.var("ptr", sums)
+        with b.loop(b.int(0), rows) as r:
+            line, source = b.get(out_slot, "ptr"), b.get(sums_slot, "ptr")
+
+            def vector_at(i: Val, mask: Val | None, r: Val = r, line: Val = line, source: Val = source) -> None:
+                acc = b.load(b.gep(source, i, sum_type), ty)
+                place = b.gep(line, i, self.epilogue.element)
+                self.epilogue.store(b, place, acc, b.add(row, r), b.add(col, i), lanes, mask, self.context)
+
+            with b.loop(b.int(0), whole, lanes) as i:
+                vector_at(i, None)
+            with b.when(ragged):
+                vector_at(whole, mask)
+            b.set(out_slot, b.gep(line, self.op["crow"], self.epilogue.element))
+            b.set(sums_slot, b.gep(source, b.int(step), sum_type))
+
+
+def _write_kernel(b: Builder, form: Form, epilogue: Epilogue) -> None:
+    """Defines @contract."""
+    walk = _Walk(b, form, epilogue)
+    walk.pieces()
+    b.ret()
+    b.end_function()

@@ -1,0 +1,111 @@
+"""Copies of the vector operand in the order a register tile reads it.
+
+Q[k, lanes] is cut into panels of `width` lanes, each stored k by k, so that a tile reads one short contiguous row per
+step. A worker does that for its own block of Q, which stays in its L2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .text import BITS, Builder, Val, vector
+
+PACK_PARAMS = (
+    ("dst", "ptr"),  # panels [ceil(lanes / width)][depth][width]
+    ("src", "ptr"),  # element (0, 0) of the block
+    ("kstep", "i64"),  # bytes from one k to the next
+    ("lstep", "i64"),  # bytes from one lane to the next
+    ("k", "i64"),
+    ("lanes", "i64"),
+    ("depth", "i64"),  # k rounded up to whole vectors
+)
+
+
+def quad(lanes: int) -> int:
+    """Columns that `transpose` turns at a time: it works inside groups of four lanes, where exchanges are cheapest."""
+    return min(4, lanes)
+
+
+def transpose(b: Builder, rows: list[Val]) -> list[Val]:
+    """columns[q] of length L from rows[L] of length q = `quad(L)`.
+
+    Vector i is made of rows i, q + i, 2q + i...; exchanging lanes inside its groups of q then leaves rows 0, 1, 2...
+    """
+    count, q = len(rows), rows[0].lanes
+    columns = []
+    for i in range(q):
+        parts = rows[i::q]
+        while len(parts) > 1:
+            parts = [shuffle(b, x, y, range(2 * x.lanes)) for x, y in zip(parts[::2], parts[1::2])]
+        columns.append(parts[0])
+    groups = range(0, count, q)
+    if q == 2:
+        return [shuffle(b, columns[0], columns[1], [g + i + x for g in groups for x in (0, count)]) for i in (0, 1)]
+    halves = []
+    for x, y in (columns[:2], columns[2:]):
+        for i in (0, 2):
+            halves.append(shuffle(b, x, y, [g + i + j + z for g in groups for j in (0, 1) for z in (0, count)]))
+    whole = []
+    for x, y in zip(halves[:2], halves[2:]):
+        for i in (0, 2):
+            whole.append(shuffle(b, x, y, [g + i + j + z for g in groups for z in (0, count) for j in (0, 1)]))
+    return whole
+
+
+def shuffle(b: Builder, x: Val, y: Val, picks: Iterable[int]) -> Val:
+    """Lanes of x (numbered from 0) and y (numbered on) in a new order."""
+    listed = ", ".join(f"i32 {i}" for i in picks)
+    lanes = listed.count("i32")
+    ty = vector(lanes, x.element)
+    return b.value(f"shufflevector {x.type} {x.name}, {y.type} {y.name}, <{lanes} x i32> <{listed}>", ty)
+
+
+def write_pack(b: Builder, mode: str, element: str, lanes: int, vectors: int) -> None:
+    """Defines @pack: `copy` where the lanes are contiguous, `transpose` where k is, `gather` for any strides."""
+    dst, src, kstep, lstep, k, count, depth = b.begin_function(
+        "pack", PACK_PARAMS, linkage="internal", attributes="noinline"
+    )
+    size = BITS[element] // 8
+    width = lanes * vectors
+    if mode == "copy":
+        panel = b.mul(depth, b.int(width * size))
+        with b.loop(b.int(0), k) as i:
+            row = b.gep(src, b.mul(i, kstep), "i8")
+            out = b.gep(dst, b.mul(i, b.int(width * size)), "i8")
+            slot = b.var("ptr", out)
+            with b.loop(b.int(0), count, width) as lane:
+                to = b.get(slot, "ptr")
+                for v in range(vectors):
+                    first = b.add(lane, b.int(v * lanes))
+                    mask = b.lane_mask(first, count, lanes)
+                    x = b.masked_load(b.gep(row, first, element), mask, vector(lanes, element))
+                    b.store(x, b.gep(to, b.int(v * lanes), element))
+                b.set(slot, b.gep(to, panel, "i8"))
+    else:
+        with b.loop(b.int(0), count, lanes if mode == "transpose" else 1) as lane:
+            inside = b.binary("urem", lane, b.int(width))
+            start = b.add(b.mul(b.sub(lane, inside), depth), inside)
+            column = (b.gep(dst, start, element), b.gep(src, b.mul(lane, lstep), "i8"))
+            if mode == "transpose":
+                _transpose_lanes(b, element, lanes, width, *column, lstep, k, b.sub(count, lane))
+            else:
+                with b.loop(b.int(0), k) as i:
+                    x = b.load(b.gep(column[1], b.mul(i, kstep), "i8"), element)
+                    b.store(x, b.gep(column[0], b.mul(i, b.int(width)), element))
+    b.ret()
+    b.end_function()
+
+
+def _transpose_lanes(
+    b: Builder, element: str, lanes: int, width: int, dst: Val, src: Val, lstep: Val, k: Val, count: Val
+) -> None:
+    """Turns `lanes` rows that are contiguous along k into k-major order; rows from `count` on repeat the last one."""
+    q = quad(lanes)
+    last = b.sub(count, b.int(1))
+    rows = [b.gep(src, b.mul(b.intrinsic("smin", "i64", b.int(r), last), lstep), "i8") for r in range(lanes)]
+    with b.loop(b.int(0), k, q) as i:
+        mask = b.lane_mask(i, k, q)
+        columns = transpose(b, [b.masked_load(b.gep(row, i, element), mask, vector(q, element)) for row in rows])
+        out = b.gep(dst, b.mul(i, b.int(width)), element)
+        for r, x in enumerate(columns):
+            b.store(x, b.gep(out, b.int(r * width), element))

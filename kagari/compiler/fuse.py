@@ -1,0 +1,277 @@
+"""Fusion: which values of a graph become buffers, and which kernels make them.
+
+A *stage* makes one or more buffers from others. Its kinds:
+
+    loop      element-wise values and reductions over one iteration space: softmax, layer norm, a loss... one kernel
+    dot       a contraction with the element-wise values that follow it as epilogue
+    copy      parts written into regions of one buffer: cat, pad
+    scatter   values written, or added, at computed places of a copy
+    scan      running sums and products
+
+Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes addressing, and
+cheap values that several stages need are computed in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..base.symbols import Size, hint
+from ..ir.graph import ELEMENTWISE, LEAVES, MOVEMENT, Graph, Value
+from ..ir.simplify import is_number
+
+Space = tuple[tuple[Size, ...], tuple[int, ...]]
+
+REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"))
+GATHERS = frozenset(("gather", "pick"))
+_OWN_STAGE = frozenset(("dot", "cat", "pad", "scatter", "scatter_add", "cumsum", "cumprod"))
+
+
+@dataclass(slots=True)
+class Stage:
+    """One step of a program: `outputs` are the values it stores, in buffers of their own."""
+
+    kind: str
+    outputs: list[Value]
+    space: Space = ((), ())
+    source: Value | None = None  # the dot, cat, pad, scatter or scan
+
+
+@dataclass(slots=True)
+class Schedule:
+    """The stages in order, and the values that are buffers."""
+
+    stages: list[Stage] = field(default_factory=list)
+    buffers: set[Value] = field(default_factory=set)
+    apart: set[Value] = field(default_factory=set)
+
+
+def strip(v: Value) -> Value:
+    """The value that a chain of movement starts from."""
+    while v.op in MOVEMENT:
+        v = v.args[0]
+    return v
+
+
+def kept(v: Value) -> tuple[Size, ...]:
+    """The shape of a reduction with its reduced dimensions back as 1."""
+    dims = _dims(v)
+    return tuple(1 if d in dims else s for d, s in enumerate(v.args[0].shape))
+
+
+def _dims(v: Value) -> tuple[int, ...]:
+    return v.attrs[0] if v.op.startswith("reduce_") else v.attrs
+
+
+def space_of(v: Value) -> Space:
+    """The iteration space a reduction needs: the shape it reads and the dimensions it removes."""
+    return (v.args[0].shape, _dims(v))
+
+
+def rows_match(v: Value, space: Space) -> Value | None:
+    """r where v is a value of shape `space` made by repeating a value r that has one element a row."""
+    shape, dims = space
+    if v.op != "expand" or v.shape != shape:
+        return None
+    inner = v.args[0]
+    if inner.shape != tuple(1 if d in dims else s for d, s in enumerate(shape)):
+        return None
+    base = inner.args[0] if inner.op == "reshape" else inner
+    outer = tuple(s for d, s in enumerate(shape) if d not in dims)
+    return base if base.shape == outer and inner.op == "reshape" else None
+
+
+class _Fuser:
+    """`buffers` are the values that lie in memory; `apart` those whose readers must take them from there."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.order = graph.values()
+        self.users = graph.users()
+        self.schedule = Schedule()
+        self.buffers = self.schedule.buffers
+        self.apart: set[Value] = set()
+        # The reductions inside the kernel that computes a value, and those inside a kernel that reads it.
+        self.inside: dict[Value, frozenset[Value]] = {}
+        self.inline: dict[Value, frozenset[Value]] = {}
+
+    def run(self) -> Schedule:
+        self.choose_buffers()
+        while not self.choose_inline():
+            pass
+        self.place()
+        return self.schedule
+
+    def choose_buffers(self) -> None:
+        """Outputs that are not plain views, and what must lie in memory before something can read it."""
+        for v in self.graph.outputs:
+            base = strip(v)
+            self.buffers.add(base if base.op == "input" else v)
+        for v in self.order:
+            if v.op == "input":
+                self.buffers.add(v)
+            elif v.op in _OWN_STAGE:
+                self.buffers.add(v)
+                if v.op not in ("cat", "pad"):
+                    self.buffers.update(strip(a) for a in v.args if strip(a).op not in LEAVES)
+                    self.buffers.update(a for a in v.args if strip(a).op in LEAVES and strip(a).op != "input")
+            elif v.op in GATHERS:
+                self.buffers.add(strip(v.args[0]) if strip(v.args[0]).op not in LEAVES else v.args[0])
+            elif v.op in MOVEMENT:
+                base = strip(v)
+                if (base.op in ELEMENTWISE and not is_number(base)) or base.op in GATHERS or base.op == "iota":
+                    self.buffers.add(base)
+
+    def choose_inline(self) -> bool:
+        """One sweep over the values. False where one was found that must be apart: then the sweep starts again."""
+        self.inline, self.inside = {}, {}
+        for v in self.order:
+            if v.op in MOVEMENT:
+                base = strip(v)
+                reds: frozenset[Value] = frozenset()
+                if base.op in REDUCTIONS and base not in self.apart:
+                    if not in_rows(v, base):
+                        return self.set_apart(base)
+                    reds = frozenset((base,))
+                self.inline[v] = self.inside[v] = reds
+            elif v.op in ELEMENTWISE or v.op in REDUCTIONS or v.op in GATHERS:
+                reds = frozenset().union(*(self.inline[a] for a in v.args))
+                own = space_of(v) if v.op in REDUCTIONS else None
+                spaces = {space_of(r) for r in reds} | ({own} if own else set())
+                whole = own is not None and len(own[1]) == len(own[0]) and reds
+                if len(spaces) > 1 or whole or (v.op in GATHERS and reds):
+                    return self.set_apart(*(self.rows_read(v) or reds))
+                self.inside[v] = frozenset((v, *reds)) if own else reds
+                self.inline[v] = frozenset() if v in self.apart else frozenset((v,)) if own else reds
+            else:
+                for a in v.args:
+                    if self.inline[a] and (a.op in MOVEMENT or a.op not in REDUCTIONS):
+                        if strip(a) not in self.buffers or strip(a).op in REDUCTIONS:
+                            return self.set_apart(*self.inline[a])
+                self.inline[v] = self.inside[v] = frozenset()
+        return True
+
+    def rows_read(self, v: Value) -> tuple[Value, ...]:
+        """The argument of the reduction v where it has one element a row of another kernel, such as the losses of a batch.
+
+        It is stored in place of the reductions that it is made of.
+        """
+        (arg, *_), reds = v.args, self.inline[v.args[0]]
+        spaces = {space_of(r) for r in reds}
+        if v.op not in REDUCTIONS or arg.op not in ELEMENTWISE or len(spaces) != 1:
+            return ()
+        ((shape, dims),) = spaces
+        return (arg,) if arg.ndim < len(shape) and len(dims) < len(shape) else ()
+
+    def set_apart(self, *values: Value) -> bool:
+        self.apart.update(values)
+        self.buffers.update(values)
+        return False
+
+    # Placement: stages in the order of the values they store
+
+    def place(self) -> None:
+        epilogues = self.dot_epilogues()
+        for v in self.order:
+            if v not in self.buffers or v.op == "input":
+                continue
+            if v in epilogues:
+                self.schedule.stages.append(Stage("dot", [v], source=epilogues[v]))
+            elif v.op in _OWN_STAGE:
+                kind = {"dot": "dot", "cat": "copy", "pad": "copy", "cumsum": "scan", "cumprod": "scan"}.get(v.op, "scatter")
+                self.schedule.stages.append(Stage(kind, [v], source=v))
+            else:
+                self.join(v)
+        self.schedule.apart = self.apart
+
+    def dot_epilogues(self) -> dict[Value, Value]:
+        """Buffers that are element-wise in one dot of the same shape, which nothing else reads: output -> dot."""
+        result: dict[Value, Value] = {}
+        for v in self.order:
+            if v.op != "dot" or v in self.graph.outputs:
+                continue
+            w: Value | None = v
+            while w is not None and (w is v or w not in self.buffers):
+                readers = self.users[w]
+                alone = len(readers) == 1 and readers[0].op in ELEMENTWISE and readers[0].shape == v.shape
+                w = readers[0] if alone else None
+            if w is not None and not self.inside[w] and w not in result and self.loads_only(w, v):
+                result[w] = v
+                self.buffers.discard(v)
+        return result
+
+    def loads_only(self, v: Value, dot: Value) -> bool:
+        """All that v reads besides the dot is computed element by element from what lies in memory before the dot."""
+        before = set(self.order[: self.order.index(dot)])
+        stack, seen = list(v.args), set()
+        while stack:
+            w = stack.pop()
+            if w in seen or w is dot:
+                continue
+            seen.add(w)
+            base = strip(w)
+            if base.op in LEAVES or base in self.buffers:
+                if base.op not in LEAVES and base not in before:
+                    return False
+            elif w.op in ELEMENTWISE:
+                stack.extend(w.args)
+            else:
+                return False
+        return True
+
+    def join(self, v: Value) -> None:
+        """Puts v into the last stage that can compute it along with its own outputs, or into a stage of its own."""
+        reds = self.inside[v] if v.op in ELEMENTWISE else frozenset()
+        own = space_of(v) if v.op in REDUCTIONS else space_of(next(iter(reds))) if reds else (v.shape, ())
+        for stage in reversed(self.schedule.stages):
+            same = stage.space == own or (not own[1] and stage.space[0] == v.shape and len(stage.space[1]) < len(v.shape))
+            if stage.kind == "loop" and same and self.computable(v, stage):
+                stage.outputs.append(v)
+                return
+        self.schedule.stages.append(Stage("loop", [v], own))
+
+    def computable(self, v: Value, stage: Stage) -> bool:
+        """All that v reads is made before the stage, or in it for the same element or row."""
+        made: set[Value] = set()
+        for earlier in self.schedule.stages:
+            if earlier is stage:
+                break
+            made.update(earlier.outputs)
+        stack, seen = list(v.args), set()
+        while stack:
+            w = stack.pop()
+            if w in seen:
+                continue
+            seen.add(w)
+            base = strip(w)
+            if w in stage.outputs:
+                stack.extend(w.args)
+            elif base in self.buffers and base.op != "input":
+                if base in stage.outputs and base not in self.apart and rows_match(w, stage.space) is base:
+                    continue
+                if base not in made:
+                    return False
+            elif base not in self.buffers:
+                stack.extend(base.args)
+        return True
+
+
+def in_rows(v: Value, r: Value) -> bool:
+    """Whether v, a movement of the reduction r, repeats it along the dimensions it removed, and does nothing else."""
+    shape, dims = space = space_of(r)
+    if v.op == "reshape":
+        return v.args[0] is r and v.shape == kept(r)
+    return len(dims) < len(shape) and rows_match(v, space) is r
+
+
+def fuse(graph: Graph) -> Schedule:
+    """The schedule of a simplified graph."""
+    return _Fuser(graph).run()
+
+
+def extent(space: Space) -> int:
+    """Elements of a space at the sizes of the trace."""
+    n = 1
+    for s in space[0]:
+        n *= hint(s)
+    return n

@@ -1,0 +1,536 @@
+"""Writes the LLVM IR of a loop kernel from its nest.
+
+Values are emitted at the outermost place where they are known: what depends on no dimension at the start, what depends on the rows
+once a row, the rest in the inner loop. Each inner loop stands twice: with the full lanes, and masked for what is left over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from ..base.dtypes import dtype
+from .body import Body, Node
+from .elementwise import COMPUTE, INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, convert, emit, from_memory, identity, to_memory
+from .text import KERNEL_PARAMS, Builder, Val, vector
+
+
+@dataclass(slots=True)
+class Nest:
+    """All that the code of a loop kernel depends on. `tags` has an `o` for each kept dimension and an `r` for each reduced one."""
+
+    body: Body
+    tags: str
+    vec: int
+    classes: tuple[tuple[str, ...], ...]
+    dtypes: tuple[dtype, ...]
+    loads: int
+    bufs: tuple[int, ...]
+    iotas: tuple[int, ...]
+    block: int
+    split: bool
+    vector_bytes: int
+    partial: tuple[int, ...] = ()
+
+    def key(self) -> str:
+        views = ",".join("".join(c) + d.name + str(n) for c, d, n in zip(self.classes, self.dtypes, self.bufs))
+        return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{int(self.split)}|{self.body.key}"
+
+
+def write_nest(nest: Nest, symbol: str) -> str:
+    """The module with the kernel."""
+    return _Writer(nest, symbol).write()
+
+
+class _Writer:
+    def __init__(self, nest: Nest, symbol: str) -> None:
+        self.nest, self.body, self.symbol = nest, nest.body, symbol
+        self.nodes = nest.body.nodes
+        self.b = Builder()
+        self.memo: dict[int, Val] = {}
+        self.depends = self.dependencies()
+        self.tail = max(1, min(nest.vector_bytes // 4, nest.block))
+        self.row_form = "r" in nest.tags and nest.tags[nest.vec] == "r"
+        self.column_form = "r" in nest.tags and nest.tags[nest.vec] == "o"
+
+    # What depends on which dimensions
+
+    def dependencies(self) -> list[frozenset[int]]:
+        """For each node the dimensions of the nest its value changes with."""
+        result: list[frozenset[int]] = []
+        kept = frozenset(d for d, tag in enumerate(self.nest.tags) if tag == "o")
+        iotas = iter(self.nest.iotas)
+        for node in self.nodes:
+            deps = frozenset().union(*(result[a] for a in node.args)) if node.args else frozenset()
+            if node.op in ("load", "gather"):
+                deps |= {d for d, c in enumerate(self.nest.classes[node.extra]) if c != "0"}
+            elif node.op == "iota":
+                place = next(iotas)
+                deps = frozenset((place,)) if place >= 0 else frozenset()
+            elif node.level and not node.whole and node.op.startswith(("reduce", "arg")):
+                deps = kept
+            result.append(deps)
+        return result
+
+    # Frame
+
+    def write(self) -> str:
+        b = self.b
+        self.bufs, self.ops, self.scalars, self.begin, self.end, _, self.status = b.begin_function(self.symbol, KERNEL_PARAMS)
+        self.read_operands()
+        self.prepare(range(len(self.nodes)), frozenset(), final=False)
+        if self.nest.tags == "o":
+            self.vector_loops(self.begin, self.end, lambda lanes, i, mask: self.store_all({0: i}, lanes, mask, 0))
+        elif self.row_form or self.column_form:
+            self.reductions()
+        else:
+            self.rows_of_elements()
+        b.ret()
+        b.end_function()
+        return b.module('nounwind "no-trapping-math"="true"')
+
+    def operand(self) -> Val:
+        self._next += 1
+        return self.b.load(self.b.gep(self.ops, self.b.int(self._next - 1), "i64"), "i64")
+
+    def read_operands(self) -> None:
+        b, nest = self.b, self.nest
+        self._next = 0
+        self.sizes = [self.operand() for _ in nest.tags]
+        count = max(nest.bufs) + 1
+        pointers = [b.load(b.gep(self.bufs, b.int(i), "ptr"), "ptr") for i in range(count)]
+        self.bases: list[Val] = []
+        self.strides: list[list[Val | None]] = []
+        self.gather_strides: list[Val] = []
+        for classes, dt, buf in zip(nest.classes, nest.dtypes, nest.bufs):
+            offset = self.operand()
+            self.bases.append(b.gep(pointers[buf], offset, MEMORY[dt.name]))
+            self.strides.append([self.operand() if c == "s" else b.int(1) if c == "1" else None for c in classes])
+            self.gather_strides.append(self.operand())
+        self.size_values = [self.operand() for _ in self.body.sizes]
+        if nest.split:
+            self.length, self.count, self.pieces = self.operand(), self.operand(), self.operand()
+            self.partials = [b.load(b.gep(self.bufs, b.int(i), "ptr"), "ptr") for i in nest.partial]
+
+    # Nodes
+
+    def place(self, i: int, at: frozenset[int]) -> bool:
+        return self.depends[i] <= at
+
+    def prepare(self, nodes: Iterable[int], known: frozenset[int], level: int = 0, index: dict[int, Val] | None = None, final: bool = True) -> None:
+        """Emits, as scalars, the nodes that depend on the known dimensions only and on finished reductions."""
+        self.index = index or {}
+        for i in nodes:
+            node = self.nodes[i]
+            if i in self.memo or not self.place(i, known) or node.op.startswith(("reduce", "arg")) or node.level > level:
+                continue
+            if all(a in self.memo for a in node.args):
+                self.memo[i] = self.emit_node(i, self.memo, 0, None)
+
+    def emit_node(self, i: int, memo: dict[int, Val], lanes: int, mask: Val | None) -> Val:
+        """One node at the present indices; its arguments are in the memo."""
+        b, node = self.b, self.nodes[i]
+        width = lanes if self.nest.vec in self.depends[i] else 0
+        if node.op == "const":
+            return self.literal(node)
+        if node.op == "scalar":
+            address = b.gep(self.scalars, b.int(node.extra), "i64")
+            return self.number(b.load(address, "double" if node.dtype.category == 2 else "i64"), node)
+        if node.op == "size":
+            return self.size_values[node.extra]
+        if node.op == "iota":
+            return self.iota(i, width)
+        if node.op == "load":
+            return self.load(node.extra, width, mask, node.dtype, None)
+        args = [self.widen(memo[a], width) for a in node.args]
+        if node.op == "gather":
+            return self.gather(node, args[0], width, mask)
+        if node.op == "cast":
+            return convert(b, args[0], self.nodes[node.args[0]].dtype, node.dtype)
+        return emit(b, node.op, self.nodes[node.args[-1]].dtype, args, lambda bad, bit: self.fault(bad, bit, mask))
+
+    def literal(self, node: Node) -> Val:
+        element = COMPUTE[node.dtype.name]
+        if node.dtype.category == 2:
+            return self.b.float(float(node.value), element)
+        return Val("true" if node.value else "false", "i1") if element == "i1" else self.b.int(int(node.value), element)
+
+    def number(self, x: Val, node: Node) -> Val:
+        """A Python number in the compute type of the dtype it was traced with."""
+        element = COMPUTE[node.dtype.name]
+        if element == x.type:
+            return x
+        return self.b.cast("trunc" if x.type == "i64" else "fptrunc", x, element)
+
+    def widen(self, x: Val, lanes: int) -> Val:
+        return self.b.splat(x, lanes) if lanes and not x.lanes else x
+
+    def iota(self, i: int, width: int) -> Val:
+        place = self.nest.iotas[[j for j, n in enumerate(self.nodes) if n.op == "iota"].index(i)]
+        if place < 0:
+            return self.b.int(0)
+        first = self.index[place]
+        return self.b.add(self.b.splat(first, width), self.b.iota(width)) if width else first
+
+    def fault(self, bad: Val, bit: int, mask: Val | None) -> None:
+        """Reports an error where a lane that counts is bad."""
+        b = self.b
+        if mask is not None and bad.lanes:
+            bad = b.binary("and", bad, mask)
+        any_bad = b.call(f"llvm.vector.reduce.or.v{bad.lanes}i1", "i1", bad) if bad.lanes else bad
+        with b.when(any_bad):
+            b.store(b.binary("or", b.load(self.status, "i64"), b.int(bit)), self.status)
+
+    # Memory
+
+    def pointer(self, view: int, skip_vec: bool = False) -> Val:
+        """The address of a view's element at the present indices."""
+        b, address = self.b, self.bases[view]
+        element = MEMORY[self.nest.dtypes[view].name]
+        for d, stride in enumerate(self.strides[view]):
+            if stride is None or d not in self.index or (skip_vec and d == self.nest.vec):
+                continue
+            step = self.index[d] if stride.name == "1" else b.mul(self.index[d], stride)
+            address = b.gep(address, step, element)
+        return address
+
+    def load(self, view: int, width: int, mask: Val | None, dt: dtype, extra: Val | None) -> Val:
+        b, element = self.b, MEMORY[dt.name]
+        address = self.pointer(view)
+        if extra is not None and not extra.lanes:
+            address = b.gep(address, extra, element)
+        if not width:
+            return from_memory(b, b.load(address, element), dt)
+        stride = self.strides[view][self.nest.vec]
+        if extra is None and stride is not None and stride.name == "1":
+            ty = vector(width, element)
+            return from_memory(b, b.load(address, ty) if mask is None else b.masked_load(address, mask, ty), dt)
+        offsets = b.mul(b.iota(width), b.splat(stride, width)) if stride is not None else b.zero(vector(width, "i64"))
+        if extra is not None and extra.lanes:
+            offsets = b.add(offsets, extra)
+        return from_memory(b, self.collect(address, offsets, width, mask, element), dt)
+
+    def collect(self, address: Val, offsets: Val, width: int, mask: Val | None, element: str) -> Val:
+        """Lanes from computed places."""
+        b = self.b
+        mask = mask or b.splat(Val("true", "i1"), width)
+        pointers = b.value(f"getelementptr {element}, ptr {address.name}, <{width} x i64> {offsets.name}", f"<{width} x ptr>")
+        ty = vector(width, element)
+        short = {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(element, element)
+        return b.call(f"llvm.masked.gather.v{width}{short}.v{width}p0", ty, pointers, mask, b.zero(ty))
+
+    def gather(self, node: Node, index: Val, width: int, mask: Val | None) -> Val:
+        b = self.b
+        size = self.widen(self.size_values[int(node.value)], index.lanes)
+        bad = b.icmp("uge", index, size)
+        self.fault(bad, INDEX_OUT_OF_RANGE, mask)
+        safe = b.select(bad, b.zero(index.type), index)
+        offset = b.mul(safe, self.widen(self.gather_strides[node.extra], index.lanes))
+        return self.load(node.extra, width, mask, node.dtype, offset)
+
+    def store(self, view: int, x: Val, width: int, mask: Val | None) -> None:
+        b, dt = self.b, self.nest.dtypes[view]
+        address = self.pointer(view)
+        x = to_memory(b, self.widen(x, width), dt)
+        stride = self.strides[view][self.nest.vec]
+        if not width:
+            b.store(x, address)
+        elif stride is not None and stride.name == "1":
+            b.store(x, address) if mask is None else b.masked_store(x, address, mask)
+        elif stride is None:
+            b.store(b.value(f"extractelement {x.type} {x.name}, i64 0", x.element), address)
+        else:
+            mask = mask or b.splat(Val("true", "i1"), width)
+            offsets = b.mul(b.iota(width), b.splat(stride, width))
+            pointers = b.value(f"getelementptr {x.element}, ptr {address.name}, <{width} x i64> {offsets.name}", f"<{width} x ptr>")
+            short = {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(x.element, x.element)
+            name = f"llvm.masked.scatter.v{width}{short}.v{width}p0"
+            b.call(name, "void", x, pointers, mask)
+
+    # Loops
+
+    def vector_loops(self, begin: Val, end: Val, body: Callable[[int, Val, Val | None], None]) -> None:
+        """[begin, end) in steps of the full lanes, then what is left under a mask."""
+        b, lanes = self.b, self.nest.block
+        stop = b.sub(end, b.int(lanes - 1))
+        rest = b.var("i64", begin)
+        with b.loop(begin, stop, lanes) as i:
+            body(lanes, i, None)
+            b.set(rest, b.add(i, b.int(lanes)))
+        with b.loop(b.get(rest, "i64"), end, self.tail) as i:
+            body(self.tail, i, b.lane_mask(i, end, self.tail))
+
+    def compute(self, roots: Iterable[int], lanes: int, mask: Val | None) -> dict[int, Val]:
+        """The values of the roots at the present indices."""
+        memo = dict(self.memo)
+        wanted: set[int] = set()
+        stack = list(roots)
+        while stack:
+            i = stack.pop()
+            if i in memo or i in wanted:
+                continue
+            wanted.add(i)
+            stack.extend(self.nodes[i].args)
+        for i in sorted(wanted):
+            memo[i] = self.emit_node(i, memo, lanes, mask)
+        return memo
+
+    def store_all(self, index: dict[int, Val], lanes: int, mask: Val | None, level: int) -> None:
+        """Computes and stores the outputs of the full space at one place."""
+        self.index = {**self.index, **index}
+        outputs = [(k, r) for k, r in enumerate(self.body.roots) if self.full(k)]
+        memo = self.compute([r for _, r in outputs], lanes, mask)
+        for k, r in outputs:
+            self.store(self.nest.loads + k, memo[r], lanes, mask)
+
+    def full(self, k: int) -> bool:
+        """Whether output k has an element for each element of the space; the others have one for each row."""
+        return "r" not in self.nest.tags or any(
+            c != "0" for c, tag in zip(self.nest.classes[self.nest.loads + k], self.nest.tags) if tag == "r"
+        )
+
+    def unravel(self, flat: Val, dims: list[int]) -> dict[int, Val]:
+        """The indices along the dimensions at a flat, row-major index."""
+        b, index = self.b, {}
+        for n, d in enumerate(reversed(dims)):
+            if n == len(dims) - 1:
+                index[d] = flat
+            else:
+                index[d] = b.binary("urem", flat, self.sizes[d])
+                flat = b.binary("udiv", flat, self.sizes[d])
+        return index
+
+    def rows_of_elements(self) -> None:
+        """Element-wise over several dimensions: the range counts rows, the vector runs along the last dimension."""
+        vec = self.nest.vec
+        outer = [d for d in range(len(self.nest.tags)) if d != vec]
+        before = dict(self.memo)
+        with self.b.loop(self.begin, self.end) as row:
+            index = self.unravel(row, outer)
+            self.prepare(range(len(self.nodes)), frozenset(outer), 0, index)
+            self.vector_loops(
+                self.b.int(0), self.sizes[vec], lambda lanes, i, mask: self.store_all({**index, vec: i}, lanes, mask, 0)
+            )
+            self.memo = before
+
+    # Reductions
+
+    def reductions(self) -> None:
+        """One row, or one block of columns, for each index of the range (and piece, where rows are cut)."""
+        b, nest = self.b, self.nest
+        outer = [d for d, tag in enumerate(nest.tags) if tag == "o" and d != nest.vec]
+        before = dict(self.memo)
+        with b.loop(self.begin, self.end) as flat:
+            self.first, self.piece = b.int(0), None
+            first_r = nest.tags.index("r")
+            self.last = self.sizes[first_r]
+            row = flat
+            if nest.split:
+                self.piece = b.binary("urem", flat, self.pieces)
+                row = b.binary("udiv", flat, self.pieces)
+                self.first = b.mul(self.piece, self.length)
+                self.last = b.call("llvm.smin.i64", "i64", b.add(self.first, self.length), self.sizes[first_r])
+            if self.row_form:
+                self.row = row
+                index = self.unravel(row, outer) if outer else {}
+                self.one_row(index, frozenset(outer), 0, None)
+            else:
+                blocks = b.binary("udiv", b.add(self.sizes[nest.vec], b.int(nest.block - 1)), b.int(nest.block))
+                number = b.binary("urem", row, blocks)
+                self.row = b.binary("udiv", row, blocks)
+                index = self.unravel(self.row, outer) if outer else {}
+                self.prepare(range(len(self.nodes)), frozenset(outer), 0, index)
+                start = b.mul(number, b.int(nest.block))
+                stop = b.call("llvm.smin.i64", "i64", b.add(start, b.int(nest.block)), self.sizes[nest.vec])
+                self.vector_loops(start, stop, lambda lanes, i, mask: self.columns(index, outer, i, lanes, mask))
+            self.memo = before
+
+    def columns(self, index: dict[int, Val], outer: list[int], i: Val, lanes: int, mask: Val | None) -> None:
+        before = dict(self.memo)
+        self.one_row({**index, self.nest.vec: i}, frozenset((*outer, self.nest.vec)), lanes, mask)
+        self.memo = before
+
+    def one_row(self, index: dict[int, Val], known: frozenset[int], lanes: int, mask: Val | None) -> None:
+        """The passes over a row: pass p computes the reductions of level p and stores what needs those below."""
+        levels = max(n.level for n in self.nodes)
+        full = [k for k in range(len(self.body.roots)) if self.full(k)]
+        for level in range(levels + 1):
+            self.index = dict(index)
+            self.settle(known, level, lanes, mask)
+            reductions = [i for i, n in enumerate(self.nodes) if n.level == level + 1 and self.is_reduction(i)]
+            stores = [k for k in full if self.nodes[self.body.roots[k]].level == level]
+            if reductions or stores:
+                self.one_pass(index, reductions, stores, lanes, mask)
+        self.index = dict(index)
+        if self.nest.split:
+            self.store_partials(lanes, mask)
+            return
+        self.settle(known, levels, lanes, mask)
+        for k, r in enumerate(self.body.roots):
+            if k not in full:
+                self.store(self.nest.loads + k, self.memo[r], lanes if self.column_form else 0, mask)
+
+    def is_reduction(self, i: int) -> bool:
+        return self.nodes[i].op.startswith(("reduce", "arg"))
+
+    def settle(self, known: frozenset[int], level: int, lanes: int, mask: Val | None) -> None:
+        """Emits the nodes of a row that need no further pass."""
+        for i, node in enumerate(self.nodes):
+            if i in self.memo or not self.place(i, known) or node.level > level or self.is_reduction(i):
+                continue
+            if all(a in self.memo for a in node.args):
+                self.memo[i] = self.emit_node(i, self.memo, lanes, mask)
+
+    def one_pass(self, index: dict[int, Val], reductions: list[int], stores: list[int], lanes: int, mask: Val | None) -> None:
+        b, nest = self.b, self.nest
+        widths = [nest.block, self.tail] if self.row_form else [lanes]
+        slots = {(i, w): self.accumulators(i, w) for i in reductions for w in widths}
+        dims = [d for d, tag in enumerate(nest.tags) if tag == "r"]
+        loops = [d for d in dims if d != nest.vec]
+
+        def step(place: dict[int, Val], width: int, inner_mask: Val | None) -> None:
+            self.index = {**index, **place}
+            roots = [self.nodes[i].args[0] for i in reductions] + [self.body.roots[k] for k in stores]
+            memo = self.compute(roots, width, inner_mask)
+            for i in reductions:
+                masked = inner_mask if self.row_form else None
+                self.accumulate(i, slots[i, width], memo[self.nodes[i].args[0]], width, masked)
+            for k in stores:
+                self.store(nest.loads + k, memo[self.body.roots[k]], width, inner_mask)
+
+        with ExitStack() as stack:
+            place: dict[int, Val] = {}
+            for d in loops:
+                first, last = (self.first, self.last) if d == dims[0] else (b.int(0), self.sizes[d])
+                place[d] = stack.enter_context(b.loop(first, last))
+            if self.row_form:
+                first, last = (self.first, self.last) if nest.vec == dims[0] else (b.int(0), self.sizes[nest.vec])
+                self.vector_loops(first, last, lambda width, i, m: step({**place, nest.vec: i}, width, m))
+            else:
+                step(place, lanes, mask)
+        for i in reductions:
+            self.memo[i] = self.joined(i, [slots[i, w] for w in widths], widths)
+
+    # Accumulators: a variable for the value; for argmax and argmin one more for the index
+
+    def accumulators(self, i: int, width: int) -> tuple[Val, Val | None, str]:
+        node = self.nodes[i]
+        dt = self.nodes[node.args[0]].dtype
+        ty = compute_type(dt, width)
+        slot = self.b.var(ty, identity(self.b, node.op, ty, dt))
+        if not node.op.startswith("arg"):
+            return slot, None, ty
+        index_type = vector(width, "i64")
+        return slot, self.b.var(index_type, self.b.int(-1, index_type)), ty
+
+    def accumulate(self, i: int, slots: tuple[Val, Val | None, str], x: Val, width: int, mask: Val | None) -> None:
+        b, node = self.b, self.nodes[i]
+        dt = self.nodes[node.args[0]].dtype
+        slot, index_slot, ty = slots
+        x = self.widen(x, width)
+        old = b.get(slot, ty)
+        if index_slot is None:
+            new = combine(b, node.op, dt, old, x)
+            b.set(slot, b.select(mask, new, old) if mask is not None else new)
+            return
+        index_type = vector(width, "i64")
+        old_index = b.get(index_slot, index_type)
+        position = self.flat_position(width)
+        better = self.better(node.op, dt, x, old)
+        first = b.icmp("slt", old_index, b.zero(index_type))
+        better = b.binary("or", better, first)
+        if mask is not None:
+            better = b.binary("and", better, mask)
+        b.set(slot, b.select(better, x, old))
+        b.set(index_slot, b.select(better, position, old_index))
+
+    def better(self, op: str, dt: dtype, x: Val, old: Val) -> Val:
+        """Where x comes before the present extremum: beyond it, or the first NaN."""
+        b = self.b
+        relation = "gt" if op == "argmax" else "lt"
+        wins = emit(b, relation, dt, [x, old], lambda bad, bit: None)
+        if dt.category < 2:
+            return wins
+        nan = b.binary("and", b.fcmp("uno", x, x), b.fcmp("ord", old, old))
+        return b.binary("or", wins, nan)
+
+    def flat_position(self, width: int) -> Val:
+        """The index within the row, as if the reduced dimensions were one."""
+        b, nest = self.b, self.nest
+        position: Val | None = None
+        for d, tag in enumerate(nest.tags):
+            if tag == "r":
+                here = self.index[d]
+                position = here if position is None else b.add(b.mul(position, self.sizes[d]), here)
+        assert position is not None
+        if not width:
+            return position
+        wide = b.splat(position, width)
+        return b.add(wide, b.iota(width)) if self.row_form else wide
+
+    def joined(self, i: int, slots: list[tuple[Val, Val | None, str]], widths: list[int]) -> Val:
+        """The result of a row: the accumulators of all lanes and widths as one."""
+        b, node = self.b, self.nodes[i]
+        dt = self.nodes[node.args[0]].dtype
+        if not self.row_form:
+            slot, index_slot, ty = slots[0]
+            return b.get(index_slot, vector(widths[0], "i64")) if index_slot is not None else b.get(slot, ty)
+        if slots[0][1] is not None:
+            return self.joined_index(node.op, dt, slots, widths)
+        result: Val | None = None
+        for slot, _, ty in slots:
+            x = b.get(slot, ty)
+            while x.lanes > 1:
+                half = x.lanes // 2
+                low = ", ".join(f"i32 {k}" for k in range(half))
+                high = ", ".join(f"i32 {k + half}" for k in range(half))
+                parts = [
+                    b.value(f"shufflevector {x.type} {x.name}, {x.type} poison, <{half} x i32> <{m}>", vector(half, x.element))
+                    for m in (low, high)
+                ]
+                x = combine(b, node.op, dt, parts[0], parts[1])
+            if x.lanes:
+                x = b.value(f"extractelement {x.type} {x.name}, i64 0", x.element)
+            result = x if result is None else combine(b, node.op, dt, result, x)
+        assert result is not None
+        return result
+
+    def joined_index(self, op: str, dt: dtype, slots: list[tuple[Val, Val | None, str]], widths: list[int]) -> Val:
+        """Lane after lane: the best value, and among equals the lowest index."""
+        b = self.b
+        element = COMPUTE[dt.name]
+        best, best_index = b.var(element), b.var("i64", b.int(-1))
+        for (slot, index_slot, ty), width in zip(slots, widths):
+            assert index_slot is not None
+            values, indices = b.get(slot, ty), b.get(index_slot, vector(width, "i64"))
+            with b.loop(b.int(0), b.int(width)) as lane:
+                x = b.value(f"extractelement {values.type} {values.name}, i64 {lane.name}", element)
+                at = b.value(f"extractelement {indices.type} {indices.name}, i64 {lane.name}", "i64")
+                with b.when(b.icmp("sge", at, b.int(0))):
+                    old, old_at = b.get(best, element), b.get(best_index, "i64")
+                    none = b.icmp("slt", old_at, b.int(0))
+                    wins = b.binary("or", none, self.better(op, dt, x, old))
+                    worse = self.better(op, dt, old, x)
+                    earlier = b.binary("and", b.binary("xor", worse, Val("true", "i1")), b.icmp("slt", at, old_at))
+                    wins = b.binary("or", wins, earlier)
+                    b.set(best, b.select(wins, x, old))
+                    b.set(best_index, b.select(wins, at, old_at))
+        return b.get(best_index, "i64")
+
+    def store_partials(self, lanes: int, mask: Val | None) -> None:
+        """The unfinished reductions of this piece, at [piece, row]."""
+        b = self.b
+        assert self.piece is not None
+        reductions = [i for i in range(len(self.nodes)) if self.is_reduction(i)]
+        row = self.row
+        if self.column_form:
+            row = b.add(b.mul(self.row, self.sizes[self.nest.vec]), self.index[self.nest.vec])
+        place = b.add(b.mul(self.piece, self.count), row)
+        for base, i in zip(self.partials, reductions):
+            dt = self.nodes[i].dtype
+            x = to_memory(b, self.memo[i], dt) if dt.name == "bool" else self.memo[i]
+            address = b.gep(base, place, MEMORY[dt.name])
+            b.store(x, address) if mask is None or not x.lanes else b.masked_store(x, address, mask)
+
+

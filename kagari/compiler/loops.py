@@ -1,0 +1,248 @@
+"""Loop kernels: an outer parallel space and, inside it, a sequence of loops over a row that stays in cache.
+
+`bind` fixes a body at the sizes and strides of one call. It drops dimensions of size 1, joins those that lie behind each other, and
+picks the dimension that is vectorised:
+
+    element-wise   no reduced dimension: the vector runs along the last dimension of the result
+    row            the vector runs along a reduced dimension: one accumulator for each lane, joined at the end of the row
+    column         the vector runs along a kept dimension: a block of columns is accumulated side by side
+
+What remains is a `Nest`: tags, stride classes and dtypes, and that alone is what code depends on. Sizes and strides are operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..base.dtypes import dtype
+from ..base.target import Target
+from .body import Body, Node
+from .kernel import Kernel, Launch
+from .loop_writer import Nest, write_nest
+
+# Elements below which a second thread costs more than it brings, for plain and for heavy bodies.
+GRAIN, HEAVY_GRAIN = 32768, 4096
+# A row longer than this, where there are too few rows for the threads, is cut into pieces that are joined by a second kernel.
+PIECE = 32768
+
+
+@dataclass(slots=True)
+class View:
+    """Where an access or an output finds its elements: buffer number, element offset and a stride for each dimension."""
+
+    buf: int
+    offset: int
+    strides: tuple[int, ...]
+    dtype: dtype
+    gather_stride: int = 0
+
+
+def bind(
+    body: Body, shape: tuple[int, ...], loads: list[View], stores: list[View], sizes: list[int], target: Target,
+    scratch: Callable[[int, dtype], int],
+) -> list[Launch]:  # fmt: skip
+    """The launches of a body at the given sizes. Strides of loads and stores are over all dimensions of the space."""
+    reduced = body.space[1]
+    if not _count(tuple(n for d, n in enumerate(shape) if d not in reduced)):
+        return []
+    views = loads + stores
+    order = _order(shape, reduced, views, stores, body)
+    dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
+    vec = _vector_dim(dims, strides, len(loads))
+    sizes_of = [n for n, _ in dims]
+    tags = "".join("r" if r else "o" for _, r in dims)
+    total, block = _range(tags, sizes_of, vec, body, target)
+    pieces = _pieces(tags, sizes_of, vec, total, body, target)
+    names = sorted({v.buf for v in views})
+    number = {b: i for i, b in enumerate(names)}
+    classes = tuple(tuple("0" if s == 0 else "1" if s == 1 and d == vec else "s" for d, s in enumerate(row)) for row in strides)
+    nest = Nest(
+        body=body, tags=tags, vec=vec, classes=classes, dtypes=tuple(v.dtype for v in views), loads=len(loads),
+        bufs=tuple(number[v.buf] for v in views), iotas=tuple(iotas), block=block, split=pieces > 1, vector_bytes=target.vector_bytes,
+    )  # fmt: skip
+    ops = [*sizes_of]
+    for view, row, cls in zip(views, strides, classes):
+        ops.append(view.offset)
+        ops += [s for s, c in zip(row, cls) if c == "s"]
+        ops += [view.gather_stride]
+    ops += sizes
+    if pieces > 1:
+        return _split(nest, sizes_of, strides, pieces, total, ops, views, sizes, names, target, scratch)
+    grain = _grain(body, total, _count(tuple(sizes_of)) // max(1, total), target)
+    if total == 1 or tags == "o" and grain % 64:
+        grain = (grain + 63) & ~63
+    return [Launch(_kernel(nest), tuple(names), tuple(ops), total, grain)]
+
+
+def _kernel(nest: Nest) -> Kernel:
+    key = nest.key()
+    return Kernel(key, "loop", lambda: write_nest(nest, "loop"), 1)
+
+
+def _count(sizes: tuple[int, ...]) -> int:
+    n = 1
+    for s in sizes:
+        n *= s
+    return n
+
+
+def _iota_dims(body: Body) -> list[int]:
+    reduced = body.space[1]
+    outer = [d for d in range(len(body.space[0])) if d not in reduced]
+    return [n.extra if n.whole else outer[n.extra] for n in body.nodes if n.op == "iota"]
+
+
+def _order(shape: tuple[int, ...], reduced: tuple[int, ...], views: list[View], stores: list[View], body: Body) -> list[int]:
+    """Kept dimensions first, by falling stride of what is written; reduced ones by falling stride of what is read."""
+    kept = [d for d in range(len(shape)) if d not in reduced]
+    writes = max(stores, key=lambda v: sum(1 for s in v.strides if s))
+    kept.sort(key=lambda d: -abs(writes.strides[d]))
+    if not reduced:
+        return kept
+    reads = max(views, key=lambda v: sum(1 for s in v.strides if s))
+    return kept + sorted(reduced, key=lambda d: -abs(reads.strides[d]))
+
+
+def _collapse(
+    shape: tuple[int, ...], reduced: tuple[int, ...], order: list[int], strides: list[tuple[int, ...]], iota_dims: list[int]
+) -> tuple[list[tuple[int, bool]], list[tuple[int, ...]], list[int]]:
+    """Dimensions without those of size 1, neighbours joined where every view allows it: (size, reduced), strides, iota places."""
+    dims: list[list[int]] = []  # size, reduced, last original dimension
+    columns: list[list[int]] = []
+    place: dict[int, int] = {}
+    for d in order:
+        n, r = shape[d], int(d in reduced)
+        if n == 1:
+            continue
+        mine = [s[d] for s in strides]
+        if dims and dims[-1][1] == r and d not in iota_dims and dims[-1][2] not in iota_dims:
+            if all(a == n * s for a, s in zip(columns[-1], mine)):
+                dims[-1][0] *= n
+                dims[-1][2] = d
+                columns[-1] = mine
+                continue
+        place[d] = len(dims)
+        dims.append([n, r, d])
+        columns.append(mine)
+    if not any(not r for _, r, _ in dims) and not any(r for _, r, _ in dims):
+        dims.append([1, int(bool(reduced)), -1])
+        columns.append([0] * len(strides))
+    rows = [tuple(c[i] for c in columns) for i in range(len(strides))]
+    return [(n, bool(r)) for n, r, _ in dims], rows, [place.get(d, -1) for d in iota_dims]
+
+
+def _vector_dim(dims: list[tuple[int, bool]], strides: list[tuple[int, ...]], loads: int) -> int:
+    """The dimension most views step through by one element; among equals the last one."""
+    if not any(r for _, r in dims):
+        return len(dims) - 1
+    best, score = len(dims) - 1, -1.0
+    for d, (n, _) in enumerate(dims):
+        unit = sum(1 for row in strides[:loads] if row[d] == 1)
+        points = unit * min(n, 64) + d / 100
+        if points > score:
+            best, score = d, points
+    return best
+
+
+def _lanes(body: Body, target: Target) -> int:
+    """Lanes of the main loop: a few registers' worth for light bodies, so that loads and arithmetic overlap."""
+    size = max([n.dtype.itemsize for n in body.nodes if n.op in ("load", "gather")] + [4 if not body.heavy else 4])
+    registers = 2 if body.heavy or len(body.nodes) > 12 else 4
+    return target.vector_bytes // size * registers
+
+
+def _range(tags: str, sizes: list[int], vec: int, body: Body, target: Target) -> tuple[int, int]:
+    """The parallel range and, for the column form, the columns of a block."""
+    lanes = _lanes(body, target)
+    if tags == "o":
+        return sizes[0], lanes
+    total = _count(tuple(n for d, n in enumerate(sizes) if tags[d] == "o" and d != vec))
+    if tags[vec] == "o" and "r" in tags:
+        return total * -(-sizes[vec] // lanes), lanes
+    return total, lanes
+
+
+def _grain(body: Body, total: int, each: int, target: Target) -> int:
+    """Indices of the range worth a thread's while: `each` elements lie behind one index."""
+    least = HEAVY_GRAIN if body.heavy else GRAIN
+    if total * max(1, each) <= 2 * least or target.threads == 1:
+        return max(1, total)
+    fair = -(-total // (target.threads * 2))
+    return max(1, min(-(-total // target.threads), max(fair, least // max(1, each))))
+
+
+def _pieces(tags: str, sizes: list[int], vec: int, total: int, body: Body, target: Target) -> int:
+    """Into how many pieces the first reduced dimension is cut; 1 where the rows are enough for the threads."""
+    if "r" not in tags or total >= 2 * target.threads or target.threads == 1:
+        return 1
+    first = tags.index("r")
+    inner = _count(tuple(n for d, n in enumerate(sizes) if tags[d] == "r" and d != first))
+    inner *= min(sizes[vec], 64) if tags[vec] == "o" else 1
+    pieces = sizes[first] * inner // PIECE
+    simple = all(n.level <= 1 and not (n.whole and n.level) and not n.op.startswith("arg") for n in body.nodes)
+    roots = all(body.nodes[r].level == 1 for r in body.roots)
+    return min(pieces, 64, sizes[first]) if simple and roots and pieces > 1 else 1
+
+
+def _split(
+    nest: Nest, sizes_of: list[int], strides: list[tuple[int, ...]], pieces: int, total: int, ops: list[int], views: list[View],
+    sizes: list[int], names: list[int], target: Target, scratch: Callable[[int, dtype], int],
+) -> list[Launch]:  # fmt: skip
+    """Two kernels: each piece of the rows is reduced on its own, then the pieces are joined and the results finished.
+
+    The partial results lie as [pieces, rows].
+    """
+    body, tags = nest.body, nest.tags
+    first = tags.index("r")
+    length = -(-sizes_of[first] // pieces)
+    pieces = -(-sizes_of[first] // length)
+    outer = [n for n, tag in zip(sizes_of, tags) if tag == "o"]
+    count = _count(tuple(outer))
+    reductions = [i for i, n in enumerate(body.nodes) if n.op.startswith("reduce")]
+    partial = [scratch(pieces * count, body.nodes[i].dtype) for i in reductions]
+    nest.partial = tuple(range(len(names), len(names) + len(partial)))
+    reduce_pieces = Launch(_kernel(nest), (*names, *partial), (*ops, length, count, pieces), total * pieces, 1)
+
+    joined, loads = _joining(body, reductions)
+    keep = [d for d, tag in enumerate(tags) if tag == "o"]
+    steps = tuple(_count(tuple(outer[d + 1 :])) for d in range(len(outer)))
+    seen = [View(p, 0, (*steps, count), body.nodes[i].dtype) for p, i in zip(partial, reductions)]
+    others = [*loads, *range(nest.loads, len(views))]
+    for i in others:
+        view = views[i]
+        seen.append(View(view.buf, view.offset, (*(strides[i][d] for d in keep), 0), view.dtype))
+    split_at = len(reductions) + len(loads)
+    shape = (*outer, pieces)
+    joined.space = (shape, (len(outer),))
+    return [reduce_pieces, *bind(joined, shape, seen[:split_at], seen[split_at:], sizes, target, scratch)]
+
+
+def _joining(body: Body, reductions: list[int]) -> tuple[Body, list[int]]:
+    """The body that reduces the partial results and goes on as the whole one did; and which of the old accesses it loads."""
+    result = Body(body.space, sizes=body.sizes)
+    wanted: set[int] = set()
+    stack = list(body.roots)
+    while stack:
+        i = stack.pop()
+        if i not in wanted:
+            wanted.add(i)
+            stack.extend(() if i in reductions else body.nodes[i].args)
+    number: dict[int, int] = {}
+    loads: list[int] = []
+    for i in sorted(wanted):
+        node = body.nodes[i]
+        if i in reductions:
+            result.nodes.append(Node("load", (), node.dtype, extra=reductions.index(i)))
+            result.nodes.append(Node(node.op, (len(result.nodes) - 1,), node.dtype, level=1, whole=False))
+        else:
+            extra = node.extra
+            if node.op == "load":
+                loads.append(node.extra)
+                extra = len(reductions) + len(loads) - 1
+            args = tuple(number[a] for a in node.args)
+            result.nodes.append(Node(node.op, args, node.dtype, extra, node.value, node.level, node.whole))
+        number[i] = len(result.nodes) - 1
+    result.roots = [number[r] for r in body.roots]
+    result.write_key()
+    return result, loads

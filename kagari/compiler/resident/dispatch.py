@@ -1,0 +1,499 @@
+"""Resident code of the dispatcher: from the arguments of an operator's call to its result.
+
+A call is keyed by one word for each argument: the address of a tensor's layout, with the lowest bit set where its gradient is wanted;
+the type of a Python number that is an operand; the value of a static integer, shifted to be odd; the address of any other static
+object. The operator's table maps the key to a plan. No plan: the operator's Python function `miss` is called, which makes one.
+
+STATE of an operator: 0 table, 1 mask, 2 miss, 3 words to an entry, 4... a 1 for each parameter that is static.
+An entry: 0 hash, 1 plan, 2... the key.
+
+PLAN: 0 flags, 1 inputs, 2 -> argument numbers, 3 outputs, 4 -> records, 5 temporaries, 6 -> sizes, 7 launches, 8 -> records,
+9 visible outputs, 10 backward, 11 saved, 12 -> codes, 13 edges, 14 -> argument numbers, 15 name, 16 shapes of the outputs,
+17 the sizes the backward operator takes after what was saved.
+Output record: kind, layout, nbytes or argument, byte offset. Launch record: function, operands, buffers, -> numbers, total, grain.
+A saved code is an argument's number, or the complement of an output's number.
+"""
+
+from compiler.native import WORDS  # noqa: F401
+
+METHOD_STATES = WORDS(256)
+REFLECTED_STATES = WORDS(32)
+
+LONG = 1
+GRADIENT = 2
+FRESH = 0
+SAME = 1
+VIEW = 2
+IN_PLACE = 3
+MAX_ARGS = 14
+
+
+def thread_mode():
+    """The modes of this thread: 1 gradients on, other bits lead through Python."""
+    thread = PyThreadState_Get()
+    if thread == ROOTS[THREAD]:
+        if PyThreadState_GetID(thread) == ROOTS[THREAD_ID]:
+            return ROOTS[MODE]
+    mode = PyObject_Vectorcall(ROOTS[MODE_OF_THREAD], 0, 0, 0)
+    if mode == 0:
+        return 1
+    value = PyLong_AsLongLong(mode)
+    Py_DecRef(mode)
+    ROOTS[THREAD] = thread
+    ROOTS[THREAD_ID] = PyThreadState_GetID(thread)
+    ROOTS[MODE] = value
+    return value
+
+
+def set_mode(module, arg):
+    """Python: set_mode(bits): the modes of the calling thread."""
+    thread = PyThreadState_Get()
+    ROOTS[THREAD] = thread
+    ROOTS[THREAD_ID] = PyThreadState_GetID(thread)
+    ROOTS[MODE] = PyLong_AsLongLong(arg)
+    return reference(ROOTS[NONE])
+
+
+def miss(state, args, nargs):
+    return PyObject_Vectorcall(state[2], args, nargs, 0)
+
+
+def dispatch(state, args, nargs):
+    if nargs > MAX_ARGS or nargs > state[3] - 2:
+        return miss(state, args, nargs)
+    mode = thread_mode()
+    if mode > 1:
+        return miss(state, args, nargs)
+    words = stack(16)
+    scalars = stack(16)
+    overflow = stack(1)
+    tensor = ROOTS[TENSOR]
+    parameter = ROOTS[PARAMETER]
+    h = nargs
+    i = 0
+    while i < nargs:
+        a = args[i]
+        kind = a[1]
+        if kind == tensor or kind == parameter:
+            w = (a + ROOTS[AT_LAYOUT])[0] | ((a + ROOTS[AT_NEEDS])[0] == ROOTS[TRUE] and mode != 0)
+        else:
+            if state[4 + i] != 0:
+                w = a
+                if kind == ROOTS[LIST] or kind == ROOTS[FLOAT]:
+                    return miss(state, args, nargs)
+                if kind == ROOTS[INT]:
+                    overflow[0] = 0
+                    w = (PyLong_AsLongLongAndOverflow(a, overflow) << 1) | 1
+                    if overflow[0] != 0:
+                        return miss(state, args, nargs)
+            else:
+                w = kind
+                if kind == ROOTS[FLOAT]:
+                    scalars[i] = a[2]
+                else:
+                    if kind == ROOTS[INT]:
+                        overflow[0] = 0
+                        scalars[i] = PyLong_AsLongLongAndOverflow(a, overflow)
+                        if overflow[0] != 0:
+                            return miss(state, args, nargs)
+                    else:
+                        if kind == ROOTS[BOOL]:
+                            scalars[i] = a == ROOTS[TRUE]
+                        else:
+                            if a == ROOTS[NONE]:
+                                w = a
+                            else:
+                                return miss(state, args, nargs)
+        words[i] = w
+        h = (h ^ w) * -7046029254386353131
+        h = h ^ (h >> 32)
+        i += 1
+    if h == 0:
+        h = 1
+    entry = find(state, words, nargs, h)
+    if entry == 0:
+        return miss(state, args, nargs)
+    return execute(entry[1], args, scalars, state)
+
+
+def find(state, words, nargs, h):
+    table = state[0]
+    mask = state[1]
+    stride = state[3]
+    index = h & mask
+    while 1:
+        entry = table + index * stride * 8
+        found = entry[0]
+        if found == 0:
+            return 0
+        if found == h:
+            i = 0
+            while i < nargs and entry[2 + i] == words[i]:
+                i += 1
+            if i == nargs:
+                return entry
+        index = (index + 1) & mask
+
+
+def insert(module, args, nargs):
+    """Python: insert(state, plan, word, word, ...): adds an entry; the table has room."""
+    state = PyLong_AsLongLong(args[0])
+    words = stack(16)
+    h = nargs - 2
+    i = 2
+    while i < nargs:
+        w = PyLong_AsLongLong(args[i])
+        words[i - 2] = w
+        h = (h ^ w) * -7046029254386353131
+        h = h ^ (h >> 32)
+        i += 1
+    if h == 0:
+        h = 1
+    mask = state[1]
+    index = h & mask
+    entry = state[0] + index * state[3] * 8
+    while entry[0] != 0:
+        index = (index + 1) & mask
+        entry = state[0] + index * state[3] * 8
+    entry[0] = h
+    entry[1] = PyLong_AsLongLong(args[1])
+    i = 0
+    while i < nargs - 2:
+        entry[2 + i] = words[i]
+        i += 1
+    return reference(ROOTS[NONE])
+
+
+def new_tensor(layout, storage, offset):
+    """A tensor without history; takes over the references to storage and offset."""
+    t = PyType_GenericAlloc(ROOTS[TENSOR], 0)
+    if t == 0:
+        return 0
+    none = ROOTS[NONE]
+    (t + ROOTS[AT_LAYOUT])[0] = reference(layout)
+    (t + ROOTS[AT_STORAGE])[0] = storage
+    (t + ROOTS[AT_OFFSET])[0] = offset
+    (t + ROOTS[AT_NEEDS])[0] = reference(ROOTS[FALSE])
+    (t + ROOTS[AT_GRAD_FN])[0] = reference(none)
+    (t + ROOTS[AT_GRAD])[0] = reference(none)
+    (t + ROOTS[AT_BASE])[0] = reference(none)
+    (t + ROOTS[AT_EXTRA])[0] = reference(none)
+    return t
+
+
+def byte_offset(t):
+    offset = (t + ROOTS[AT_OFFSET])[0]
+    if offset == ROOTS[ZERO]:
+        return 0
+    return PyLong_AsLongLong(offset)
+
+
+def make_output(record, args, data):
+    """One output of a plan as a tensor; its address goes to data[0]. 0 where memory is out."""
+    kind = record[0]
+    if kind == FRESH:
+        storage = new_storage(record[2])
+        if storage == 0:
+            return 0
+        data[0] = storage[2]
+        return new_tensor(record[1], storage, reference(ROOTS[ZERO]))
+    source = args[record[2]]
+    storage = (source + ROOTS[AT_STORAGE])[0]
+    data[0] = storage[2] + byte_offset(source)
+    if kind == VIEW:
+        offset = PyLong_FromLongLong(byte_offset(source) + record[3])
+        return new_tensor(record[1], reference(storage), offset)
+    if kind == IN_PLACE:
+        storage[4] = storage[4] + 1
+    return reference(source)
+
+
+def drop(outs, count):
+    i = 0
+    while i < count:
+        Py_DecRef(outs[i])
+        i += 1
+
+
+def no_memory(nbytes):
+    args = stack(2)
+    args[0] = PyLong_FromLongLong(nbytes)
+    result = PyObject_Vectorcall(ROOTS[ON_NO_MEMORY], args, 1, 0)
+    Py_DecRef(args[0])
+    return result
+
+
+def fault(status, state):
+    """Raises the exception for the error bits of a kernel."""
+    call = stack(2)
+    call[0] = PyLong_FromLongLong(status)
+    call[1] = state[2]
+    result = PyObject_Vectorcall(ROOTS[ON_STATUS], call, 2, 0)
+    Py_DecRef(call[0])
+    return result
+
+
+def run_launches(plan, bufs, scalars, status):
+    local = stack(64)
+    count = plan[7]
+    record = plan[8]
+    while count > 0:
+        numbers = record[3]
+        n = record[2]
+        j = 0
+        while j < n:
+            local[j] = bufs[numbers[j]]
+            j += 1
+        launch(record[0], local, record[1], scalars, record[4], record[5], status)
+        record = record + 48
+        count -= 1
+
+
+def overlaps(plan, args):
+    """Whether an input shares memory with the overwritten argument otherwise than element by element."""
+    target = args[(plan[4])[2]]
+    positions = plan[2]
+    i = 0
+    while i < plan[1]:
+        t = args[positions[i]]
+        if (t + ROOTS[AT_STORAGE])[0] == (target + ROOTS[AT_STORAGE])[0] and t != target:
+            if byte_offset(t) != byte_offset(target) or (t + ROOTS[AT_LAYOUT])[0] != (target + ROOTS[AT_LAYOUT])[0]:
+                return 1
+        i += 1
+    return 0
+
+
+def execute(plan, args, scalars, state):
+    bufs = stack(64)
+    outs = stack(32)
+    status = stack(1)
+    status[0] = 0
+    n_in = plan[1]
+    n_out = plan[3]
+    n_temp = plan[5]
+    positions = plan[2]
+    if n_out > 0 and (plan[4])[0] == IN_PLACE and overlaps(plan, args):
+        return fault(4, state)
+    i = 0
+    while i < n_in:
+        t = args[positions[i]]
+        bufs[i] = ((t + ROOTS[AT_STORAGE])[0])[2] + byte_offset(t)
+        i += 1
+    record = plan[4]
+    i = 0
+    while i < n_out:
+        outs[i] = make_output(record, args, bufs + (n_in + i) * 8)
+        if outs[i] == 0:
+            drop(outs, i)
+            return no_memory(record[2])
+        record = record + 32
+        i += 1
+    temps = plan[6]
+    first = n_in + n_out
+    i = 0
+    while i < n_temp:
+        bufs[first + i] = take_block(size_class(temps[i]))
+        if bufs[first + i] == 0:
+            drop(outs, n_out)
+            return no_memory(temps[i])
+        i += 1
+    if (plan[0] & LONG) != 0:
+        thread = PyEval_SaveThread()
+        run_launches(plan, bufs, scalars, status)
+        PyEval_RestoreThread(thread)
+    else:
+        run_launches(plan, bufs, scalars, status)
+    i = 0
+    while i < n_temp:
+        give_block(bufs[first + i], size_class(temps[i]))
+        i += 1
+    if status[0] != 0:
+        drop(outs, n_out)
+        return fault(status[0], state)
+    if (plan[0] & GRADIENT) != 0:
+        record_node(plan, args, outs)
+    return deliver(outs, plan[9], n_out)
+
+
+def deliver(outs, visible, count):
+    """The visible outputs: one as it is, several as a tuple. The others lose their reference."""
+    i = visible
+    while i < count:
+        Py_DecRef(outs[i])
+        i += 1
+    if visible == 1:
+        return outs[0]
+    result = PyTuple_New(visible)
+    i = 0
+    while i < visible:
+        result[3 + i] = outs[i]
+        i += 1
+    return result
+
+
+def edge_of(t):
+    """Where a tensor's gradient goes: its node, itself where it is a leaf that wants one, None otherwise."""
+    if (t + ROOTS[AT_NEEDS])[0] != ROOTS[TRUE]:
+        return ROOTS[NONE]
+    node = (t + ROOTS[AT_GRAD_FN])[0]
+    if node != ROOTS[NONE]:
+        return node
+    return t
+
+
+def record_node(plan, args, outs):
+    """Makes the tape's node of this call and ties the first output to it.
+
+    An output that is saved is saved as an alias without history, so that the node does not hold itself alive.
+    """
+    node = PyType_GenericAlloc(ROOTS[NODE], 0)
+    none = ROOTS[NONE]
+    n = plan[11]
+    codes = plan[12]
+    saved = PyTuple_New(n + 1)
+    versions = PyTuple_New(n)
+    saved[3 + n] = reference(plan[17])
+    i = 0
+    while i < n:
+        code = codes[i]
+        version = 0
+        if code >= 0:
+            item = args[code]
+            kind = item[1]
+            if kind == ROOTS[TENSOR] or kind == ROOTS[PARAMETER]:
+                version = ((item + ROOTS[AT_STORAGE])[0])[4]
+            saved[3 + i] = reference(item)
+        else:
+            item = outs[~code]
+            storage = (item + ROOTS[AT_STORAGE])[0]
+            version = storage[4]
+            offset = reference((item + ROOTS[AT_OFFSET])[0])
+            saved[3 + i] = new_tensor((item + ROOTS[AT_LAYOUT])[0], reference(storage), offset)
+        versions[3 + i] = PyLong_FromLongLong(version)
+        i += 1
+    n = plan[13]
+    positions = plan[14]
+    edges = PyTuple_New(n)
+    i = 0
+    while i < n:
+        edges[3 + i] = reference(edge_of(args[positions[i]]))
+        i += 1
+    ROOTS[SEQUENCE] = ROOTS[SEQUENCE] + 1
+    (node + ROOTS[NODE_BACKWARD])[0] = reference(plan[10])
+    (node + ROOTS[NODE_SAVED])[0] = saved
+    (node + ROOTS[NODE_VERSIONS])[0] = versions
+    (node + ROOTS[NODE_EDGES])[0] = edges
+    (node + ROOTS[NODE_SEQUENCE])[0] = PyLong_FromLongLong(ROOTS[SEQUENCE])
+    (node + ROOTS[NODE_NAME])[0] = reference(plan[15])
+    (node + ROOTS[NODE_SHAPES])[0] = reference(plan[16])
+    (node + ROOTS[NODE_EXTRA])[0] = reference(none)
+    t = outs[0]
+    replace(t + ROOTS[AT_GRAD_FN], node)
+    replace(t + ROOTS[AT_NEEDS], reference(ROOTS[TRUE]))
+
+
+def replace(slot, o):
+    old = slot[0]
+    slot[0] = o
+    Py_DecRef(old)
+
+
+def call_operator(holder, args, nargs, names):
+    """Python: an operator's function; its state is the data of the storage it is bound to."""
+    state = holder[2]
+    if names != 0:
+        return PyObject_Vectorcall(state[2], args, nargs, names)
+    return dispatch(state, args, nargs)
+
+
+def call_method(number, self, args, nargs, names):
+    """An operator called as a method: `self` becomes the first argument."""
+    state = METHOD_STATES[number]
+    call = stack(24)
+    total = nargs
+    if names != 0:
+        total = nargs + names[2]
+    if total > 20:
+        return miss(state, args, 0)
+    call[0] = self
+    i = 0
+    while i < total:
+        call[i + 1] = args[i]
+        i += 1
+    if names != 0:
+        return PyObject_Vectorcall(state[2], call, nargs + 1, names)
+    return dispatch(state, call, nargs + 1)
+
+
+def call_reflected(number, self, args, nargs):
+    """A reflected binary operator: `2 - x` calls `x.__rsub__(2)`."""
+    state = REFLECTED_STATES[number]
+    call = stack(2)
+    call[0] = args[0]
+    call[1] = self
+    return dispatch(state, call, 2)
+
+
+def call_plan(module, args, nargs):
+    """Python: call_plan(plan, state, arg, arg, ...): runs a plan outside of the table."""
+    scalars = stack(32)
+    overflow = stack(1)
+    i = 2
+    while i < nargs:
+        a = args[i]
+        kind = a[1]
+        if kind == ROOTS[FLOAT]:
+            scalars[i - 2] = a[2]
+        else:
+            if kind == ROOTS[INT]:
+                scalars[i - 2] = PyLong_AsLongLongAndOverflow(a, overflow)
+            else:
+                scalars[i - 2] = a == ROOTS[TRUE]
+        i += 1
+    return execute(PyLong_AsLongLong(args[0]), args + 16, scalars, PyLong_AsLongLong(args[1]))
+
+
+def node_call(module, args, nargs):
+    """Python: node_call(node, gradient, ...): checks the saved tensors' versions and calls the backward operator.
+
+    Returns None, so that Python can raise with all it knows, where a saved tensor was changed, or is no longer there.
+    """
+    node = args[0]
+    saved = (node + ROOTS[NODE_SAVED])[0]
+    if saved == ROOTS[NONE]:
+        return reference(saved)
+    versions = (node + ROOTS[NODE_VERSIONS])[0]
+    n = versions[2]
+    call = stack(32)
+    i = 0
+    while i < n:
+        item = saved[3 + i]
+        kind = item[1]
+        if kind == ROOTS[TENSOR] or kind == ROOTS[PARAMETER]:
+            if ((item + ROOTS[AT_STORAGE])[0])[4] != PyLong_AsLongLong(versions[3 + i]):
+                return reference(ROOTS[NONE])
+        call[i] = item
+        i += 1
+    call[n] = saved[3 + n]
+    i = n + 1
+    j = 1
+    while j < nargs:
+        call[i] = args[j]
+        i += 1
+        j += 1
+    return PyObject_Vectorcall((node + ROOTS[NODE_BACKWARD])[0], call, i, 0)
+
+
+def make_tensor(module, args, nargs):
+    """Python: make_tensor(layout, storage, offset): a tensor without history."""
+    return new_tensor(args[0], reference(args[1]), reference(args[2]))
+
+
+def shared_words(module):
+    """Where the words are that Python shares: module[0...] are set to their addresses."""
+    module[0] = ROOTS
+    module[1] = STATS
+    module[2] = JOB
+    module[3] = LOCKS
+    module[4] = METHOD_STATES
+    module[5] = REFLECTED_STATES

@@ -1,0 +1,134 @@
+"""Kernels that go through memory one element after the other: scatter, and running sums and products."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..base.dtypes import dtype
+from ..base.target import Target
+from .elementwise import INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, from_memory, identity, to_memory
+from .kernel import Kernel, Launch
+from .text import Builder, Val
+
+
+class Placed(Protocol):
+    """A buffer at given sizes."""
+
+    number: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: dtype
+    offset: int
+
+
+def _operands(b: Builder, ops: Val, count: int) -> list[Val]:
+    return [b.load(b.gep(ops, b.int(i), "i64"), "i64") for i in range(count)]
+
+
+def _unravel(b: Builder, flat: Val, sizes: list[Val]) -> list[Val]:
+    index = []
+    for size in reversed(sizes[1:]):
+        index.append(b.binary("urem", flat, size))
+        flat = b.binary("udiv", flat, size)
+    return [*([flat] if sizes else []), *reversed(index)]
+
+
+def _offset(b: Builder, index: list[Val], strides: list[Val]) -> Val:
+    total = b.int(0)
+    for i, s in zip(index, strides):
+        total = b.add(total, b.mul(i, s))
+    return total
+
+
+def _buffer(b: Builder, bufs: Val, number: int) -> Val:
+    return b.load(b.gep(bufs, b.int(number), "ptr"), "ptr")
+
+
+def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -> Launch:
+    """Writes (`scatter`) or adds (`scatter_add`) each element of src at its place in out, in order, on one thread.
+
+    Operands: index's shape, its strides, src's, out's with that of `dim` last, the size of out along `dim`, three offsets.
+    """
+    rank = len(index.shape)
+    others = [d for d in range(rank) if d != dim]
+    ops = (
+        *index.shape, *index.strides, *src.strides, *(out.strides[d] for d in others), out.strides[dim] if rank else 0,
+        out.shape[dim] if rank else 1, index.offset, src.offset, out.offset,
+    )  # fmt: skip
+    dt = out.dtype
+
+    def write() -> str:
+        b = Builder()
+        bufs, op_ptr, _, begin, end, _, status = b.begin_function("scatter")
+        values = _operands(b, op_ptr, len(ops))
+        shape, i_strides, s_strides = (values[k * rank : (k + 1) * rank] for k in range(3))
+        o_strides = values[3 * rank : 4 * rank - 1] if rank else []
+        step, limit, i_off, s_off, o_off = values[-5:]
+        pointers = [_buffer(b, bufs, n) for n in range(3)]
+        element = MEMORY[dt.name]
+        with b.loop(begin, end) as flat:
+            place = _unravel(b, flat, shape)
+            at = b.load(b.gep(pointers[1], b.add(i_off, _offset(b, place, i_strides)), "i64"), "i64")
+            bad = b.icmp("uge", at, limit)
+            with b.when(bad):
+                b.store(b.int(INDEX_OUT_OF_RANGE), status)
+            with b.when(b.binary("xor", bad, Val("true", "i1"))):
+                x = b.load(b.gep(pointers[2], b.add(s_off, _offset(b, place, s_strides)), element), element)
+                offset = _offset(b, [place[d] for d in others], o_strides)
+                address = b.gep(pointers[0], b.add(o_off, b.add(offset, b.mul(at, step))), element)
+                if op == "scatter_add":
+                    old = from_memory(b, b.load(address, element), dt)
+                    x = to_memory(b, combine(b, "reduce_sum", dt, old, from_memory(b, x, dt)), dt)
+                b.store(x, address)
+        b.ret()
+        b.end_function()
+        return b.module()
+
+    total = 1
+    for n in index.shape:
+        total *= n
+    key = f"{op}|{rank}|{dim}|{dt.name}"
+    return Launch(Kernel(key, "scatter", write), (out.number, index.number, src.number), ops, total, total)
+
+
+def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> Launch:
+    """A running sum or product along `dim`; rows are shared among the threads.
+
+    Operands: the sizes of the other dimensions, x's strides along them, out's, then size, x's and out's stride along `dim`, offsets.
+    """
+    rank = len(out.shape)
+    others = [d for d in range(rank) if d != dim]
+    size = out.shape[dim] if rank else 1
+    ops = (
+        *(out.shape[d] for d in others), *(x.strides[d] for d in others), *(out.strides[d] for d in others), size,
+        x.strides[dim] if rank else 0, out.strides[dim] if rank else 0, x.offset, out.offset,
+    )  # fmt: skip
+    dt, n = out.dtype, len(others)
+
+    def write() -> str:
+        b = Builder()
+        bufs, op_ptr, _, begin, end, _, _ = b.begin_function("scan")
+        values = _operands(b, op_ptr, len(ops))
+        sizes, x_strides, o_strides = values[:n], values[n : 2 * n], values[2 * n : 3 * n]
+        length, x_step, o_step, x_off, o_off = values[-5:]
+        to, source = _buffer(b, bufs, 0), _buffer(b, bufs, 1)
+        element, ty = MEMORY[dt.name], compute_type(dt)
+        with b.loop(begin, end) as row:
+            place = _unravel(b, row, sizes)
+            read = b.gep(source, b.add(x_off, _offset(b, place, x_strides)), element)
+            write_to = b.gep(to, b.add(o_off, _offset(b, place, o_strides)), element)
+            running = b.var(ty, identity(b, op, ty, dt))
+            with b.loop(b.int(0), length) as i:
+                value = from_memory(b, b.load(b.gep(read, b.mul(i, x_step), element), element), dt)
+                new = combine(b, op, dt, b.get(running, ty), value)
+                b.set(running, new)
+                b.store(to_memory(b, new, dt), b.gep(write_to, b.mul(i, o_step), element))
+        b.ret()
+        b.end_function()
+        return b.module()
+
+    total = 1
+    for d in others:
+        total *= out.shape[d]
+    grain = max(1, -(-total // target.threads)) if total * size > 32768 else max(1, total)
+    return Launch(Kernel(f"{op}|{n}|{dt.name}", "scan", write), (out.number, x.number), ops, total, grain)

@@ -1,0 +1,14 @@
+"""Eager execution: the Tensor, its creation, indexing and printing, and every operator as a function."""
+
+from __future__ import annotations
+
+from ..base.dtypes import dtype
+from ..base.layout import Size
+from ..engine import code
+from .activate import install, register_parameter_type
+from .device import Device as device
+from .tensor import Tensor
+
+code.ON_LOAD.append(install)
+
+__all__ = ["Size", "Tensor", "device", "dtype", "register_parameter_type"]

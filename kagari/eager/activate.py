@@ -1,0 +1,197 @@
+"""Joins the records with the Tensor class: methods, Python operators, in-place forms and functions, all bound to native code."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import numpy as np
+
+from ..autograd import modes
+from ..autograd.library import RECORDS, function, make
+from ..autograd.node import Node
+from ..base.errors import OutOfMemoryError
+from ..engine.code import native
+from ..engine.function import Function, Hooks
+from ..ops.operator import Operator
+from ..runtime.native import Native
+from . import convert, inplace
+from .tensor import Tensor, offsets
+
+FUNCTIONS: dict[str, Any] = {}
+
+
+class KernelIndexError(IndexError, RuntimeError):
+    """An index that a kernel found out of range. PyTorch raises IndexError in some operators and RuntimeError in others."""
+
+
+def install(loaded: Native) -> None:
+    """Runs once, when the resident code has been loaded."""
+    Hooks.tensor_types = (Tensor,)
+    Hooks.convert = staticmethod(checked_arguments)
+    Hooks.override = staticmethod(override)
+    Hooks.out = staticmethod(into_out)
+    Hooks.in_place_gradient = staticmethod(inplace.with_gradient)
+    Hooks.after = staticmethod(watch)
+    offsets(loaded)
+    loaded.set_roots(
+        tensor=Tensor, parameter=Tensor, node=Node, mode_of_thread=modes.mode, on_status=raise_status, on_no_memory=raise_no_memory
+    )
+    modes.watch(loaded.set_mode)
+    for record in RECORDS.values():
+        _install(loaded, record)
+
+
+def register_parameter_type(cls: type) -> None:
+    """Tells native code of a subclass that behaves as Tensor in every operator."""
+    parameter_types.append(cls)
+    native().set_roots(parameter=cls)
+
+
+parameter_types: list[type] = []
+
+
+def _install(loaded: Native, record: Operator) -> None:
+    plain = function(record.name)
+    doc = f"{record.signature}\n--\n\n{record.doc}"
+    names = (record.name, *record.aliases)
+    state = plain.activate()
+    if record.function:
+        made = loaded.operator_function(record.name, state, doc)
+        for name in names:
+            FUNCTIONS[name] = made
+    if record.method:
+        for name in names:
+            if name not in Tensor.__dict__:
+                setattr(Tensor, name, loaded.operator_method(Tensor, name, state, doc))
+    if record.inplace:
+        changing = function(record.name + "_").activate()
+        for name in names:
+            setattr(Tensor, name + "_", loaded.operator_method(Tensor, name + "_", changing, doc))
+            if record.function:
+                FUNCTIONS[name + "_"] = loaded.operator_function(name + "_", changing, doc)
+    if record.dunder:
+        operator = make(record, dunder=record.dunder)
+        setattr(Tensor, record.dunder, loaded.operator_method(Tensor, record.dunder, operator.activate(), doc))
+        _kept.append(operator)
+        if record.inplace and record.dunder[2:-2] in _AUGMENTED:
+            name = f"__i{record.dunder[2:]}"
+            changing_operator = make(record, dunder=name, inplace=True)
+            setattr(Tensor, name, loaded.operator_method(Tensor, name, changing_operator.activate(), doc))
+            _kept.append(changing_operator)
+        if record.reflected:
+            setattr(Tensor, record.reflected, loaded.operator_reflected(Tensor, record.reflected, operator.activate()))
+
+
+_kept: list[Function] = []
+_AUGMENTED = frozenset("add sub mul truediv floordiv mod pow and or xor lshift rshift".split())
+
+
+# What the engine asks of tensors
+
+
+def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
+    """The arguments with lists as tuples and NumPy numbers as Python's.
+
+    Raises TypeError naming the operator, the argument and its position where a type does not fit.
+    """
+    values = list(args)
+    for i, a in enumerate(values):
+        p = f.parameters[min(i, len(f.parameters) - 1)]
+        kind = type(a)
+        if kind is Tensor or isinstance(a, Tensor):
+            if p.kind in ("tensor", "operand"):
+                continue
+            if p.kind == "number":
+                values[i] = a.item()
+                continue
+            if a.dtype.category <= 1 and a.numel() == 1:
+                values[i] = a.item()
+                continue
+        elif p.kind == "static":
+            values[i] = _static(a)
+            continue
+        elif a is None and p.optional:
+            continue
+        elif p.kind != "tensor" and isinstance(a, int | float | bool | np.number | np.bool_):
+            values[i] = a.item() if isinstance(a, np.generic) else a if kind in (int, float, bool) else (int(a) if isinstance(a, int) else float(a))
+            continue
+        if f.dunder:
+            return NotImplemented
+        wanted = {"tensor": "Tensor", "operand": "Tensor", "number": "Number", "static": "a number"}[p.kind]
+        raise TypeError(f"{f.display}(): argument '{p.name}' (position {i + 1}) must be {wanted}, not {kind.__name__}")
+    return tuple(values)
+
+
+def _static(a: Any) -> Any:
+    if isinstance(a, list | tuple):
+        return tuple(_static(x) for x in a)
+    if isinstance(a, np.generic):
+        return a.item()
+    if isinstance(a, Tensor) and a.numel() == 1:
+        return a.item()
+    return a
+
+
+def override(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Hands a call with a foreign type to that type's `__torch_function__`."""
+    flat = [*args, *kwargs.values()]
+    types = tuple({type(a) for a in flat if hasattr(type(a), "__torch_function__")})
+    for a in flat:
+        handler = getattr(type(a), "__torch_function__", None)
+        if handler is not None:
+            result = handler(FUNCTIONS.get(f.name, f.miss), types, args, kwargs)
+            if result is not NotImplemented:
+                return result
+    raise TypeError(f"no implementation found for '{f.display}' on types that implement __torch_function__: {list(types)}")
+
+
+def into_out(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call with `out=`: the result is written there, resized where it has to be. No gradient passes through."""
+    out = kwargs.pop("out")
+    if out is None:
+        return f.miss(*args, **kwargs)
+    outs = out if isinstance(out, tuple | list) else (out,)
+    tensors = [a for a in (*args, *kwargs.values(), *outs) if isinstance(a, Tensor)]
+    if modes.is_grad_enabled() and any(t._needs for t in tensors):
+        raise RuntimeError(
+            f"{f.display}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+        )
+    result = f.miss(*args, **kwargs)
+    for target, value in zip(outs, result if isinstance(result, tuple) else (result,)):
+        if not isinstance(target, Tensor):
+            raise TypeError(f"{f.display}(): argument 'out' must be Tensor, not {type(target).__name__}")
+        inplace.write_out(target, value)
+    return out
+
+
+def watch(f: Function, result: Any) -> None:
+    """Notes the line of the program that made a node, in anomaly mode."""
+    for t in result if isinstance(result, tuple) else (result,):
+        if isinstance(t, Tensor) and t.grad_fn is not None:
+            stack = [s for s in traceback.extract_stack() if "/kagari/" not in s.filename.replace("\\", "/")]
+            t.grad_fn.notes().setdefault("forward", "".join(traceback.format_list(stack)))
+
+
+def raise_status(status: int, miss: Any) -> None:
+    """The exception for the error bits that a kernel set."""
+    f: Function = miss.__self__
+    if status & 1:
+        raise RuntimeError("ZeroDivisionError")
+    if status & 4:
+        raise RuntimeError(
+            f"{f.display}: unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
+    raise KernelIndexError(f"{f.display}(): index out of range in self")
+
+
+def raise_no_memory(nbytes: int) -> None:
+    """Says how much was asked for and how much the pool holds."""
+    stats = native().stats
+    raise OutOfMemoryError(
+        f"can't allocate memory: you tried to allocate {nbytes} bytes. {stats[0]} bytes are in use by tensors, {stats[2] - stats[0]} bytes are "
+        "pooled."
+    )
+
+

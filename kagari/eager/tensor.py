@@ -1,0 +1,528 @@
+"""Tensor: a layout over a storage, with a place on the tape. Its operators are added by `activate` from the records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..autograd import engine as autograd_engine
+from ..autograd import modes
+from ..autograd.library import function
+from ..autograd.node import Node, OutputOf, RemovableHandle
+from ..base import dtypes
+from ..base.dtypes import dtype
+from ..base.layout import Layout, Size
+from ..engine.code import native
+from . import convert, indexing, printing, views
+from .device import CPU, Device
+
+if TYPE_CHECKING:
+    from ..runtime.native import Native
+
+
+class Tensor:
+    """An n-dimensional array that knows how it was computed.
+
+    Made by `torch.tensor`, `torch.zeros`, `torch.randn` and their like. Calling the class itself makes a float tensor from sizes or
+    from a list, as PyTorch's legacy constructor does.
+
+    >>> import kagari as torch
+    >>> torch.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0)
+    tensor([4., 6.])
+    """
+
+    __slots__ = (
+        "_layout", "_storage", "_offset", "_needs", "_grad_fn", "_grad", "_base", "_extra", "__dict__", "__weakref__",
+    )  # fmt: skip
+
+    _layout: Layout
+    _storage: Any
+    _offset: int
+    _needs: bool
+    _grad_fn: Any
+    _grad: Tensor | None
+    _base: Tensor | None
+    _extra: dict[str, Any] | None
+
+    __array_priority__ = 1000
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if not args:
+            made = convert.from_data([], dtypes.float32)
+        elif isinstance(args[0], Tensor):
+            made = args[0].detach()
+        elif all(isinstance(a, int) for a in args):
+            made = convert.empty(tuple(args), dtypes.float32)
+        else:
+            made = convert.from_data(args[0], dtypes.float32)
+        return made if cls is Tensor else Tensor._make_subclass(cls, made, False)
+
+    @staticmethod
+    def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Any:
+        """The same memory as a tensor of a subclass, as a leaf."""
+        made = object.__new__(cls)
+        made._layout, made._storage, made._offset = data._layout, data._storage, data._offset
+        made._grad_fn = made._grad = made._base = made._extra = None
+        made._needs = False
+        if require_grad:
+            made.requires_grad = True
+        return made
+
+    # Shape and memory
+
+    @property
+    def shape(self) -> Size:
+        return self._layout.shape
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one of its sizes."""
+        shape = self._layout.shape
+        if dim is None:
+            return shape
+        return shape[views.checked_dim(dim, len(shape))]
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours of a dimension, in elements."""
+        strides = self._layout.strides
+        return strides if dim is None else strides[views.checked_dim(dim, len(strides))]
+
+    @property
+    def ndim(self) -> int:
+        return self._layout.ndim
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._layout.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._layout.numel
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> dtype:
+        return self._layout.dtype
+
+    @property
+    def device(self) -> Device:
+        return CPU
+
+    @property
+    def layout(self) -> str:
+        return "torch.strided"
+
+    @property
+    def itemsize(self) -> int:
+        return self._layout.dtype.itemsize
+
+    element_size = lambda self: self._layout.dtype.itemsize  # noqa: E731 - PyTorch has both spellings
+
+    @property
+    def nbytes(self) -> int:
+        return self._layout.nbytes
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in row-major order without gaps."""
+        return self._layout.contiguous
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a floating-point one."""
+        return self._layout.dtype.category == 2
+
+    def is_complex(self) -> bool:
+        """Whether the dtype is complex; none is yet."""
+        return False
+
+    def is_signed(self) -> bool:
+        """Whether the dtype has negative numbers."""
+        return self._layout.dtype.is_signed
+
+    def storage_offset(self) -> int:
+        """How many elements into its storage the tensor begins."""
+        return self._offset // self._layout.dtype.itemsize
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._storage.data_ptr + self._offset if self._layout.numel else 0
+
+    def untyped_storage(self) -> Any:
+        """The block of memory that the tensor and its views share."""
+        return self._storage
+
+    @property
+    def _version(self) -> int:
+        return self._storage.version
+
+    is_cuda = False
+    is_sparse = False
+    is_quantized = False
+
+    # Gradients
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._needs
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        self.requires_grad_(wanted)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets whether gradients are wanted; a leaf alone can stop wanting them."""
+        if self._grad_fn is not None:
+            if requires_grad:
+                return self
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
+                "doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        if requires_grad and self._layout.dtype.category != 2:
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+        self._needs = bool(requires_grad)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._grad_fn is None
+
+    @property
+    def grad_fn(self) -> Any:
+        edge = self._grad_fn
+        return edge.node if type(edge) is OutputOf else edge
+
+    @property
+    def output_nr(self) -> int:
+        return self._grad_fn.index if type(self._grad_fn) is OutputOf else 0
+
+    @property
+    def grad(self) -> Tensor | None:
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._layout.dtype is not self._layout.dtype:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{_name(value)}' to a tensor with grad_dtype '{_name(self)}'. The gradient "
+                    "must match the tensor's grad_dtype."
+                )
+            if value._layout.shape != self._layout.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: expected {list(self.shape)}, got {list(value.shape)}"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    def backward(
+        self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Adds the gradients of this tensor to the `grad` of the leaves it was computed from.
+
+        `gradient` is that of some scalar with respect to this tensor; it may be left out where this tensor has one element.
+        Raises RuntimeError where nothing recorded how the tensor came about.
+
+        >>> import kagari as torch
+        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
+        """
+        backward((self,), (gradient,), retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Calls `hook(grad)` when the gradient of this tensor is known; what it returns replaces it."""
+        if not self._needs:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self._grad_fn is None:
+            return RemovableHandle(self._notes().setdefault("hooks", {}), hook)
+        index = self.output_nr
+
+        def on_node(grads: tuple[Any, ...]) -> Any:
+            replaced = hook(grads[index]) if grads[index] is not None else None
+            return None if replaced is None else (*grads[:index], replaced, *grads[index + 1 :])
+
+        return self.grad_fn.register_prehook(on_node)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Calls `hook(self)` after a backward pass added to `grad`. For leaves."""
+        if self._grad_fn is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return RemovableHandle(self._notes().setdefault("accumulated", {}), hook)
+
+    def retain_grad(self) -> None:
+        """Makes a backward pass fill in `grad` though this is no leaf."""
+        if not self._needs:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._grad_fn is None or self.retains_grad:
+            return
+        import weakref
+
+        self.grad_fn.notes().setdefault("retains", {})[self.output_nr] = weakref.ref(self)
+        self._notes()["retains"] = True
+
+    @property
+    def retains_grad(self) -> bool:
+        return self._extra is not None and "retains" in self._extra
+
+    def _notes(self) -> dict[str, Any]:
+        if self._extra is None:
+            self._extra = {}
+        return self._extra
+
+    def detach(self) -> Tensor:
+        """The same memory without history."""
+        made = native().make_tensor(self._layout, self._storage, self._offset)
+        made._base = self if self._base is None else self._base
+        made._extra = {"detached": True}
+        return made
+
+    def detach_(self) -> Tensor:
+        """Forgets this tensor's history."""
+        self._grad_fn, self._needs = None, False
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        return native().make_tensor(self._layout, self._storage, self._offset)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._layout, self._storage, self._offset = value._layout, value._storage, value._offset
+
+    def is_inference(self) -> bool:
+        """Whether the tensor was made in inference mode; Kagari does not mark tensors so."""
+        return False
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    # Numbers, lists and arrays
+
+    def item(self) -> Any:
+        """The value of a tensor with one element, as a Python number."""
+        return convert.item(self)
+
+    def tolist(self) -> Any:
+        """The values as nested lists; a number where there are no dimensions."""
+        return convert.array_of(self).tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """A NumPy array over the same memory."""
+        if self._needs and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self._layout.dtype is dtypes.bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return convert.array_of(self)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        return array.astype(dtype) if dtype is not None else array.copy() if copy else array
+
+    def __array_wrap__(self, array: np.ndarray, context: Any = None, return_scalar: bool = False) -> Tensor:
+        return convert.from_numpy(np.ascontiguousarray(array))
+
+    def __bool__(self) -> bool:
+        if self._layout.numel != 1:
+            if self._layout.numel == 0:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(convert.item(self))
+
+    def __float__(self) -> float:
+        return float(convert.item(self))
+
+    def __int__(self) -> int:
+        return int(convert.item(self))
+
+    def __index__(self) -> int:
+        if self._layout.dtype.category > 1 or self._layout.numel != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(convert.item(self))
+
+    def __len__(self) -> int:
+        if not self._layout.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._layout.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._layout.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(views.unbind(self, 0))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self._layout.ndim else object.__format__(self, spec)
+
+    def __hash__(self) -> int:
+        return id(self) >> 4
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        edge = self.grad_fn
+        array = convert.array_of(self)
+        return printing.format_tensor(
+            array, dtype_name=self._layout.dtype.name, default_dtype_name=convert.default_dtype().name,
+            requires_grad=self._needs, grad_fn=edge.name() if edge is not None else None,
+        )  # fmt: skip
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return indexing.get(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        indexing.put(self, index, value)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return convert.rebuild, (convert.array_of(self).copy(), self._layout.dtype, self._needs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self._grad_fn is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
+                "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage."
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        with modes.no_grad():
+            made = self.detach().clone()
+        made._needs = self._needs
+        if type(self) is not Tensor:
+            made = Tensor._make_subclass(type(self), made, self._needs)
+        made.__dict__.update(self.__dict__)
+        if self._grad is not None:
+            made._grad = self._grad.__deepcopy__(memo)
+        memo[id(self)] = made
+        return made
+
+    # Conversions and views that are no operators of their own
+
+    def to(self, *args: Any, **kwargs: Any) -> Tensor:
+        """A tensor of another dtype; the same tensor where nothing changes. Accepts a dtype, a device, another tensor."""
+        return convert.to(self, *args, **kwargs)
+
+    def type(self, dtype: Any = None) -> Any:
+        """The name of the tensor's type, or the tensor in another dtype."""
+        return f"torch.{_name(self).capitalize()}Tensor" if dtype is None else convert.to(self, dtype)
+
+    def cpu(self) -> Tensor:
+        """The tensor itself: there is one device."""
+        return self
+
+    def contiguous(self) -> Tensor:
+        """The tensor itself where it is contiguous, else a copy that is."""
+        return self if self._layout.contiguous else function("contiguous").run((self,))
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802 - PyTorch's name
+        return self.permute(*range(self._layout.ndim - 1, -1, -1))
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802
+        if self._layout.ndim < 2:
+            raise RuntimeError(
+                f"tensor.mT is only supported on matrices or batches of matrices. Got {self._layout.ndim}-D tensor."
+            )
+        return self.transpose(-2, -1)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """A view with the shape of another tensor."""
+        return self.view(other.shape)
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """The shape of another tensor."""
+        return self.reshape(other.shape)
+
+
+def _name(t: Tensor) -> str:
+    return {
+        "float32": "float", "float64": "double", "int64": "long", "int32": "int", "int16": "short", "uint8": "byte",
+        "int8": "char", "bool": "bool", "float16": "half", "bfloat16": "bfloat16",
+    }[t._layout.dtype.name]  # fmt: skip
+
+
+def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+    """The backward pass of several tensors; see `Tensor.backward`."""
+    roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    seeds = seeds_of(roots, grads)
+    if inputs is not None:
+        inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+        if not inputs:
+            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
+    autograd_engine.run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, inputs)
+
+
+def grad(
+    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False,
+) -> tuple[Any, ...]:  # fmt: skip
+    """The gradients of outputs with respect to inputs, as a tuple; no `grad` is touched.
+
+    Raises RuntimeError where an input has no part in the outputs, unless `allow_unused`.
+
+    >>> import kagari as torch
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> torch.autograd.grad(x**3, x)
+    (tensor(27.),)
+    """
+    roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
+    leaves = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    for t in leaves:
+        if not t._needs:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    seeds = seeds_of(roots, grad_outputs)
+    found = autograd_engine.run(
+        roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, leaves, accumulate=False
+    )
+    for i, g in enumerate(found):
+        if g is None:
+            if materialize_grads:
+                found[i] = convert.full(leaves[i].shape, 0, leaves[i].dtype)
+            elif not allow_unused:
+                raise RuntimeError(
+                    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the "
+                    "desired behavior."
+                )
+    return tuple(found)
+
+
+def seeds_of(roots: tuple[Tensor, ...], grads: Any) -> list[Tensor]:
+    """The gradient a backward pass starts from, for each root."""
+    grads = [None] * len(roots) if grads is None else [grads] if isinstance(grads, Tensor) else list(grads)
+    result = []
+    for root, g in zip(roots, grads):
+        if not root._needs:
+            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+        if g is None:
+            if root._layout.numel != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            g = convert.one(root._layout)
+        elif g._layout.shape != root._layout.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[{len(result)}] has a shape of {g.shape} and output[{len(result)}] has a shape of {root.shape}."
+            )
+        result.append(g)
+    return result
+
+
+def offsets(loaded: Native) -> None:
+    """Tells the resident code where the slots of tensors and nodes are."""
+    from ..runtime.native import slot_offset
+
+    names = "layout storage offset needs grad_fn grad base extra".split()
+    loaded.set_offsets(**{f"at_{n}": slot_offset(Tensor, f"_{n}") for n in names})
+    names = "backward saved versions edges sequence name shapes extra".split()
+    loaded.set_offsets(**{f"node_{n}": slot_offset(Node, f"_{n}") for n in names})
+
+

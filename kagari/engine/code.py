@@ -1,0 +1,136 @@
+"""Kernel code in memory: from a kernel's key to its address, through the store on disk or the compiler."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from ..base import config
+from ..compiler import resident
+from ..compiler.kernel import Kernel
+from ..compiler.llvm import compile_object
+from ..compiler.native import EXTERNS
+from ..runtime import cpu
+from ..runtime.native import Native
+from ..runtime.store import Store
+
+VERSION = "1"  # of the generated code; a change in a template that leaves the keys as they are raises it
+
+_lock = threading.RLock()
+_addresses: dict[str, int] = {}
+_compiled = [0]
+
+
+def kernels_compiled() -> int:
+    """How many kernels this process compiled, those taken from the store not counted."""
+    return _compiled[0]
+
+
+@cache
+def store() -> Store:
+    return Store(config.cache_directory(), config.cache_limit())
+
+
+@cache
+def _salt() -> str:
+    """What all code depends on: the processor, LLVM and the templates."""
+    import llvmlite
+
+    target = cpu.host_target()
+    return f"{VERSION}|{llvmlite.__version__}|{target.cpu}|{target.features}|{target.vector_bytes}|{_sources()}"
+
+
+@cache
+def _sources() -> str:
+    """A digest of the code generator's own files, by size and time: editing a template must not meet old code."""
+    digest = hashlib.blake2b(digest_size=12)
+    for path in sorted(Path(resident.__file__).parent.parent.rglob("*.py")):
+        status = path.stat()
+        digest.update(f"{path.name}{status.st_size}{status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def address(kernel: Kernel) -> int:
+    """Where the kernel's code lies; compiles it on first use."""
+    found = _addresses.get(kernel.key)
+    if found is not None:
+        return found
+    with _lock:
+        if kernel.key not in _addresses:
+            symbol = "k" + hashlib.blake2b(kernel.key.encode(), digest_size=16).hexdigest()
+            key = f"{_salt()}|{kernel.level}|{kernel.key}"
+            code = store().get(key)
+            if code is None:
+                text = kernel.write().replace(f"@{kernel.symbol}(", f"@{symbol}(")
+                code = compile_object(text, cpu.host_target(), kernel.level)
+                _compiled[0] += 1
+                store().put(key, code)
+            _addresses[kernel.key] = cpu.load(code, (symbol,))[0]
+        return _addresses[kernel.key]
+
+
+def _resident_objects() -> tuple[bytes, bytes]:
+    target = cpu.host_target()
+    result = []
+    for name, write, level in (("core", lambda: resident.core_ir(target.triple), 1), ("stubs", resident.stubs_ir, 0)):
+        key = f"{_salt()}|resident {name}"
+        code = store().get(key)
+        if code is None:
+            code = compile_object(write(), target, level)
+            store().put(key, code)
+        result.append(code)
+    return result[0], result[1]
+
+
+_loaded: list[Native] = []
+ON_LOAD: list[Callable[[Native], None]] = []  # what the floors above do once the resident code is there
+
+
+def native() -> Native:
+    """The resident code, loaded on first use."""
+    return _loaded[0] if _loaded else _load()
+
+
+def _load() -> Native:
+    with _lock:
+        if not _loaded:
+            loaded = Native(*_resident_objects(), resident.METHODS, resident.REFLECTED, EXTERNS)
+            _loaded.append(loaded)
+            if hasattr(os, "register_at_fork"):
+                os.register_at_fork(after_in_child=_after_fork)
+            loaded.start_threads(_threads[0])
+            for function in ON_LOAD:
+                function(loaded)
+        return _loaded[0]
+
+
+def _after_fork() -> None:
+    """A child of a fork has no workers: it starts its own."""
+    native().forget_threads()
+    native().start_threads(_threads[0])
+
+
+_threads = [config.thread_count()]
+
+
+def get_num_threads() -> int:
+    """How many threads kernels run on.
+
+    >>> import kagari
+    >>> kagari.get_num_threads() >= 1
+    True
+    """
+    return _threads[0]
+
+
+def set_num_threads(count: int) -> None:
+    """Sets how many threads kernels run on. Raises RuntimeError for less than one."""
+    if count < 1:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    _threads[0] = count
+    native().start_threads(count)
+

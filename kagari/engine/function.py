@@ -1,0 +1,321 @@
+"""Operators as callable functions: the table of plans, and the path in Python for calls it does not know yet."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.dtypes import bool_, dtype, int64
+from ..base.layout import Layout
+from ..base.symbols import Guards
+from ..ir.build import default_dtype
+from ..ir.graph import Value
+from ..runtime import cpu
+from .code import native
+from .plan import Plan, Tape
+from .traced import GradientRule, Traced, symbolic_shape, without
+
+MAX_WORDS = 14
+# Plans of one operator: beyond this the table starts anew, or a program with ever new shapes would grow without end.
+MAX_PLANS = 2048
+REQUIRED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an operator.
+
+    `kind` is `tensor`, `number` (a Python number that is an operand), `operand` (either) or `static`: part of the structure.
+    `many` marks a trailing `*tensors`.
+    """
+
+    name: str
+    kind: str
+    default: Any = REQUIRED
+    optional: bool = False
+    keyword_only: bool = False
+    many: bool = False
+
+
+class Hooks:
+    """What the floors above tell the engine about tensors; set once by them."""
+
+    tensor_types: tuple[type, ...] = ()
+    convert: Callable[[Function, tuple[Any, ...]], tuple[Any, ...]]
+    override: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
+    out: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
+    in_place_gradient: Callable[[Function, tuple[Any, ...]], Any]
+    mode: Callable[[], int]
+    after: Callable[[Function, Any], None]
+
+
+class Function:
+    """An operator that can be called.
+
+    A call that the resident table knows never comes here. One that it does not is checked, traced or taken from a trace of the same
+    structure, bound to its layouts, entered into the table, and run.
+    """
+
+    def __init__(
+        self, name: str, parameters: tuple[Parameter, ...], define: Callable[..., Any] | None, *, display: str = "",
+        gradient: GradientRule | None = None, preserve: bool = False, into: int | None = None, traces: dict[Any, list[Traced]] | None = None,
+        differentiable: bool = True, spread: str = "", strict_view: bool = False, aliases: str = "view",
+    ) -> None:  # fmt: skip
+        self.name, self.parameters, self.define = name, parameters, define
+        self.display = display or name
+        self.gradient, self.preserve, self.into, self.differentiable = gradient, preserve, into, differentiable
+        self.node_name = "".join(p.capitalize() for p in name.strip("_").split("_")) + "Backward0"
+        self.traces: dict[Any, list[Traced]] = {} if traces is None else traces
+        self.plans: dict[Any, Plan] = {}
+        self.spread = [p.name for p in parameters].index(spread) if spread else None
+        self.strict_view, self.aliases = strict_view, aliases
+        self.record: Any = None
+        self.dunder = ""
+        kinds = [p.kind == "static" for p in parameters]
+        self.kinds = tuple(kinds + [True] * (MAX_WORDS - len(kinds))) if spread else tuple(kinds)
+        self.many = bool(parameters) and parameters[-1].many
+        self._backwards: dict[int, BackwardFunction] = {}
+        self._miss = self.miss  # one bound method, kept alive for native code
+        self._reset_words()
+
+    # The state native code reads
+
+    def _reset_words(self) -> None:
+        self._entries = 0
+        self._capacity = 0
+        self._kept: list[Any] = []
+        self._table: Any = None
+        self.state: Any = None
+
+    def activate(self) -> Any:
+        """The Storage with the words of this operator, for native functions and methods to be bound to."""
+        if self.state is None:
+            self.state = native().allocate_storage(64 * 8)
+            self._words = (ctypes.c_longlong * 64).from_address(self.state.data_ptr)
+            for i in range(64):
+                self._words[i] = 0
+            self._words[2] = id(self._miss)
+            self._words[3] = MAX_WORDS + 2
+            for i, static in enumerate(self.kinds[:MAX_WORDS]):
+                self._words[4 + i] = static
+            self._grow(8)
+        return self.state
+
+    def _grow(self, capacity: int) -> None:
+        table = (ctypes.c_longlong * (capacity * (MAX_WORDS + 2)))()
+        old, used = self._table, self._capacity
+        self._table, self._capacity = table, capacity
+        self._words[0], self._words[1] = ctypes.addressof(table), capacity - 1
+        if old is not None:
+            for key, plan in self._inserted:
+                native().insert(self.state.data_ptr, plan, *key)
+        else:
+            self._inserted: list[tuple[tuple[int, ...], int]] = []
+        assert used <= capacity
+
+    def enter(self, args: tuple[Any, ...], plan: Plan) -> None:
+        """Enters a call of these very arguments into the resident table."""
+        if len(args) > MAX_WORDS:
+            return
+        key = []
+        for i, a in enumerate(args):
+            word = self._word(a, self.kinds[i] if i < len(self.kinds) else False)
+            if word is None:
+                return
+            key.append(word)
+        if self._entries >= MAX_PLANS:
+            self.forget()
+        if 2 * (self._entries + 1) > self._capacity:
+            self._grow(self._capacity * 2)
+        self._entries += 1
+        self._kept.append((args if not any(isinstance(a, Hooks.tensor_types) for a in args) else [
+            a._layout if isinstance(a, Hooks.tensor_types) else a for a in args
+        ], plan))  # fmt: skip
+        self._inserted.append((tuple(key), plan.address))
+        native().insert(self.state.data_ptr, plan.address, *key)
+
+    def forget(self) -> None:
+        """Drops all plans."""
+        self._table, self._entries, self._kept = None, 0, []
+        self.plans.clear()
+        self._grow(8)
+
+    @staticmethod
+    def _word(a: Any, static: bool) -> int | None:
+        """The argument's word, as resident/dispatch.py makes it; None where it makes none."""
+        kind = type(a)
+        if kind in Hooks.tensor_types:
+            return id(a._layout) | (1 if a._needs and Hooks.mode() & 1 else 0)
+        if static:
+            if kind is int:
+                return (a << 1) | 1 if -(1 << 61) < a < 1 << 61 else None
+            return None if kind in (list, float) else id(a)
+        if kind in (int, float, bool):
+            return id(kind)
+        return id(a) if a is None else None
+
+    # Calls that the table does not know
+
+    def miss(self, *args: Any, **kwargs: Any) -> Any:
+        """Any call, by position or by name."""
+        for a in (*args, *kwargs.values()):
+            if type(a) not in Hooks.tensor_types and hasattr(type(a), "__torch_function__"):
+                return Hooks.override(self, args, kwargs)
+        if "out" in kwargs:
+            return Hooks.out(self, args, kwargs)
+        canonical = Hooks.convert(self, self.arrange(args, kwargs))
+        if canonical is NotImplemented:
+            return NotImplemented
+        return self.run(canonical, args if not kwargs else ())
+
+    def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """Positional arguments, trailing defaults left out."""
+        at = self.spread
+        if at is not None and len(args) > at and isinstance(args[at], int):
+            args = (*args[:at], tuple(args[at:]))
+        if len(args) > len(self.parameters) and not self.many:
+            raise TypeError(f"{self.display}() takes {len(self.parameters)} positional arguments but {len(args)} were given")
+        values = list(args)
+        known = {p.name: i for i, p in enumerate(self.parameters)}
+        for name in kwargs:
+            if name not in known:
+                raise TypeError(f"{self.display}() got an unexpected keyword argument '{name}'")
+            if known[name] < len(args):
+                raise TypeError(f"{self.display}() got multiple values for argument '{name}'")
+        last = max([len(args) - 1, *(known[n] for n in kwargs)])
+        for i in range(len(args), len(self.parameters)):
+            p = self.parameters[i]
+            if p.many:
+                break
+            if p.name in kwargs:
+                values.append(kwargs[p.name])
+            elif p.default is REQUIRED:
+                raise TypeError(f'{self.display}() missing 1 required positional arguments: "{p.name}"')
+            elif i < last:
+                values.append(p.default)
+        return tuple(values)
+
+    def run(self, args: tuple[Any, ...], raw: tuple[Any, ...] = ()) -> Any:
+        """Runs checked, positional arguments; `raw` is the call as it was made."""
+        mode = Hooks.mode()
+        gradients = mode & 1
+        key = []
+        needs = []
+        for i, a in enumerate(args):
+            if isinstance(a, Hooks.tensor_types):
+                wants = gradients and a._needs and self.differentiable
+                key.append((a._layout, bool(wants)))
+                if wants:
+                    needs.append(i)
+            elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
+                key.append(type(a))
+            else:
+                key.append((type(a), a))
+        if needs and self.into is not None:
+            return Hooks.in_place_gradient(self, args)
+        plan = self.plans.get(tuple(key))
+        if plan is None:
+            plan = self.plans[tuple(key)] = self.make_plan(args, tuple(needs))
+        self.activate()
+        if mode <= 1 and raw and all(r is a or (i < len(self.kinds) and self.kinds[i]) for i, (r, a) in enumerate(zip(raw, args))):
+            self.enter(raw, plan)
+        result = native().call_plan(plan.address, self.state.data_ptr, *args)
+        if mode > 1:
+            Hooks.after(self, result)
+        return result
+
+    # Plans
+
+    def make_plan(self, args: tuple[Any, ...], needs: tuple[int, ...]) -> Plan:
+        traced, sizes = self.traced(args)
+        variant = traced.variant(needs)
+        layouts = {i: a._layout for i, a in enumerate(args) if isinstance(a, Hooks.tensor_types)}
+        bound = variant.program.bind(layouts, sizes, cpu.host_target())
+        tape = None
+        if variant.backward is not None:
+            shapes = tuple(o.layout for o in bound.outputs[: variant.visible])
+            tape = Tape(self.backward(variant.backward, variant), variant.saved, variant.edges, self.node_name, sizes, shapes)
+        positions = tuple(v.attrs[0] for v in variant.program.inputs)
+        return Plan(positions, bound, variant.visible, tape)
+
+    def backward(self, traced: Traced, variant: Any) -> Any:
+        """The native function of a trace's backward operator, made once."""
+        found = self._backwards.get(id(variant))
+        if found is None:
+            found = self._backwards[id(variant)] = BackwardFunction(self, traced, len(variant.saved), variant.visible)
+        return found.function
+
+    def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
+        """The trace of these arguments' structure, and the values of its symbols."""
+        names: dict[int, str] = {}
+        key: list[Any] = [default_dtype()]
+        for i, a in enumerate(args):
+            if isinstance(a, Hooks.tensor_types):
+                lay = a._layout
+                key.append((lay.dtype, tuple([n if n < 2 else names.setdefault(n, f"s{len(names)}") for n in lay.shape])))
+            elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
+                key.append(type(a))
+            else:
+                key.append((type(a), a))
+        sizes = tuple(names)
+        candidates = self.traces.setdefault(tuple(key), [])
+        for traced in candidates:
+            if traced.guard is None or traced.guard(*sizes):
+                return traced, sizes
+        traced = self.trace(args)
+        candidates.append(traced)
+        return traced, sizes
+
+    def trace(self, args: tuple[Any, ...]) -> Traced:
+        """Runs the definition on values that stand for the arguments."""
+        guards, names = Guards(), {}
+        values: list[Any] = []
+        inputs: dict[int, Value] = {}
+        for i, a in enumerate(args):
+            if isinstance(a, Hooks.tensor_types):
+                lay: Layout = a._layout
+                v = inputs[i] = Value("input", (), (i,), symbolic_shape(lay.shape, names, guards), lay.dtype)
+            elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
+                v = inputs[i] = Value("scalar", (), (i,), (), _number_dtype(type(a)), True)
+            else:
+                v = a
+            values.append(v)
+        for p in self.parameters[len(values) :]:
+            if not p.many:
+                values.append(p.default)
+        assert self.define is not None
+        by_name = {p.name: v for p, v in zip(self.parameters, values) if p.keyword_only}
+        result = self.define(*values[: len(values) - len(by_name)], **by_name)
+        outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
+        return Traced(
+            inputs, outputs, tuple(names.values()), guards, values=tuple(values), gradient=self.gradient, preserve=self.preserve,
+            into=self.into, strict_view=self.strict_view, aliases=self.aliases,
+        )  # fmt: skip
+
+
+class BackwardFunction(Function):
+    """The backward operator of a trace: takes what was saved, the forward sizes, and a gradient (or None) for each output."""
+
+    def __init__(self, forward: Function, traced: Traced, saved: int, visible: int) -> None:
+        parameters = [Parameter(f"saved{i}", "operand") for i in range(saved)]
+        parameters.append(Parameter("sizes", "static"))
+        parameters += [Parameter(f"grad{k}", "tensor", optional=True) for k in range(visible)]
+        super().__init__(f"{forward.name}_backward", tuple(parameters), None)
+        self.base, self.at_sizes = traced, saved
+        self.by_missing: dict[tuple[int, ...], Traced] = {(): traced}
+        self.function = native().operator_function(self.name, self.activate(), "")
+
+    def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
+        missing = tuple(i for i in self.base.inputs if i > self.at_sizes and args[i] is None)
+        found = self.by_missing.get(missing)
+        if found is None:
+            found = self.by_missing[missing] = without(self.base, missing)
+        return found, args[self.at_sizes]
+
+
+def _number_dtype(kind: type) -> dtype:
+    return default_dtype() if kind is float else bool_ if kind is bool else int64
+
+

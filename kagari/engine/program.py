@@ -1,0 +1,417 @@
+"""Programs: a graph with its schedule, made once for a structure, and bound to the layouts of each call.
+
+Making a program traces, simplifies, differentiates and fuses. Binding does none of that: it puts numbers into what is there, and takes
+some tens of microseconds for layouts never seen before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.dtypes import accumulate, dtype
+from ..base.layout import Layout, contiguous_strides, is_dense, layout, reshape_strides
+from ..base.symbols import Size, Sym
+from ..base.target import Target
+from ..compiler.body import Body, Node, build_body, chain
+from ..compiler.contract import contraction
+from ..compiler.epilogue import BodyEpilogue, epilogue_body
+from ..compiler.fuse import Stage, fuse, strip
+from ..compiler.kernel import Launch
+from ..compiler.loops import View, bind
+from ..compiler.serial import scan_launch, scatter_launch
+from ..ir.graph import Graph, Value
+from ..ir.simplify import simplify
+
+FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
+Ints = tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Output:
+    """What a plan makes of one output: memory of its own, an argument, a view of one, or an argument overwritten."""
+
+    kind: int
+    layout: Layout
+    arg: int = 0
+    offset: int = 0  # in bytes
+
+
+@dataclass(slots=True)
+class Bound:
+    """A program at given layouts."""
+
+    outputs: list[Output]
+    temps: list[int]
+    launches: list[Launch]
+    work: int
+
+
+@dataclass(slots=True)
+class Place:
+    """A buffer at the sizes of a call."""
+
+    number: int
+    shape: Ints
+    strides: Ints
+    dtype: dtype
+    offset: int = 0
+
+
+class Program:
+    """A graph ready to be bound. `symbols` are the names its symbolic sizes are written in.
+
+    `preserve` keeps the strides of the inputs where all agree, as element-wise operators do. `into` is the number of the argument that
+    the only output overwrites. `aliases` says what becomes of an output that is an input, or movement of one: a `view`, the `same` tensor
+    (a view where it was moved), or `fresh` memory. `strict_view` refuses where a view can't be had.
+    """
+
+    def __init__(
+        self, graph: Graph, symbols: tuple[str, ...], preserve: bool = False, into: int | None = None,
+        strict_view: bool = False, aliases: str = "view",
+    ) -> None:  # fmt: skip
+        self.strict_view, self.aliases = strict_view, aliases
+        self.graph = graph = simplify(graph)
+        self.symbols, self.preserve, self.into = symbols, preserve, into
+        self.inputs = [v for v in graph.inputs if v.op == "input"]
+        self.schedule = fuse(graph)
+        self.bodies: dict[int, Body] = {}
+        for i, stage in enumerate(self.schedule.stages):
+            if stage.kind == "loop":
+                self.bodies[i] = build_body(stage, self.schedule.buffers, self.schedule.apart)
+            elif stage.kind == "dot" and stage.outputs[0] is not stage.source:
+                self.bodies[i] = epilogue_body(stage, self.schedule.buffers)
+        self._sizes = self._collect_sizes()
+        names = ",".join(symbols)
+        source = f"lambda {names}: ({''.join(f'{s},' for s in self._sizes)})"
+        self._evaluate = eval(source)  # noqa: S307 - the source is made of symbols and integers
+        self._keys = [s._key for s in self._sizes]
+
+    def _collect_sizes(self) -> list[Sym]:
+        found: dict[Any, Sym] = {}
+
+        def visit(x: Any) -> None:
+            if isinstance(x, Sym):
+                found.setdefault(x._key, x)
+            elif isinstance(x, tuple):
+                for y in x:
+                    visit(y)
+
+        for v in self.graph.values():
+            visit(v.shape)
+            visit(v.attrs)
+        for body in self.bodies.values():
+            visit(tuple(body.sizes))
+            visit(body.space)
+        return list(found.values())
+
+    def bind(self, layouts: Mapping[int, Layout], sizes: Ints, target: Target) -> Bound:
+        """The launches and outputs at these layouts (by argument number) and values of the symbols."""
+        return _Binder(self, layouts, dict(zip(self._keys, self._evaluate(*sizes))), target).run()
+
+
+class _Binder:
+    def __init__(self, program: Program, layouts: Mapping[int, Layout], sizes: Mapping[Any, int], target: Target) -> None:
+        self.program, self.layouts, self.sizes, self.target = program, layouts, sizes, target
+        self.places: dict[Value, Place] = {}
+        self.launches: list[Launch] = []
+        self.temps: list[int] = []
+        self.work = 0
+        self.outputs: list[Output] = []
+
+    def number(self, s: Size) -> int:
+        return s if isinstance(s, int) else self.sizes[s._key]
+
+    def numbers(self, shape: tuple[Size, ...]) -> Ints:
+        sizes = self.sizes
+        return tuple([s if isinstance(s, int) else sizes[s._key] for s in shape])
+
+    def run(self) -> Bound:
+        program = self.program
+        outputs = program.graph.outputs
+        for i, v in enumerate(program.inputs):
+            lay = self.layouts[v.attrs[0]]
+            self.places[v] = Place(i, tuple(lay.shape), lay.strides, lay.dtype)
+        self.first_temp = len(program.inputs) + len(outputs)
+        copies: list[tuple[Value, int]] = []
+        for k, v in enumerate(outputs):
+            self.outputs.append(self.output(k, v, copies))
+        for i, stage in enumerate(program.schedule.stages):
+            getattr(self, "stage_" + stage.kind)(stage, program.bodies.get(i))
+        for v, k in copies:
+            self.copy_output(v, k)
+        return Bound(self.outputs, self.temps, self.launches, self.work)
+
+    # Buffers
+
+    def output(self, k: int, v: Value, copies: list[tuple[Value, int]]) -> Output:
+        program, number = self.program, len(self.program.inputs) + k
+        if program.into is not None:
+            lay = self.layouts[program.into]
+            self.places[v] = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
+            return Output(IN_PLACE, lay, program.into)
+        base = strip(v)
+        shape = self.numbers(v.shape)
+        if base.op == "input" and program.aliases != "fresh":
+            place = self.places[base]
+            if v is base and program.aliases == "same":
+                return Output(SAME, self.layouts[base.attrs[0]], base.attrs[0])
+            seen = self.moved(place, chain(v), copy=False)
+            if seen is not None:
+                offset = seen.offset * v.dtype.itemsize
+                return Output(VIEW, layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
+            if program.strict_view:
+                raise RuntimeError(
+                    "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+                    f"subspaces). Use .reshape(...) instead. Got size {list(place.shape)}, stride {list(place.strides)}, view {list(shape)}."
+                )
+        elif v in self.program.schedule.buffers and v not in self.places:
+            strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+            self.places[v] = Place(number, shape, strides, v.dtype)
+            return Output(FRESH, layout(shape, strides, v.dtype))
+        copies.append((v, k))
+        strides = self.preserved(shape) if program.preserve else None
+        return Output(FRESH, layout(shape, strides, v.dtype))
+
+    def preserved(self, shape: Ints) -> Ints:
+        """The strides of an element-wise result: those that all inputs of its shape share, where they are dense."""
+        strides: Ints | None = None
+        for v in self.program.inputs:
+            place = self.places[v]
+            if len(place.shape) == len(shape) and place.shape == shape:
+                if strides is None:
+                    strides = place.strides
+                elif strides != place.strides:
+                    return contiguous_strides(shape)
+        return strides if strides is not None and is_dense(shape, strides) else contiguous_strides(shape)
+
+    def copy_output(self, v: Value, k: int) -> None:
+        """An output that is movement of another buffer, or the same value as another output."""
+        lay = self.outputs[k].layout
+        self.copy(self.seen(v), Place(len(self.program.inputs) + k, tuple(lay.shape), lay.strides, v.dtype))
+
+    def temp(self, nbytes: int) -> int:
+        self.temps.append(max(64, nbytes))
+        return self.first_temp + len(self.temps) - 1
+
+    def scratch(self, count: int, dt: dtype) -> int:
+        return self.temp(count * accumulate(dt).itemsize)
+
+    def buffer(self, v: Value) -> Place:
+        """The place of a value that is a buffer; a temporary one where it is no output."""
+        place = self.places.get(v)
+        if place is None:
+            shape = self.numbers(v.shape)
+            strides = contiguous_strides(shape)
+            number = self.temp(v.dtype.itemsize * _product(shape))
+            place = self.places[v] = Place(number, shape, strides, v.dtype)
+        return place
+
+    # Movement, in numbers
+
+    def moved(self, place: Place, moves: tuple[Value, ...], copy: bool = True) -> Place | None:
+        """A buffer after movements. A reshape that strides can't express copies, or gives None."""
+        number, shape, strides, offset = place.number, place.shape, place.strides, place.offset
+        for v in moves:
+            new = self.numbers(v.shape)
+            if v.op == "permute":
+                strides = tuple([strides[d] for d in v.attrs[0]])
+            elif v.op == "expand":
+                strides = tuple([s if n == m else 0 for s, n, m in zip(strides, shape, new)])
+            elif v.op == "slice":
+                starts, steps = self.numbers(v.attrs[0]), v.attrs[1]
+                offset += sum(a * s for a, s in zip(starts, strides)) if 0 not in new else 0
+                strides = tuple([s * t for s, t in zip(strides, steps)])
+            else:
+                found = reshape_strides(shape, strides, new)
+                if found is None:
+                    if not copy:
+                        return None
+                    whole = Place(self.temp(_product(shape) * place.dtype.itemsize), shape, contiguous_strides(shape), place.dtype)
+                    self.copy(Place(number, shape, strides, place.dtype, offset), whole)
+                    number, offset = whole.number, 0
+                    found = contiguous_strides(new)
+                strides = found
+            shape = new
+        return Place(number, shape, strides, place.dtype, offset)
+
+    def seen(self, v: Value) -> Place:
+        """Where the elements of a movement of a buffer are."""
+        place = self.moved(self.buffer(strip(v)), chain(v))
+        assert place is not None
+        return place
+
+    def copy(self, source: Place, to: Place) -> None:
+        body = copy_body(len(to.shape), source.dtype)
+        body.space = (to.shape, ())
+        load = View(source.number, source.offset, source.strides, source.dtype)
+        store = View(to.number, to.offset, to.strides, to.dtype)
+        self.add(bind(body, to.shape, [load], [store], [], self.target, self.scratch), _product(to.shape))
+
+    def add(self, launches: list[Launch], work: int) -> None:
+        self.launches.extend(launches)
+        self.work += work
+
+    # Stages
+
+    def stage_loop(self, stage: Stage, body: Body) -> None:
+        shape = self.numbers(stage.space[0])
+        dims = stage.space[1]
+        loads = [self.load_view(a, shape, dims) for a in body.accesses]
+        stores = []
+        for v in stage.outputs:
+            place = self.buffer(v)
+            whole = v.shape == stage.space[0]
+            strides = place.strides if whole else _over_rows(place, len(shape), dims)
+            stores.append(View(place.number, place.offset, strides, v.dtype))
+        sizes = [self.number(s) for s in body.sizes]
+        self.add(bind(body, shape, loads, stores, sizes, self.target, self.scratch), _product(shape) * (4 if body.heavy else 1))
+
+    def load_view(self, access: Any, shape: Ints, dims: Ints) -> View:
+        place = self.moved(self.buffer(access.base), access.moves)
+        assert place is not None
+        strides, gather_stride = place.strides, 0
+        if access.gather is not None:
+            dim, removed = access.gather
+            gather_stride = strides[dim]
+            strides = strides[:dim] + (() if removed else (0,)) + strides[dim + 1 :]
+        if access.rows and dims:
+            strides = _over_rows(Place(0, place.shape, strides, place.dtype), len(shape), dims)
+        return View(place.number, place.offset, strides, place.dtype, gather_stride)
+
+    def stage_dot(self, stage: Stage, body: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        a, b = (self.at_start(self.seen(v)) for v in source.args)
+        out = self.buffer(stage.outputs[0])
+        *batch, m, n = self.numbers(source.shape)
+        k = a.shape[-1]
+        loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
+        sizes = [self.number(s) for s in body.sizes] if body else []
+        contiguous = n <= 1 or out.strides[-1] == 1
+        simple = all(not any(v.strides[: len(batch)]) for v in loads) and contiguous
+        self.work += m * n * k * _product(tuple(batch)) // 4
+        if body is not None and not simple:
+            self.unfused_dot(stage, body, loads, sizes, a, b, tuple(batch), m, n, k, out)
+            return
+        target_place = out if contiguous else Place(self.temp(_product(out.shape) * out.dtype.itemsize), out.shape, contiguous_strides(out.shape), out.dtype)
+        epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
+        self.launches += contraction(
+            source.dtype.name, tuple(batch), m, n, k, a.strides, b.strides, target_place.strides, a.number, b.number,
+            target_place.number, self.temp, epilogue, self.target,
+        )  # fmt: skip
+        if not contiguous:
+            self.copy(target_place, out)
+
+    def unfused_dot(self, stage: Stage, body: Body, loads: list[View], sizes: list[int], a: Place, b: Place, batch: Ints, m: int, n: int, k: int, out: Place) -> None:
+        """The product into a temporary buffer, then the epilogue's body as a loop of its own."""
+        source = stage.source
+        assert source is not None
+        strides = contiguous_strides(out.shape)
+        number = self.temp(_product(out.shape) * source.dtype.itemsize)
+        self.launches += contraction(
+            source.dtype.name, batch, m, n, k, a.strides, b.strides, strides, a.number, b.number, number, self.temp,
+            BodyEpilogue(None, source.dtype, [], []), self.target,
+        )  # fmt: skip
+        body.space = (out.shape, ())
+        views = [*loads, View(number, 0, strides, source.dtype)]
+        whole = Body(body.space, list(body.nodes), sizes=body.sizes, roots=body.roots)
+        whole.nodes[0] = Node("load", (), source.dtype, extra=len(loads))
+        whole.write_key()
+        store = View(out.number, out.offset, out.strides, out.dtype)
+        self.add(bind(whole, out.shape, views, [store], sizes, self.target, self.scratch), _product(out.shape))
+
+    def at_start(self, place: Place) -> Place:
+        """The place with its first element at the buffer's start, copied there where it is not."""
+        if not place.offset:
+            return place
+        whole = Place(self.temp(_product(place.shape) * place.dtype.itemsize), place.shape, contiguous_strides(place.shape), place.dtype)
+        self.copy(place, whole)
+        return whole
+
+    def stage_copy(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out = self.buffer(source)
+        if source.op == "cat":
+            dim, at = source.attrs[0], 0
+            for part in source.args:
+                shape = self.numbers(part.shape)
+                self.write_part(part, Place(out.number, shape, out.strides, out.dtype, out.offset + at * out.strides[dim]))
+                at += shape[dim]
+            return
+        fill = fill_body(len(out.shape), out.dtype)
+        fill.space = (out.shape, ())
+        store = View(out.number, out.offset, out.strides, out.dtype)
+        self.add(bind(fill, out.shape, [], [store], [], self.target, self.scratch), _product(out.shape))
+        low, shape = self.numbers(source.attrs[0]), self.numbers(source.args[0].shape)
+        offset = out.offset + sum(a * s for a, s in zip(low, out.strides))
+        self.write_part(source.args[0], Place(out.number, shape, out.strides, out.dtype, offset))
+
+    def write_part(self, part: Value, to: Place) -> None:
+        base = strip(part)
+        if base.op == "input" or base in self.program.schedule.buffers:
+            self.copy(self.seen(part), to)
+            return
+        body = build_body(Stage("loop", [part], (part.shape, ())), self.program.schedule.buffers, self.program.schedule.apart)
+        loads = [self.load_view(a, to.shape, ()) for a in body.accesses]
+        sizes = [self.number(s) for s in body.sizes]
+        self.add(bind(body, to.shape, loads, [View(to.number, to.offset, to.strides, to.dtype)], sizes, self.target, self.scratch), _product(to.shape))
+
+    def stage_scatter(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out = self.buffer(source)
+        x, index, src = (self.part(a) for a in source.args)
+        self.copy(x, out)
+        self.add([scatter_launch(source.op, source.attrs[0], out, index, src)] if _product(index.shape) else [], _product(index.shape))
+
+    def part(self, v: Value) -> Place:
+        """A value in memory, computed into a temporary buffer where it is not yet."""
+        base = strip(v)
+        if base.op == "input" or base in self.program.schedule.buffers:
+            return self.seen(v)
+        shape = self.numbers(v.shape)
+        place = Place(self.temp(_product(shape) * v.dtype.itemsize), shape, contiguous_strides(shape), v.dtype)
+        self.write_part(v, place)
+        return place
+
+    def stage_scan(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out = self.buffer(source)
+        x = self.part(source.args[0])
+        if _product(out.shape):
+            self.add([scan_launch(source.op, source.attrs[0], out, x, self.target)], _product(out.shape))
+
+
+def _product(shape: Ints) -> int:
+    n = 1
+    for s in shape:
+        n *= s
+    return n
+
+
+def _over_rows(place: Place, rank: int, dims: Ints) -> Ints:
+    """The strides of a buffer with one element a row, over all dimensions of the space."""
+    if len(place.strides) == rank:
+        return tuple(0 if d in dims else s for d, s in enumerate(place.strides))
+    kept = iter(place.strides)
+    return tuple(0 if d in dims else next(kept) for d in range(rank))
+
+
+def copy_body(rank: int, dt: dtype) -> Body:
+    """Loads and stores."""
+    body = Body(((), ()), [Node("load", (), dt)], roots=[0])
+    body.write_key()
+    return body
+
+
+def fill_body(rank: int, dt: dtype) -> Body:
+    """Stores zeros."""
+    body = Body(((), ()), [Node("const", (), dt, value=0, whole=False)], roots=[0])
+    body.write_key()
+    return body
+
+

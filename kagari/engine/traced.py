@@ -1,0 +1,202 @@
+"""Traces: a definition run once for a structure, and what follows from it: the programs with and without gradients.
+
+The backward operator of a trace takes what was saved, the sizes of the forward call and the gradients of the outputs. Its graph is made by
+differentiating the forward graph, so it can be differentiated in turn: there is no rule for second gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.symbols import Guards, Size, Sym
+from ..ir import build
+from ..ir.differentiate import differentiate
+from ..ir.graph import ELEMENTWISE, MOVEMENT, Graph, Value, cast, topological
+from ..ir.simplify import simplify
+from .program import Program
+
+GradientRule = Callable[..., Sequence[Value | None]]
+_CHEAP = ELEMENTWISE | MOVEMENT
+
+
+@dataclass(slots=True)
+class Variant:
+    """A program for one choice of the inputs that want gradients. `backward` is None where there are none."""
+
+    program: Program
+    visible: int
+    saved: tuple[int, ...] = ()
+    edges: tuple[int, ...] = ()
+    backward: Traced | None = None
+
+
+class Traced:
+    """The graph of a definition on inputs of one structure.
+
+    `inputs` are the leaves by argument number, `values` all arguments as the gradient rule wants them.
+    """
+
+    def __init__(
+        self, inputs: dict[int, Value], outputs: tuple[Value, ...], symbols: tuple[str, ...], guards: Guards,
+        *, values: tuple[Any, ...] = (), gradient: GradientRule | None = None, preserve: bool = False, into: int | None = None,
+        strict_view: bool = False, aliases: str = "view",
+    ) -> None:  # fmt: skip
+        self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
+        self.values, self.gradient, self.preserve, self.into = values, gradient, preserve, into
+        self.strict_view, self.aliases = strict_view, aliases
+        self.guard = _compile_guards(guards, symbols)
+        self.variants: dict[tuple[int, ...], Variant] = {}
+
+    def variant(self, needs: tuple[int, ...]) -> Variant:
+        """The program where the arguments numbered in `needs` want gradients."""
+        found = self.variants.get(needs)
+        if found is None:
+            found = self._with_gradient(needs) if needs else self._plain(self.outputs)
+            self.variants[needs] = found
+        return found
+
+    def _plain(self, outputs: tuple[Value, ...], taped: bool = False) -> Variant:
+        graph = Graph(self.inputs.values(), outputs)
+        aliases = "view" if taped and self.aliases == "same" else self.aliases
+        program = Program(graph, self.symbols, self.preserve, self.into, self.strict_view, aliases)
+        return Variant(program, len(self.outputs))
+
+    def _with_gradient(self, needs: tuple[int, ...]) -> Variant:
+        wrt = tuple(i for i in needs if self.inputs[i].dtype.category == 2)
+        seeds = [
+            Value("input", (), (-1 - k,), v.shape, v.dtype) if v.dtype.category == 2 else None for k, v in enumerate(self.outputs)
+        ]
+        if not wrt or not any(seeds):
+            return self._plain(self.outputs)
+        grads = self._gradients(wrt, seeds)
+        visible = len(self.outputs)
+        leaves = [*self.inputs.values(), *(s for s in seeds if s is not None)]
+        joint = simplify(Graph(leaves, (*self.outputs, *grads))).outputs
+        outputs, grads = joint[:visible], joint[visible:]
+        saved, hidden = _cut(outputs, grads)
+        edges = wrt
+        backward = _backward(saved, grads, outputs, hidden, visible, self.symbols)
+        forward = self._plain((*outputs, *hidden), taped=True)
+        codes = tuple(_code(v, outputs, hidden) for v in saved)
+        return Variant(forward.program, visible, codes, edges, backward)
+
+    def _gradients(self, wrt: tuple[int, ...], seeds: list[Value | None]) -> list[Value]:
+        """One gradient for each argument in `wrt`, zeros where the operator is flat."""
+        if self.gradient is not None:
+            rule = self.gradient(seeds[0] if len(self.outputs) == 1 else seeds, *self.values)
+            by_argument = dict(zip((i for i, v in enumerate(self.values) if isinstance(v, Value) and v.op == "input"), rule))
+            found = [by_argument.get(i) for i in wrt]
+        else:
+            found = differentiate(self.outputs, seeds, [self.inputs[i] for i in wrt])
+        result = []
+        for i, g in zip(wrt, found):
+            x = self.inputs[i]
+            g = build.full(x.shape, 0, x.dtype) if g is None else build.broadcast_to(build.sum_to(cast(g, x.dtype), x.shape), x.shape)
+            result.append(g)
+        return result
+
+
+def _compile_guards(guards: Guards, symbols: tuple[str, ...]) -> Callable[..., bool] | None:
+    """The guards as one function of the symbols; None where there are none."""
+    if not guards.conditions:
+        return None
+    return eval(f"lambda {','.join(symbols)}: {' and '.join(guards.conditions)}")  # noqa: S307 - symbols and integers only
+
+
+def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+    """What the backward graph needs of the forward one: (all that is saved, the values among it that become hidden outputs).
+
+    Inputs and outputs are saved as they are, cheap values are computed again, the rest is an output more.
+    """
+    order = topological(grads)
+    late: set[Value] = set()
+    for v in order:
+        if (v.op == "input" and v.attrs[0] < 0) or any(a in late for a in v.args):
+            late.add(v)
+    saved: dict[Value, None] = {}
+    hidden: dict[Value, None] = {}
+    results = {v for v in outputs if v.op not in MOVEMENT and v.op != "input"}
+    stack, seen = [g for g in grads], set()
+    while stack:
+        v = stack.pop()
+        if v in seen:
+            continue
+        seen.add(v)
+        if v in late:
+            stack.extend(v.args)
+        elif v.op in ("input", "scalar"):
+            saved[v] = None
+        elif v in results:
+            saved[v] = None
+        elif v.op in _CHEAP:
+            stack.extend(v.args)
+        elif v.op not in ("const", "size", "iota"):
+            saved[v] = hidden[v] = None
+    return list(saved), list(hidden)
+
+
+def _code(v: Value, outputs: Sequence[Value], hidden: Sequence[Value]) -> int:
+    if v.op in ("input", "scalar"):
+        return int(v.attrs[0])
+    return ~([*outputs, *hidden].index(v))
+
+
+def _backward(
+    saved: Sequence[Value], grads: Sequence[Value], outputs: Sequence[Value], hidden: Sequence[Value], visible: int,
+    symbols: tuple[str, ...],
+) -> Traced:  # fmt: skip
+    """The backward operator: arguments are the saved values, the sizes, then a gradient for each visible output."""
+    new: dict[Value, Value] = {}
+    inputs: dict[int, Value] = {}
+    for i, v in enumerate(saved):
+        op = "scalar" if v.op == "scalar" else "input"
+        new[v] = inputs[i] = Value(op, (), (i,), v.shape, v.dtype, v.weak)
+    for v in topological(grads):
+        if v.op == "input" and v.attrs[0] < 0:
+            i = len(saved) - v.attrs[0]
+            new[v] = inputs[i] = Value("input", (), (i,), v.shape, v.dtype)
+    for k in range(visible):
+        if outputs[k].dtype.category == 2:
+            i = len(saved) + 1 + k
+            inputs.setdefault(i, Value("input", (), (i,), outputs[k].shape, outputs[k].dtype))
+    results = rebuild(grads, new)
+    return Traced(dict(sorted(inputs.items())), tuple(results), symbols, Guards(), aliases="same")
+
+
+def rebuild(outputs: Sequence[Value], new: dict[Value, Value]) -> list[Value]:
+    """The graph with some values replaced."""
+    stack = list(outputs)
+    while stack:
+        v = stack[-1]
+        if v in new:
+            stack.pop()
+            continue
+        missing = [a for a in v.args if a not in new]
+        if missing:
+            stack.extend(missing)
+            continue
+        args = tuple(new[a] for a in v.args)
+        new[v] = v if args == v.args else Value(v.op, args, v.attrs, v.shape, v.dtype, v.weak)
+        stack.pop()
+    return [new[v] for v in outputs]
+
+
+def without(traced: Traced, missing: tuple[int, ...]) -> Traced:
+    """A backward operator where the gradients with these argument numbers are not there: they count as zeros."""
+    new = {traced.inputs[i]: build.full(traced.inputs[i].shape, 0, traced.inputs[i].dtype) for i in missing}
+    inputs = {i: v for i, v in traced.inputs.items() if i not in missing}
+    return Traced(inputs, tuple(rebuild(traced.outputs, new)), traced.symbols, Guards(), aliases="same")
+
+
+def symbolic_shape(shape: Sequence[int], names: dict[int, str], guards: Guards) -> tuple[Size, ...]:
+    """A shape with a symbol for each size but 0 and 1; equal sizes share one."""
+    result: list[Size] = []
+    for n in shape:
+        if n < 2:
+            result.append(n)
+        else:
+            name = names.setdefault(n, f"s{len(names)}")
+            result.append(Sym.symbol(name, n, guards))
+    return tuple(result)

@@ -1,0 +1,236 @@
+"""The intermediate representation: values made by primitives from other values. Pure, typed, without memory or layout.
+
+A value is a node. It knows its primitive (`op`), its arguments, its static attributes, its shape (sizes or symbols) and its dtype.
+Primitives take arguments of exactly the shapes and dtypes listed in `spec.py`; broadcasting and promotion are the business of
+`build.py`, which is what operator definitions use.
+
+    op          arguments            attrs            result
+    input       -                    (index,)         a tensor operand
+    scalar      -                    (index,)         a Python scalar operand, 0-d
+    size        -                    (Size,)          a size as a 0-d int64
+    const       -                    (number,)        a literal, 0-d
+    ELEMENTWISE same shapes          ()               same shape
+    cast        x                    ()               same shape, other dtype
+    detach      x                    ()               x, taken for a constant by differentiation
+    reshape     x                    ()               new shape, row-major order kept
+    permute     x                    (dims,)          dimensions in another order
+    expand      x                    ()               dimensions of size 1 repeated
+    slice       x                    (starts, steps)  shape says how many of each dimension; steps may be negative
+    pad         x                    (low, high)      zeros added around
+    cat         x0, x1, ...          (dim,)           joined
+    iota        -                    (dim,)           index along dim
+    reduce_sum, reduce_prod, reduce_max, reduce_min   x, (dims,): dims removed
+    argmax, argmin                   x, (dim,)        int64 index of the first extremum, NaN counts as extremum
+    cumsum, cumprod                  x, (dim,)        running sum, product
+    gather      x, index             (dim,)           out[i..] = x[.., index[i..] at dim, ..], index within bounds or an error
+    pick        x, index             (dim,)           as gather, of one element along dim, which is removed
+    scatter_add x, index, src        (dim,)           x with src added at index
+    scatter     x, index, src        (dim,)           x with src written at index
+    dot         a[.., m, k], b[.., k, n]              batched matrix product, floats accumulated in at least fp32
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from ..base.dtypes import bool_, dtype, int64
+from ..base.symbols import Size, identical
+
+UNARY_FLOAT = frozenset(
+    "sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
+    "erf erfc erfinv lgamma digamma sigmoid".split()
+)
+UNARY_ANY = frozenset("neg abs sign floor ceil trunc round detach".split())
+UNARY_BITS = frozenset(("bitnot",))
+BINARY = frozenset("add sub mul div idiv rem pow atan2 maximum minimum bitand bitor bitxor shl shr".split())
+COMPARE = frozenset("eq ne lt le gt ge".split())
+ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast"}
+MOVEMENT = frozenset("reshape permute expand slice".split())
+REDUCE = frozenset("reduce_sum reduce_prod reduce_max reduce_min argmax argmin".split())
+LEAVES = frozenset("input scalar size const iota".split())
+
+
+Operation: TypeAlias = Callable[["Value", Any], "Value"]
+
+
+class Value:
+    """A node of the graph. Never changed after it was made.
+
+    `weak` marks a Python number, whose dtype yields to that of tensors in promotion.
+    """
+
+    __slots__ = ("op", "args", "attrs", "shape", "dtype", "weak")
+
+    # Arithmetic with values and numbers, as `build.py` defines it.
+    __add__: Operation
+    __radd__: Operation
+    __sub__: Operation
+    __rsub__: Operation
+    __mul__: Operation
+    __rmul__: Operation
+    __truediv__: Operation
+    __rtruediv__: Operation
+    __pow__: Operation
+    __rpow__: Operation
+    __and__: Operation
+    __or__: Operation
+    __xor__: Operation
+    __lt__: Operation
+    __le__: Operation
+    __gt__: Operation
+    __ge__: Operation
+    __neg__: Callable[[Value], Value]
+    __invert__: Callable[[Value], Value]
+
+    def __init__(
+        self, op: str, args: tuple[Value, ...], attrs: tuple[Any, ...], shape: tuple[Size, ...], dt: dtype, weak: bool = False
+    ) -> None:
+        self.op, self.args, self.attrs, self.shape, self.dtype, self.weak = op, args, attrs, shape, dt, weak
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        return f"<{self.op} {self.dtype.name}{list(self.shape)}>"
+
+
+class Graph:
+    """Outputs, and the inputs they are made from. `inputs` holds the `input` and `scalar` leaves in the order of the arguments."""
+
+    __slots__ = ("inputs", "outputs")
+
+    def __init__(self, inputs: Iterable[Value], outputs: Iterable[Value]) -> None:
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+
+    def values(self) -> list[Value]:
+        """Every value the outputs depend on, arguments before their users."""
+        return topological(self.outputs)
+
+    def users(self) -> dict[Value, list[Value]]:
+        """For each value, the values that take it as an argument."""
+        result: dict[Value, list[Value]] = {}
+        for v in self.values():
+            result.setdefault(v, [])
+            for a in v.args:
+                result[a].append(v)
+        return result
+
+
+def topological(outputs: Iterable[Value]) -> list[Value]:
+    """Arguments before their users, without recursion."""
+    order: list[Value] = []
+    state: dict[Value, bool] = {}
+    stack = list(outputs)[::-1]
+    while stack:
+        v = stack[-1]
+        if v in state:
+            stack.pop()
+            if not state[v]:
+                state[v] = True
+                order.append(v)
+            continue
+        state[v] = False
+        stack.extend(a for a in reversed(v.args) if a not in state)
+    return order
+
+
+def elementwise(op: str, *args: Value) -> Value:
+    """A primitive applied element by element to arguments of one shape."""
+    dt = bool_ if op in COMPARE else args[-1].dtype
+    return Value(op, args, (), args[-1].shape, dt)
+
+
+def cast(x: Value, dt: dtype) -> Value:
+    return x if x.dtype is dt else Value("cast", (x,), (), x.shape, dt)
+
+
+def reshape(x: Value, shape: tuple[Size, ...]) -> Value:
+    # Not `==`, which would make guards of sizes that need not be compared: a reshape between equal shapes does no harm.
+    return x if identical(x.shape, shape) else Value("reshape", (x,), (), shape, x.dtype)
+
+
+def permute(x: Value, dims: tuple[int, ...]) -> Value:
+    if dims == tuple(range(x.ndim)):
+        return x
+    return Value("permute", (x,), (dims,), tuple(x.shape[d] for d in dims), x.dtype)
+
+
+def expand(x: Value, shape: tuple[Size, ...]) -> Value:
+    """Repeats dimensions of size 1; the rank is kept."""
+    return x if x.shape == shape else Value("expand", (x,), (), shape, x.dtype)
+
+
+def slice_(x: Value, starts: tuple[Size, ...], steps: tuple[int, ...], shape: tuple[Size, ...]) -> Value:
+    return Value("slice", (x,), (starts, steps), shape, x.dtype)
+
+
+def pad(x: Value, low: tuple[Size, ...], high: tuple[Size, ...]) -> Value:
+    shape = tuple(l + s + h for l, s, h in zip(low, x.shape, high))
+    return Value("pad", (x,), (low, high), shape, x.dtype)
+
+
+def reduce(op: str, x: Value, dims: tuple[int, ...]) -> Value:
+    """`op` without its prefix `reduce_`: sum, prod, max, min; or argmax, argmin over one dimension."""
+    if not dims:
+        return x
+    shape = tuple(s for d, s in enumerate(x.shape) if d not in dims)
+    if op in ("argmax", "argmin"):
+        return Value(op, (x,), dims, shape, int64)
+    return Value(f"reduce_{op}", (x,), (tuple(sorted(dims)),), shape, x.dtype)
+
+
+def scan(op: str, x: Value, dim: int) -> Value:
+    """`cumsum` or `cumprod`."""
+    return Value(op, (x,), (dim,), x.shape, x.dtype)
+
+
+def cat(parts: tuple[Value, ...], dim: int) -> Value:
+    total: Size = 0
+    for p in parts:
+        total = p.shape[dim] + total
+    first = parts[0]
+    return Value("cat", parts, (dim,), first.shape[:dim] + (total,) + first.shape[dim + 1 :], first.dtype)
+
+
+def gather(x: Value, index: Value, dim: int) -> Value:
+    return Value("gather", (x, index), (dim,), index.shape, x.dtype)
+
+
+def pick(x: Value, index: Value, dim: int) -> Value:
+    return Value("pick", (x, index), (dim,), index.shape, x.dtype)
+
+
+def detach(x: Value) -> Value:
+    return Value("detach", (x,), (), x.shape, x.dtype)
+
+
+def scatter(op: str, x: Value, index: Value, src: Value, dim: int) -> Value:
+    """`scatter` or `scatter_add`."""
+    return Value(op, (x, index, src), (dim,), x.shape, x.dtype)
+
+
+def dot(a: Value, b: Value) -> Value:
+    return Value("dot", (a, b), (), a.shape[:-1] + b.shape[-1:], a.dtype)
+
+
+def const(value: float | int | bool, dt: dtype, weak: bool = False) -> Value:
+    return Value("const", (), (value,), (), dt, weak)
+
+
+def iota(shape: tuple[Size, ...], dim: int) -> Value:
+    """The index along `dim`, as int64."""
+    return Value("iota", (), (dim,), shape, int64)
+
+
+def size(value: Size) -> Value:
+    """A size as a number the graph can compute with."""
+    return const(value, int64, weak=True) if isinstance(value, int) else Value("size", (), (value,), (), int64, True)
+
+
+def literal(v: Value) -> float | int | bool | None:
+    """The number a value is filled with, where that is written in the graph."""
+    while v.op in ("expand", "reshape", "permute") or (v.op == "cast" and v.dtype.is_floating_point):
+        (v,) = v.args
+    return v.attrs[0] if v.op == "const" else None

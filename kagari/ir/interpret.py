@@ -1,0 +1,311 @@
+"""What the intermediate representation means, in NumPy: the reference that compiled code is compared with.
+
+Arrays have NumPy's type of the same name; bfloat16, which NumPy lacks, is a float32 array of rounded values. Inside a
+graph float16 and bfloat16 values are float32 arrays and are rounded where they would reach memory: at a cast to them,
+after reductions, scans and dots, and at the outputs. Python numbers (`weak` values) are doubles until they are cast or
+meet a tensor.
+
+The corner cases: `idiv` and `rem` truncate, as in C, and raise ZeroDivisionError for integers; `maximum`, `minimum` and
+the reductions of that name return NaN if there is one; `sign` of NaN is 0; shifts by the width or more give 0 or -1; on
+booleans `add` is or and `mul` is and; an integer to a negative power is 0 unless it is 1 or -1; an index outside of its
+dimension, also a negative one, raises IndexError.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base import dtypes
+from ..base.dtypes import dtype
+from ..base.symbols import Size
+from .graph import ELEMENTWISE, Graph, Value
+
+Array = np.ndarray
+
+CARRIED = {dt: np.dtype("float32" if dt in (dtypes.float16, dtypes.bfloat16) else dt.name) for dt in dtypes.ALL}
+"""The NumPy type that holds values of a type inside of a graph."""
+
+ROUNDING = frozenset({"reduce_sum", "reduce_prod", "cumsum", "cumprod", "dot", "scatter_add"})
+"""Primitives whose results are rounded to 16 bits, as a cast's are; others pass float32 on."""
+
+
+def interpret(graph: Graph, inputs: Sequence[Any], sizes: Mapping[str, int] | None = None) -> list[Array]:
+    """Runs a graph.
+
+    Args:
+        graph: what to run.
+        inputs: an array or a Python number for each of `graph.inputs`.
+        sizes: the value of each symbol by name.
+
+    Raises:
+        IndexError: an index of gather or scatter is outside of its dimension.
+        ZeroDivisionError: an integer is divided by zero.
+    """
+    memo: dict[Value, Array] = {v: _as_array(x, v) for v, x in zip(graph.inputs, inputs, strict=True)}
+    env = dict(sizes or {})
+    with np.errstate(all="ignore"):
+        for v in graph.values():
+            if v not in memo:
+                shape = tuple(evaluate_size(s, env) for s in v.shape)
+                memo[v] = _evaluate(v, [memo[a] for a in v.args], shape, env)
+        return [_as_output(memo[v], v) for v in graph.outputs]
+
+
+def evaluate_size(size: Size, sizes: Mapping[str, int]) -> int:
+    """The number a symbolic size stands for."""
+    return size if isinstance(size, int) else eval(str(size), {"__builtins__": {}}, dict(sizes))
+
+
+def round_to(array: Array, dt: dtype) -> Array:
+    """The array with the precision of `dt`, in the type that carries `dt`."""
+    if dt is dtypes.float16:
+        return array.astype(np.float16).astype(np.float32)
+    array = array.astype(CARRIED[dt])
+    if dt is not dtypes.bfloat16:
+        return array
+    bits = array.view(np.uint32)
+    # To nearest, ties to even: half of the last kept bit, less one if that bit is even.
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) & np.uint32(0xFFFF0000)
+    return np.where(np.isnan(array), np.float32(np.nan), rounded.view(np.float32))
+
+
+def _is_number(v: Value) -> bool:
+    return v.weak and v.dtype.is_floating_point
+
+
+def _as_array(x: Any, v: Value) -> Array:
+    return np.asarray(x).astype(np.float64 if _is_number(v) else CARRIED[v.dtype])
+
+
+def _as_output(array: Array, v: Value) -> Array:
+    array = round_to(array, v.dtype)
+    return array.astype(np.float16) if v.dtype is dtypes.float16 else array
+
+
+def _evaluate(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    if v.op == "cast":
+        cast = _cast(args[0], v.dtype)
+        # A number is not rounded to 16 bits: it takes part in the arithmetic, which is that of float32.
+        return cast.astype(CARRIED[v.dtype]) if v.args[0].weak else round_to(cast, v.dtype)
+    if not v.weak:
+        args = [a.astype(CARRIED[x.dtype], copy=False) for a, x in zip(args, v.args)]
+    if v.op == "size":
+        result = np.array(evaluate_size(v.attrs[0], env))
+    elif v.op in ELEMENTWISE:
+        result = ELEMENT[v.op](*args)
+    else:
+        result = STRUCTURE[v.op](v, args, shape, env)
+    if v.op in ROUNDING:
+        return round_to(result, v.dtype)
+    return np.asarray(result).astype(np.float64 if _is_number(v) else CARRIED[v.dtype], copy=False)
+
+
+# Element-wise
+
+
+def _cast(x: Array, dt: dtype) -> Array:
+    """Floats become integers by way of int64, so that negative ones wrap in unsigned types."""
+    return x.astype(np.int64) if x.dtype.kind == "f" and dt.category == 1 else x
+
+
+def _pointwise(function: Callable[[float], float]) -> Callable[[Array], Array]:
+    vectorized = np.vectorize(function, otypes=[np.float64])
+    return lambda x: vectorized(x).astype(x.dtype)
+
+
+def _lgamma(x: float) -> float:
+    return math.inf if x <= 0 and x == math.floor(x) else math.lgamma(x)
+
+
+def _digamma(x: float) -> float:
+    """Reflected for negative arguments, shifted above 10, then the asymptotic series."""
+    if x == 0:
+        return math.copysign(math.inf, -x)
+    if x < 0:
+        return math.nan if x == math.floor(x) else _digamma(1 - x) - math.pi / math.tan(math.pi * x)
+    shift = 0.0
+    while x < 10:
+        shift -= 1 / x
+        x += 1
+    w = 1 / (x * x)
+    series = w * (1 / 12 - w * (1 / 120 - w * (1 / 252 - w * (1 / 240 - w * (1 / 132)))))
+    return shift + math.log(x) - 0.5 / x - series
+
+
+def _erfinv(x: float) -> float:
+    """A first guess by logarithms, then Halley's steps on erf, or on erfc near 1 where erf has no digits left."""
+    if not -1 < x < 1:
+        return math.copysign(math.inf, x) if abs(x) == 1 else math.nan
+    log = math.log1p(-x * x)
+    half = 2 / (math.pi * 0.147) + log / 2
+    y = math.copysign(math.sqrt(max(math.sqrt(half * half - log / 0.147) - half, 0.0)), x)
+    for _ in range(4):
+        error = math.erf(y) - x if abs(x) < 0.5 else ((1 - abs(x)) - math.erfc(abs(y))) * math.copysign(1, x)
+        step = error / (2 / math.sqrt(math.pi) * math.exp(-y * y))
+        y -= step / (1 + y * step)
+    return y
+
+
+def _idiv(a: Array, b: Array) -> Array:
+    if a.dtype.kind == "f":
+        return np.trunc(a / b)
+    _check_divisor(b)
+    quotient = a // b
+    return quotient + ((quotient * b != a) & ((a < 0) != (b < 0))).astype(a.dtype)
+
+
+def _rem(a: Array, b: Array) -> Array:
+    if a.dtype.kind != "f":
+        _check_divisor(b)
+    return np.fmod(a, b)
+
+
+def _check_divisor(b: Array) -> None:
+    if not np.all(b):
+        raise ZeroDivisionError("ZeroDivisionError")
+
+
+def _pow(a: Array, b: Array) -> Array:
+    if a.dtype.kind != "i" or not np.any(b < 0):
+        return np.power(a, b)
+    inverse = np.where(a == 1, 1, np.where(a == -1, 1 - 2 * (b & 1), 0)).astype(a.dtype)
+    return np.where(b < 0, inverse, np.power(a, np.maximum(b, 0)))
+
+
+def _sign(x: Array) -> Array:
+    return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
+
+
+def _on_floats(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    return lambda x: function(x) if x.dtype.kind == "f" else x
+
+
+ELEMENT: dict[str, Callable[..., Array]] = {
+    "detach": lambda x: x,
+    "neg": np.negative, "abs": np.abs, "sign": _sign,
+    "floor": _on_floats(np.floor), "ceil": _on_floats(np.ceil), "trunc": _on_floats(np.trunc),
+    "round": _on_floats(np.rint),
+    "bitnot": np.invert, "bitand": np.bitwise_and, "bitor": np.bitwise_or, "bitxor": np.bitwise_xor,
+    "shl": np.left_shift, "shr": np.right_shift,
+    "sqrt": np.sqrt, "rsqrt": lambda x: 1 / np.sqrt(x), "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1,
+    "log": np.log, "log2": np.log2, "log10": np.log10, "log1p": np.log1p,
+    "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan,
+    "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
+    "erf": _pointwise(math.erf), "erfc": _pointwise(math.erfc), "erfinv": _pointwise(_erfinv),
+    "lgamma": _pointwise(_lgamma), "digamma": _pointwise(_digamma), "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "idiv": _idiv, "rem": _rem, "pow": _pow,
+    "atan2": np.arctan2, "maximum": np.maximum, "minimum": np.minimum,
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "where": np.where,
+}  # fmt: skip
+
+
+# Structure: (the value, its arguments, its shape in numbers, the symbols' values) -> the result
+
+
+def _const(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    return np.array(v.attrs[0])
+
+
+def _slice(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    starts, steps = v.attrs
+    index = (evaluate_size(start, env) + step * np.arange(n) for start, step, n in zip(starts, steps, shape))
+    return args[0][np.ix_(*index)] if shape else args[0]
+
+
+def _pad(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    result = np.zeros(shape, args[0].dtype)
+    lows = [evaluate_size(low, env) for low in v.attrs[0]]
+    result[tuple(slice(low, low + n) for low, n in zip(lows, args[0].shape))] = args[0]
+    return result
+
+
+def _iota(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    (dim,) = v.attrs
+    line = np.arange(shape[dim]).reshape([-1 if d == dim else 1 for d in range(len(shape))])
+    return np.broadcast_to(line, shape)
+
+
+def _least(dt: np.dtype) -> Any:
+    """The neutral element of maximum."""
+    return {"f": lambda: -np.inf, "b": lambda: False}.get(dt.kind, lambda: np.iinfo(dt).min)()
+
+
+def _greatest(dt: np.dtype) -> Any:
+    return {"f": lambda: np.inf, "b": lambda: True}.get(dt.kind, lambda: np.iinfo(dt).max)()
+
+
+def _reduce(function: Callable[..., Array], neutral: Callable[[np.dtype], Any]) -> Callable[..., Array]:
+    def run(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+        return function(args[0], axis=v.attrs[0], initial=neutral(args[0].dtype), **_keep_dtype(function, args[0]))
+
+    return run
+
+
+def _keep_dtype(function: Callable[..., Array], x: Array) -> dict[str, Any]:
+    """NumPy would sum small integers in int64."""
+    return {"dtype": x.dtype} if function in (np.sum, np.prod) else {}
+
+
+def _positions(index: Array, shape: tuple[int, ...], dim: int) -> tuple[Array, ...]:
+    """NumPy's index for gather and scatter: each element's own place, but along `dim` what `index` says."""
+    bad = index[(index < 0) | (index >= shape[dim])]
+    if bad.size:
+        raise IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {shape[dim]}")
+    grid: list[Array] = list(np.indices(index.shape, sparse=True))
+    grid[dim] = index
+    return tuple(grid)
+
+
+def _gather(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    x, index = args
+    return x[_positions(index, x.shape, v.attrs[0])]
+
+
+def _pick(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    (x, index), (dim,) = args, v.attrs
+    index = np.expand_dims(index, dim)
+    return x[_positions(index, x.shape, dim)].squeeze(dim)
+
+
+def _scatter(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    x, index, src = args
+    result = x.copy()
+    result[_positions(index, x.shape, v.attrs[0])] = src
+    return result
+
+
+def _scatter_add(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    x, index, src = args
+    result = x.copy()
+    np.add.at(result, _positions(index, x.shape, v.attrs[0]), src)
+    return result
+
+
+STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str, int]], Array]] = {
+    "const": _const,
+    "iota": _iota,
+    "reshape": lambda v, args, shape, env: args[0].reshape(shape),
+    "permute": lambda v, args, shape, env: args[0].transpose(v.attrs[0]),
+    "expand": lambda v, args, shape, env: np.broadcast_to(args[0], shape),
+    "slice": _slice,
+    "pad": _pad,
+    "cat": lambda v, args, shape, env: np.concatenate(args, axis=v.attrs[0]),
+    "reduce_sum": _reduce(np.sum, lambda dt: 0),
+    "reduce_prod": _reduce(np.prod, lambda dt: 1),
+    "reduce_max": _reduce(np.max, _least),
+    "reduce_min": _reduce(np.min, _greatest),
+    "argmax": lambda v, args, shape, env: np.argmax(args[0], axis=v.attrs[0]),
+    "argmin": lambda v, args, shape, env: np.argmin(args[0], axis=v.attrs[0]),
+    "cumsum": lambda v, args, shape, env: np.cumsum(args[0], axis=v.attrs[0], dtype=args[0].dtype),
+    "cumprod": lambda v, args, shape, env: np.cumprod(args[0], axis=v.attrs[0], dtype=args[0].dtype),
+    "gather": _gather,
+    "pick": _pick,
+    "scatter": _scatter,
+    "scatter_add": _scatter_add,
+    "dot": lambda v, args, shape, env: np.matmul(*args),
+}

@@ -1,0 +1,351 @@
+"""What a legal graph is: for each primitive the conditions on its arguments, attributes, shape and dtype.
+
+`build.py` and the passes make graphs that keep to this; `verify` proves it, in tests and wherever a pass is suspected.
+Symbolic sizes are compared by their present values: two sizes that are written differently may be equal by a guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ..base.dtypes import bool_, dtype, int64
+from ..base.errors import CompileError
+from ..base.symbols import Size, Sym, hint
+from .graph import BINARY, COMPARE, UNARY_ANY, UNARY_BITS, UNARY_FLOAT, Graph, Value
+from .printer import ATTRS, format_type, format_value
+
+Check: TypeAlias = Callable[[Value], None]
+
+
+class _IllegalError(Exception):
+    """Why a value is not legal."""
+
+
+def verify(graph: Graph) -> None:
+    """Raises CompileError, showing the value and the reason, unless the graph keeps to the specification."""
+    for v in graph.inputs:
+        if v.op not in ("input", "scalar"):
+            raise CompileError(f"Not an input: {format_value(v, [])}")
+    known = set(graph.inputs)
+    for v in graph.values():
+        try:
+            _check_value(v)
+            _require(v.op not in ("input", "scalar") or v in known, "the graph does not list it among its inputs")
+        except _IllegalError as reason:
+            args = [f"<{a.op} {format_type(a)}>" for a in v.args]
+            raise CompileError(f"Illegal value: {format_value(v, args)}\n  {reason}") from None
+
+
+def _check_value(v: Value) -> None:
+    _require(v.op in SPEC, "there is no such primitive")
+    attrs = ATTRS.get(v.op, ())
+    _require(len(v.attrs) == len(attrs), f"it takes the attributes ({', '.join(attrs)}), not {len(v.attrs)}")
+    _require(isinstance(v.dtype, dtype), f"{v.dtype!r} is not a dtype")
+    _require(all(_is_size(s) for s in v.shape), "sizes are integers from 0 on, or symbols")
+    _require(not v.weak or not v.shape, "a number (weak) has no dimensions")
+    arity = ARITY.get(v.op, 1)
+    _require(len(v.args) == arity if arity >= 0 else len(v.args) > 0, f"it takes {max(arity, 1)} arguments")
+    SPEC[v.op](v)
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise _IllegalError(reason)
+
+
+# Vocabulary
+
+
+def _is_size(s: object) -> bool:
+    return isinstance(s, Sym) or (type(s) is int and s >= 0)
+
+
+def _equal(a: tuple[Size, ...], b: tuple[Size, ...]) -> bool:
+    return [hint(s) for s in a] == [hint(s) for s in b]
+
+
+def _shape(v: Value, expected: tuple[Size, ...]) -> None:
+    _require(_equal(v.shape, expected), f"its shape should be [{', '.join(map(str, expected))}]")
+
+
+def _dtype(v: Value, expected: dtype) -> None:
+    _require(v.dtype is expected, f"its dtype should be {expected.name}")
+
+
+def _like(v: Value, x: Value) -> None:
+    _shape(v, x.shape)
+    _dtype(v, x.dtype)
+
+
+def _same_dtype(*values: Value) -> None:
+    _require(len({v.dtype for v in values}) == 1, "arguments should have one dtype")
+
+
+def _same_shape(*values: Value) -> None:
+    _require(all(_equal(v.shape, values[0].shape) for v in values), "arguments should have one shape")
+
+
+def _dim(dim: object, ndim: int) -> None:
+    _require(type(dim) is int and 0 <= dim < ndim, f"there is no dimension {dim} among {ndim}")
+
+
+def _without(shape: tuple[Size, ...], dim: int) -> tuple[Size, ...]:
+    return shape[:dim] + shape[dim + 1 :]
+
+
+def _count(shape: tuple[Size, ...]) -> int:
+    result = 1
+    for s in shape:
+        result *= hint(s)
+    return result
+
+
+# Kinds of dtypes
+
+
+def _any(dt: dtype) -> bool:
+    return True
+
+
+def _float(dt: dtype) -> bool:
+    return dt.category == 2
+
+
+def _integer(dt: dtype) -> bool:
+    return dt.category == 1
+
+
+def _integer_or_bool(dt: dtype) -> bool:
+    return dt.category < 2
+
+
+def _number(dt: dtype) -> bool:
+    return dt.category > 0
+
+
+KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
+    **dict.fromkeys((*UNARY_FLOAT, "div", "atan2"), (_float, "floats")),
+    **dict.fromkeys((*UNARY_ANY, "sub", "rem", "pow", "cumsum", "cumprod", "dot"), (_number, "numbers")),
+    **dict.fromkeys(("reduce_sum", "reduce_prod", "scatter_add"), (_number, "numbers")),
+    **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
+    **dict.fromkeys(("idiv", "shl", "shr"), (_integer, "integers")),
+}
+"""The dtypes that primitives take, where not all."""
+
+
+def _kind(op: str, x: Value) -> None:
+    accepts, words = KINDS.get(op, (_any, ""))
+    _require(accepts(x.dtype), f"it takes {words}")
+
+
+# The primitives
+
+
+def _input(v: Value) -> None:
+    _require(type(v.attrs[0]) is int, "its index should be an integer")
+
+
+def _scalar(v: Value) -> None:
+    _input(v)
+    _shape(v, ())
+
+
+def _size(v: Value) -> None:
+    _require(_is_size(v.attrs[0]), "it should hold a size")
+    _shape(v, ())
+    _dtype(v, int64)
+
+
+def _const(v: Value) -> None:
+    _require(type(v.attrs[0]) in (bool, int, float), "it should hold a number")
+    _shape(v, ())
+
+
+def _iota(v: Value) -> None:
+    _dim(v.attrs[0], v.ndim)
+    _dtype(v, int64)
+
+
+def _elementwise(v: Value) -> None:
+    _same_shape(*v.args)
+    _same_dtype(*v.args)
+    _kind(v.op, v.args[0])
+    _like(v, v.args[0])
+
+
+def _compare(v: Value) -> None:
+    _same_shape(*v.args)
+    _same_dtype(*v.args)
+    _shape(v, v.args[0].shape)
+    _dtype(v, bool_)
+
+
+def _where(v: Value) -> None:
+    condition, a, b = v.args
+    _require(condition.dtype is bool_, "its condition should be boolean")
+    _same_shape(condition, a, b)
+    _same_dtype(a, b)
+    _like(v, a)
+
+
+def _cast(v: Value) -> None:
+    _shape(v, v.args[0].shape)
+
+
+def _reshape(v: Value) -> None:
+    (x,) = v.args
+    _require(_count(v.shape) == _count(x.shape), "the number of elements changes")
+    _dtype(v, x.dtype)
+
+
+def _permute(v: Value) -> None:
+    (x,), (dims,) = v.args, v.attrs
+    _require(sorted(dims) == list(range(x.ndim)), f"it should name each of {x.ndim} dimensions once")
+    _shape(v, tuple(x.shape[d] for d in dims))
+    _dtype(v, x.dtype)
+
+
+def _expand(v: Value) -> None:
+    (x,) = v.args
+    _require(v.ndim == x.ndim, "the number of dimensions changes")
+    for old, new in zip(x.shape, v.shape):
+        single = isinstance(old, int) and old == 1
+        _require(single or hint(old) == hint(new), f"only dimensions of size 1 expand, not {old} to {new}")
+    _dtype(v, x.dtype)
+
+
+def _slice(v: Value) -> None:
+    (x,), (starts, steps) = v.args, v.attrs
+    _require(len(starts) == len(steps) == v.ndim == x.ndim, "there should be a start and a step for each dimension")
+    for start, step, count, size in zip(starts, steps, v.shape, x.shape):
+        _require(type(step) is int and step != 0, "steps are integers other than 0")
+        first, last = hint(start), hint(start) + step * (hint(count) - 1)
+        inside = hint(count) == 0 or (min(first, last) >= 0 and max(first, last) < hint(size))
+        _require(inside, f"elements {first} to {last} are outside of size {size}")
+    _dtype(v, x.dtype)
+
+
+def _pad(v: Value) -> None:
+    (x,), (low, high) = v.args, v.attrs
+    _require(len(low) == len(high) == x.ndim, "there should be two amounts for each dimension")
+    _require(all(hint(s) >= 0 for s in (*low, *high)), "amounts are not negative")
+    _shape(v, tuple(before + s + after for before, s, after in zip(low, x.shape, high)))
+    _dtype(v, x.dtype)
+
+
+def _cat(v: Value) -> None:
+    (dim,) = v.attrs
+    _dim(dim, v.ndim)
+    _same_dtype(*v.args)
+    for x in v.args:
+        _require(x.ndim == v.ndim, "parts should have as many dimensions")
+        _require(_equal(_without(x.shape, dim), _without(v.shape, dim)), f"parts should differ only along {dim}")
+    _require(sum(hint(x.shape[dim]) for x in v.args) == hint(v.shape[dim]), f"sizes along {dim} should add up")
+    _dtype(v, v.args[0].dtype)
+
+
+def _reduce(v: Value) -> None:
+    (x,), (dims,) = v.args, v.attrs
+    _kind(v.op, x)
+    for d in dims:
+        _dim(d, x.ndim)
+    _require(bool(dims) and dims == tuple(sorted(set(dims))), "its dimensions should be a sorted tuple")
+    _shape(v, tuple(s for d, s in enumerate(x.shape) if d not in dims))
+    _dtype(v, x.dtype)
+
+
+def _arg_extremum(v: Value) -> None:
+    (x,), (dim,) = v.args, v.attrs
+    _dim(dim, x.ndim)
+    _shape(v, _without(x.shape, dim))
+    _dtype(v, int64)
+
+
+def _scan(v: Value) -> None:
+    (x,) = v.args
+    _kind(v.op, x)
+    _dim(v.attrs[0], x.ndim)
+    _like(v, x)
+
+
+def _index(x: Value, index: Value, dim: int) -> None:
+    _dim(dim, x.ndim)
+    _require(index.dtype is int64, "its index should be int64")
+    _require(index.ndim == x.ndim, "its index should have as many dimensions")
+    fits = all(hint(i) <= hint(s) for i, s in zip(_without(index.shape, dim), _without(x.shape, dim)))
+    _require(fits, f"its index should be no larger than what it indexes, but along {dim}")
+
+
+def _gather(v: Value) -> None:
+    x, index = v.args
+    _index(x, index, v.attrs[0])
+    _shape(v, index.shape)
+    _dtype(v, x.dtype)
+
+
+def _pick(v: Value) -> None:
+    (x, index), (dim,) = v.args, v.attrs
+    _dim(dim, x.ndim)
+    _require(index.dtype is int64, "its index should be int64")
+    _require(_equal(index.shape, _without(x.shape, dim)), f"its index should have the shape of what it indexes without {dim}")
+    _shape(v, index.shape)
+    _dtype(v, x.dtype)
+
+
+def _scatter(v: Value) -> None:
+    x, index, src = v.args
+    _index(x, index, v.attrs[0])
+    _kind(v.op, x)
+    _same_dtype(x, src)
+    _same_shape(index, src)
+    _like(v, x)
+
+
+def _dot(v: Value) -> None:
+    a, b = v.args
+    _require(a.ndim == b.ndim >= 2, "both arguments should have as many dimensions, at least 2")
+    _require(_equal(a.shape[:-2], b.shape[:-2]), "batch dimensions should be equal")
+    _require(hint(a.shape[-1]) == hint(b.shape[-2]), f"inner sizes {a.shape[-1]} and {b.shape[-2]} differ")
+    _same_dtype(a, b)
+    _kind(v.op, a)
+    _shape(v, a.shape[:-1] + b.shape[-1:])
+    _dtype(v, a.dtype)
+
+
+ARITY = {
+    **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
+    **dict.fromkeys((*BINARY, *COMPARE, "gather", "pick", "dot"), 2),
+    **dict.fromkeys(("where", "scatter", "scatter_add"), 3),
+    "cat": -1,
+}
+"""How many arguments a primitive takes where not one; -1 for one or more."""
+
+SPEC: dict[str, Check] = {
+    "input": _input,
+    "scalar": _scalar,
+    "size": _size,
+    "const": _const,
+    "iota": _iota,
+    **dict.fromkeys(UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY, _elementwise),
+    **dict.fromkeys(COMPARE, _compare),
+    "where": _where,
+    "cast": _cast,
+    "reshape": _reshape,
+    "permute": _permute,
+    "expand": _expand,
+    "slice": _slice,
+    "pad": _pad,
+    "cat": _cat,
+    **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"), _reduce),
+    "argmax": _arg_extremum,
+    "argmin": _arg_extremum,
+    "cumsum": _scan,
+    "cumprod": _scan,
+    "gather": _gather,
+    "pick": _pick,
+    "scatter": _scatter,
+    "scatter_add": _scatter,
+    "dot": _dot,
+}
+"""For each primitive its check, which raises where a value does not keep to it."""

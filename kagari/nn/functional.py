@@ -1,0 +1,390 @@
+"""The operators of neural networks as functions, with PyTorch's signatures; the layers of `kagari.nn` call these.
+
+What is written here is what surrounds an operator: defaults, checks of arguments, deprecated spellings. What the
+    operator computes, on
+tensors and on their gradients, is one definition in `kagari.ops`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from ..base.dtypes import dtype
+from ..eager import Tensor
+from ..eager import operators as ops
+from .reduction import check_reduction, legacy_reduction
+
+# These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
+linear = ops.linear
+gelu = ops.gelu
+softplus = ops.softplus
+logsigmoid = ops.logsigmoid
+relu_ = ops.relu_
+leaky_relu_ = ops.leaky_relu_
+elu_ = ops.elu_
+
+
+# Activations
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    r""":math:`\max(0, x)`, element by element. See :class:`~kagari.nn.ReLU`."""
+    return ops.relu_(input) if inplace else ops.relu(input)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    r""":math:`\min(\max(0, x), 6)`, element by element. See :class:`~kagari.nn.ReLU6`."""
+    return ops.relu6_(input) if inplace else ops.relu6(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    r""":math:`\max(0, x) + \text{negative\_slope} \cdot \min(0, x)`. See :class:`~kagari.nn.LeakyReLU`."""
+    return ops.leaky_relu_(input, negative_slope) if inplace else ops.leaky_relu(input, negative_slope)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    r""":math:`1 / (1 + e^{-x})`, element by element. See :class:`~kagari.nn.Sigmoid`."""
+    return ops.sigmoid(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    r"""The hyperbolic tangent, element by element. See :class:`~kagari.nn.Tanh`."""
+    return ops.tanh(input)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    r""":math:`x \cdot \sigma(x)`, element by element. See :class:`~kagari.nn.SiLU`."""
+    return ops.silu_(input) if inplace else ops.silu(input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    r""":math:`x \cdot \tanh(\text{softplus}(x))`, element by element. See :class:`~kagari.nn.Mish`."""
+    return ops.mish_(input) if inplace else ops.mish(input)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    r""":math:`\max(0, x) + \min(0, \alpha (e^x - 1))`. See :class:`~kagari.nn.ELU`."""
+    return ops.elu_(input, alpha) if inplace else ops.elu(input, alpha)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    r""":math:`\max(0, x) + \min(0, \alpha (e^{x / \alpha} - 1))`. See :class:`~kagari.nn.CELU`."""
+    return ops.celu_(input, alpha) if inplace else ops.celu(input, alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    r""":math:`s (\max(0, x) + \min(0, \alpha (e^x - 1)))`. See :class:`~kagari.nn.SELU`."""
+    return ops.selu_(input) if inplace else ops.selu(input)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    r""":math:`x` clipped to :math:`[\text{min\_val}, \text{max\_val}]`. See :class:`~kagari.nn.Hardtanh`."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    return ops.hardtanh_(input, min_val, max_val) if inplace else ops.hardtanh(input, min_val, max_val)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    r""":math:`\text{ReLU6}(x + 3) / 6`. See :class:`~kagari.nn.Hardsigmoid`."""
+    return ops.hardsigmoid_(input) if inplace else ops.hardsigmoid(input)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    r""":math:`x \cdot \text{ReLU6}(x + 3) / 6`. See :class:`~kagari.nn.Hardswish`."""
+    return ops.hardswish_(input) if inplace else ops.hardswish(input)
+
+
+def softsign(input: Tensor) -> Tensor:
+    r""":math:`x / (1 + |x|)`. See :class:`~kagari.nn.Softsign`."""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    r""":math:`x - \tanh(x)`. See :class:`~kagari.nn.Tanhshrink`."""
+    return input - input.tanh()
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+    r""":math:`e^{x_i} / \sum_j e^{x_j}` along ``dim``. See :class:`~kagari.nn.Softmax`.
+
+    Args:
+        input (Tensor): of any shape.
+        dim (int): the dimension along which the results sum to one.
+        dtype (dtype, optional): what the input is cast to first.
+    """
+    if dim is None:
+        dim = _implicit_dim("softmax", input.ndim, _stacklevel)
+    return ops.softmax(input, dim, dtype)
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+    r""":math:`\text{softmax}(-x)` along ``dim``. See :class:`~kagari.nn.Softmin`."""
+    if dim is None:
+        dim = _implicit_dim("softmin", input.ndim, _stacklevel)
+    return ops.softmax(-input, dim, dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
+    r""":math:`\log \text{softmax}(x)` along ``dim``, without the loss of precision of doing the two in turn."""
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input.ndim, _stacklevel)
+    return ops.log_softmax(input, dim, dtype)
+
+
+def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+# Dropout and normalisation
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    r"""Zeroes elements at random with probability ``p`` and scales the others by :math:`1 / (1 - p)`.
+
+    Args:
+        input (Tensor): of any shape.
+        p (float): the probability of an element to be zeroed. Default: 0.5
+        training (bool): without it the input is returned as it is. Default: ``True``
+        inplace (bool): writes into ``input``. Default: ``False``
+
+    See :class:`~kagari.nn.Dropout`.
+    """
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training:
+        return input
+    return ops.dropout_(input, p, True) if inplace else ops.dropout(input, p, True)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    r"""Normalises over the last ``len(normalized_shape)`` dimensions. See :class:`~kagari.nn.LayerNorm`."""
+    return ops.layer_norm(input, normalized_shape, weight, bias, eps)
+
+
+# Losses
+
+
+def _warn_of_broadcasting(input: Tensor, target: Tensor) -> None:
+    warnings.warn(
+        f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
+        "This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
+        stacklevel=3,
+    )
+
+
+def _weighted(losses: Tensor, input: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    return _reduced(losses * weight, weight, reduction)
+
+
+def _reduced(losses: Tensor, weight: Tensor, reduction: str) -> Tensor:
+    if reduction == "none":
+        return losses
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "mean":
+        return losses.sum() / weight.sum()
+    raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    r"""The squared error :math:`(x - y)^2`, reduced. See :class:`~kagari.nn.MSELoss`.
+
+    With ``weight``, of the shape of ``input``, each error is weighted, and the mean is divided by the sum of the
+    weights.
+    """
+    if target.shape != input.shape:
+        _warn_of_broadcasting(input, target)
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    if weight is not None:
+        return _weighted(ops.mse_loss(input, target, "none"), input, weight, reduction)
+    check_reduction(reduction)
+    return ops.mse_loss(input, target, reduction)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    r"""The absolute error :math:`|x - y|`, reduced. See :class:`~kagari.nn.L1Loss`."""
+    if target.shape != input.shape:
+        _warn_of_broadcasting(input, target)
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    if weight is not None:
+        return _weighted(ops.l1_loss(input, target, "none"), input, weight, reduction)
+    check_reduction(reduction)
+    return ops.l1_loss(input, target, reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    r"""Squared below ``beta`` and absolute above, reduced. See :class:`~kagari.nn.SmoothL1Loss`."""
+    if target.shape != input.shape:
+        _warn_of_broadcasting(input, target)
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    check_reduction(reduction)
+    if beta == 0.0:
+        return ops.l1_loss(input, target, reduction)
+    return ops.smooth_l1_loss(input, target, reduction, beta)
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    r"""Squared below ``delta`` and linear above, reduced. See :class:`~kagari.nn.HuberLoss`."""
+    if target.shape != input.shape:
+        _warn_of_broadcasting(input, target)
+    if weight is not None:
+        losses = _weighted(ops.huber_loss(input, target, "none", delta), input, weight, "none")
+        # Not divided by the sum of the weights, unlike the others.
+        return losses.mean() if reduction == "mean" else _reduced(losses, weight, reduction)
+    check_reduction(reduction)
+    return ops.huber_loss(input, target, reduction, delta)
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""The cross entropy of probabilities ``input`` and ``target``, reduced. See :class:`~kagari.nn.BCELoss`."""
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    check_reduction(reduction)
+    if target.shape != input.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
+        )
+    return ops.binary_cross_entropy(input, target, weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    r"""The cross entropy of :math:`\sigma(\text{input})` and ``target``. See :class:`~kagari.nn.BCEWithLogitsLoss`."""
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    check_reduction(reduction)
+    if target.shape != input.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    return ops.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""The negative of the log-probability that ``input`` gives to class ``target``.
+
+    See :class:`~kagari.nn.NLLLoss`.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    check_reduction(reduction)
+    return ops.nll_loss(input, target, weight, reduction, ignore_index)
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    r"""The cross entropy of logits ``input`` and classes or probabilities ``target``.
+
+    See :class:`~kagari.nn.CrossEntropyLoss`.
+    """
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    check_reduction(reduction)
+    return ops.cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
+
+
+__all__ = [
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "celu",
+    "cross_entropy",
+    "dropout",
+    "elu",
+    "elu_",
+    "gelu",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "huber_loss",
+    "l1_loss",
+    "layer_norm",
+    "leaky_relu",
+    "leaky_relu_",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "mish",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "relu6",
+    "relu_",
+    "selu",
+    "sigmoid",
+    "silu",
+    "smooth_l1_loss",
+    "softmax",
+    "softmin",
+    "softplus",
+    "softsign",
+    "tanh",
+    "tanhshrink",
+]

@@ -1,0 +1,93 @@
+"""Layers that normalise each sample over its own features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..base.dtypes import dtype
+from ..eager import Tensor
+from ..eager import operators as ops
+from ..eager.device import Device
+from . import init
+from .module import Module
+from .parameter import Parameter
+
+
+class LayerNorm(Module):
+    r"""Normalises over the last dimensions and applies an affine map to each element:
+
+    .. math::
+        y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot \gamma + \beta
+
+    Mean and variance are taken over the last :math:`D` dimensions, where :math:`D` is the length of
+    ``normalized_shape``. The variance is the biased one. Training and evaluation do the same.
+
+    Args:
+        normalized_shape (int or list of int): the sizes of the last dimensions.
+        eps (float): :math:`\epsilon`. Default: 1e-5
+        elementwise_affine (bool): whether there are :math:`\gamma` and :math:`\beta`. Default: ``True``
+        bias (bool): whether there is :math:`\beta`. Default: ``True``
+        device, dtype: where the parameters are made, and of which type.
+
+    Shape:
+        - Input: :math:`(N, *)`, ending in ``normalized_shape``.
+        - Output: :math:`(N, *)`, the same.
+
+    Attributes:
+        weight: :math:`\gamma`, of shape ``normalized_shape``, ones at first.
+        bias: :math:`\beta`, of shape ``normalized_shape``, zeros at first.
+
+    Source: Ba, Kiros and Hinton, *Layer normalization* (2016).
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari import nn
+        >>> norm = nn.LayerNorm(10)
+        >>> tuple(norm(torch.randn(20, 5, 10)).shape)
+        (20, 5, 10)
+    """
+
+    __constants__ = ("normalized_shape", "eps", "elementwise_affine")
+    normalized_shape: tuple[int, ...]
+    eps: float
+    elementwise_affine: bool
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        device: str | Device | None = None,
+        dtype: dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        for name, present in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
+            values = Parameter(ops.empty(self.normalized_shape, device=device, dtype=dtype)) if present else None
+            self.register_parameter(name, values)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Makes the affine map the identity."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return ops.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+__all__ = ["LayerNorm"]

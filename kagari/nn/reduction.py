@@ -1,0 +1,26 @@
+"""How a loss is reduced to a number, with the two arguments that said so before ``reduction`` did."""
+
+from __future__ import annotations
+
+import warnings
+
+REDUCTIONS = frozenset(("none", "mean", "sum"))
+
+
+def legacy_reduction(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:
+    """The ``reduction`` that the deprecated ``size_average`` and ``reduce`` stand for."""
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+        stacklevel=stacklevel,
+    )
+    return reduction
+
+
+def check_reduction(reduction: str) -> None:
+    """Refuses what is no reduction."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+__all__ = ["check_reduction", "legacy_reduction"]

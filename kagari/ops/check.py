@@ -1,0 +1,59 @@
+"""What definitions check of their arguments, worded as PyTorch words it, and the numbers that depend on a dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base.dtypes import (
+    bfloat16,
+    bool_,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
+from ..ir.graph import Value
+from ..ir import build as ir
+
+TYPE_NAMES = {
+    bool_: "Bool", uint8: "Byte", int8: "Char", int16: "Short", int32: "Int", int64: "Long", float16: "Half",
+    bfloat16: "BFloat16", float32: "Float", float64: "Double",
+}  # fmt: skip
+"""What PyTorch's messages call the dtypes."""
+
+C_NAMES = {
+    bool_: "bool", uint8: "unsigned char", int8: "signed char", int16: "short int", int32: "int", int64: "long int",
+    float16: "c10::Half", bfloat16: "c10::BFloat16", float32: "float", float64: "double",
+}  # fmt: skip
+"""What some of its messages call them."""
+
+LARGEST = {float16: 65504.0, bfloat16: 3.3895313892515355e38, float32: 3.4028234663852886e38, float64: 1.7976931348623157e308}
+"""The largest finite number of each floating-point type."""
+
+
+def require(kernel: str, dt: dtype, lowest: int = 2, highest: int = 2) -> None:
+    """Raises NotImplementedError unless the category of `dt` (0 bool, 1 integer, 2 float) is between two bounds."""
+    if not lowest <= dt.category <= highest:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{TYPE_NAMES[dt]}'")
+
+
+def is_bool(x: Any) -> bool:
+    """Whether x is a boolean, as a value or as a Python number."""
+    return x.dtype is bool_ if isinstance(x, Value) else isinstance(x, bool)
+
+
+def result_type(*operands: Any) -> dtype:
+    """The dtype that arithmetic with these values and numbers has."""
+    return ir.result_type(*[ir.lift(x) for x in operands])
+
+
+def for_tensors(*pairs: tuple[Any, Value]) -> list[Value]:
+    """Of (argument, gradient) pairs the gradients of those that are tensors: what a gradient rule returns."""
+    return [g for x, g in pairs if isinstance(x, Value) and not x.weak]
+
+

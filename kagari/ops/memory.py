@@ -1,0 +1,53 @@
+"""Copies and aliases: what is needed of an operator's definition to move values, and nothing else."""
+
+from __future__ import annotations
+
+from ..base.dtypes import dtype
+from ..ir import build as ir
+from ..ir.graph import Value, cast
+from .operator import Number, Operator, Tensor, operator
+
+
+@operator(pointwise=True, fresh=True)
+def clone(input: Tensor) -> Value:
+    """A copy of `input` with memory of its own, `out_i = input_i`."""
+    return input
+
+
+@operator(name="contiguous", method=False, function=False, fresh=True, out=False)
+def contiguous(input: Tensor) -> Value:
+    """A copy of `input` in row-major order."""
+    return input
+
+
+@operator(function=False, out=False)
+def alias(input: Tensor) -> Value:
+    """The same elements, as a view."""
+    return input
+
+
+@operator(name="to_dtype", function=False, method=False, out=False, pointwise=True)
+def to_dtype(input: Tensor, dtype: dtype) -> Value:
+    """`input` in another dtype."""
+    return cast(input, dtype)
+
+
+@operator(function=False, inplace=True, method=False, out=False, pointwise=True)
+def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Value:
+    """Overwrites `input` with `src`, broadcast and converted: `input_i = src_i`."""
+    return ir.broadcast_to(cast(src, input.dtype), input.shape)
+
+
+@operator(function=False, inplace=True, method=False, out=False, pointwise=True)
+def zero(input: Tensor) -> Value:
+    """Overwrites `input` with zeros."""
+    return ir.full(input.shape, 0, input.dtype)
+
+
+@operator(function=False, inplace=True, method=False, out=False, pointwise=True)
+def fill(input: Tensor, value: Tensor | Number) -> Value:
+    """Overwrites `input` with one value."""
+    return ir.full(input.shape, value, input.dtype)
+
+
+OPERATORS: tuple[Operator, ...] = (clone, contiguous, alias, to_dtype, copy, zero, fill)

@@ -1,0 +1,113 @@
+"""The operator record: all that is known of an operator, beside its definition.
+
+    @operator(inplace=True, dunder="__add__", reflected="__radd__", pointwise=True)
+    def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Value:
+        \"\"\"Adds `other`, scaled by `alpha`.\"\"\"
+        return input + other * alpha
+
+The annotations say what a parameter is: `Tensor`, `Number` (a Python number that is an operand: another value needs no other
+kernel), both, either with `| None`; anything else is static, part of the structure. Definitions get IR values for tensors and operand
+numbers, and return one value or a tuple of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from ..ir.graph import Value
+
+Tensor = Value
+Number = Union[Value, int, float, bool]
+
+Sample = tuple[tuple[Any, ...], dict[str, Any]]
+# Given a maker of tensors `make(*shape, **how)`, yields arguments.
+Samples = Callable[[Callable[..., Any]], Iterable[Sample]]
+REQUIRED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter: its name, its kind (`tensor`, `operand`, `number`, `static`) and its default."""
+
+    name: str
+    kind: str
+    default: Any = REQUIRED
+    optional: bool = False
+    keyword_only: bool = False
+    many: bool = False
+
+
+@dataclass(slots=True)
+class Operator:
+    """The record of one operator.
+
+    `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators it stands behind.
+    `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for each tensor argument where the derived
+    one is not the best. `spread` names a static parameter that may come as several integers, `strict_view` forbids a copy, `fresh` a view. `oracle` is PyTorch's name where it differs; `namespace` is `torch` or `nn.functional`.
+    """
+
+    name: str
+    define: Callable[..., Any]
+    params: tuple[Param, ...]
+    doc: str
+    method: bool = True
+    function: bool = True
+    inplace: bool = False
+    out: bool = True
+    dunder: str = ""
+    reflected: str = ""
+    pointwise: bool = False
+    differentiable: bool = True
+    namespace: str = "torch"
+    aliases: tuple[str, ...] = ()
+    gradient: Callable[..., Sequence[Value | None]] | None = None
+    samples: Samples | None = None
+    dtypes: str = "fib"
+    spread: str = ""
+    strict_view: bool = False
+    fresh: bool = False
+    errors: list[tuple[Sample, type, str]] = field(default_factory=list)
+
+    @property
+    def signature(self) -> str:
+        """The signature as PyTorch prints it: `add(input, other, *, alpha=1)`."""
+        parts, starred = [], False
+        for p in self.params:
+            if p.keyword_only and not starred:
+                parts.append("*")
+                starred = True
+            parts.append(("*" if p.many else "") + p.name + ("" if p.default is REQUIRED else f"={p.default!r}"))
+        return f"{self.name}({', '.join(parts)})"
+
+
+def operator(**options: Any) -> Callable[[Callable[..., Any]], Operator]:
+    """Makes the record of an operator from its definition."""
+
+    def record(define: Callable[..., Any]) -> Operator:
+        name = options.pop("name", define.__name__.rstrip("_") or define.__name__)
+        return Operator(name, define, _params(define), define.__doc__ or "", **options)
+
+    return record
+
+
+def _params(define: Callable[..., Any]) -> tuple[Param, ...]:
+    """The parameters of a definition. Annotations are read as text: no module has to be imported for them."""
+    code = define.__code__  # type: ignore[attr-defined]
+    positional = code.co_varnames[: code.co_argcount]
+    keyword = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    defaults = dict(zip(reversed(positional), reversed(define.__defaults__ or ())))  # type: ignore[attr-defined]
+    defaults |= define.__kwdefaults__ or {}  # type: ignore[attr-defined]
+    result = [_param(n, define, defaults, False) for n in positional]
+    if code.co_flags & 4:
+        rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]
+        result.append(Param(rest, "tensor", many=True))
+    return (*result, *(_param(n, define, defaults, True) for n in keyword))
+
+
+def _param(name: str, define: Callable[..., Any], defaults: dict[str, Any], keyword_only: bool) -> Param:
+    annotation = str(define.__annotations__.get(name, ""))
+    tensor, number = "Tensor" in annotation, "Number" in annotation
+    kind = "operand" if tensor and number else "tensor" if tensor else "number" if number else "static"
+    return Param(name, kind, defaults.get(name, REQUIRED), "None" in annotation, keyword_only)
