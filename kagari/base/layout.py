@@ -47,14 +47,14 @@ class Size(tuple[int, ...]):
 class Layout:
     """Shape, strides (in elements) and dtype. Made by `layout()`, never directly."""
 
-    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "span", "pattern")
+    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "dense")
 
     def __init__(self, shape: Ints, strides: Ints, dt: dtype) -> None:
         self.shape, self.strides, self.dtype = Size(shape), strides, dt
         self.ndim, self.numel = len(shape), self.shape.numel()
         self.nbytes = self.numel * dt.itemsize
         self.contiguous = self.numel == 0 or is_contiguous(shape, strides)
-        self.span = 0 if self.numel == 0 else 1 + sum((n - 1) * s for n, s in zip(shape, strides))
+        self.dense = self.contiguous or is_dense(shape, strides)
 
     def __repr__(self) -> str:
         return f"Layout({list(self.shape)}, {list(self.strides)}, {self.dtype.name})"

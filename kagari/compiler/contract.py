@@ -11,8 +11,8 @@ which always sees vectors along n. `_orient` takes what costs less: a linear lay
 place as P, and the small x becomes Q.
 
 **Packing.** Where Q is not contiguous along its lanes, or is large and reused, a worker first copies the block of Q it
-needs into panels of one tile's width, in scratch memory of its own that stays in its L2. Nothing is shared, so a
-contraction is one launch without barriers.
+needs into panels of one tile's width, in scratch memory of its own that stays in its L2. Rows of P that lie whole pages
+apart are copied, too, one tile's at a time. Nothing is shared, so a contraction is one launch without barriers.
 
 **Blocks.** The parallel range counts blocks of C. A block is as wide as its packed Q fits in L2; along k it is cut only
 where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch memory. `_blocks` weighs balance
@@ -353,15 +353,25 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     packed = lane_block * depth * form.size if form.pack else 0
     sums_step = form.tile_bytes if k_block < k else 0
     sums = sums_step * _most_tiles(row_block, form.heights) * (lane_block // form.width)
-    worker_bytes = packed + sums
+    pitch = _row_pitch(problem, form, depth)
+    copied = form.heights[0] * pitch
+    worker_bytes = packed + copied + sums
     memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
     ops = [problem.rows, problem.lanes, k, row_block, lane_block, k_block, row_blocks, lane_blocks]
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
-    ops += [depth, worker_bytes, packed, sums_step, len(problem.batch), *epilogue.ops]
+    ops += [depth, worker_bytes, packed, pitch, packed + copied, sums_step, len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)
     total = problem.batches * row_blocks * lane_blocks
     bufs = (problem.p.buf, problem.q.buf, problem.c.buf, memory, *epilogue.bufs)
     return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)
+
+
+def _row_pitch(problem: Problem, form: Form, depth: int) -> int:
+    """Bytes between the copied rows of P: rows whole pages apart are copied to others. 0: P is read in place."""
+    p = problem.p
+    if p.col != 1 or not p.row or p.row * form.size % 4096 or problem.rows < form.heights[0] or problem.k < form.width:
+        return 0
+    return (depth + (0 if depth * form.size % 1024 else form.lanes)) * form.size
 
 
 def _most_tiles(rows: int, heights: tuple[int, ...]) -> int:

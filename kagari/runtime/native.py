@@ -47,7 +47,8 @@ _DEFAULT, _NO_INSTANTIATION = 0, 1 << 7
 _ROOTS = (
     "tensor parameter node storage none true false zero float int bool at_layout at_storage at_offset at_needs at_grad_fn at_grad "
     "at_base at_extra node_backward node_saved node_versions node_edges node_sequence node_name node_extra thread thread_id mode "
-    "mode_of_thread on_status on_no_memory sequence madvise node_shapes list"
+    "mode_of_thread on_status on_no_memory sequence madvise node_shapes list layout_numel "
+    "layout_dense layout_dtype"
 ).split()
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 
@@ -113,7 +114,7 @@ def _storage_type(dealloc: int) -> type:
 
 EXPORTS = {
     "allocate_storage": _ONE, "empty_cache": _ONE, "insert": _FASTCALL, "call_plan": _FASTCALL, "node_call": _FASTCALL,
-    "make_tensor": _FASTCALL, "run_worker": _ONE, "set_mode": _ONE,
+    "make_tensor": _FASTCALL, "run_worker": _ONE, "set_mode": _ONE, "foreach": _FASTCALL,
 }  # fmt: skip
 
 
@@ -131,6 +132,7 @@ class Native:
     make_tensor: Callable[..., Any]
     run_worker: Callable[[int], None]
     set_mode: Callable[[int], None]
+    foreach: Callable[..., int]
 
     def __init__(self, core: bytes, stubs: bytes, methods: int, reflected: int, externs: dict[str, str]) -> None:
         for name in externs:

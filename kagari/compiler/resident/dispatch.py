@@ -497,3 +497,59 @@ def shared_words(module):
     module[3] = LOCKS
     module[4] = METHOD_STATES
     module[5] = REFLECTED_STATES
+
+
+def foreach(module, args, nargs):
+    """Python: foreach(launch, scalars, dtype, list, list, ...): one element-wise kernel over each set of tensors with one number.
+
+    `launch` is the address of the words: 0 kernel, 1 lists, 2 -> for each list 1 where it is written, 3 operands, 4 -> operands, 5 grain.
+    Operand 0 is the number of elements. Returns the number of the first set whose tensors do not share one dense layout of the dtype,
+    or the number of sets.
+    """
+    words = PyLong_AsLongLong(args[0])
+    values = args[1]
+    n_lists = words[1]
+    writes = words[2]
+    n_ops = words[3]
+    template = words[4]
+    ops = stack(64)
+    scalars = stack(32)
+    bufs = stack(16)
+    status = stack(1)
+    i = 0
+    while i < n_ops:
+        ops[i] = template[i]
+        i += 1
+    i = 0
+    while i < values[2]:
+        scalars[i] = (values[3 + i])[2]
+        i += 1
+    first = args[3]
+    count = first[2]
+    k = 0
+    while k < count:
+        layout = ((first[3])[k] + ROOTS[AT_LAYOUT])[0]
+        if (layout + ROOTS[LAYOUT_DTYPE])[0] != args[2] or (layout + ROOTS[LAYOUT_DENSE])[0] != ROOTS[TRUE]:
+            return PyLong_FromLongLong(k)
+        j = 0
+        while j < n_lists:
+            t = ((args[3 + j])[3])[k]
+            if (t + ROOTS[AT_LAYOUT])[0] != layout:
+                return PyLong_FromLongLong(k)
+            storage = (t + ROOTS[AT_STORAGE])[0]
+            bufs[j] = storage[2] + byte_offset(t)
+            if writes[j] != 0:
+                storage[4] = storage[4] + 1
+            j += 1
+        n = PyLong_AsLongLong((layout + ROOTS[LAYOUT_NUMEL])[0])
+        ops[0] = n
+        grain = n
+        if n > 2 * words[5]:
+            grain = ((n + 3) // 4 + 63) & -64
+            thread = PyEval_SaveThread()
+            launch(words[0], bufs, ops, scalars, n, grain, status)
+            PyEval_RestoreThread(thread)
+        else:
+            launch(words[0], bufs, ops, scalars, n, grain, status)
+        k += 1
+    return PyLong_FromLongLong(count)
