@@ -34,7 +34,7 @@ class dtype:  # noqa: N801 - PyTorch's name
         return f"torch.{self.name}"
 
     def __reduce__(self) -> str:
-        return self.name
+        return "bool_" if self.name == "bool" else self.name
 
 
 bool_ = dtype("bool", 1, 0, 0, False)
@@ -51,6 +51,19 @@ float64 = dtype("float64", 8, 2, 2, True)
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
 FLOATING = (float16, bfloat16, float32, float64)
 INTEGRAL = (uint8, int8, int16, int32, int64)
+
+
+_default = [float32]
+
+
+def default_dtype() -> dtype:
+    """The dtype of new tensors, and of Python floats among tensors of integers."""
+    return _default[0]
+
+
+def set_default_dtype(dt: dtype) -> None:
+    """Makes `dt` the default dtype."""
+    _default[0] = dt
 
 
 def promote(a: dtype, b: dtype) -> dtype:

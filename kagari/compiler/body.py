@@ -60,10 +60,10 @@ class Body:
     @property
     def heavy(self) -> bool:
         """Whether an element costs tens of instructions."""
-        return any(n.op in _HEAVY for n in self.nodes)
+        return any(n.op in HEAVY for n in self.nodes)
 
 
-_HEAVY = frozenset(
+HEAVY = frozenset(
     "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc erfinv lgamma digamma "
     "sigmoid pow atan2 idiv rem".split()
 )

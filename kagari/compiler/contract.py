@@ -11,8 +11,8 @@ which always sees vectors along n. `_orient` takes what costs less: a linear lay
 place as P, and the small x becomes Q.
 
 **Packing.** Where Q is not contiguous along its lanes, or is large and reused, a worker first copies the block of Q it
-needs into panels of one tile's width, in scratch memory of its own that stays in its L2. Rows of P that lie whole pages
-apart are copied, too, one tile's at a time. Nothing is shared, so a contraction is one launch without barriers.
+needs into panels of one tile's width, in scratch memory of its own that stays in its L2. Nothing is shared, so a
+contraction is one launch without barriers.
 
 **Blocks.** The parallel range counts blocks of C. A block is as wide as its packed Q fits in L2; along k it is cut only
 where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch memory. `_blocks` weighs balance
@@ -287,7 +287,7 @@ def _rewrite(
 def _heights(target: Target) -> tuple[int, ...]:
     """Rows of the tiles: as many accumulators as registers allow, and smaller ones for the rows that are left."""
     tallest = (target.vector_registers - VECTORS - 2) // VECTORS
-    return tuple(h for h in (tallest, 4, 2) if h <= tallest)
+    return tuple(h for h in (tallest, 8, 4, 2) if h <= tallest)
 
 
 def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
@@ -352,31 +352,28 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     depth = -(-k_block // form.lanes) * form.lanes
     packed = lane_block * depth * form.size if form.pack else 0
     sums_step = form.tile_bytes if k_block < k else 0
-    sums = sums_step * _most_tiles(row_block, form.heights) * (lane_block // form.width)
-    pitch = _row_pitch(problem, form, depth)
-    copied = form.heights[0] * pitch
-    worker_bytes = packed + copied + sums
+    tallest = _tallest(problem, form)
+    sums = sums_step * _most_tiles(row_block, tallest) * (lane_block // form.width)
+    worker_bytes = packed + sums
     memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
     ops = [problem.rows, problem.lanes, k, row_block, lane_block, k_block, row_blocks, lane_blocks]
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
-    ops += [depth, worker_bytes, packed, pitch, packed + copied, sums_step, len(problem.batch), *epilogue.ops]
+    ops += [depth, tallest, worker_bytes, packed, sums_step, len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)
     total = problem.batches * row_blocks * lane_blocks
     bufs = (problem.p.buf, problem.q.buf, problem.c.buf, memory, *epilogue.bufs)
     return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)
 
 
-def _row_pitch(problem: Problem, form: Form, depth: int) -> int:
-    """Bytes between the copied rows of P: rows whole pages apart are copied to others. 0: P is read in place."""
-    p = problem.p
-    if p.col != 1 or not p.row or p.row * form.size % 4096 or problem.rows < form.heights[0] or problem.k < form.width:
-        return 0
-    return (depth + (0 if depth * form.size % 1024 else form.lanes)) * form.size
+def _tallest(problem: Problem, form: Form) -> int:
+    """The height of tiles: a lower one where rows of P lie whole pages apart, and so share one set of the L1 cache."""
+    apart = problem.p.row * form.size
+    return min(form.heights[0], 8) if apart and apart % 4096 == 0 else form.heights[0]
 
 
-def _most_tiles(rows: int, heights: tuple[int, ...]) -> int:
+def _most_tiles(rows: int, tallest: int) -> int:
     """The most tiles above each other that up to so many rows take: tall ones and `tallest // 4 + 1` others."""
-    return rows // heights[0] + heights[0] // 4 + 1
+    return rows // tallest + tallest // 4 + 1
 
 
 def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[int, int]:

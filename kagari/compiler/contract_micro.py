@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .contract_common import batch_bases
 from .contract_epilogue import Context, Epilogue
-from .contract_pack import quad, transpose, write_copy_rows, write_pack
+from .contract_pack import quad, transpose, write_pack
 from .text import BITS, Builder, Val, vector
 
 TILE_PARAMS = (
@@ -41,9 +41,8 @@ OPERANDS = (
     "qlane",
     "crow",  # from one row of C to the next: of the tile's rows, or of its lanes where C is transposed
     "depth",  # k_block rounded up to whole vectors
-    "worker_bytes",  # scratch memory of one worker: packed block of Q, copied rows of P, sums of the block of C
-    "rows_at",
-    "row_pitch",  # bytes from one copied row of P to the next; 0 where P is read in place
+    "tallest",  # no tile higher than this
+    "worker_bytes",  # scratch memory of one worker: the packed block of Q, then the sums of the whole block of C
     "sums_at",
     "sums_step",  # bytes from one tile's sums to the next; 0 where k is one block and one tile's memory serves all
     "batch_rank",  # number of batch dimensions; (size, P stride, Q stride, C stride) of each follow, innermost first
@@ -100,7 +99,6 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
         _write_tile(b, form, height)
     if form.pack:
         write_pack(b, form.pack, form.element, form.lanes, form.vectors)
-    write_copy_rows(b, form.element, form.lanes)
     _write_kernel(b, form, epilogue)
     return b.module()
 
@@ -218,16 +216,11 @@ class _Walk:
         left = b.sub(self.row1, row)
         b.branch(b.icmp("sgt", left, b.int(0)), body, done)
         b.block(body)
-        height = b.int(form.heights[-1])
+        height, room = b.int(form.heights[-1]), b.intrinsic("smin", "i64", left, op["tallest"])
         for h in reversed(form.heights[:-1]):
-            height = b.select(b.icmp("sge", left, b.int(h)), b.int(h), height)
+            height = b.select(b.icmp("sge", room, b.int(h)), b.int(h), height)
         rows = b.intrinsic("smin", "i64", left, height)
         p_row, q_slot = b.gep(p, b.mul(row, prow), "i8"), b.var("ptr", q)
-        copied = b.icmp("ne", op["row_pitch"], b.int(0))
-        copy = b.gep(self.packed, op["rows_at"], "i8")
-        with b.when(copied):
-            b.call_local("copy_rows", copy, p_row, prow, k, rows, op["row_pitch"])
-        p_row, prow = b.select(copied, copy, p_row), b.select(copied, op["row_pitch"], prow)
         # Where the smallest tile is taller than the rows left, which is one row, it computes this row again.
         prow = b.select(b.icmp("slt", left, height), b.int(0), prow)
         with b.loop(self.lane0, self.lane1, form.width) as lane:

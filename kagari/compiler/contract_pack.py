@@ -1,8 +1,7 @@
-"""Copies of operands in the order, or at the distances, in which a register tile reads them best.
+"""Copies of the vector operand in the order a register tile reads it.
 
 Q[k, lanes] is cut into panels of `width` lanes, each stored k by k, so that a tile reads one short contiguous row per
-step. A worker does that for its own block of Q, which stays in its L2. The rows of P for one tile are copied where they lie
-whole pages apart, since such rows share one set of a cache and drive each other out.
+step. A worker does that for its own block of Q, which stays in its L2.
 """
 
 from __future__ import annotations
@@ -110,16 +109,3 @@ def _transpose_lanes(
         out = b.gep(dst, b.mul(i, b.int(width)), element)
         for r, x in enumerate(columns):
             b.store(x, b.gep(out, b.int(r * width), element))
-
-
-def write_copy_rows(b: Builder, element: str, lanes: int) -> None:
-    """Defines @copy_rows: rows of P that are contiguous along k, `pitch` bytes apart."""
-    params = (("dst", "ptr"), ("src", "ptr"), ("prow", "i64"), ("k", "i64"), ("rows", "i64"), ("pitch", "i64"))
-    dst, src, prow, k, rows, pitch = b.begin_function("copy_rows", params, linkage="internal", attributes="noinline")
-    with b.loop(b.int(0), rows) as r:
-        line, copy = b.gep(src, b.mul(r, prow), "i8"), b.gep(dst, b.mul(r, pitch), "i8")
-        with b.loop(b.int(0), k, lanes) as i:
-            x = b.masked_load(b.gep(line, i, element), b.lane_mask(i, k, lanes), vector(lanes, element))
-            b.store(x, b.gep(copy, i, element))
-    b.ret()
-    b.end_function()

@@ -97,8 +97,8 @@ def _dot(
             step(i, None)
         with b.when(b.icmp("ne", whole, op["k"])):
             step(whole, b.lane_mask(whole, op["k"], form.lanes))
-        for i, slot in enumerate(sums):
-            b.store(b.get(slot, form.type), b.gep(squares, b.int(i * form.lanes), form.element))
+        for number, slot in enumerate(sums):
+            b.store(b.get(slot, form.type), b.gep(squares, b.int(number * form.lanes), form.element))
         with b.loop(b.int(0), b.intrinsic("smin", "i64", b.int(TOGETHER), b.sub(rows, row))) as r:
             x = b.load(b.gep(squares, b.mul(r, b.int(form.lanes)), form.element), form.type)
             name = f"llvm.vector.reduce.fadd.v{form.lanes}{'f32' if form.element == 'float' else 'f64'}"

@@ -11,9 +11,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ..base.dtypes import dtype
-from .body import Body, Node
+from .body import HEAVY, Body, Node
 from .elementwise import COMPUTE, INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, convert, emit, from_memory, identity, to_memory
-from .text import KERNEL_PARAMS, Builder, Val, vector
+from .text import BITS, KERNEL_PARAMS, Builder, Val, vector
+
+
+# The side of the square that is transposed at once, through a buffer that stays in the first-level cache.
+TILE = 64
 
 
 @dataclass(slots=True)
@@ -31,11 +35,13 @@ class Nest:
     block: int
     split: bool
     vector_bytes: int
+    tile: int | None = None
+    stream: bool = False
     partial: tuple[int, ...] = ()
 
     def key(self) -> str:
         views = ",".join("".join(c) + d.name + str(n) for c, d, n in zip(self.classes, self.dtypes, self.bufs))
-        return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{int(self.split)}|{self.body.key}"
+        return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{int(self.split)}{int(self.stream)}{self.tile}|{self.body.key}"
 
 
 def write_nest(nest: Nest, symbol: str) -> str:
@@ -49,6 +55,7 @@ class _Writer:
         self.nodes = nest.body.nodes
         self.b = Builder()
         self.memo: dict[int, Val] = {}
+        self.tiled: dict[int, Val] = {}  # transposed loads: the buffer their tile was put into
         self.depends = self.dependencies()
         self.tail = max(1, min(nest.vector_bytes // 4, nest.block))
         self.row_form = "r" in nest.tags and nest.tags[nest.vec] == "r"
@@ -84,6 +91,8 @@ class _Writer:
             self.vector_loops(self.begin, self.end, lambda lanes, i, mask: self.store_all({0: i}, lanes, mask, 0))
         elif self.row_form or self.column_form:
             self.reductions()
+        elif self.nest.tile is not None:
+            self.tiles()
         else:
             self.rows_of_elements()
         b.ret()
@@ -106,7 +115,7 @@ class _Writer:
         for classes, dt, buf in zip(nest.classes, nest.dtypes, nest.bufs):
             offset = self.operand()
             self.bases.append(b.gep(pointers[buf], offset, MEMORY[dt.name]))
-            self.strides.append([self.operand() if c == "s" else b.int(1) if c == "1" else None for c in classes])
+            self.strides.append([self.operand() if c == "s" else b.int(1) if c in "1t" else None for c in classes])
             self.gather_strides.append(self.operand())
         self.size_values = [self.operand() for _ in self.body.sizes]
         if nest.split:
@@ -197,6 +206,9 @@ class _Writer:
 
     def load(self, view: int, width: int, mask: Val | None, dt: dtype, extra: Val | None) -> Val:
         b, element = self.b, MEMORY[dt.name]
+        if view in self.tiled:
+            row = b.add(b.mul(self.tile_row, b.int(TILE)), self.tile_column)
+            return from_memory(b, b.load(b.gep(self.tiled[view], row, element), vector(width, element), BITS[element] // 8), dt)
         address = self.pointer(view)
         if extra is not None and not extra.lanes:
             address = b.gep(address, extra, element)
@@ -237,7 +249,12 @@ class _Writer:
         if not width:
             b.store(x, address)
         elif stride is not None and stride.name == "1":
-            b.store(x, address) if mask is None else b.masked_store(x, address, mask)
+            if mask is None and self.nest.stream:
+                b.store_past_caches(x, address)
+            elif mask is None:
+                b.store(x, address)
+            else:
+                b.masked_store(x, address, mask)
         elif stride is None:
             b.store(b.value(f"extractelement {x.type} {x.name}, i64 0", x.element), address)
         else:
@@ -250,9 +267,9 @@ class _Writer:
 
     # Loops
 
-    def vector_loops(self, begin: Val, end: Val, body: Callable[[int, Val, Val | None], None]) -> None:
+    def vector_loops(self, begin: Val, end: Val, body: Callable[[int, Val, Val | None], None], lanes: int = 0) -> None:
         """[begin, end) in steps of the full lanes, then what is left under a mask."""
-        b, lanes = self.b, self.nest.block
+        b, lanes = self.b, lanes or self.nest.block
         stop = b.sub(end, b.int(lanes - 1))
         rest = b.var("i64", begin)
         with b.loop(begin, stop, lanes) as i:
@@ -313,6 +330,72 @@ class _Writer:
                 self.b.int(0), self.sizes[vec], lambda lanes, i, mask: self.store_all({**index, vec: i}, lanes, mask, 0)
             )
             self.memo = before
+
+    # Transposition: squares of the space, whose transposed loads go through a buffer
+
+    def tiles(self) -> None:
+        """The range counts squares along the tile dimension and the vector; the other dimensions lie outside."""
+        b, nest = self.b, self.nest
+        vec, tile = nest.vec, nest.tile
+        assert tile is not None
+        outer = [d for d in range(len(nest.tags)) if d not in (vec, tile)]
+        before = dict(self.memo)
+        loads = [i for i in range(nest.loads) if "t" in nest.classes[i]]
+        buffers = {i: b.var(f"[{TILE * TILE} x {MEMORY[nest.dtypes[i].name]}]") for i in loads}
+        across = self.squares(vec)
+        down = self.squares(tile)
+        with b.loop(self.begin, self.end) as flat:
+            column = b.mul(b.binary("urem", flat, across), b.int(TILE))
+            rest = b.binary("udiv", flat, across)
+            row = b.mul(b.binary("urem", rest, down), b.int(TILE))
+            index = self.unravel(b.binary("udiv", rest, down), outer) if outer else {}
+            self.prepare(range(len(self.nodes)), frozenset(outer), 0, index)
+            rows = b.call("llvm.smin.i64", "i64", b.sub(self.sizes[tile], row), b.int(TILE))
+            columns = b.call("llvm.smin.i64", "i64", b.sub(self.sizes[vec], column), b.int(TILE))
+            self.tiled = {}
+            for i in loads:
+                self.index = {**index, tile: row, vec: column}
+                self.transpose(i, buffers[i], rows, columns)
+            self.tiled = buffers
+            self.square(index, row, column, rows, columns)
+            self.memo = before
+
+    def squares(self, d: int) -> Val:
+        return self.b.binary("udiv", self.b.add(self.sizes[d], self.b.int(TILE - 1)), self.b.int(TILE))
+
+    def square(self, index: dict[int, Val], row: Val, column: Val, rows: Val, columns: Val) -> None:
+        """Computes one square, row after row."""
+        b, vec, tile = self.b, self.nest.vec, self.nest.tile
+        assert tile is not None
+        lanes = 16
+        with b.loop(b.int(0), rows) as r, b.loop(b.int(0), columns, lanes) as c:
+            self.tile_row, self.tile_column = r, c
+            at = {**index, tile: b.add(row, r), vec: b.add(column, c)}
+            full = b.icmp("sge", b.sub(columns, c), b.int(lanes))
+            with b.when(full):
+                self.store_all(at, lanes, None, 0)
+            with b.when(b.binary("xor", full, Val("true", "i1"))):
+                self.store_all(at, lanes, b.lane_mask(c, columns, lanes), 0)
+
+    def transpose(self, view: int, buffer: Val, rows: Val, columns: Val) -> None:
+        """Puts a square of a load that is contiguous along the tile into a buffer where it is so along the vector."""
+        b, side = self.b, 16
+        element = MEMORY[self.nest.dtypes[view].name]
+        ty = vector(side, element)
+        origin = self.pointer(view)
+        step = self.strides[view][self.nest.vec]
+        assert step is not None
+        with b.loop(b.int(0), columns, side) as c, b.loop(b.int(0), rows, side) as r:
+            mask = b.lane_mask(r, rows, side)
+            lines = []
+            for k in range(side):
+                place = b.add(c, b.int(k))
+                inside = b.binary("and", mask, b.splat(b.icmp("slt", place, columns), side))
+                address = b.gep(b.gep(origin, b.mul(place, step), element), r, element)
+                lines.append(b.masked_load(address, inside, ty))
+            for k, line in enumerate(b.transposed(lines)):
+                to = b.gep(buffer, b.add(b.mul(b.add(r, b.int(k)), b.int(TILE)), c), element)
+                b.store(line, to)
 
     # Reductions
 
@@ -384,7 +467,7 @@ class _Writer:
 
     def one_pass(self, index: dict[int, Val], reductions: list[int], stores: list[int], lanes: int, mask: Val | None) -> None:
         b, nest = self.b, self.nest
-        widths = [nest.block, self.tail] if self.row_form else [lanes]
+        widths = [self.pass_lanes(reductions, stores), self.tail] if self.row_form else [lanes]
         slots = {(i, w): self.accumulators(i, w) for i in reductions for w in widths}
         dims = [d for d, tag in enumerate(nest.tags) if tag == "r"]
         loops = [d for d in dims if d != nest.vec]
@@ -406,11 +489,25 @@ class _Writer:
                 place[d] = stack.enter_context(b.loop(first, last))
             if self.row_form:
                 first, last = (self.first, self.last) if nest.vec == dims[0] else (b.int(0), self.sizes[nest.vec])
-                self.vector_loops(first, last, lambda width, i, m: step({**place, nest.vec: i}, width, m))
+                self.vector_loops(first, last, lambda width, i, m: step({**place, nest.vec: i}, width, m), widths[0])
             else:
                 step(place, lanes, mask)
         for i in reductions:
             self.memo[i] = self.joined(i, [slots[i, w] for w in widths], widths)
+
+    def pass_lanes(self, reductions: list[int], stores: list[int]) -> int:
+        """Lanes of one pass over a row: several registers' worth, or the accumulators would wait for each other."""
+        wanted: set[int] = set()
+        stack = [self.nodes[i].args[0] for i in reductions] + [self.body.roots[k] for k in stores]
+        while stack:
+            i = stack.pop()
+            if i not in wanted and i not in self.memo:
+                wanted.add(i)
+                stack.extend(self.nodes[i].args)
+        if any(self.nodes[i].op in HEAVY for i in wanted):
+            return self.tail * 2
+        wide = max((self.nodes[i].dtype.itemsize for i in wanted), default=4) > 4
+        return self.tail * (8 if len(wanted) <= 4 and not stores and not wide else 4)
 
     # Accumulators: a variable for the value; for argmax and argmin one more for the index
 

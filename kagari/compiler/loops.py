@@ -19,12 +19,14 @@ from ..base.dtypes import dtype
 from ..base.target import Target
 from .body import Body, Node
 from .kernel import Kernel, Launch
-from .loop_writer import Nest, write_nest
+from .loop_writer import TILE, Nest, write_nest
 
 # Elements below which a second thread costs more than it brings, for plain and for heavy bodies.
 GRAIN, HEAVY_GRAIN = 32768, 4096
 # A row longer than this, where there are too few rows for the threads, is cut into pieces that are joined by a second kernel.
 PIECE = 32768
+# More bytes than the last-level cache holds: what is written goes past the caches.
+STREAMED = 40 << 20
 
 
 @dataclass(slots=True)
@@ -52,14 +54,20 @@ def bind(
     vec = _vector_dim(dims, strides, len(loads))
     sizes_of = [n for n, _ in dims]
     tags = "".join("r" if r else "o" for _, r in dims)
+    tile = _tile_dim(tags, sizes_of, vec, strides[: len(loads)])
     total, block = _range(tags, sizes_of, vec, body, target)
+    if tile is not None:
+        total = total // sizes_of[tile] * -(-sizes_of[tile] // TILE) * -(-sizes_of[vec] // TILE)
     pieces = _pieces(tags, sizes_of, vec, total, body, target)
     names = sorted({v.buf for v in views})
     number = {b: i for i, b in enumerate(names)}
-    classes = tuple(tuple("0" if s == 0 else "1" if s == 1 and d == vec else "s" for d, s in enumerate(row)) for row in strides)
+    classes = tuple(_classes(row, vec, tile) for row in strides)
+    stream = tags == "o" and _count(tuple(sizes_of)) * sum(v.dtype.itemsize for v in views) > STREAMED
+    stream = stream and all(v.offset == 0 and v.buf not in {x.buf for x in loads} for v in stores)
     nest = Nest(
         body=body, tags=tags, vec=vec, classes=classes, dtypes=tuple(v.dtype for v in views), loads=len(loads),
         bufs=tuple(number[v.buf] for v in views), iotas=tuple(iotas), block=block, split=pieces > 1, vector_bytes=target.vector_bytes,
+        tile=tile, stream=stream,
     )  # fmt: skip
     ops = [*sizes_of]
     for view, row, cls in zip(views, strides, classes):
@@ -73,6 +81,25 @@ def bind(
     if total == 1 or tags == "o" and grain % 64:
         grain = (grain + 63) & ~63
     return [Launch(_kernel(nest), tuple(names), tuple(ops), total, grain)]
+
+
+def _classes(row: tuple[int, ...], vec: int, tile: int | None) -> tuple[str, ...]:
+    """For each dimension how a view steps: `0` not at all, `1` by one along the vector, `t` by one along the tile, else `s`."""
+    transposed = tile is not None and row[tile] == 1 and row[vec] not in (0, 1)
+    return tuple(
+        "0" if s == 0 else "1" if s == 1 and d == vec else "t" if transposed and d == tile else "s" for d, s in enumerate(row)
+    )
+
+
+def _tile_dim(tags: str, sizes: list[int], vec: int, strides: list[tuple[int, ...]]) -> int | None:
+    """The dimension along which an element-wise kernel reads contiguously while it writes along another one."""
+    if "r" in tags or sizes[vec] < 8:
+        return None
+    for row in strides:
+        for d, s in enumerate(row):
+            if s == 1 and d != vec and sizes[d] >= 8 and row[vec] not in (0, 1):
+                return d
+    return None
 
 
 def _kernel(nest: Nest) -> Kernel:

@@ -79,6 +79,7 @@ class Builder:
         self._declarations: dict[str, str] = {}
         self._functions: list[str] = []
         self._header = ""
+        self._metadata: set[str] = set()
 
     # Functions and modules
 
@@ -95,7 +96,7 @@ class Builder:
     def module(self, attributes: str = "nounwind") -> str:
         """The whole text: declarations and functions; `attributes` apply to every function."""
         declarations = "\n".join(self._declarations.values())
-        return declarations + "\n\n" + "\n\n".join(self._functions) + f"\n\nattributes #0 = {{ {attributes} }}\n"
+        return declarations + "\n\n" + "\n\n".join(self._functions) + f"\n\nattributes #0 = {{ {attributes} }}\n" + "\n".join(sorted(self._metadata)) + "\n"
 
     def declare(self, name: str, returns: str, arg_types: list[str]) -> None:
         self._declarations.setdefault(name, f"declare {returns} @{name}({', '.join(arg_types)})")
@@ -222,6 +223,31 @@ class Builder:
     def store(self, x: Val, pointer: Val, align: int = 0) -> None:
         align = align or max(1, BITS.get(x.element, 64) // 8)
         self.emit(f"store {x.type} {x.name}, ptr {pointer.name}, align {align}")
+
+    def store_past_caches(self, x: Val, pointer: Val) -> None:
+        """A store of whole, aligned vectors that does not fetch the lines it writes."""
+        align = BITS[x.element] // 8 * x.lanes
+        self._metadata.add("!0 = !{i32 1}")
+        self.emit(f"store {x.type} {x.name}, ptr {pointer.name}, align {min(align, 64)}, !nontemporal !0")
+
+    def transposed(self, rows: list[Val]) -> list[Val]:
+        """As many vectors as each has lanes, transposed: each step swaps the off-diagonal blocks of one size."""
+        n, ty = len(rows), rows[0].type
+        size = 1
+        while size < n:
+            result = list(rows)
+            for i in range(n):
+                if i & size:
+                    continue
+                low = [(k & ~size) + (n if k & size else 0) for k in range(n)]
+                high = [(k | size) + (n if k & size else 0) for k in range(n)]
+                for at, lanes in ((i, low), (i | size, high)):
+                    listed = ", ".join(f"i32 {k}" for k in lanes)
+                    text = f"shufflevector {ty} {rows[i].name}, {ty} {rows[i | size].name}, <{n} x i32> <{listed}>"
+                    result[at] = self.value(text, ty)
+            rows = result
+            size *= 2
+        return rows
 
     def masked_load(self, pointer: Val, mask: Val, type_: str) -> Val:
         """Lanes whose mask bit is off read nothing and give zero."""

@@ -9,11 +9,10 @@ import numpy as np
 
 from ..autograd.library import function
 from ..base import dtypes
-from ..base.dtypes import dtype
+from ..base.dtypes import default_dtype, dtype
 from ..base.layout import Layout, layout
 from ..engine.code import native
 from ..engine.function import Hooks
-from ..ir.build import default_dtype
 from . import device as devices
 
 _NUMPY = {

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.dtypes import bool_, dtype, int64
+from ..base.dtypes import bool_, default_dtype, dtype, int64
 from ..base.layout import Layout
 from ..base.symbols import Guards
-from ..ir.build import default_dtype
 from ..ir.graph import Value
 from ..runtime import cpu
 from .code import native

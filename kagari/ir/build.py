@@ -10,25 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import Union
 
 from ..base import dtypes
-from ..base.dtypes import bool_, dtype, float32, int64
+from ..base.dtypes import bool_, default_dtype, dtype, float32, int64
 from ..base.errors import BroadcastError
 from ..base.symbols import Size, Sym, product
 from . import graph
 from .graph import Value
 
 Operand = Union[Value, int, float, bool, Sym]
-
-_default = [float32]
-
-
-def default_dtype() -> dtype:
-    """The dtype of Python floats among tensors of integers, and of new tensors."""
-    return _default[0]
-
-
-def set_default_dtype(dt: dtype) -> None:
-    _default[0] = dt
-
 
 def lift(x: Operand) -> Value:
     """A number as a weak 0-d value."""
