@@ -40,7 +40,8 @@ class BodyEpilogue(Epilogue):
         ops: list[int] = []
         for v in loads:
             ops += [v.offset, *v.strides[-2:]]
-        super().__init__(out.name, key, tuple(v.buf for v in loads), (*ops, *sizes))
+        folds = all(not any(v.strides[:-1]) for v in loads)
+        super().__init__(out.name, key, tuple(v.buf for v in loads), (*ops, *sizes), folds)
 
     def store(self, b: Builder, out: Val, acc: Val, row: Val, col: Val, lanes: int, mask: Val | None, context: Context) -> None:
         if self.body is None:

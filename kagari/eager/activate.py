@@ -100,7 +100,7 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
         p = f.parameters[min(i, len(f.parameters) - 1)]
         kind = type(a)
         if kind is Tensor or isinstance(a, Tensor):
-            if p.kind in ("tensor", "operand"):
+            if p.kind in ("tensor", "operand", "either"):
                 continue
             if p.kind == "number":
                 values[i] = a.item()
@@ -108,7 +108,7 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
             if a.dtype.category <= 1 and a.numel() == 1:
                 values[i] = a.item()
                 continue
-        elif p.kind == "static":
+        elif p.kind in ("static", "either"):
             values[i] = _static(a)
             continue
         elif a is None and p.optional:

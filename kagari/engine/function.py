@@ -26,7 +26,8 @@ REQUIRED = object()
 class Parameter:
     """One parameter of an operator.
 
-    `kind` is `tensor`, `number` (a Python number that is an operand), `operand` (either) or `static`: part of the structure.
+    `kind` is `tensor`, `number` (a Python number that is an operand), `operand` (either), `static`: part of the structure,
+    or `either`: a tensor or static.
     `many` marks a trailing `*tensors`.
     """
 
@@ -72,7 +73,7 @@ class Function:
         self.strict_view, self.aliases = strict_view, aliases
         self.record: Any = None
         self.dunder = ""
-        kinds = [p.kind == "static" for p in parameters]
+        kinds = [p.kind in ("static", "either") for p in parameters]
         self.kinds = tuple(kinds + [True] * (MAX_WORDS - len(kinds))) if spread else tuple(kinds)
         self.many = bool(parameters) and parameters[-1].many
         self._backwards: dict[int, BackwardFunction] = {}

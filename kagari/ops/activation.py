@@ -163,24 +163,17 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Value:
     return 0.5 * input * (1 + ir.erf(input * SQRT_HALF))
 
 
-@operator(inplace=True, samples=unary(), dtypes="f", errors=[_no_ints("silu_cpu")], **_nn)
-def silu(input: Tensor) -> Value:
-    """`out_i = input_i * sigmoid(input_i)`."""
-    require("silu_cpu", input.dtype)
-    return input / (1 + ir.exp(ir.neg(input)))
-
-
 def _silu_gradient(g: Value, input: Value) -> list[Value]:
     # The derived gradient would be NaN where the exponential overflows.
     s = ir.sigmoid(input)
     return [g * (s * (1 + input * (1 - s)))]
 
 
-silu.gradient = _silu_gradient
-
-
-def _softplus(x: Value) -> Value:
-    return ir.maximum(x, 0) + ir.log1p(ir.exp(ir.neg(ir.abs_(x))))
+@operator(inplace=True, gradient=_silu_gradient, samples=unary(), dtypes="f", errors=[_no_ints("silu_cpu")], **_nn)
+def silu(input: Tensor) -> Value:
+    """`out_i = input_i * sigmoid(input_i)`."""
+    require("silu_cpu", input.dtype)
+    return input / (1 + ir.exp(ir.neg(input)))
 
 
 def _mish_gradient(g: Value, input: Value) -> list[Value]:

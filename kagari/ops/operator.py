@@ -6,7 +6,8 @@
         return input + other * alpha
 
 The annotations say what a parameter is: `Tensor`, `Number` (a Python number that is an operand: another value needs no other
-kernel), both, either with `| None`; anything else is static, part of the structure. Definitions get IR values for tensors and operand
+kernel), both, either with `| None`; `Static` together with `Tensor`, a tensor or a number that is part of the structure; anything else is
+static, part of the structure. Definitions get IR values for tensors and operand
 numbers, and return one value or a tuple of them.
 """
 
@@ -20,6 +21,7 @@ from ..ir.graph import Value
 
 Tensor = Value
 Number = Union[Value, int, float, bool]
+Static = Any
 
 Sample = tuple[tuple[Any, ...], dict[str, Any]]
 # Given a maker of tensors `make(*shape, **how)`, yields arguments.
@@ -29,7 +31,7 @@ REQUIRED = object()
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter: its name, its kind (`tensor`, `operand`, `number`, `static`) and its default."""
+    """A parameter: its name, its kind (`tensor`, `operand`, `number`, `either`, `static`) and its default."""
 
     name: str
     kind: str
@@ -45,7 +47,8 @@ class Operator:
 
     `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators it stands behind.
     `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for each tensor argument where the derived
-    one is not the best. `spread` names a static parameter that may come as several integers, `strict_view` forbids a copy, `fresh` a view. `oracle` is PyTorch's name where it differs; `namespace` is `torch` or `nn.functional`.
+    one is not the best. `spread` names a static parameter that may come as several integers, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says `fresh=False`).
+    `returns` names the parts of a result that is a pair. `oracle` is PyTorch's name where it differs; `namespace` is `torch` or `nn.functional`.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Operator:
     spread: str = ""
     strict_view: bool = False
     fresh: bool = False
+    returns: tuple[str, ...] = ()
     errors: list[tuple[Sample, type, str]] = field(default_factory=list)
 
     @property
@@ -87,6 +91,7 @@ def operator(**options: Any) -> Callable[[Callable[..., Any]], Operator]:
 
     def record(define: Callable[..., Any]) -> Operator:
         name = options.pop("name", define.__name__.rstrip("_") or define.__name__)
+        options.setdefault("fresh", options.get("pointwise", False))
         return Operator(name, define, _params(define), define.__doc__ or "", **options)
 
     return record
@@ -109,5 +114,5 @@ def _params(define: Callable[..., Any]) -> tuple[Param, ...]:
 def _param(name: str, define: Callable[..., Any], defaults: dict[str, Any], keyword_only: bool) -> Param:
     annotation = str(define.__annotations__.get(name, ""))
     tensor, number = "Tensor" in annotation, "Number" in annotation
-    kind = "operand" if tensor and number else "tensor" if tensor else "number" if number else "static"
+    kind = "either" if tensor and "Static" in annotation else "operand" if tensor and number else "tensor" if tensor else "number" if number else "static"
     return Param(name, kind, defaults.get(name, REQUIRED), "None" in annotation, keyword_only)

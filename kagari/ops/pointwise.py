@@ -10,7 +10,7 @@ from ..base.dtypes import bool_, dtype, int64, uint8
 from ..ir import build as ir
 from ..ir.graph import Value
 from .check import C_NAMES, TYPE_NAMES, for_tensors, is_bool, require, result_type
-from .operator import Number, Operator, Sample, Tensor, operator
+from .operator import Number, Operator, Sample, Static, Tensor, operator
 from .samples import args, binary, mixed, special_pairs, together, wanted
 from .unary import is_negative
 
@@ -239,7 +239,7 @@ def _powers(make: Callable[..., Any]) -> Iterator[Sample]:
         (_two_bools, NotImplementedError, "\"pow\" not implemented for 'Bool'"),
     ],
 )  # fmt: skip
-def pow_(input: Tensor | Number, exponent: Any) -> Value:
+def pow_(input: Tensor | Number, exponent: Tensor | Static) -> Value:
     """`out_i = input_i ** exponent_i`. An exponent that is a number is part of the structure: a square is a product.
 
     >>> import kagari as torch

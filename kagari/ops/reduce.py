@@ -12,7 +12,7 @@ from ..ir import graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
 from .check import TYPE_NAMES
-from .operator import Number, Operator, Sample, Tensor, operator
+from .operator import Number, Operator, Sample, Static, Tensor, operator
 from .samples import args, reduced, special_pairs, together, wanted
 
 Dims = Any
@@ -198,7 +198,7 @@ def _position(op: str, input: Value, dim: int) -> Value:
 def _extremum(name: str, word: str) -> Operator:
     pairwise = getattr(ir, f"{name}imum")
 
-    def define(input: Tensor, dim: Any = None, keepdim: bool = False) -> Value | tuple[Value, Value]:
+    def define(input: Tensor, dim: Tensor | Static = None, keepdim: bool = False) -> Value | tuple[Value, Value]:
         if isinstance(dim, Value):
             return pairwise(input, dim)
         dims = _single(name, dim, input.ndim)

@@ -103,7 +103,7 @@ def neg(input: Tensor) -> Value:
 
 
 @operator(
-    dunder="__pos__", pointwise=True, samples=unary(), dtypes="fi", out=False,
+    dunder="__pos__", pointwise=True, fresh=False, samples=unary(), dtypes="fi", out=False,
     errors=[(args(wanted(2, dtype="bool")), RuntimeError, r"The `\+` operator, on a bool tensor is not supported")],
 )  # fmt: skip
 def positive(input: Tensor) -> Value:
