@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ..base.target import Target
 from .contract_common import ELEMENTS
@@ -290,6 +291,7 @@ def _heights(target: Target) -> tuple[int, ...]:
     return tuple(h for h in (tallest, 8, 4, 2) if h <= tallest)
 
 
+@lru_cache(maxsize=4096)
 def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
     """Cycles per step along k and panel: two products a cycle, and no tile faster than the latency of four."""
     total, left = 0.0, rows
@@ -387,10 +389,10 @@ def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[i
         return tallest, min(panels, widest) * form.width
     pack = PACK_CYCLES[form.pack] * form.size / 4
     best: tuple[float, int, int] | None = None
+    height = form.heights[0]
+    talls = {min(tallest, -(-problem.rows // (parts * height)) * height) for parts in (1, 2, 3, 4, 6, 8, 12, 16, 32)}
     for wide in sorted({min(panels, widest, x) for x in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, panels)}):
-        for parts in (1, 2, 3, 4, 6, 8, 12, 16, 32):
-            per = -(-problem.rows // parts)
-            tall = min(tallest, -(-per // form.heights[0]) * form.heights[0])
+        for tall in talls:
             pieces = problem.batches * -(-problem.rows // tall) * -(-panels // wide)
             cycles = _row_cycles(tall, form.heights) * wide + wide * form.width * pack
             cycles += tall * form.size / 16  # P arrives from L3

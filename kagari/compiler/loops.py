@@ -102,9 +102,19 @@ def _tile_dim(tags: str, sizes: list[int], vec: int, strides: list[tuple[int, ..
     return None
 
 
+_kernels: dict[tuple[object, ...], Kernel] = {}
+
+
 def _kernel(nest: Nest) -> Kernel:
-    key = nest.key()
-    return Kernel(key, "loop", lambda: write_nest(nest, "loop"), 1)
+    """The kernel of a nest; its key as text is made once."""
+    short = (
+        nest.body.key, nest.tags, nest.vec, nest.classes, nest.dtypes, nest.bufs, nest.iotas, nest.block, nest.split, nest.tile,
+        nest.stream,
+    )  # fmt: skip
+    found = _kernels.get(short)
+    if found is None:
+        found = _kernels[short] = Kernel(nest.key(), "loop", lambda: write_nest(nest, "loop"), 1)
+    return found
 
 
 def _count(sizes: tuple[int, ...]) -> int:

@@ -61,13 +61,15 @@ def _install(loaded: Native, record: Operator) -> None:
         for name in names:
             FUNCTIONS[name] = made
     if record.method:
+        described = loaded.operator_method(Tensor, record.name, state, doc)
         for name in names:
             if name not in Tensor.__dict__:
-                setattr(Tensor, name, loaded.operator_method(Tensor, name, state, doc))
+                setattr(Tensor, name, described)
     if record.inplace:
         changing = function(record.name + "_").activate()
+        described = loaded.operator_method(Tensor, record.name + "_", changing, doc)
         for name in names:
-            setattr(Tensor, name + "_", loaded.operator_method(Tensor, name + "_", changing, doc))
+            setattr(Tensor, name + "_", described)
             if record.function:
                 FUNCTIONS[name + "_"] = loaded.operator_function(name + "_", changing, doc)
     if record.dunder:

@@ -97,6 +97,22 @@ def raw_array(t: Any) -> np.ndarray:
     return np.asarray(_Memory(t))
 
 
+def numpy_dtype(dt: dtype) -> np.dtype[Any]:
+    """NumPy's dtype of the same elements; bfloat16 as bits."""
+    return _NUMPY[dt.name]
+
+
+def write(t: Any, values: np.ndarray) -> None:
+    """Writes an array's values into a new contiguous tensor with as many elements."""
+    lay = t._layout
+    memory = np.frombuffer((ctypes.c_char * lay.nbytes).from_address(t._storage.data_ptr + t._offset), _NUMPY[lay.dtype.name])
+    if values.dtype == memory.dtype:
+        memory[...] = values.ravel()
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        memory[...] = _bfloat16_bits(values.astype(np.float32)).ravel() if lay.dtype is dtypes.bfloat16 else values.ravel()
+
+
 def array_of(t: Any) -> np.ndarray:
     """A NumPy array over the tensor's memory; bfloat16 as a float32 copy."""
     array = raw_array(t)
@@ -148,7 +164,7 @@ def copied(array: np.ndarray, dt: dtype) -> Any:
     """A tensor with a copy of an array's values."""
     made = empty(array.shape, dt)
     if array.size:
-        raw_array(made)[...] = _bfloat16_bits(array.astype(np.float32)) if dt is dtypes.bfloat16 else array
+        write(made, array)
     return made
 
 

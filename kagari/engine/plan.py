@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterable
 from typing import Any
 
 from ..base.layout import Layout
@@ -31,41 +32,76 @@ class Tape:
         self.backward, self.saved, self.edges, self.name, self.sizes, self.shapes = backward, saved, edges, name, sizes, shapes
 
 
+class _Block:
+    """Words under construction: parts are added one after the other, and refer to each other by their place."""
+
+    def __init__(self, header: int) -> None:
+        self.words = [0] * header
+        self.addresses: list[int] = []  # places of words that hold a place and become an address
+
+    def add(self, values: Iterable[int]) -> int:
+        """Adds a part and gives its place."""
+        place = len(self.words)
+        self.words.extend(values)
+        return place
+
+    def refer(self, at: int, place: int) -> None:
+        """Makes the word at one place the address of another."""
+        self.words[at] = place * 8
+        self.addresses.append(at)
+
+    def finish(self) -> Any:
+        block = (ctypes.c_longlong * len(self.words))()
+        base = ctypes.addressof(block)
+        for at in self.addresses:
+            self.words[at] += base
+        block[:] = self.words
+        return block
+
+
+_HEADER, _LAUNCH = 24, 6
+
+
 class Plan:
-    """A bound program in memory, with all that native code points at kept alive."""
+    """A bound program in memory, with all that native code points at kept alive. The words are those of resident/dispatch.py."""
 
     __slots__ = ("address", "bound", "_alive", "visible")
 
     def __init__(self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None) -> None:
         self.bound, self.visible = bound, visible
-        alive: list[Any] = [bound, tape]
-        flags = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else 0)
+        block = _Block(_HEADER)
+        header = block.words
+        header[0] = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else 0)
         outputs: list[int] = []
         for o in bound.outputs:
-            outputs += [o.kind, id(o.layout), o.layout.nbytes if o.kind == 0 else o.arg, o.offset]
-        launches: list[int] = []
-        for launch in bound.launches:
-            ops, bufs = words(*launch.ops), words(*launch.bufs)
-            alive += [ops, bufs]
-            launches += [
-                code.address(launch.kernel), ctypes.addressof(ops), len(launch.bufs), ctypes.addressof(bufs), launch.total, launch.grain,
-            ]  # fmt: skip
-        arrays = [words(*positions), words(*outputs), words(*bound.temps), words(*launches)]
-        fields = [flags]
-        for array, count in zip(arrays, (len(positions), len(bound.outputs), len(bound.temps), len(bound.launches))):
-            fields += [count, ctypes.addressof(array)]
-        fields.append(visible)
+            outputs += (o.kind, id(o.layout), o.layout.nbytes if o.kind == 0 else o.arg, o.offset)
+        self._part(block, 1, len(positions), positions)
+        self._part(block, 3, len(bound.outputs), outputs)
+        self._part(block, 5, len(bound.temps), bound.temps)
+        records = block.add([0] * (_LAUNCH * len(bound.launches)))
+        header[7] = len(bound.launches)
+        block.refer(8, records)
+        for i, launch in enumerate(bound.launches):
+            at = records + _LAUNCH * i
+            header[at], header[at + 2] = code.address(launch.kernel), len(launch.bufs)
+            header[at + 4], header[at + 5] = launch.total, launch.grain
+            block.refer(at + 1, block.add(launch.ops))
+            block.refer(at + 3, block.add(launch.bufs))
+        header[9] = visible
         if tape is not None:
-            saved, edges = words(*tape.saved), words(*tape.edges)
-            arrays += [saved, edges]
-            fields += [
-                id(tape.backward), len(tape.saved), ctypes.addressof(saved), len(tape.edges), ctypes.addressof(edges), id(tape.name),
-                id(tape.shapes), id(tape.sizes),
-            ]  # fmt: skip
-        block = words(*fields, *([0] * 8))
-        self.address = ctypes.addressof(block)
-        self._alive = (alive, arrays, block)
+            header[10], header[15], header[16], header[17] = id(tape.backward), id(tape.name), id(tape.shapes), id(tape.sizes)
+            self._part(block, 11, len(tape.saved), tape.saved)
+            self._part(block, 13, len(tape.edges), tape.edges)
+        finished = block.finish()
+        self.address = ctypes.addressof(finished)
+        self._alive = (tape, finished)
+
+    @staticmethod
+    def _part(block: _Block, at: int, count: int, values: Iterable[int]) -> None:
+        block.words[at] = count
+        block.refer(at + 1, block.add(values))
 
     @property
     def layouts(self) -> list[Layout]:
+        """Those of the visible outputs."""
         return [o.layout for o in self.bound.outputs[: self.visible]]

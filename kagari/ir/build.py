@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Union
 
 from ..base import dtypes
-from ..base.dtypes import bool_, default_dtype, dtype, float32, int64
+from ..base.dtypes import bool_, default_dtype, dtype, int64
 from ..base.errors import BroadcastError
 from ..base.symbols import Size, Sym, product
 from . import graph

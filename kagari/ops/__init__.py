@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from . import memory, pointwise
+from . import activation, compare, memory, pointwise, reduce, unary
 from .operator import Operator
 
-OPERATORS: tuple[Operator, ...] = (*memory.OPERATORS, *pointwise.OPERATORS)
+OPERATORS: tuple[Operator, ...] = (
+    *memory.OPERATORS,
+    *unary.OPERATORS,
+    *pointwise.OPERATORS,
+    *compare.OPERATORS,
+    *activation.OPERATORS,
+    *reduce.OPERATORS,
+)

@@ -13,7 +13,7 @@ from ..ir import graph
 from ..ir.graph import Value
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
-from .shapes import expanded, inferred, listed, narrowed, replaced, settled, without
+from .shapes import expanded, inferred, listed, narrowed, settled, without
 
 
 def copied(x: Value) -> Value:

@@ -79,7 +79,7 @@ def _subtractable(make: Callable[..., Any]) -> Iterator[Sample]:
 
 
 @operator(
-    inplace=True, dunder="__sub__", pointwise=True, errors=_subtraction, dtypes="fi", aliases=("subtract",),
+    inplace=True, dunder="__sub__", reflected="__rsub__", pointwise=True, errors=_subtraction, dtypes="fi", aliases=("subtract",),
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
 )  # fmt: skip
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Value:
@@ -89,7 +89,7 @@ def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
 
 
 @operator(
-    reflected="__rsub__", pointwise=True, errors=_subtraction, dtypes="fi", method=False,
+    pointwise=True, errors=_subtraction, dtypes="fi", method=False,
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
 )  # fmt: skip
 def rsub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Value:

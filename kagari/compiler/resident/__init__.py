@@ -7,7 +7,7 @@ from pathlib import Path
 from ..native import translate
 
 FILES = ("memory.py", "threads.py", "dispatch.py")
-METHODS = 256
+METHODS = 512
 
 REFLECTED = 32
 
