@@ -46,6 +46,8 @@ class Body:
     sizes: list[Size] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
     key: str = ""
+    heavy: bool = False  # an element costs tens of instructions
+    has_iota: bool = False
 
     def write_key(self) -> None:
         """Sets the key: all of the body that code depends on."""
@@ -56,11 +58,8 @@ class Body:
             for n in self.nodes
         ]
         self.key = ";".join(lines) + ">" + ",".join(map(str, self.roots))
-
-    @property
-    def heavy(self) -> bool:
-        """Whether an element costs tens of instructions."""
-        return any(n.op in HEAVY for n in self.nodes)
+        self.heavy = any(n.op in HEAVY for n in self.nodes)
+        self.has_iota = any(n.op == "iota" for n in self.nodes)
 
 
 HEAVY = frozenset(

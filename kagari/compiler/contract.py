@@ -54,7 +54,7 @@ PACK_CYCLES = {"": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0}  # for eac
 PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Matrix:
     """An operand in memory: its buffer number and element strides (batch..., row, column)."""
 
@@ -65,10 +65,10 @@ class Matrix:
 
     @property
     def turned(self) -> Matrix:
-        return replace(self, row=self.col, col=self.row)
+        return Matrix(self.buf, self.batch, self.col, self.row)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Problem:
     """A contraction in terms of P[rows, k], Q[k, lanes] and C[m, n]."""
 
@@ -130,6 +130,8 @@ def contraction(
 
 def _merge_batch(batch: tuple[int, ...], operands: list[Matrix]) -> tuple[tuple[int, ...], list[Matrix]]:
     """Drops batch dimensions of size 1 and joins neighbours that every operand walks through with one stride."""
+    if not batch:
+        return batch, operands
     sizes: list[int] = []
     kept: list[list[int]] = []
     for d, size in enumerate(batch):
@@ -315,8 +317,8 @@ def _orient(problem: Problem, target: Target) -> Problem:
 
     The time small products save is less than that of compiling the code for both ways.
     """
-    other = replace(
-        problem, rows=problem.lanes, lanes=problem.rows, p=problem.q.turned, q=problem.p.turned, transposed=True
+    other = Problem(
+        problem.element, problem.batch, problem.lanes, problem.rows, problem.k, problem.q.turned, problem.p.turned, problem.c, True
     )
     gain = 1.0 if _is_parallel(problem, target) else 0.75
     return other if _cycles(other, target) < gain * _cycles(problem, target) else problem
@@ -335,9 +337,12 @@ def _cycles(problem: Problem, target: Target) -> float:
 
 def _form(problem: Problem, target: Target) -> Form:
     """The code a problem needs."""
-    lanes = target.lanes(BITS[problem.element] // 8)
-    pack = _packing(problem, BITS[problem.element] // 8)
-    return Form(problem.element, lanes, VECTORS, _heights(target), problem.transposed, pack)
+    return _form_of(problem.element, problem.transposed, _packing(problem, BITS[problem.element] // 8), target)
+
+
+@lru_cache(maxsize=256)
+def _form_of(element: str, transposed: bool, pack: str, target: Target) -> Form:
+    return Form(element, target.lanes(BITS[element] // 8), VECTORS, _heights(target), transposed, pack)
 
 
 def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue, target: Target) -> Launch:
@@ -387,17 +392,19 @@ def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[i
         tallest, widest = min(tallest, SUMS_ROWS), min(widest, SUMS_PANELS)
     if threads == 1:
         return tallest, min(panels, widest) * form.width
-    pack = PACK_CYCLES[form.pack] * form.size / 4
+    width, size, height, batches, k = form.width, form.size, form.heights[0], problem.batches, problem.k
+    pack = width * PACK_CYCLES[form.pack] * size / 4
     best: tuple[float, int, int] | None = None
-    height = form.heights[0]
     talls = {min(tallest, -(-problem.rows // (parts * height)) * height) for parts in (1, 2, 3, 4, 6, 8, 12, 16, 32)}
-    for wide in sorted({min(panels, widest, x) for x in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, panels)}):
-        for tall in talls:
-            pieces = problem.batches * -(-problem.rows // tall) * -(-panels // wide)
-            cycles = _row_cycles(tall, form.heights) * wide + wide * form.width * pack
-            cycles += tall * form.size / 16  # P arrives from L3
-            cost = -(-pieces // threads) * (cycles * problem.k + 300)
+    wides = {min(panels, widest, x) for x in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, panels)}
+    for tall in talls:
+        tiles = _row_cycles(tall, form.heights) + pack
+        streamed = tall * size / 16  # P arrives from L3
+        rows = batches * -(-problem.rows // tall)
+        for wide in wides:
+            pieces = rows * -(-panels // wide)
+            cost = -(-pieces // threads) * ((tiles * wide + streamed) * k + 300)
             if best is None or cost < best[0]:
                 best = (cost, tall, wide)
     assert best is not None
-    return best[1], best[2] * form.width
+    return best[1], best[2] * width

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..base.dtypes import dtype
+from ..base.layout import is_contiguous
 from ..base.target import Target
 from .body import Body, Node
 from .kernel import Kernel, Launch
@@ -49,9 +50,13 @@ def bind(
     if not _count(tuple(n for d, n in enumerate(shape) if d not in reduced)):
         return []
     views = loads + stores
-    order = _order(shape, reduced, views, stores, body)
-    dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
-    vec = _vector_dim(dims, strides, len(loads))
+    flat = None if reduced else _flat(views, stores[0].strides)
+    if flat is not None and is_contiguous(shape, stores[0].strides) and not body.has_iota:
+        dims, strides, iotas, vec = [(_count(shape), False)], flat, [], 0
+    else:
+        order = _order(shape, reduced, views, stores, body)
+        dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
+        vec = _vector_dim(dims, strides, len(loads))
     sizes_of = [n for n, _ in dims]
     tags = "".join("r" if r else "o" for _, r in dims)
     tile = _tile_dim(tags, sizes_of, vec, strides[: len(loads)])
@@ -81,6 +86,22 @@ def bind(
     if total == 1 or tags == "o" and grain % 64:
         grain = (grain + 63) & ~63
     return [Launch(_kernel(nest), tuple(names), tuple(ops), total, grain)]
+
+
+def _flat(views: list[View], strides: tuple[int, ...]) -> list[tuple[int, ...]] | None:
+    """The strides of an element-wise kernel over one dimension, where every view is one number or goes through memory in one way.
+
+    That way is row-major without gaps or sizes of 1, the commonest case; None for all others.
+    """
+    result = []
+    for v in views:
+        if v.strides == strides:
+            result.append((1,))
+        elif any(v.strides):
+            return None
+        else:
+            result.append((0,))
+    return result
 
 
 def _classes(row: tuple[int, ...], vec: int, tile: int | None) -> tuple[str, ...]:

@@ -106,11 +106,13 @@ def write(t: Any, values: np.ndarray) -> None:
     """Writes an array's values into a new contiguous tensor with as many elements."""
     lay = t._layout
     memory = np.frombuffer((ctypes.c_char * lay.nbytes).from_address(t._storage.data_ptr + t._offset), _NUMPY[lay.dtype.name])
-    if values.dtype == memory.dtype:
-        memory[...] = values.ravel()
-        return
+    memory[...] = (values if values.dtype == memory.dtype else as_stored(values, lay.dtype)).ravel()
+
+
+def as_stored(values: np.ndarray, dt: dtype) -> np.ndarray:
+    """An array's values in a dtype, as they lie in memory."""
     with np.errstate(over="ignore", invalid="ignore"):
-        memory[...] = _bfloat16_bits(values.astype(np.float32)).ravel() if lay.dtype is dtypes.bfloat16 else values.ravel()
+        return _bfloat16_bits(values.astype(np.float32)) if dt is dtypes.bfloat16 else values.astype(_NUMPY[dt.name], copy=False)
 
 
 def array_of(t: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from ..base import layout as layouts
 from ..base.dtypes import default_dtype, dtype
 from ..engine.code import native
 from ..engine.function import Hooks
+from ..ops.check import LARGEST
 from . import convert, inplace
 from . import device as devices
 from .calls import call
@@ -29,7 +30,6 @@ _C_NAMES = {
     "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "at::Half",
     "bfloat16": "at::BFloat16", "float32": "float", "float64": "double",
 }  # fmt: skip
-_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38, "float32": 3.4028234663852886e38, "float64": math.inf}
 
 
 def finished(made: Any, out: Any = None, requires_grad: bool = False) -> Any:
@@ -43,7 +43,7 @@ def finished(made: Any, out: Any = None, requires_grad: bool = False) -> Any:
 def checked_value(value: Any, dt: dtype) -> Any:
     """A number that is to be stored in a dtype. Raises RuntimeError where it does not fit; negative ones wrap around."""
     if dt.category == 2:
-        fits = not math.isfinite(value) or abs(value) <= _LARGEST[dt.name]
+        fits = not math.isfinite(value) or abs(value) <= LARGEST[dt]
     elif dt.category == 1:
         bits = dt.itemsize * 8 - dt.is_signed
         fits = math.isfinite(value) and (-(1 << bits) <= value < 1 << bits if dt.is_signed else abs(value) < 1 << bits)

@@ -76,7 +76,7 @@ def threshold(input: Tensor, threshold: Number, value: Number) -> Value:
 
 def _hardtanh_gradient(g: Value, input: Value, min_val: Any = -1.0, max_val: Any = 1.0) -> list[Value]:
     # On the bounds the gradient is 0: the derived one would be split there.
-    return [ir.where(ir.lt(min_val, input) & ir.lt(input, max_val), g, 0)]
+    return [ir.where(ir.le(input, min_val) | ir.ge(input, max_val), 0, g)]
 
 
 @operator(
@@ -106,14 +106,14 @@ def relu6(input: Tensor) -> Value:
 def _elu(x: Value, alpha: Any, scale: Any = 1, input_scale: Any = 1) -> Value:
     require("elu_cpu", x.dtype)
     # Above 0 the exponential is that of 0, or its overflow would make the gradient NaN.
-    below = ir.expm1(ir.minimum(x, 0) * input_scale)
-    return ir.where(ir.lt(0, x), x * scale, below * (alpha * scale))
+    below = ir.expm1(ir.where(ir.lt(x, 0), x, 0) * input_scale)
+    return ir.where(ir.le(x, 0), below * (alpha * scale), x * scale)
 
 
 def _elu_slope(x: Value, alpha: Any, scale: Any = 1, input_scale: Any = 1) -> Value:
-    # The derived gradient would have the tie of the minimum at 0, where the slope is that of the left side.
-    slope = ir.exp(ir.minimum(x, 0) * input_scale) * input_scale
-    return ir.where(ir.lt(0, x), scale, slope * (alpha * scale))
+    # At 0 the slope is that of the left side, which the derived gradient would miss.
+    slope = ir.exp(ir.where(ir.lt(x, 0), x, 0) * input_scale) * input_scale
+    return ir.where(ir.le(x, 0), slope * (alpha * scale), scale)
 
 
 @operator(
@@ -147,7 +147,7 @@ def celu(input: Tensor, alpha: Number = 1.0) -> Value:
 
 
 @operator(
-    samples=_with({"approximate": "tanh"}), dtypes="f",
+    samples=together(unary(special=False), unary(special=False, approximate="tanh")), dtypes="f",
     errors=[
         _no_ints("GeluKernelImpl"),
         (((wanted(2),), {"approximate": "x"}), RuntimeError, "approximate argument must be either none or tanh"),
@@ -174,6 +174,10 @@ def silu(input: Tensor) -> Value:
     """`out_i = input_i * sigmoid(input_i)`."""
     require("silu_cpu", input.dtype)
     return input / (1 + ir.exp(ir.neg(input)))
+
+
+def _softplus(x: Value) -> Value:
+    return ir.maximum(x, 0) + ir.log1p(ir.exp(ir.neg(ir.abs_(x))))
 
 
 def _mish_gradient(g: Value, input: Value) -> list[Value]:

@@ -103,7 +103,7 @@ def _close(make: Callable[..., Any]) -> Iterator[Sample]:
 
 
 @operator(
-    pointwise=True, differentiable=False, out=False,
+    pointwise=True, differentiable=False, out=False, dtypes="fi",
     samples=together(binary(numbers=()), special_pairs, lambda make: ((a, {"equal_nan": True}) for a, _ in special_pairs(make)), _close),
     errors=[
         (args(wanted(2), wanted(2, dtype="float64")), RuntimeError, "Float did not match Double"),

@@ -67,7 +67,7 @@ def _no_bools(input: Any, other: Any) -> None:
 
 
 _subtraction: list[Any] = [
-    _sizes,
+    (args(wanted(2), wanted(3)), RuntimeError, r"The size of tensor a .* must match the size of tensor b"),
     (_two_bools, RuntimeError, "Subtraction, the `-` operator, with two bool tensors is not supported"),
     (args(wanted(2, dtype="bool"), 1), RuntimeError, "Subtraction, the `-` operator, with a bool tensor is not supported"),
 ]
@@ -127,7 +127,7 @@ def floored(a: Any, b: Any) -> Value:
     down = ir.floor(exact)
     down = ir.where(ir.lt(0.5, exact - down), down + 1, down)
     quotient = ir.div(a, b)
-    zero = ir.where(is_negative(quotient), -0.0, 0.0)
+    zero = ir.astype(ir.where(is_negative(quotient), -0.0, 0.0), dt)
     return ir.where(ir.eq(b, 0), quotient, ir.where(ir.ne(exact, 0), down, zero))
 
 
@@ -184,7 +184,7 @@ def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | 
 
 
 @operator(
-    inplace=True, dunder="__floordiv__", reflected="__rfloordiv__", pointwise=True, samples=DIVIDED, dtypes="fi", differentiable=False,
+    inplace=True, dunder="__floordiv__", reflected="__rfloordiv__", pointwise=True, samples=DIVIDED, dtypes="fi",
     errors=[
         (args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError"),
         (_two_bools, NotImplementedError, "\"div_floor_cpu\" not implemented for 'Bool'"),
@@ -340,7 +340,14 @@ def clamp_max(input: Tensor, max: Tensor | Number) -> Value:
 # Angles, lengths, logarithms
 
 
-@operator(inplace=True, pointwise=True, samples=TENSORS, aliases=("arctan2",))
+def _atan2_gradient(g: Value, input: Value, other: Value) -> list[Value]:
+    # 0 at the origin, where the derived gradient divides 0 by 0.
+    square = input * input + other * other
+    scaled = ir.where(ir.eq(square, 0), 0, g / square)
+    return [scaled * other, ir.neg(scaled * input)]
+
+
+@operator(inplace=True, pointwise=True, gradient=_atan2_gradient, samples=TENSORS, aliases=("arctan2",))
 def atan2(input: Tensor, other: Tensor) -> Value:
     """The angle of the point (`other_i`, `input_i`), between -pi and pi."""
     return ir.atan2(input, other)
@@ -422,7 +429,7 @@ def copysign(input: Tensor, other: Tensor | Number) -> Value:
 
 
 @operator(
-    inplace=True, pointwise=True, samples=together(binary(numbers=()), special_pairs), differentiable=False,
+    inplace=True, pointwise=True, samples=together(binary(numbers=()), special_pairs),
     errors=[(args(wanted(2), wanted(2, dtype="float64")), RuntimeError, "heaviside is not yet implemented for tensors with different dtypes")],
 )  # fmt: skip
 def heaviside(input: Tensor, values: Tensor) -> Value:

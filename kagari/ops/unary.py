@@ -210,7 +210,8 @@ def _logit_gradient(g: Value, input: Value, eps: Any = None) -> list[Value]:
 @operator(inplace=True, pointwise=True, gradient=_logit_gradient, samples=unary(0.1, 0.9))
 def logit(input: Tensor, eps: Number | None = None) -> Value:
     """`out_i = ln(x / (1 - x))`, where x is `input_i`, held between `eps` and `1 - eps` where `eps` is given."""
-    x = input if eps is None else ir.minimum(ir.maximum(input, eps), 1 - eps)
+    x = input if input.dtype.category == 2 else ir.astype(input, ir.default_dtype())
+    x = x if eps is None else ir.minimum(ir.maximum(x, eps), 1 - eps)
     return ir.log(x / (1 - x))
 
 

@@ -1,0 +1,43 @@
+"""Every function on tensors: those written on this floor, and the operators, whose native functions are made on first use.
+
+Looking up an operator loads the resident code; importing this module does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..autograd.library import RECORDS
+from ..engine.code import native
+from . import activate, convert, creation, methods, random, types, views
+from .printing import get_printoptions, set_printoptions
+
+WRITTEN: dict[str, Any] = {
+    f.__name__: f
+    for f in (
+        *creation.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS, *methods.FUNCTIONS, convert.is_tensor, get_printoptions,
+        set_printoptions,
+    )
+}  # fmt: skip
+
+
+def _names(namespace: str) -> frozenset[str]:
+    """The names of the operators of a namespace, with their aliases and in-place forms."""
+    records = [r for r in RECORDS.values() if r.function and r.namespace == namespace]
+    plain = [n for r in records for n in (r.name, *r.aliases)]
+    changing = [f"{n}_" for r in records if r.inplace for n in (r.name, *r.aliases)]
+    return frozenset((*plain, *changing))
+
+
+TENSOR_OPERATORS = _names("torch")
+NETWORK_OPERATORS = _names("nn.functional")
+
+globals().update(WRITTEN)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in TENSOR_OPERATORS and name not in NETWORK_OPERATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    native()
+    found = globals()[name] = activate.FUNCTIONS[name]
+    return found

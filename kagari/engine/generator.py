@@ -1,0 +1,7 @@
+"""The generator of random numbers, for the floors above."""
+
+from __future__ import annotations
+
+from ..runtime.generator import STATE_BYTES, Generator, fill_order
+
+__all__ = ["STATE_BYTES", "Generator", "fill_order"]
