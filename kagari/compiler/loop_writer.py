@@ -55,6 +55,7 @@ class _Writer:
         self.nodes = nest.body.nodes
         self.b = Builder()
         self.memo: dict[int, Val] = {}
+        self.parked: dict[int, int] = {}
         self.tiled: dict[int, Val] = {}  # transposed loads: the buffer their tile was put into
         self.depends = self.dependencies()
         self.tail = max(1, min(nest.vector_bytes // 4, nest.block))
@@ -281,16 +282,11 @@ class _Writer:
     def compute(self, roots: Iterable[int], lanes: int, mask: Val | None) -> dict[int, Val]:
         """The values of the roots at the present indices."""
         memo = dict(self.memo)
-        wanted: set[int] = set()
-        stack = list(roots)
-        while stack:
-            i = stack.pop()
-            if i in memo or i in wanted:
-                continue
-            wanted.add(i)
-            stack.extend(self.nodes[i].args)
-        for i in sorted(wanted):
-            memo[i] = self.emit_node(i, memo, lanes, mask)
+        for i in sorted(self.reached(roots)):
+            if i in self.parked:
+                memo[i] = self.load(self.nest.loads + self.parked[i], lanes, mask, self.nodes[i].dtype, None)
+            else:
+                memo[i] = self.emit_node(i, memo, lanes, mask)
         return memo
 
     def store_all(self, index: dict[int, Val], lanes: int, mask: Val | None, level: int) -> None:
@@ -437,6 +433,7 @@ class _Writer:
     def one_row(self, index: dict[int, Val], known: frozenset[int], lanes: int, mask: Val | None) -> None:
         """The passes over a row: pass p computes the reductions of level p and stores what needs those below."""
         levels = max(n.level for n in self.nodes)
+        self.parked: dict[int, int] = {}
         full = [k for k in range(len(self.body.roots)) if self.full(k)]
         for level in range(levels + 1):
             self.index = dict(index)
@@ -444,7 +441,7 @@ class _Writer:
             reductions = [i for i, n in enumerate(self.nodes) if n.level == level + 1 and self.is_reduction(i)]
             stores = [k for k in full if self.nodes[self.body.roots[k]].level == level]
             if reductions or stores:
-                self.one_pass(index, reductions, stores, lanes, mask)
+                self.one_pass(index, level, reductions, stores, lanes, mask)
         self.index = dict(index)
         if self.nest.split:
             self.store_partials(lanes, mask)
@@ -465,10 +462,13 @@ class _Writer:
             if all(a in self.memo for a in node.args):
                 self.memo[i] = self.emit_node(i, self.memo, lanes, mask)
 
-    def one_pass(self, index: dict[int, Val], reductions: list[int], stores: list[int], lanes: int, mask: Val | None) -> None:
+    def one_pass(
+        self, index: dict[int, Val], level: int, reductions: list[int], stores: list[int], lanes: int, mask: Val | None
+    ) -> None:
         b, nest = self.b, self.nest
         widths = [self.pass_lanes(reductions, stores), self.tail] if self.row_form else [lanes]
         slots = {(i, w): self.accumulators(i, w) for i in reductions for w in widths}
+        parking = self.parking(level, reductions)
         dims = [d for d, tag in enumerate(nest.tags) if tag == "r"]
         loops = [d for d in dims if d != nest.vec]
 
@@ -481,6 +481,8 @@ class _Writer:
                 self.accumulate(i, slots[i, width], memo[self.nodes[i].args[0]], width, masked)
             for k in stores:
                 self.store(nest.loads + k, memo[self.body.roots[k]], width, inner_mask)
+            for i, k in parking.items():
+                self.store(nest.loads + k, memo[i], width, inner_mask)
 
         with ExitStack() as stack:
             place: dict[int, Val] = {}
@@ -494,17 +496,43 @@ class _Writer:
                 step(place, lanes, mask)
         for i in reductions:
             self.memo[i] = self.joined(i, [slots[i, w] for w in widths], widths)
+        self.parked |= parking
 
-    def pass_lanes(self, reductions: list[int], stores: list[int]) -> int:
-        """Lanes of one pass over a row: several registers' worth, or the accumulators would wait for each other."""
+    def parking(self, level: int, reductions: list[int]) -> dict[int, int]:
+        """Costly values of this pass that a later pass needs again, and the output whose memory holds them until then.
+
+        The exponentials of a softmax are computed once: the pass that sums them leaves them where the result will be.
+        """
+        computed = self.reached(self.nodes[i].args[0] for i in reductions)
+        result: dict[int, int] = {}
+        for k, r in enumerate(self.body.roots):
+            if not self.full(k) or k in self.parked.values() or self.nodes[r].level <= level:
+                continue
+            again = self.reached([r])
+            for i in sorted(computed & again, reverse=True):
+                node = self.nodes[i]
+                fits = node.dtype is self.nest.dtypes[self.nest.loads + k] and node.dtype.itemsize >= 4
+                if node.op in HEAVY and node.whole and fits and i not in result and i not in self.parked and i != r:
+                    result[i] = k
+                    break
+        return result
+
+    def reached(self, roots: Iterable[int]) -> set[int]:
+        """The nodes that have to be computed for the roots, at the present place."""
         wanted: set[int] = set()
-        stack = [self.nodes[i].args[0] for i in reductions] + [self.body.roots[k] for k in stores]
+        stack = list(roots)
         while stack:
             i = stack.pop()
             if i not in wanted and i not in self.memo:
                 wanted.add(i)
-                stack.extend(self.nodes[i].args)
-        if any(self.nodes[i].op in HEAVY for i in wanted):
+                if i not in self.parked:
+                    stack.extend(self.nodes[i].args)
+        return wanted
+
+    def pass_lanes(self, reductions: list[int], stores: list[int]) -> int:
+        """Lanes of one pass over a row: several registers' worth, or the accumulators would wait for each other."""
+        wanted = self.reached([self.nodes[i].args[0] for i in reductions] + [self.body.roots[k] for k in stores])
+        if any(self.nodes[i].op in HEAVY and i not in self.parked for i in wanted):
             return self.tail * 2
         wide = max((self.nodes[i].dtype.itemsize for i in wanted), default=4) > 4
         return self.tail * (8 if len(wanted) <= 4 and not stores and not wide else 4)

@@ -118,13 +118,15 @@ def _pointwise(function: Callable[[float], float]) -> Callable[[Array], Array]:
 
 
 def _lgamma(x: float) -> float:
-    return math.inf if x <= 0 and x == math.floor(x) else math.lgamma(x)
+    return math.inf if math.isinf(x) or (x <= 0 and x == math.floor(x)) else math.lgamma(x)
 
 
 def _digamma(x: float) -> float:
     """Reflected for negative arguments, shifted above 10, then the asymptotic series."""
     if x == 0:
         return math.copysign(math.inf, -x)
+    if math.isinf(x) or math.isnan(x):
+        return x if x > 0 else math.nan
     if x < 0:
         return math.nan if x == math.floor(x) else _digamma(1 - x) - math.pi / math.tan(math.pi * x)
     shift = 0.0

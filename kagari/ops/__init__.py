@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import activation, compare, memory, pointwise, reduce, unary
+from . import activation, compare, index, loss, matmul, memory, movement, normalize, pointwise, reduce, softmax, unary
 from .operator import Operator
 
 OPERATORS: tuple[Operator, ...] = (
@@ -12,4 +12,10 @@ OPERATORS: tuple[Operator, ...] = (
     *compare.OPERATORS,
     *activation.OPERATORS,
     *reduce.OPERATORS,
+    *movement.OPERATORS,
+    *index.OPERATORS,
+    *matmul.OPERATORS,
+    *softmax.OPERATORS,
+    *loss.OPERATORS,
+    *normalize.OPERATORS,
 )

@@ -1,6 +1,6 @@
 """Views, which see the same elements under another shape, and the operators that move elements to new places.
 
-A definition that returns movement of its argument alone is a view; one that ends in `copied` never is.
+A definition that returns movement of its argument alone is a view; unless the record says that it is `fresh`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,6 @@ from ..ir.graph import Value
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import expanded, inferred, listed, narrowed, settled, without
-
-
-def copied(x: Value) -> Value:
-    """The elements in memory of their own, where movement alone would be a view."""
-    return Value("copy", (x,), (), x.shape, x.dtype)
 
 
 def calls(*shaped: tuple[tuple[int, ...], Sample]):
@@ -346,7 +341,7 @@ def slice_(input: Tensor, dim: int, start: int, end: int, step: int) -> Value:
 
 @operator(
     spread="dims",
-    out=False,
+    out=False, fresh=True,
     samples=calls(((2, 3), args((0,))), ((2, 3, 4), args((-1, 0))), ((3,), args((0,))), ((0, 3), args((1,))), ((2, 3), args(()))),
     errors=[
         (args(wanted(2, 3), (0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
@@ -358,10 +353,10 @@ def flip(input: Tensor, dims: tuple[int, ...]) -> Value:
     turned = ir.normalize_dims(dims, input.ndim) if dims else ()
     starts = tuple(s - 1 if d in turned and s != 0 else 0 for d, s in enumerate(input.shape))
     steps = tuple(-1 if d in turned else 1 for d in range(input.ndim))
-    return copied(graph.slice_(input, starts, steps, input.shape))
+    return graph.slice_(input, starts, steps, input.shape)
 
 
-@operator(function=False, method=False, out=False)
+@operator(function=False, method=False, out=False, fresh=True)
 def cat(dim: int, *tensors: Tensor) -> Value:
     """Joins tensors along `dim`, in their common dtype. Vectors of no elements take no part.
 
@@ -385,7 +380,7 @@ def cat(dim: int, *tensors: Tensor) -> Value:
                 )
     dt = ir.result_type(*tensors)
     joined = [graph.cast(x, dt) for _, x in parts]
-    return graph.cat(tuple(joined), dim) if len(joined) > 1 else copied(joined[0])
+    return graph.cat(tuple(joined), dim) if len(joined) > 1 else joined[0]
 
 
 def _repeated(x: Value, repeats: tuple[int, ...]) -> Value:
@@ -397,11 +392,12 @@ def _repeated(x: Value, repeats: tuple[int, ...]) -> Value:
             raise RuntimeError(f"Trying to create tensor with negative dimension {min(total)}: {listed(total)}")
     apart = graph.reshape(x, tuple(n for s in shape for n in (1, s)))
     spread = graph.expand(apart, tuple(n for r, s in zip(repeats, shape) for n in (r, s)))
-    return copied(graph.reshape(spread, tuple(settled(s * r) for r, s in zip(repeats, shape))))
+    return graph.reshape(spread, tuple(settled(s * r) for r, s in zip(repeats, shape)))
 
 
 @operator(
     spread="repeats",
+    fresh=True,
     function=False,
     out=False,
     samples=calls(((2, 3), args((2, 1))), ((2, 3), args((2, 1, 2))), ((3,), args((1,))), ((), args((2,))), ((2, 3), args((0, 1)))),
@@ -417,14 +413,14 @@ def repeat(input: Tensor, repeats: tuple[int, ...]) -> Value:
     return _repeated(input, repeats)
 
 
-@operator(spread="dims", out=False, samples=calls(((2, 3), args((2,))), ((2, 3), args((2, 1, 2))), ((3,), args((2, 2)))))
+@operator(spread="dims", out=False, fresh=True, samples=calls(((2, 3), args((2,))), ((2, 3), args((2, 1, 2))), ((3,), args((2, 2)))))
 def tile(input: Tensor, dims: tuple[int, ...]) -> Value:
     """As `repeat`, where missing leading repetitions count as 1."""
     return _repeated(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
 @operator(
-    out=False,
+    out=False, fresh=True,
     samples=calls(
         ((4, 5), args(1)), ((4, 5), args(2, 1)), ((4, 5), args((1, -2), (0, 1))), ((4, 5), args(7, 0)), ((5,), args(0, 0)),
         ((0, 3), args(1, 1)),
@@ -442,14 +438,14 @@ def roll(input: Tensor, shifts: int | tuple[int, ...], dims: int | tuple[int, ..
         raise RuntimeError("`shifts` required")
     if not along and len(moves) == 1:
         flat = graph.reshape(input, (product(input.shape),))
-        return copied(graph.reshape(_rolled(flat, moves[0], 0), input.shape))
+        return graph.reshape(_rolled(flat, moves[0], 0), input.shape)
     if len(moves) != len(along):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(along)}")
     result = input
     for shift, d in zip(moves, along):
         dim = ir.normalize_dim(d, input.ndim)
         result = _rolled(result, shift, dim) if input.ndim else result
-    return copied(result)
+    return result
 
 
 def _rolled(x: Value, shift: int, dim: int) -> Value:
@@ -504,7 +500,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Value:
 @operator(
     namespace="nn.functional",
     method=False,
-    out=False,
+    out=False, fresh=True,
     samples=calls(
         ((3,), args((1, 2))), ((2, 3), args((1, 0, 2, 1))), ((2, 3), args((-1, 2))), ((2, 3), args((1, 1), value=2.5)),
         ((2, 3), args((0, 0))), ((2, 5), args((-1, -2, 1, 0), value=-1.0)),
@@ -541,7 +537,7 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: Numb
             x = narrowed(x, d, cut[0], settled(length))
         low[d], high[d] = max(0, before), max(0, after)
     if not any(low + high):
-        return copied(x)
+        return x
     padded = graph.pad(x, tuple(low), tuple(high))
     if value is None:
         return padded

@@ -1,0 +1,260 @@
+"""Every operator by its record: against the oracle, and its kernels against the meaning of its graph.
+
+A test is named by operator, dtype and the number of the sample in its record. The oracle tests compare value, dtype, shape, gradients
+to second order, the in-place and `out=` forms, and errors; `test_interpreted` needs no oracle.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kagari
+from kagari.base import dtypes
+from kagari.ir.build import default_dtype
+from kagari.ir.graph import Graph, Value
+from kagari.ir.interpret import interpret
+from kagari.ops import OPERATORS
+from kagari.ops.operator import Operator
+from kagari.testing.cases import FLOATS, Array, Case, build, cases, failures, mapped, target
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+TOLERANCE = {"float64": 1e-7, "float32": 2e-5, "float16": 2e-3, "bfloat16": 1.6e-2}
+# Where values are less exact than that, with the reason.
+LOOSE = {
+    "lgamma": 1e-4,  # near its zeros at 1 and 2 the relative error of float32 grows
+    "digamma": 1e-4,  # the same near 1.46
+    "erfinv": 1e-4,
+    "prod": 1e-4,
+    "cumprod": 1e-4,
+    "pow": 1e-4,
+}
+ALL = list(cases(OPERATORS))
+DIFFERENTIABLE = [c for c in ALL if c.dtype in ("float32", "float64") and any(a.differentiable for a in c.arrays)]
+IN_PLACE = [c for c in ALL if c.record.inplace and c.dtype in ("float32", "int64", "bool") and isinstance(c.args[0], Array)]
+OUT = [c for c in ALL if c.record.out and c.record.function and c.dtype in ("float32", "int64")]
+
+
+def each(found: Sequence[Case]) -> Any:
+    """The parameters of a test: one for each case, by its name."""
+    return pytest.mark.parametrize("case", found, ids=map(str, found))
+
+
+def numbers(t: Any) -> np.ndarray:
+    """The values of a tensor of either library, bfloat16 as float32."""
+    t = t.detach()
+    if str(t.dtype).endswith("bfloat16"):
+        t = t.to(kagari.float32 if isinstance(t, kagari.Tensor) else _oracle_float())
+    t = t.resolve_neg() if hasattr(t, "resolve_neg") else t
+    return np.array((t + 0 if hasattr(t, "_is_zerotensor") and t._is_zerotensor() else t).numpy())
+
+
+def _oracle_float() -> Any:
+    import torch
+
+    return torch.float32
+
+
+def check(record: Operator, got: Any, want: Any, mask: np.ndarray | None = None, factor: float = 1) -> None:
+    """One tensor against the oracle's: dtype, shape, and values where the mask holds."""
+    assert str(got.dtype) == str(want.dtype)
+    assert tuple(got.shape) == tuple(want.shape)
+    name = str(want.dtype).removeprefix("torch.")
+    a, b = numbers(got), numbers(want)
+    if mask is not None:
+        a, b = a[mask], b[mask]
+    if name in FLOATS:
+        tolerance = max(TOLERANCE[name], LOOSE.get(record.name, 0) if name != "float64" else 0) * factor
+        np.testing.assert_allclose(a.astype(float), b.astype(float), rtol=tolerance, atol=tolerance, equal_nan=True)
+    else:
+        np.testing.assert_array_equal(a, b)
+
+
+def parts(result: Any) -> tuple[Any, ...]:
+    """The tensors of a result."""
+    return tuple(result) if isinstance(result, tuple | list) else (result,)
+
+
+def call(case: Case, library: ModuleType, requires_grad: bool = False, variant: str = "", **more: Any) -> Any:
+    """(the results, the tensors among the arguments) of a case in a library."""
+    args, kwargs, tensors = build(case, library, requires_grad)
+    return target(case.record, library, variant)(*args, **kwargs, **more), tensors
+
+
+def outcome(*args: Any, **kwargs: Any) -> Any:
+    """What `call` returns, or the exception it raises."""
+    try:
+        return call(*args, **kwargs)
+    except Exception as error:
+        return error
+
+
+@each(ALL)
+def test_value(case: Case, oracle: ModuleType) -> None:
+    want = outcome(case, oracle)
+    if isinstance(want, Exception):
+        got = outcome(case, kagari)
+        assert isinstance(got, type(want)), f"the oracle raised {want!r}, not {got!r}"
+        return
+    got, tensors = call(case, kagari)
+    assert type(got).__name__ == type(want[0]).__name__ or not isinstance(got, tuple)
+    assert len(parts(got)) == len(parts(want[0]))
+    for a, b in zip(parts(got), parts(want[0])):
+        check(case.record, a, b)
+    for t, before in zip(tensors, want[1]):
+        check(case.record, t, before)
+
+
+def seeds(case: Case, wants: Sequence[Any]) -> list[np.ndarray]:
+    random = np.random.default_rng(len(str(case)))
+    return [random.uniform(0.5, 1.5, tuple(w.shape)) for w in wants]
+
+
+def gradients(outputs: Sequence[Any], weights: Sequence[Any], wrt: Sequence[Any], library: ModuleType, again: bool) -> Any:
+    """The gradients of the weighted outputs; an output that nobody differentiates is left out."""
+    pairs = [
+        (o, library.tensor(w.tolist(), dtype=o.dtype).reshape(w.shape)) for o, w in zip(outputs, weights) if o is not None and o.requires_grad
+    ]
+    return library.autograd.grad([o for o, _ in pairs], wrt, [w for _, w in pairs], allow_unused=True, create_graph=again)
+
+
+@each(DIFFERENTIABLE)
+def test_gradient(case: Case, oracle: ModuleType) -> None:
+    want, theirs = call(case, oracle, True)
+    got, ours = call(case, kagari, True)
+    assert [p.requires_grad for p in parts(got)] == [p.requires_grad for p in parts(want)]
+    if not any(p.requires_grad for p in parts(want)):
+        return
+    weights = seeds(case, parts(want))
+    places = [i for i, t in enumerate(theirs) if t.requires_grad]
+    try:
+        first = gradients(parts(want), weights, [theirs[i] for i in places], oracle, True)
+    except RuntimeError as error:
+        assert "not implemented" in str(error)
+        return
+    mine = gradients(parts(got), weights, [ours[i] for i in places], kagari, True)
+    compare_gradients(case, mine, first, [theirs[i] for i in places], oracle)
+    if case.dtype != "float64" or not all(g is None or bool(oracle.isfinite(g).all()) for g in first):
+        return
+    if not any(g is not None and g.requires_grad for g in first):
+        return
+    more = seeds(case, [theirs[i] for i in places])
+    try:
+        second = gradients(first, more, [theirs[i] for i in places], oracle, False)
+    except RuntimeError as error:
+        assert "not implemented" in str(error)
+        return
+    mine = gradients(mine, more, [ours[i] for i in places], kagari, False)
+    compare_gradients(case, mine, second, [theirs[i] for i in places], oracle)
+
+
+def compare_gradients(case: Case, got: Sequence[Any], want: Sequence[Any], wrt: Sequence[Any], oracle: ModuleType) -> None:
+    """Gradients where the oracle's is finite and the input a number; None counts as zeros."""
+    for g, w, x in zip(got, want, wrt):
+        w = oracle.zeros_like(x) if w is None else w
+        mask = np.isfinite(numbers(w)) & ~np.isnan(numbers(x))
+        g = kagari.tensor(np.zeros(tuple(w.shape)).tolist(), dtype=getattr(kagari, str(w.dtype)[6:])).reshape(tuple(w.shape)) if g is None else g
+        check(case.record, g, w, mask, factor=10)
+
+
+@each(IN_PLACE)
+def test_in_place(case: Case, oracle: ModuleType) -> None:
+    want = outcome(case, oracle, variant="_")
+    got = outcome(case, kagari, variant="_")
+    if isinstance(want, Exception):
+        if isinstance(want, AttributeError):
+            pytest.skip("the oracle has no such method")
+        assert isinstance(got, type(want)), f"the oracle raised {want!r}, not {got!r}"
+        return
+    assert not isinstance(got, Exception), repr(got)
+    assert got[0] is got[1][0]
+    for a, b in zip(got[1], want[1]):
+        check(case.record, a, b)
+
+
+@each(OUT)
+def test_out(case: Case, oracle: ModuleType) -> None:
+    want = outcome(case, oracle)
+    if isinstance(want, Exception):
+        return
+    results = parts(call(case, kagari)[0])
+    outs = [kagari.empty(tuple(r.shape), dtype=r.dtype) for r in results]
+    returned, _ = call(case, kagari, out=outs[0] if len(outs) == 1 else tuple(outs))
+    for r, o, w in zip(parts(returned), outs, parts(want[0])):
+        assert r is o
+        check(case.record, o, w)
+
+
+FAILURES = list(failures(OPERATORS))
+
+
+@pytest.mark.parametrize(("case", "error", "pattern"), FAILURES, ids=[str(f[0]) for f in FAILURES])
+def test_error(case: Case, error: type, pattern: str) -> None:
+    with pytest.raises(error, match=pattern):
+        call(case, kagari)
+
+
+@pytest.mark.parametrize(("case", "error", "pattern"), FAILURES, ids=[str(f[0]) for f in FAILURES])
+def test_error_of_the_oracle(case: Case, error: type, pattern: str, oracle: ModuleType) -> None:
+    want = outcome(case, oracle)
+    assert isinstance(want, error), f"the oracle gives {want!r}"
+    assert re.search(pattern, str(want))
+
+
+# The kernels against the interpreter
+
+
+def traced(case: Case) -> tuple[Graph, list[Any]]:
+    """The graph of a definition at the shapes of a case, and its inputs."""
+    leaves: list[Value] = []
+    inputs: list[Any] = []
+    named = {d.name: d for d in dtypes.ALL}
+
+    def leaf(a: Array) -> Value:
+        leaves.append(Value("input", (), (len(leaves),), a.values.shape, named[a.dtype]))
+        inputs.append(a.values)
+        return leaves[-1]
+
+    def number(kind: str, x: Any) -> Any:
+        if kind not in ("operand", "number") or type(x) not in (int, float, bool):
+            return x
+        dt = {bool: dtypes.bool_, int: dtypes.int64, float: default_dtype()}[type(x)]
+        leaves.append(Value("scalar", (), (len(leaves),), (), dt, True))
+        inputs.append(x)
+        return leaves[-1]
+
+    args, kwargs = mapped(leaf, Array, case.args, case.kwargs)
+    params = case.record.params
+    kinds = {p.name: p.kind for p in params}
+    args = [number(params[min(i, len(params) - 1)].kind, a) for i, a in enumerate(args)]
+    kwargs = {name: number(kinds[name], a) for name, a in kwargs.items()}
+    return Graph(leaves, parts(case.record.define(*args, **kwargs))), inputs
+
+
+INTERPRETED = [c for c in ALL if c.dtype in ("float32", "int64", "bool") and c.record.function and not c.record.spread]
+
+
+@each(INTERPRETED)
+def test_interpreted(case: Case) -> None:
+    try:
+        graph, inputs = traced(case)
+        wants = interpret(graph, inputs)
+    except Exception as error:
+        got = outcome(case, kagari)
+        assert isinstance(got, type(error) if not isinstance(error, ZeroDivisionError) else RuntimeError)
+        return
+    got, _ = call(case, kagari)
+    for a, v, w in zip(parts(got), graph.outputs, wants):
+        assert a.dtype is v.dtype
+        assert tuple(a.shape) == w.shape
+        if v.dtype.category == 2:
+            tolerance = max(TOLERANCE[v.dtype.name], LOOSE.get(case.record.name, 0))
+            np.testing.assert_allclose(numbers(a).astype(float), w.astype(float), rtol=tolerance, atol=tolerance)
+        else:
+            np.testing.assert_array_equal(numbers(a), w)
