@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .api import backward, grad
 from .modes import (
     detect_anomaly,
     enable_grad,
@@ -14,6 +15,6 @@ from .modes import (
 from .node import Node, RemovableHandle
 
 __all__ = [
-    "Node", "RemovableHandle", "detect_anomaly", "enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
+    "Node", "RemovableHandle", "backward", "detect_anomaly", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
     "no_grad", "set_grad_enabled",
 ]  # fmt: skip

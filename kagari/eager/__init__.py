@@ -7,8 +7,11 @@ from ..base.layout import Size
 from ..engine import code
 from .activate import install, register_parameter_type
 from .device import Device as device
+from .methods import attach
+from .random import Generator
 from .tensor import Tensor
 
+attach()
 code.ON_LOAD.append(install)
 
-__all__ = ["Size", "Tensor", "device", "dtype", "register_parameter_type"]
+__all__ = ["Generator", "Size", "Tensor", "device", "dtype", "register_parameter_type"]

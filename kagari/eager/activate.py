@@ -11,10 +11,9 @@ from ..autograd import modes
 from ..autograd.library import RECORDS, function, make
 from ..autograd.node import Node
 from ..base.errors import OutOfMemoryError
-from ..engine.code import native
+from ..engine.code import Native, native
 from ..engine.function import Function, Hooks
 from ..ops.operator import Operator
-from ..runtime.native import Native
 from . import convert, inplace
 from .tensor import Tensor, offsets
 

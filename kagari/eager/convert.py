@@ -64,17 +64,6 @@ def fill(t: Any, value: Any) -> None:
     array[...] = value
 
 
-_ones: dict[Layout, Any] = {}
-
-
-def one(lay: Layout) -> Any:
-    """The gradient that a backward pass starts from: a 1 of this layout, kept and never written to."""
-    found = _ones.get(lay)
-    if found is None:
-        found = _ones[lay] = full(lay.shape, 1, lay.dtype)
-    return found
-
-
 # NumPy
 
 

@@ -18,7 +18,7 @@ WRITTEN: dict[str, Any] = {
         *creation.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS, *methods.FUNCTIONS, convert.is_tensor, get_printoptions,
         set_printoptions,
     )
-}  # fmt: skip
+} | views.ALIASES  # fmt: skip
 
 
 def _names(namespace: str) -> frozenset[str]:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..autograd import engine as autograd_engine
 from ..autograd import modes
+from ..autograd.api import backward
 from ..autograd.library import function
 from ..autograd.node import Node, OutputOf, RemovableHandle
 from ..base import dtypes
 from ..base.dtypes import dtype
 from ..base.layout import Layout, Size
-from ..engine.code import native
+from ..engine.code import Native, native, slot_offset
 from . import convert, indexing, printing, views
 from .device import CPU, Device
-
-if TYPE_CHECKING:
-    from ..runtime.native import Native
 
 
 class Tensor:
@@ -451,74 +448,8 @@ def _name(t: Tensor) -> str:
     }[t._layout.dtype.name]  # fmt: skip
 
 
-def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
-    """The backward pass of several tensors; see `Tensor.backward`."""
-    roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
-    seeds = seeds_of(roots, grads)
-    if inputs is not None:
-        inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-        if not inputs:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    autograd_engine.run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, inputs)
-
-
-def grad(
-    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
-    allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False,
-) -> tuple[Any, ...]:  # fmt: skip
-    """The gradients of outputs with respect to inputs, as a tuple; no `grad` is touched.
-
-    Raises RuntimeError where an input has no part in the outputs, unless `allow_unused`.
-
-    >>> import kagari as torch
-    >>> x = torch.tensor(3.0, requires_grad=True)
-    >>> torch.autograd.grad(x**3, x)
-    (tensor(27.),)
-    """
-    roots = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-    leaves = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    for t in leaves:
-        if not t._needs:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-    seeds = seeds_of(roots, grad_outputs)
-    found = autograd_engine.run(
-        roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, leaves, accumulate=False
-    )
-    for i, g in enumerate(found):
-        if g is None:
-            if materialize_grads:
-                found[i] = convert.full(leaves[i].shape, 0, leaves[i].dtype)
-            elif not allow_unused:
-                raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the "
-                    "desired behavior."
-                )
-    return tuple(found)
-
-
-def seeds_of(roots: tuple[Tensor, ...], grads: Any) -> list[Tensor]:
-    """The gradient a backward pass starts from, for each root."""
-    grads = [None] * len(roots) if grads is None else [grads] if isinstance(grads, Tensor) else list(grads)
-    result = []
-    for root, g in zip(roots, grads):
-        if not root._needs:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-        if g is None:
-            if root._layout.numel != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            g = convert.one(root._layout)
-        elif g._layout.shape != root._layout.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{len(result)}] has a shape of {g.shape} and output[{len(result)}] has a shape of {root.shape}."
-            )
-        result.append(g)
-    return result
-
-
 def offsets(loaded: Native) -> None:
     """Tells the resident code where the slots of tensors and nodes are."""
-    from ..runtime.native import slot_offset
-
     names = "layout storage offset needs grad_fn grad base extra".split()
     loaded.set_offsets(**{f"at_{n}": slot_offset(Tensor, f"_{n}") for n in names})
     names = "backward saved versions edges sequence name shapes extra".split()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..autograd.library import function
+from ..engine.function import Hooks
+from . import inplace
+from .calls import call
 
 
 def checked_dim(dim: int, ndim: int) -> int:
@@ -26,8 +28,8 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     if not input._layout.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dim = checked_dim(dim, input._layout.ndim)
-    select = function("select")
-    return tuple([select.run((input, dim, i)) for i in range(input._layout.shape[dim])])
+    select = call("select")
+    return tuple([select(input, dim, i) for i in range(input._layout.shape[dim])])
 
 
 def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
@@ -41,11 +43,14 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0
     if not tensor._layout.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     length = tensor._layout.shape[dim]
-    if isinstance(split_size_or_sections, int):
+    if isinstance(split_size_or_sections, int) and not isinstance(split_size_or_sections, bool):
         size = split_size_or_sections
         if size < 0 or (size == 0 and length):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
         sections = [min(size, length - at) for at in range(0, length, size)] if length else [0]
+    elif not isinstance(split_size_or_sections, Sequence):
+        kind = type(split_size_or_sections).__name__
+        raise TypeError(f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {kind}")
     else:
         sections = list(split_size_or_sections)
         if sum(sections) != length:
@@ -53,9 +58,9 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0
                 f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension {dim}), but got "
                 f"split_sizes={sections}"
             )
-    narrow, at, parts = function("narrow"), 0, []
+    narrow, at, parts = call("narrow"), 0, []
     for n in sections:
-        parts.append(narrow.run((tensor, dim, at, n)))
+        parts.append(narrow(tensor, dim, at, n))
         at += n
     return tuple(parts)
 
@@ -67,10 +72,46 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
     >>> torch.chunk(torch.arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
+    if not input._layout.ndim:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     length = input._layout.shape[checked_dim(dim, input._layout.ndim)]
     return split(input, max(1, -(-length // chunks)), dim)
+
+
+def split_with_sizes(input: Any, split_sizes: Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+    """Pieces of the sizes listed along a dimension.
+
+    >>> import kagari as torch
+    >>> torch.split_with_sizes(torch.arange(3), [1, 2])
+    (tensor([0]), tensor([1, 2]))
+    """
+    return split(input, list(split_sizes), dim)
+
+
+def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
+    """Pieces along a dimension: so many, of which the first may be larger by one; or cut before the indices listed.
+
+    >>> import kagari as torch
+    >>> torch.tensor_split(torch.arange(3), 2)
+    (tensor([0, 1]), tensor([2]))
+    """
+    if not input._layout.ndim:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    dim = checked_dim(dim, input._layout.ndim)
+    length = input._layout.shape[dim]
+    if isinstance(indices_or_sections, Hooks.tensor_types):
+        indices_or_sections = indices_or_sections.tolist()
+    if isinstance(indices_or_sections, int):
+        n = indices_or_sections
+        if n <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {n}")
+        cuts = [i * (length // n) + min(i, length % n) for i in range(1, n)]
+    else:
+        cuts = [min(max(i + length if i < 0 else i, 0), length) for i in indices_or_sections]
+    bounds = [0, *cuts, length]
+    return tuple([call("slice")(input, dim, a, max(a, b), 1) for a, b in zip(bounds, bounds[1:])])
 
 
 def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
@@ -80,11 +121,11 @@ def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     >>> torch.cat([torch.zeros(1), torch.ones(2)])
     tensor([0., 1., 1.])
     """
-    parts = list(tensors)
+    parts = _parts("cat", tensors)
     if not parts:
-        raise ValueError("expected a non-empty list of Tensors")
-    joined = _many("cat", parts, dim)
-    return joined if out is None else out.copy_(joined)
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    joined = _joined(parts, dim)
+    return joined if out is None else _written(out, joined)
 
 
 def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
@@ -94,21 +135,43 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     >>> torch.stack([torch.zeros(2), torch.ones(2)]).shape
     torch.Size([2, 2])
     """
-    parts = list(tensors)
+    parts = _parts("stack", tensors)
     if not parts:
         raise RuntimeError("stack expects a non-empty TensorList")
+    dim = checked_dim(dim, parts[0]._layout.ndim + 1)
+    shape = parts[0]._layout.shape
     for i, t in enumerate(parts):
-        if t._layout.shape != parts[0]._layout.shape:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(parts[0].shape)} at entry 0 and {list(t.shape)} at entry {i}"
-            )
-    dim = dim % (parts[0]._layout.ndim + 1) if -parts[0]._layout.ndim - 1 <= dim else dim
-    joined = _many("cat", [function("unsqueeze").run((t, dim)) for t in parts], dim)
-    return joined if out is None else out.copy_(joined)
+        if t._layout.shape != shape:
+            raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}")
+    unsqueeze = call("unsqueeze")
+    joined = _joined([unsqueeze(t, dim) for t in parts], dim)
+    return joined if out is None else _written(out, joined)
 
 
-def _many(name: str, parts: list[Any], dim: int) -> Any:
+def _parts(name: str, tensors: Any) -> list[Any]:
+    """The tensors of a list. Raises TypeError for anything else."""
+    if not isinstance(tensors, Sequence):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Hooks.tensor_types):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+    return list(tensors)
+
+
+def _joined(parts: list[Any], dim: int) -> Any:
     """Joins any number of tensors, a dozen to a kernel."""
-    while len(parts) > 12:
-        parts = [_many(name, parts[i : i + 12], dim) for i in range(0, len(parts), 12)]
-    return function(name).miss(dim, *parts)
+    while len(parts) > _PER_KERNEL:
+        parts = [_joined(parts[i : i + _PER_KERNEL], dim) for i in range(0, len(parts), _PER_KERNEL)]
+    return call("cat")(dim, *parts)
+
+
+def _written(out: Any, result: Any) -> Any:
+    inplace.write_out(out, result)
+    return out
+
+
+_PER_KERNEL = 12
+
+FUNCTIONS = (cat, chunk, split, split_with_sizes, stack, tensor_split, unbind)
+METHODS = (chunk, split, split_with_sizes, tensor_split, unbind)
+ALIASES = {"concat": cat, "concatenate": cat}

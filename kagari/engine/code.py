@@ -15,7 +15,8 @@ from ..compiler.kernel import Kernel
 from ..compiler.llvm import WHOLE_PROGRAM, compile_object
 from ..compiler.native import EXTERNS
 from ..runtime import cpu
-from ..runtime.native import Native
+from ..runtime.native import Native as Native
+from ..runtime.native import slot_offset as slot_offset
 from ..runtime.store import Store
 
 VERSION = "1"  # of the generated code; a change in a template that leaves the keys as they are raises it
@@ -101,7 +102,8 @@ def _load() -> Native:
             loaded = Native(*_resident_objects(), resident.METHODS, resident.REFLECTED, EXTERNS)
             _loaded.append(loaded)
             if hasattr(os, "register_at_fork"):
-                os.register_at_fork(after_in_child=_after_fork)
+                # No other thread may be compiling while the process is copied: its locks would stay locked in the child.
+                os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)
             loaded.start_threads(_threads[0])
             for function in ON_LOAD:
                 function(loaded)
@@ -110,6 +112,7 @@ def _load() -> Native:
 
 def _after_fork() -> None:
     """A child of a fork has no workers: it starts its own."""
+    _lock.release()
     native().forget_threads()
     native().start_threads(_threads[0])
 

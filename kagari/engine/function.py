@@ -86,6 +86,7 @@ class Function:
         self._entries = 0
         self._capacity = 0
         self._kept: list[Any] = []
+        self._retired: Any = None
         self._table: Any = None
         self.state: Any = None
 
@@ -105,7 +106,7 @@ class Function:
 
     def _grow(self, capacity: int) -> None:
         table = (ctypes.c_longlong * (capacity * (MAX_WORDS + 2)))()
-        old, used = self._table, self._capacity
+        old = self._table
         self._table, self._capacity = table, capacity
         self._words[0], self._words[1] = ctypes.addressof(table), capacity - 1
         if old is not None:
@@ -113,7 +114,6 @@ class Function:
                 native().insert(self.state.data_ptr, plan, *key)
         else:
             self._inserted: list[tuple[tuple[int, ...], int]] = []
-        assert used <= capacity
 
     def enter(self, args: tuple[Any, ...], plan: Plan) -> None:
         """Enters a call of these very arguments into the resident table."""
@@ -137,9 +137,9 @@ class Function:
         native().insert(self.state.data_ptr, plan.address, *key)
 
     def forget(self) -> None:
-        """Drops all plans."""
-        self._table, self._entries, self._kept = None, 0, []
-        self.plans.clear()
+        """Drops all plans. They stay alive until the next time: another thread may be running one of them."""
+        self._retired = (self._kept, self.plans)
+        self._table, self._entries, self._kept, self.plans = None, 0, [], {}
         self._grow(8)
 
     @staticmethod
@@ -219,12 +219,19 @@ class Function:
         if plan is None:
             plan = self.plans[tuple(key)] = self.make_plan(args, tuple(needs))
         self.activate()
-        if mode <= 1 and raw and all(r is a or (i < len(self.kinds) and self.kinds[i]) for i, (r, a) in enumerate(zip(raw, args))):
+        if mode <= 1 and raw and self.enterable(raw, args):
             self.enter(raw, plan)
         result = native().call_plan(plan.address, self.state.data_ptr, *args)
         if mode > 1:
             Hooks.after(self, result)
         return result
+
+    def enterable(self, raw: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
+        """Whether the call as it was made says all: a static argument that came as a tensor has another value next time."""
+        for i, (r, a) in enumerate(zip(raw, args)):
+            if r is not a and (not (i < len(self.kinds) and self.kinds[i]) or isinstance(r, Hooks.tensor_types)):
+                return False
+        return True
 
     # Plans
 

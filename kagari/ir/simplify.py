@@ -364,6 +364,16 @@ def permute_of_expand(v: Value) -> Value | None:
     return graph.expand(graph.permute(x.args[0], v.attrs[0]), v.shape) if x.op == "expand" else None
 
 
+def transposed_dot(v: Value) -> Value | None:
+    """(A B)^T = B^T A^T: the operands' strides change instead of the result's."""
+    (x,) = v.args
+    order = v.attrs[0]
+    last = len(order) - 1
+    if x.op != "dot" or order != (*range(last - 1), last, last - 1):
+        return None
+    return graph.dot(graph.permute(x.args[1], order), graph.permute(x.args[0], order))
+
+
 def expand_of_expand(v: Value) -> Value | None:
     """Only the last shape counts."""
     (x,) = v.args
@@ -537,7 +547,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "where": (fold, decided),
     "cast": (fold_cast, cast_of_cast),
     "reshape": (unchanged, into_elementwise, reshape_of_reshape, reshape_of_expand),
-    "permute": (unchanged, into_elementwise, permute_of_permute, permute_of_expand, moved_iota, permute_of_units),
+    "permute": (
+        unchanged, into_elementwise, permute_of_permute, permute_of_expand, moved_iota, permute_of_units, transposed_dot,
+    ),
     "expand": (unchanged, into_elementwise, expand_of_expand, moved_iota),
     "slice": (
         unchanged, into_elementwise, slice_of_slice, slice_of_permute, slice_of_expand, slice_of_pad, slice_of_cat,
