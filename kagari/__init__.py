@@ -1,0 +1,95 @@
+"""Kagari: a deep-learning framework with PyTorch's programming interface that generates its own kernels.
+
+    import kagari as torch
+
+This module is the public interface: `__all__` lists it. Operators and sub-packages are loaded when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib as _importlib
+from math import e, inf, nan, pi
+from typing import Any as _Any
+
+from . import autograd
+from .autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .base.dtypes import bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8
+from .base.dtypes import bool_ as bool
+from .base.dtypes import float16 as half
+from .base.dtypes import float32 as float
+from .base.dtypes import float64 as double
+from .base.dtypes import int16 as short
+from .base.dtypes import int32 as int
+from .base.dtypes import int64 as long
+from .base.errors import OutOfMemoryError
+from .eager import Generator, Size, Tensor, device, dtype
+from .eager import operators as _operators
+from .eager.formats import contiguous_format, layout, memory_format, preserve_format, strided
+from .eager.random import default_generator
+from .engine.code import get_num_threads, set_num_threads
+
+__version__ = "0.1.0"
+newaxis = None
+
+_PACKAGES = frozenset(("backends", "nn", "optim", "testing"))
+
+__all__ = [
+    "Generator", "OutOfMemoryError", "Size", "Tensor", "__version__", "abs", "abs_", "absolute", "absolute_", "acos", "acos_",
+    "acosh", "acosh_", "add", "add_", "addcdiv", "addcdiv_", "addcmul", "addcmul_", "addmm", "addmm_", "addmv", "addmv_", "all",
+    "allclose", "amax", "amin", "aminmax", "any", "arange", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin", "arcsin_",
+    "arcsinh", "arcsinh_", "arctan", "arctan2", "arctan2_", "arctan_", "arctanh", "arctanh_", "argmax", "argmin", "argwhere",
+    "as_tensor", "asarray", "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan2_", "atan_", "atanh", "atanh_",
+    "autograd", "backends", "baddbmm", "baddbmm_", "bernoulli", "bfloat16", "bitwise_and", "bitwise_and_", "bitwise_left_shift",
+    "bitwise_left_shift_", "bitwise_not", "bitwise_not_", "bitwise_or", "bitwise_or_", "bitwise_right_shift",
+    "bitwise_right_shift_", "bitwise_xor", "bitwise_xor_", "bmm", "bool", "broadcast_shapes", "broadcast_tensors",
+    "broadcast_to", "can_cast", "cat", "ceil", "ceil_", "celu", "celu_", "chunk", "clamp", "clamp_", "clamp_max", "clamp_max_",
+    "clamp_min", "clamp_min_", "clip", "clip_", "clone", "concat", "concatenate", "contiguous_format", "copysign", "copysign_",
+    "cos", "cos_", "cosh", "cosh_", "count_nonzero", "cumprod", "cumprod_", "cumsum", "cumsum_", "default_generator", "deg2rad",
+    "deg2rad_", "detach", "device", "digamma", "digamma_", "div", "div_", "divide", "divide_", "dot", "double", "dropout",
+    "dropout_", "dtype", "e", "empty", "empty_like", "empty_strided", "enable_grad", "eq", "eq_", "equal", "erf", "erf_",
+    "erfc", "erfc_", "erfinv", "erfinv_", "exp", "exp2", "exp2_", "exp_", "expm1", "expm1_", "eye", "fill", "fill_", "finfo",
+    "fix", "fix_", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_", "floor_divide",
+    "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "from_numpy", "frombuffer", "full", "full_like",
+    "gather", "ge", "ge_", "ger", "get_default_dtype", "get_num_threads", "get_printoptions", "get_rng_state", "greater",
+    "greater_", "greater_equal", "greater_equal_", "gt", "gt_", "half", "hardshrink", "heaviside", "heaviside_", "hypot",
+    "hypot_", "iinfo", "index_add", "index_add_", "index_fill", "index_fill_", "index_select", "inf", "inference_mode",
+    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_complex", "is_floating_point", "is_grad_enabled",
+    "is_inference_mode_enabled", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "isclose", "isfinite", "isinf",
+    "isnan", "isneginf", "isposinf", "layout", "le", "le_", "lerp", "lerp_", "less", "less_", "less_equal", "less_equal_",
+    "lgamma", "lgamma_", "linspace", "log", "log10", "log10_", "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax",
+    "logaddexp", "logical_and", "logical_and_", "logical_not", "logical_not_", "logical_or", "logical_or_", "logical_xor",
+    "logical_xor_", "logit", "logit_", "logspace", "logsumexp", "long", "lt", "lt_", "manual_seed", "masked_fill",
+    "masked_fill_", "masked_select", "matmul", "max", "maximum", "mean", "memory_format", "min", "minimum", "mm", "moveaxis",
+    "movedim", "mul", "mul_", "multinomial", "multiply", "multiply_", "mv", "nan", "nan_to_num", "nan_to_num_", "nanmean",
+    "nansum", "narrow", "ne", "ne_", "neg", "neg_", "negative", "negative_", "newaxis", "nn", "no_grad", "nonzero", "norm",
+    "normal", "not_equal", "not_equal_", "numel", "ones", "ones_like", "optim", "outer", "permute", "pi", "positive", "pow",
+    "pow_", "preserve_format", "prod", "promote_types", "rad2deg", "rad2deg_", "rand", "rand_like", "randint", "randint_like",
+    "randn", "randn_like", "randperm", "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "remainder_", "reshape",
+    "result_type", "roll", "round", "round_", "rsqrt", "rsqrt_", "rsub", "scalar_tensor", "scatter", "scatter_", "scatter_add",
+    "scatter_add_", "seed", "select", "selu", "selu_", "set_default_dtype", "set_grad_enabled", "set_num_threads",
+    "set_printoptions", "set_rng_state", "sgn", "sgn_", "short", "sigmoid", "sigmoid_", "sign", "sign_", "signbit", "sin",
+    "sin_", "sinh", "sinh_", "softmax", "split", "split_with_sizes", "sqrt", "sqrt_", "square", "square_", "squeeze", "stack",
+    "std", "std_mean", "strided", "sub", "sub_", "subtract", "subtract_", "sum", "swapaxes", "swapdims", "t", "take_along_dim",
+    "tan", "tan_", "tanh", "tanh_", "tensor", "tensor_split", "testing", "threshold", "threshold_", "tile", "transpose", "tril",
+    "tril_", "triu", "triu_", "true_divide", "true_divide_", "trunc", "trunc_", "uint8", "unbind", "unflatten", "unsqueeze",
+    "var", "var_mean", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> _Any:
+    """Sub-packages, and the functions on tensors."""
+    if name in _PACKAGES:
+        return _importlib.import_module(f".{name}", __name__)
+    found = globals()[name] = _operators.public(name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

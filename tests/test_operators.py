@@ -103,7 +103,7 @@ def test_value(case: Case, oracle: ModuleType) -> None:
         assert isinstance(got, type(want)), f"the oracle raised {want!r}, not {got!r}"
         return
     got, tensors = call(case, kagari)
-    assert type(got).__name__ == type(want[0]).__name__ or not isinstance(got, tuple)
+    assert getattr(got, "_fields", None) == getattr(want[0], "__match_args__", None) if isinstance(got, tuple) else True
     assert len(parts(got)) == len(parts(want[0]))
     for a, b in zip(parts(got), parts(want[0])):
         check(case.record, a, b)

@@ -11,10 +11,12 @@ from . import engine
 from .library import function
 
 
-def backward(tensors: Any, grads: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+def backward(
+    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
     """The backward pass of several tensors; see `Tensor.backward`."""
     roots = (tensors,) if isinstance(tensors, Hooks.tensor_types) else tuple(tensors)
-    seeds = seeds_of(roots, grads)
+    seeds = seeds_of(roots, grad_tensors)
     if inputs is not None:
         inputs = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
         if not inputs:

@@ -32,8 +32,11 @@ def cache_limit() -> int:
 def thread_count() -> int:
     """How many threads kernels use at first."""
     named = os.environ.get("KAGARI_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
-    if named and named.isdigit():
-        return max(1, int(named))
+    return max(1, int(named)) if named and named.isdigit() else processors()
+
+
+def processors() -> int:
+    """How many processors this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

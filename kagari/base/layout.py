@@ -53,6 +53,8 @@ class Layout:
         self.shape, self.strides, self.dtype = Size(shape), strides, dt
         self.ndim, self.numel = len(shape), self.shape.numel()
         self.nbytes = self.numel * dt.itemsize
+        if self.nbytes >> 63:
+            raise RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}")
         self.contiguous = self.numel == 0 or is_contiguous(shape, strides)
         self.dense = self.contiguous or is_dense(shape, strides)
 

@@ -53,6 +53,13 @@ def strip(v: Value) -> Value:
     return v
 
 
+def reshaped(v: Value) -> bool:
+    """Whether v is nothing but another shape of a value that a kernel of its own makes: the memory of one is that of the other."""
+    while v.op == "reshape":
+        v = v.args[0]
+    return v.op in _OWN_STAGE or v.op in GATHERS or v.op in REDUCTIONS
+
+
 def kept(v: Value) -> tuple[Size, ...]:
     """The shape of a reduction with its reduced dimensions back as 1."""
     dims = _dims(v)
@@ -106,7 +113,7 @@ class _Fuser:
         """Outputs that are not plain views, and what must lie in memory before something can read it."""
         for v in self.graph.outputs:
             base = strip(v)
-            self.buffers.add(base if base.op == "input" else v)
+            self.buffers.add(base if base.op == "input" or reshaped(v) else v)
         for v in self.order:
             if v.op == "input":
                 self.buffers.add(v)
@@ -224,8 +231,7 @@ class _Fuser:
         reds = self.inside[v] if v.op in ELEMENTWISE else frozenset()
         own = space_of(v) if v.op in REDUCTIONS else space_of(next(iter(reds))) if reds else (v.shape, ())
         for stage in reversed(self.schedule.stages):
-            same = stage.space == own or (not own[1] and stage.space[0] == v.shape and len(stage.space[1]) < len(v.shape))
-            if stage.kind == "loop" and same and self.computable(v, stage):
+            if stage.kind == "loop" and _joins(v.shape, own, stage.space) and self.computable(v, stage):
                 stage.outputs.append(v)
                 return
         self.schedule.stages.append(Stage("loop", [v], own))
@@ -254,6 +260,15 @@ class _Fuser:
             elif base not in self.buffers:
                 stack.extend(base.args)
         return True
+
+
+def _joins(shape: tuple[Size, ...], own: Space, space: Space) -> bool:
+    """Whether a value that needs the space `own` can be computed in a loop over `space`: for each element, or for each row."""
+    if space == own:
+        return True
+    if own[1] or len(space[1]) == len(space[0]):
+        return False
+    return shape == space[0] or shape == tuple(s for d, s in enumerate(space[0]) if d not in space[1])
 
 
 def in_rows(v: Value, r: Value) -> bool:

@@ -32,7 +32,15 @@ def _names(namespace: str) -> frozenset[str]:
 TENSOR_OPERATORS = _names("torch")
 NETWORK_OPERATORS = _names("nn.functional")
 
+PUBLIC = frozenset(WRITTEN) | TENSOR_OPERATORS
 globals().update(WRITTEN)
+
+
+def public(name: str) -> Any:
+    """A function of the package's own namespace. Raises AttributeError for names that are not there."""
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'kagari' has no attribute {name!r}")
+    return WRITTEN[name] if name in WRITTEN else __getattr__(name)
 
 
 def __getattr__(name: str) -> Any:

@@ -454,6 +454,6 @@ def offsets(loaded: Native) -> None:
     loaded.set_offsets(**{f"at_{n}": slot_offset(Tensor, f"_{n}") for n in names})
     names = "backward saved versions edges sequence name shapes extra".split()
     loaded.set_offsets(**{f"node_{n}": slot_offset(Node, f"_{n}") for n in names})
-    loaded.set_offsets(**{f"layout_{n}": slot_offset(Layout, n) for n in ("numel", "dense", "dtype")})
+    loaded.set_offsets(**{f"layout_{n}": slot_offset(Layout, n) for n in ("numel", "dense", "dtype", "nbytes")})
 
 

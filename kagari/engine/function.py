@@ -19,6 +19,8 @@ from .traced import GradientRule, Traced, symbolic_shape, without
 MAX_WORDS = 14
 # Plans of one operator: beyond this the table starts anew, or a program with ever new shapes would grow without end.
 MAX_PLANS = 2048
+# Ways to call one plan: static arguments are known by identity, and a tuple made anew for each call would fill the table.
+MAX_WAYS = 16
 REQUIRED = object()
 
 
@@ -86,6 +88,7 @@ class Function:
         self._entries = 0
         self._capacity = 0
         self._kept: list[Any] = []
+        self._ways: dict[int, int] = {}
         self._retired: Any = None
         self._table: Any = None
         self.state: Any = None
@@ -117,7 +120,7 @@ class Function:
 
     def enter(self, args: tuple[Any, ...], plan: Plan) -> None:
         """Enters a call of these very arguments into the resident table."""
-        if len(args) > MAX_WORDS:
+        if len(args) > MAX_WORDS or self._ways.get(plan.address, 0) >= MAX_WAYS:
             return
         key = []
         for i, a in enumerate(args):
@@ -130,6 +133,7 @@ class Function:
         if 2 * (self._entries + 1) > self._capacity:
             self._grow(self._capacity * 2)
         self._entries += 1
+        self._ways[plan.address] = self._ways.get(plan.address, 0) + 1
         self._kept.append((args if not any(isinstance(a, Hooks.tensor_types) for a in args) else [
             a._layout if isinstance(a, Hooks.tensor_types) else a for a in args
         ], plan))  # fmt: skip
@@ -139,7 +143,7 @@ class Function:
     def forget(self) -> None:
         """Drops all plans. They stay alive until the next time: another thread may be running one of them."""
         self._retired = (self._kept, self.plans)
-        self._table, self._entries, self._kept, self.plans = None, 0, [], {}
+        self._table, self._entries, self._kept, self.plans, self._ways = None, 0, [], {}, {}
         self._grow(8)
 
     @staticmethod
@@ -216,9 +220,12 @@ class Function:
         if needs and self.into is not None:
             return Hooks.in_place_gradient(self, args)
         plan = self.plans.get(tuple(key))
-        if plan is None:
-            plan = self.plans[tuple(key)] = self.make_plan(args, tuple(needs))
         self.activate()
+        if plan is None:
+            plan = self.make_plan(args, tuple(needs))
+            if len(self.plans) >= MAX_PLANS:
+                self.forget()
+            self.plans[tuple(key)] = plan
         if mode <= 1 and raw and self.enterable(raw, args):
             self.enter(raw, plan)
         result = native().call_plan(plan.address, self.state.data_ptr, *args)
@@ -228,8 +235,11 @@ class Function:
 
     def enterable(self, raw: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
         """Whether the call as it was made says all: a static argument that came as a tensor has another value next time."""
-        for i, (r, a) in enumerate(zip(raw, args)):
-            if r is not a and (not (i < len(self.kinds) and self.kinds[i]) or isinstance(r, Hooks.tensor_types)):
+        for i, r in enumerate(raw):
+            if i < len(args) and r is args[i]:
+                continue
+            static = i < len(self.kinds) and self.kinds[i]
+            if not static or any(isinstance(x, Hooks.tensor_types) for x in (r if type(r) is tuple else (r,))):
                 return False
         return True
 

@@ -6,11 +6,14 @@ import ctypes
 from collections.abc import Iterable
 from typing import Any
 
+from ..base.errors import CompileError
 from ..base.layout import Layout
 from . import code
 from .program import Bound
 
 LONG, GRADIENT = 1, 2
+# What `execute` of resident/dispatch.py has room for on its stack.
+MAX_BUFFERS, MAX_OUTPUTS = 64, 32
 # Element operations from which a plan releases the GIL while it runs.
 LONG_WORK = 1 << 17
 
@@ -69,6 +72,11 @@ class Plan:
 
     def __init__(self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None) -> None:
         self.bound, self.visible = bound, visible
+        if len(positions) + len(bound.outputs) + len(bound.temps) > MAX_BUFFERS or len(bound.outputs) > MAX_OUTPUTS:
+            raise CompileError(
+                f"a plan has room for {MAX_BUFFERS} buffers and {MAX_OUTPUTS} outputs, got {len(positions)} inputs, "
+                f"{len(bound.outputs)} outputs and {len(bound.temps)} temporaries"
+            )
         block = _Block(_HEADER)
         header = block.words
         header[0] = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else 0)

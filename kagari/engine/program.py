@@ -17,7 +17,7 @@ from ..base.target import Target
 from ..compiler.body import Body, Node, build_body, chain
 from ..compiler.contract import contraction
 from ..compiler.epilogue import BodyEpilogue, epilogue_body
-from ..compiler.fuse import Stage, fuse, strip
+from ..compiler.fuse import Stage, fuse, reshaped, strip
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
 from ..compiler.serial import scan_launch, scatter_launch
@@ -149,7 +149,10 @@ class _Binder:
         program, number = self.program, len(self.program.inputs) + k
         if program.into is not None:
             lay = self.layouts[program.into]
-            self.places[v] = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
+            if reshaped(v) and v.op == "reshape":
+                copies.append((v, k))
+            else:
+                self.places[v] = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
             return Output(IN_PLACE, lay, program.into)
         base = strip(v)
         shape = self.numbers(v.shape)
@@ -170,6 +173,10 @@ class _Binder:
             strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
             self.places[v] = Place(number, shape, strides, v.dtype)
             return Output(FRESH, layout(shape, strides, v.dtype))
+        elif reshaped(v) and base not in self.places and base not in program.graph.outputs:
+            whole = self.numbers(base.shape)
+            self.places[base] = Place(number, whole, contiguous_strides(whole), v.dtype)
+            return Output(FRESH, layout(shape, None, v.dtype))
         copies.append((v, k))
         strides = self.preserved(shape) if program.preserve else None
         return Output(FRESH, layout(shape, strides, v.dtype))

@@ -520,6 +520,19 @@ def outer_product(v: Value) -> Value | None:
     return graph.elementwise("mul", graph.expand(a, v.shape), graph.expand(b, v.shape))
 
 
+def sum_of_products(v: Value) -> Value | None:
+    """A sum of matrix products over all their batches is one product, over the batches and the inner dimension together."""
+    (x,), (dims,) = v.args, v.attrs
+    batch = tuple(range(x.ndim - 2))
+    if x.op != "dot" or not batch or dims[: len(batch)] != batch:
+        return None
+    a, b = x.args
+    inner = build.count(a, (*batch, a.ndim - 1))
+    rows = graph.permute(a, (a.ndim - 2, *batch, a.ndim - 1))
+    whole = graph.dot(graph.reshape(rows, (rows.shape[0], inner)), graph.reshape(b, (inner, b.shape[-1])))
+    return graph.reduce("sum", whole, tuple([d - len(batch) for d in dims[len(batch) :]]))
+
+
 _REDUCE = (reduce_nothing, reduce_of_reduce, reduce_of_expand)
 _BITS = frozenset({"bitand", "bitor", "bitxor", "shl", "shr"})
 
@@ -556,7 +569,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "pad": (unchanged,),
     "cat": (joined_nothing,),
-    "reduce_sum": _REDUCE,
+    "reduce_sum": (*_REDUCE, sum_of_products),
     "reduce_prod": _REDUCE,
     "reduce_max": _REDUCE,
     "reduce_min": _REDUCE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from ..base.dtypes import dtype
 from ..eager import Tensor
@@ -16,13 +17,15 @@ from ..eager import operators as ops
 from .reduction import check_reduction, legacy_reduction
 
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
-linear = ops.linear
-gelu = ops.gelu
-softplus = ops.softplus
-logsigmoid = ops.logsigmoid
-relu_ = ops.relu_
-leaky_relu_ = ops.leaky_relu_
-elu_ = ops.elu_
+_OPERATORS = frozenset(("elu_", "gelu", "leaky_relu_", "linear", "logsigmoid", "relu_", "softplus"))
+
+
+def __getattr__(name: str) -> Any:
+    """Looks an operator up when it is first asked for: that is what loads the machinery."""
+    if name not in _OPERATORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(ops, name)
+    return found
 
 
 # Activations

@@ -113,7 +113,7 @@ def _scattered(op: str, x: Value, dim: int, index: Value, src: Value | float) ->
 
 def _scatter_samples(make: Make) -> Iterator[Sample]:
     yield (make(3, 3), 0, make(values=[[0, 1, 2], [2, 0, 0]], dtype="int64"), make(2, 3)), {}
-    yield (make(2, 4), -1, make(values=[[3, 0], [1, 2]], dtype="int64"), make(2, 5)), {}
+    yield (make(2, 4), -1, make(values=[[3, 0], [1, 2]], dtype="int64"), make(2, 2)), {}
     yield (make(4, 5, noncontiguous=True), 0, make(values=[[3, 0]], dtype="int64"), make(1, 2)), {}
     yield (make(4), 0, make(values=[2, 0], dtype="int64"), make(2)), {}
 
@@ -230,11 +230,30 @@ def _tables(make: Make) -> Iterator[Sample]:
     yield (make(values=2, dtype="int64"), make(4, 5)), {}
 
 
+def _looked_up(input: Value, weight: Value) -> tuple[Value, Value]:
+    """The places as one vector, and as the index of a gather from rows of the weight."""
+    flat = graph.reshape(input, (_numel(input),))
+    return flat, _along(flat, weight.shape, 0)
+
+
+def _embedding_gradient(g: Value, input: Value, weight: Value, padding_idx: int | None = None) -> list[Value | None]:
+    """The rows of g added up at their places, but for those of `padding_idx`."""
+    flat, index = _looked_up(input, weight)
+    rows = graph.reshape(g, index.shape)
+    if padding_idx is not None:
+        padding = padding_idx if padding_idx >= 0 else weight.shape[0] + padding_idx
+        padded = graph.expand(ir.eq(graph.reshape(flat, (flat.shape[0], 1)), padding), rows.shape)
+        rows = ir.where(padded, 0, rows)
+    zeros = ir.full(weight.shape, 0, weight.dtype)
+    return [None, graph.scatter("scatter_add", zeros, index, rows, 0)]
+
+
 @operator(
     namespace="nn.functional",
     method=False,
     out=False,
     dtypes="f",
+    gradient=_embedding_gradient,
     samples=_tables,
     errors=[
         (args(wanted(2), wanted(3, 4)), RuntimeError, r"Expected tensor for argument #1 'indices' to have one of .*: Long, Int"),
@@ -251,14 +270,10 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
         )
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    flat = graph.reshape(input, (_numel(input),))
-    rows = graph.gather(weight, _along(flat, weight.shape, 0), 0)
-    if padding_idx is not None:
-        if weight.shape[0] <= padding_idx or weight.shape[0] < -padding_idx:
-            raise AssertionError("Padding_idx must be within num_embeddings")
-        padding = padding_idx if padding_idx >= 0 else weight.shape[0] + padding_idx
-        rows = ir.where(graph.expand(ir.eq(graph.reshape(flat, (flat.shape[0], 1)), padding), rows.shape), graph.detach(rows), rows)
-    return graph.reshape(rows, (*input.shape, weight.shape[1]))
+    if padding_idx is not None and (weight.shape[0] <= padding_idx or weight.shape[0] < -padding_idx):
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    _, index = _looked_up(input, weight)
+    return graph.reshape(graph.gather(weight, index, 0), (*input.shape, weight.shape[1]))
 
 
 def _classes(make: Make) -> Iterator[Sample]:
@@ -273,7 +288,7 @@ def _classes(make: Make) -> Iterator[Sample]:
     method=False,
     out=False,
     differentiable=False,
-    dtypes="",
+    dtypes="i",
     samples=_classes,
     errors=[
         (args(wanted(2), 3), RuntimeError, "one_hot is only applicable to index tensor of type LongTensor"),

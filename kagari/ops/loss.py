@@ -175,8 +175,8 @@ def _binary_cross_entropy_gradient(
 
 
 def _weighted(make: Make) -> Iterator[Sample]:
-    yield (make(2, 3, low=0.1, high=0.9), make(2, 3, low=0, high=1), make(3, low=0, high=2)), {}
-    yield (make(2, 3, low=0.1, high=0.9), make(2, 3, low=0, high=1), make(2, 3, low=0, high=2)), {"reduction": "sum"}
+    yield (make(2, 3, low=0.1, high=0.9), make(2, 3, low=0, high=1), make(3, low=0, high=2, constant=True)), {}
+    yield (make(2, 3, low=0.1, high=0.9), make(2, 3, low=0, high=1), make(2, 3, low=0, high=2, constant=True)), {"reduction": "sum"}
     yield (make(values=[0.0, 1.0, 0.0, 1.0]), make(values=[0.0, 1.0, 1.0, 0.0])), {}
 
 
@@ -203,8 +203,9 @@ def binary_cross_entropy(
 
 
 def _logit_weights(make: Make) -> Iterator[Sample]:
-    yield (make(2, 3), make(2, 3, low=0, high=1), make(3, low=0, high=2), make(3, low=0.5, high=2)), {}
-    yield (make(2, 3), make(2, 3, low=0, high=1)), {"pos_weight": make(3, low=0.5, high=2), "reduction": "none"}
+    both = {"weight": make(3, low=0, high=2, constant=True), "pos_weight": make(3, low=0.5, high=2, constant=True)}
+    yield (make(2, 3), make(2, 3, low=0, high=1)), both
+    yield (make(2, 3), make(2, 3, low=0, high=1)), {"pos_weight": make(3, low=0.5, high=2, constant=True), "reduction": "none"}
     yield (make(values=[-100.0, 100.0, 0.0, 30.0]), make(values=[0.0, 1.0, 0.5, 0.0])), {"reduction": "none"}
 
 
@@ -242,7 +243,7 @@ def _divergences(make: Make) -> Iterator[Sample]:
     for reduction in ("none", "sum", "mean"):
         yield (make(2, 3), make(2, 3, low=0, high=1)), {"reduction": reduction}
     yield (make(2, 3), make(2, 3)), {"log_target": True, "reduction": "sum"}
-    yield (make(3), make(values=[0.0, 1.0, 0.5])), {"reduction": "sum"}
+    yield (make(3), make(values=[0.0, 1.0, 0.5], constant=True)), {"reduction": "sum"}
     yield (make(4, 5, noncontiguous=True), make(5, low=0, high=1)), {"reduction": "sum"}
 
 
@@ -349,16 +350,16 @@ def _labels(make: Make) -> Iterator[Sample]:
     pair = make(3, 4), make(values=[3, 0, 1], dtype="int64")
     for reduction in ("mean", "sum", "none"):
         yield pair, {"reduction": reduction}
-    yield pair, {"weight": make(4, low=0.5, high=2)}
-    yield pair, {"weight": make(4, low=0.5, high=2), "reduction": "none"}
+    yield pair, {"weight": make(4, low=0.5, high=2, constant=True)}
+    yield pair, {"weight": make(4, low=0.5, high=2, constant=True), "reduction": "none"}
     yield pair, {"ignore_index": 0}
-    yield pair, {"ignore_index": 0, "weight": make(4, low=0.5, high=2)}
+    yield pair, {"ignore_index": 0, "weight": make(4, low=0.5, high=2, constant=True)}
     yield (make(3, 4), make(values=[3, -100, 1], dtype="int64")), {}
     yield (make(5), make(values=2, dtype="int64")), {}
     yield (make(2, 3, 4), make(values=[[0, 1, 2, 0], [2, 2, 1, 0]], dtype="int64")), {}
     images = make(2, 3, 2, 2), make(values=[[[0, 1], [2, 0]], [[2, 2], [1, -100]]], dtype="int64")
     yield images, {}
-    yield images, {"reduction": "none", "weight": make(3, low=0.5, high=2)}
+    yield images, {"reduction": "none", "weight": make(3, low=0.5, high=2, constant=True)}
     yield (make(3, 4, noncontiguous=True), make(values=[3, 0, 1], dtype="int64")), {}
     yield (make(0, 3), make(0, dtype="int64")), {"reduction": "sum"}
     yield (make(2, 70), make(values=[69, 3], dtype="int64")), {}
@@ -409,10 +410,10 @@ def _mixtures(make: Make) -> Iterator[Sample]:
     pair = make(3, 4), make(values=[3, -100, 1], dtype="int64")
     for reduction in ("mean", "sum", "none"):
         yield pair, {"label_smoothing": 0.2, "reduction": reduction}
-    yield pair, {"label_smoothing": 0.2, "weight": make(4, low=0.5, high=2)}
+    yield pair, {"label_smoothing": 0.2, "weight": make(4, low=0.5, high=2, constant=True)}
     for reduction in ("mean", "sum", "none"):
         yield (make(3, 4), make(3, 4, low=0, high=1)), {"reduction": reduction}
-    yield (make(3, 4), make(3, 4, low=0, high=1)), {"weight": make(4, low=0.5, high=2), "label_smoothing": 0.1}
+    yield (make(3, 4), make(3, 4, low=0, high=1)), {"weight": make(4, low=0.5, high=2, constant=True), "label_smoothing": 0.1}
     yield (make(2, 3, 2, 2), make(2, 3, 2, 2, low=0, high=1)), {}
     yield (make(4), make(4, low=0, high=1)), {}
     yield (make(values=[[1e4, -1e4, 0.0], [5.0, 1.0, 2.0]]), make(values=[1, 0], dtype="int64")), {}

@@ -136,7 +136,7 @@ def _directions(make: Make) -> Iterator[Sample]:
     yield (make(3, 4), 3.0), {}
     yield (make(4, 5, noncontiguous=True),), {}
     yield (make(0, 3),), {}
-    yield (make(values=[[0.0, 0.0], [3.0, 4.0]]),), {}
+    yield (make(values=[[0.0, 0.0], [3.0, 4.0]], dtype="float32"),), {}
 
 
 @operator(

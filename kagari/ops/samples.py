@@ -1,7 +1,7 @@
 """Arguments that operators are tried with, by family. A maker `make(*shape, **how)` makes the tensors.
 
 `how` may be: `dtype` (otherwise that of the test), `low` and `high` for the values, `noncontiguous=True`, `values` for very
-particular ones.
+particular ones, `constant=True` where there is no gradient.
 """
 
 from __future__ import annotations

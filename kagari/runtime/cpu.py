@@ -7,7 +7,7 @@ import threading
 from functools import cache
 from typing import Any
 
-from ..base.config import isa, thread_count
+from ..base.config import isa, processors, thread_count
 from ..base.target import Target
 
 _lock = threading.Lock()
@@ -20,7 +20,7 @@ def host_target() -> Target:
 
     features = llvm.get_host_cpu_features()
     triple, cpu, has = llvm.get_process_triple(), llvm.get_host_cpu_name(), features.get
-    threads = thread_count()
+    threads = max(thread_count(), processors())  # at most: plans have scratch memory for so many
     if isa() == "avx2":
         return Target(triple, "haswell", "", 32, 16, True, False, threads)
     wide = bool(has("avx512f") and has("avx512bw") and has("avx512vl") and has("avx512dq"))

@@ -25,16 +25,17 @@ FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 @dataclass(frozen=True, eq=False)
 class Array:
-    """A tensor as its numbers, its dtype, and whether it lies in memory with gaps."""
+    """A tensor as its numbers, its dtype, whether it lies in memory with gaps and whether it is a constant to the operator."""
 
     values: np.ndarray
     dtype: str
     noncontiguous: bool = False
+    constant: bool = False
 
     @property
     def differentiable(self) -> bool:
         """Whether gradients with respect to it exist."""
-        return self.dtype in FLOATS
+        return self.dtype in FLOATS and not self.constant
 
 
 class Maker:
@@ -45,9 +46,10 @@ class Maker:
         self.random = np.random.default_rng(zlib.crc32(name.encode()))
 
     def __call__(
-        self, *shape: int, dtype: Any = None, low: float = -3, high: float = 3, noncontiguous: bool = False, values: Any = None
-    ) -> Array:
-        """An array of random numbers from `low` to `high`, or of `values`."""
+        self, *shape: int, dtype: Any = None, low: float = -3, high: float = 3, noncontiguous: bool = False, values: Any = None,
+        constant: bool = False,
+    ) -> Array:  # fmt: skip
+        """An array of random numbers from `low` to `high`, or of `values`; as a constant it wants no gradient."""
         self.used |= dtype is None
         name = self.dtype if dtype is None else getattr(dtype, "name", dtype)
         if values is not None:
@@ -60,7 +62,7 @@ class Maker:
             low = max(low, 0) if name == "uint8" else low
             bottom = int(np.ceil(low))
             numbers = self.random.integers(bottom, max(int(np.floor(high)), bottom) + 1, shape)
-        return Array(_rounded(np.asarray(numbers), name), name, noncontiguous)
+        return Array(_rounded(np.asarray(numbers), name), name, noncontiguous, constant)
 
 
 def _rounded(numbers: np.ndarray, name: str) -> np.ndarray:

@@ -26,6 +26,10 @@ SAME = 1
 VIEW = 2
 IN_PLACE = 3
 MAX_ARGS = 14
+STATIC_LIMIT = 2305843009213693952
+STACK_BUFFERS = 64
+STACK_OUTPUTS = 32
+STACK_WORDS = 32
 
 
 def thread_mode():
@@ -83,9 +87,10 @@ def dispatch(state, args, nargs):
                     return miss(state, args, nargs)
                 if kind == ROOTS[INT]:
                     overflow[0] = 0
-                    w = (PyLong_AsLongLongAndOverflow(a, overflow) << 1) | 1
-                    if overflow[0] != 0:
+                    w = PyLong_AsLongLongAndOverflow(a, overflow)
+                    if overflow[0] != 0 or ((w + STATIC_LIMIT) >> 62) != 0:
                         return miss(state, args, nargs)
+                    w = (w << 1) | 1
             else:
                 w = kind
                 if kind == ROOTS[FLOAT]:
@@ -215,6 +220,13 @@ def drop(outs, count):
         i += 1
 
 
+def give_temps(blocks, sizes, count):
+    i = 0
+    while i < count:
+        give_block(blocks[i], size_class(sizes[i]))
+        i += 1
+
+
 def no_memory(nbytes):
     args = stack(2)
     args[0] = PyLong_FromLongLong(nbytes)
@@ -233,8 +245,7 @@ def fault(status, state):
     return result
 
 
-def run_launches(plan, bufs, scalars, status):
-    local = stack(64)
+def run_launches(plan, bufs, local, scalars, status):
     count = plan[7]
     record = plan[8]
     while count > 0:
@@ -250,22 +261,48 @@ def run_launches(plan, bufs, scalars, status):
 
 
 def overlaps(plan, args):
-    """Whether an input shares memory with the overwritten argument otherwise than element by element."""
+    """Whether an input shares memory with the overwritten argument otherwise than element by element.
+
+    As in PyTorch, tensors with gaps are not looked at: whether their elements meet is too hard to say.
+    """
     target = args[(plan[4])[2]]
+    layout = (target + ROOTS[AT_LAYOUT])[0]
+    if (layout + ROOTS[LAYOUT_DENSE])[0] != ROOTS[TRUE]:
+        return 0
+    begin = byte_offset(target)
+    end = begin + PyLong_AsLongLong((layout + ROOTS[LAYOUT_NBYTES])[0])
     positions = plan[2]
     i = 0
     while i < plan[1]:
         t = args[positions[i]]
         if (t + ROOTS[AT_STORAGE])[0] == (target + ROOTS[AT_STORAGE])[0] and t != target:
-            if byte_offset(t) != byte_offset(target) or (t + ROOTS[AT_LAYOUT])[0] != (target + ROOTS[AT_LAYOUT])[0]:
-                return 1
+            other = (t + ROOTS[AT_LAYOUT])[0]
+            first = byte_offset(t)
+            if (first != begin or other != layout) and (other + ROOTS[LAYOUT_DENSE])[0] == ROOTS[TRUE]:
+                if first < end and begin < first + PyLong_AsLongLong((other + ROOTS[LAYOUT_NBYTES])[0]):
+                    return 1
         i += 1
     return 0
 
 
 def execute(plan, args, scalars, state):
+    """Runs a plan. Where it has more buffers than the stack has room for, they are listed in memory of their own."""
     bufs = stack(64)
+    local = stack(64)
     outs = stack(32)
+    n_out = plan[3]
+    count = plan[1] + n_out + plan[5]
+    if count <= STACK_BUFFERS and n_out <= STACK_OUTPUTS:
+        return execute_in(plan, args, scalars, state, bufs, local, outs)
+    block = PyMem_RawMalloc((2 * count + n_out) * 8)
+    if block == 0:
+        return no_memory((2 * count + n_out) * 8)
+    result = execute_in(plan, args, scalars, state, block, block + count * 8, block + count * 16)
+    PyMem_RawFree(block)
+    return result
+
+
+def execute_in(plan, args, scalars, state, bufs, local, outs):
     status = stack(1)
     status[0] = 0
     n_in = plan[1]
@@ -295,18 +332,16 @@ def execute(plan, args, scalars, state):
         bufs[first + i] = take_block(size_class(temps[i]))
         if bufs[first + i] == 0:
             drop(outs, n_out)
+            give_temps(bufs + first * 8, temps, i)
             return no_memory(temps[i])
         i += 1
     if (plan[0] & LONG) != 0:
         thread = PyEval_SaveThread()
-        run_launches(plan, bufs, scalars, status)
+        run_launches(plan, bufs, local, scalars, status)
         PyEval_RestoreThread(thread)
     else:
-        run_launches(plan, bufs, scalars, status)
-    i = 0
-    while i < n_temp:
-        give_block(bufs[first + i], size_class(temps[i]))
-        i += 1
+        run_launches(plan, bufs, local, scalars, status)
+    give_temps(bufs + first * 8, temps, n_temp)
     if status[0] != 0:
         drop(outs, n_out)
         return fault(status[0], state)
@@ -409,26 +444,34 @@ def call_operator(holder, args, nargs, names):
 def call_method(number, self, args, nargs, names):
     """An operator called as a method: `self` becomes the first argument."""
     state = METHOD_STATES[number]
-    call = stack(24)
+    few = stack(32)
+    call = few
     total = nargs
     if names != 0:
         total = nargs + names[2]
-    if total > 20:
-        return miss(state, args, 0)
+    if total >= STACK_WORDS:
+        call = PyMem_RawMalloc((total + 1) * 8)
+        if call == 0:
+            return no_memory((total + 1) * 8)
     call[0] = self
     i = 0
     while i < total:
         call[i + 1] = args[i]
         i += 1
-    if names != 0:
-        return PyObject_Vectorcall(state[2], call, nargs + 1, names)
-    return dispatch(state, call, nargs + 1)
+    if names == 0 and total < STACK_WORDS:
+        return dispatch(state, call, nargs + 1)
+    result = PyObject_Vectorcall(state[2], call, nargs + 1, names)
+    if call != few:
+        PyMem_RawFree(call)
+    return result
 
 
 def call_reflected(number, self, args, nargs):
     """A reflected binary operator: `2 - x` calls `x.__rsub__(2)`."""
     state = REFLECTED_STATES[number]
     call = stack(2)
+    if nargs != 1:
+        return miss(state, args, 0)
     call[0] = args[0]
     call[1] = self
     return dispatch(state, call, 2)
@@ -436,7 +479,12 @@ def call_reflected(number, self, args, nargs):
 
 def call_plan(module, args, nargs):
     """Python: call_plan(plan, state, arg, arg, ...): runs a plan outside of the table."""
-    scalars = stack(32)
+    few = stack(32)
+    scalars = few
+    if nargs > STACK_WORDS:
+        scalars = PyMem_RawMalloc(nargs * 8)
+        if scalars == 0:
+            return no_memory(nargs * 8)
     overflow = stack(1)
     i = 2
     while i < nargs:
@@ -450,7 +498,10 @@ def call_plan(module, args, nargs):
             else:
                 scalars[i - 2] = a == ROOTS[TRUE]
         i += 1
-    return execute(PyLong_AsLongLong(args[0]), args + 16, scalars, PyLong_AsLongLong(args[1]))
+    result = execute(PyLong_AsLongLong(args[0]), args + 16, scalars, PyLong_AsLongLong(args[1]))
+    if scalars != few:
+        PyMem_RawFree(scalars)
+    return result
 
 
 def node_call(module, args, nargs):
@@ -464,13 +515,20 @@ def node_call(module, args, nargs):
         return reference(saved)
     versions = (node + ROOTS[NODE_VERSIONS])[0]
     n = versions[2]
-    call = stack(32)
+    few = stack(32)
+    call = few
+    if n + nargs > STACK_WORDS:
+        call = PyMem_RawMalloc((n + nargs) * 8)
+        if call == 0:
+            return no_memory((n + nargs) * 8)
     i = 0
     while i < n:
         item = saved[3 + i]
         kind = item[1]
         if kind == ROOTS[TENSOR] or kind == ROOTS[PARAMETER]:
             if ((item + ROOTS[AT_STORAGE])[0])[4] != PyLong_AsLongLong(versions[3 + i]):
+                if call != few:
+                    PyMem_RawFree(call)
                 return reference(ROOTS[NONE])
         call[i] = item
         i += 1
@@ -481,7 +539,10 @@ def node_call(module, args, nargs):
         call[i] = args[j]
         i += 1
         j += 1
-    return PyObject_Vectorcall((node + ROOTS[NODE_BACKWARD])[0], call, i, 0)
+    result = PyObject_Vectorcall((node + ROOTS[NODE_BACKWARD])[0], call, i, 0)
+    if call != few:
+        PyMem_RawFree(call)
+    return result
 
 
 def make_tensor(module, args, nargs):

@@ -63,6 +63,7 @@ LIST = 35
 LAYOUT_NUMEL = 36
 LAYOUT_DENSE = 37
 LAYOUT_DTYPE = 38
+LAYOUT_NBYTES = 39
 
 
 def size_class(nbytes):
@@ -169,7 +170,12 @@ def storage_dealloc(released):
 def allocate_storage(module, arg):
     """Python: allocate(nbytes) -> Storage."""
     nbytes = PyLong_AsLongLong(arg)
-    s = new_storage(nbytes)
+    s = 0
+    if nbytes < 0:
+        if PyErr_Occurred() != 0:
+            return 0
+    else:
+        s = new_storage(nbytes)
     if s == 0:
         args = stack(2)
         args[0] = arg

@@ -1,0 +1,7 @@
+"""What can be asked of, and told to, the machinery that runs the operators."""
+
+from __future__ import annotations
+
+from . import kagari
+
+__all__ = ["kagari"]
