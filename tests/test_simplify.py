@@ -1,12 +1,12 @@
 """Simplification changes no value: rule by rule, and on random graphs under the interpreter."""
 
-import random
 import time
 
 import numpy as np
 import pytest
+from graphs import RandomGraph, leaf
 
-from kagari.base.dtypes import bool_, dtype, float16, float32, float64, int32, int64, uint8
+from kagari.base.dtypes import bool_, float16, float32, float64, int32, int64, uint8
 from kagari.base.symbols import Guards, Sym
 from kagari.ir import build, graph
 from kagari.ir.differentiate import differentiate
@@ -14,10 +14,6 @@ from kagari.ir.graph import ELEMENTWISE, MOVEMENT, Graph, Value
 from kagari.ir.interpret import interpret
 from kagari.ir.simplify import is_number, simplify
 from kagari.ir.spec import verify
-
-
-def leaf(shape: tuple, dt: dtype = float32, index: int = 0) -> Value:
-    return Value("input", (), (index,), shape, dt)
 
 
 def simplified(v: Value) -> Value:
@@ -163,87 +159,6 @@ def agree(before: Graph, after: Graph, inputs: list, sizes: dict | None = None) 
         assert a.dtype == b.dtype and a.shape == b.shape
         tolerance = {float16: 1e-2, float32: 2e-4, float64: 1e-9}.get(v.dtype, 0)
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
-
-
-class RandomGraph:
-    """Grows a graph by random legal steps over integers and floats, with many movements and literals."""
-
-    def __init__(self, seed: int, leaves: list[Value]) -> None:
-        self.random, self.values = random.Random(seed), list(leaves)
-
-    def any(self) -> Value:
-        return self.random.choice(self.values[-6:])
-
-    def like(self, v: Value) -> Value:
-        """Something of the shape and dtype of v."""
-        same = [w for w in self.values if w.shape == v.shape and w.dtype is v.dtype]
-        literal = build.full(v.shape, self.random.choice([0, 1, 2, -1, 3]), v.dtype)
-        return self.random.choice([*same, literal])
-
-    def step(self) -> None:
-        v = self.any()
-        made = getattr(self, self.random.choice([n for n in dir(self) if n.startswith("make_")]))(v)
-        if made is not None and np.prod(made.shape) <= 256:
-            self.values.append(made)
-
-    def make_binary(self, v: Value) -> Value:
-        return build.pointwise(self.random.choice(["add", "sub", "mul", "maximum", "minimum"]), v, self.like(v))
-
-    def make_broadcast(self, v: Value) -> Value | None:
-        w = self.any()
-        try:
-            return build.mul(v, w)
-        except RuntimeError:
-            return None
-
-    def make_unary(self, v: Value) -> Value:
-        return self.random.choice([build.neg, build.abs_, build.tanh, build.floor])(v)
-
-    def make_where(self, v: Value) -> Value:
-        return build.where(build.lt(v, self.like(v)), v, self.like(v))
-
-    def make_power(self, v: Value) -> Value:
-        return build.pow_(build.tanh(v), self.random.choice([0, 1, 2, 3]))
-
-    def make_cast(self, v: Value) -> Value:
-        return graph.cast(build.tanh(v) * 50, self.random.choice([float32, float64, int64]))
-
-    def make_permute(self, v: Value) -> Value:
-        return graph.permute(v, tuple(self.random.sample(range(v.ndim), v.ndim)))
-
-    def make_reshape(self, v: Value) -> Value:
-        count = int(np.prod(v.shape))
-        shapes: list[tuple] = [(count,), (1, count), (*v.shape, 1)]
-        if count % 2 == 0:
-            shapes += [(2, count // 2), (count // 2, 2)]
-        return graph.reshape(v, self.random.choice(shapes))
-
-    def make_expand(self, v: Value) -> Value:
-        return graph.expand(v, tuple(self.random.choice([1, 2, 3]) if s == 1 else s for s in v.shape))
-
-    def make_slice(self, v: Value) -> Value:
-        starts, steps, shape = [], [], []
-        for s in v.shape:
-            step, start = self.random.choice([1, 1, -1, 2]), self.random.randrange(s)
-            room = (s - start + step - 1) // step if step > 0 else start + 1
-            steps.append(step)
-            starts.append(start)
-            shape.append(self.random.randint(1, room))
-        return graph.slice_(v, tuple(starts), tuple(steps), tuple(shape))
-
-    def make_pad(self, v: Value) -> Value:
-        low, high = ([self.random.choice([0, 0, 1]) for _ in v.shape] for _ in range(2))
-        return graph.pad(v, tuple(low), tuple(high))
-
-    def make_cat(self, v: Value) -> Value | None:
-        return graph.cat((v, self.like(v)), self.random.randrange(v.ndim)) if v.ndim else None
-
-    def make_reduce(self, v: Value) -> Value:
-        dims = tuple(d for d in range(v.ndim) if self.random.random() < 0.5)
-        return graph.reduce(self.random.choice(["sum", "max", "min"]), v, dims)
-
-    def make_dot(self, v: Value) -> Value | None:
-        return graph.dot(v, build.transpose(self.like(v))) if v.ndim >= 2 else None
 
 
 @pytest.mark.parametrize("seed", range(150))

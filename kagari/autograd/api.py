@@ -12,7 +12,11 @@ from .library import function
 
 
 def backward(
-    tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
 ) -> None:
     """The backward pass of several tensors; see `Tensor.backward`."""
     roots = (tensors,) if isinstance(tensors, Hooks.tensor_types) else tuple(tensors)
@@ -52,7 +56,8 @@ def grad(
                 found[i] = filled(leaves[i]._layout, 0)
             elif not allow_unused:
                 raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the "
+                    "One of the differentiated Tensors appears to not have been used in the graph. Set "
+                    "allow_unused=True if this is the "
                     "desired behavior."
                 )
     return tuple(found)
@@ -71,7 +76,8 @@ def seeds_of(roots: tuple[Any, ...], grads: Any) -> list[Any]:
             g = _one(root._layout)
         elif g._layout.shape != root._layout.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{len(result)}] has a shape of {g.shape} and output[{len(result)}] has a shape of {root.shape}."
+                f"Mismatch in shape: grad_output[{len(result)}] has a shape of {g.shape} and output[{len(result)}] "
+                f"has a shape of {root.shape}."
             )
         result.append(g)
     return result

@@ -106,7 +106,7 @@ class _Pass:
             if grad is None:
                 continue
             extra = node._extra
-            if type(node) is Node and extra is None and type(grad) is not dict:
+            if type(node) is Node and extra is None and type(grad) is not dict and not self.create:
                 out = call(node, grad)
                 grad = None
                 if out is None:

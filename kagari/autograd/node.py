@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.code import native
+from ..engine.function import Hooks, differentiable_backward
+from . import modes
 
 
 class Node:
@@ -30,7 +32,15 @@ class Node:
 
     def apply_backward(self, grads: tuple[Any, ...]) -> Any:
         """The gradients of the inputs, one for each edge; None where what was saved is gone or was changed."""
-        return native().node_call(self, *grads)
+        if not modes.is_grad_enabled():
+            return native().node_call(self, *grads)
+        if self._saved is None or any(
+            item._storage.version != version
+            for item, version in zip(self._saved, self._versions)
+            if isinstance(item, Hooks.tensor_types)
+        ):
+            return None
+        return differentiable_backward(self, grads, lambda k: self if k == 0 else OutputOf(self, k))
 
     @property
     def outputs(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..base.dtypes import dtype
+from ..base.dtypes import dtype, float64
 from ..base.symbols import Size
 from ..ir.graph import ELEMENTWISE, MOVEMENT, Value
 from .fuse import GATHERS, REDUCTIONS, Space, Stage, kept, rows_match, strip
@@ -48,6 +48,7 @@ class Body:
     key: str = ""
     heavy: bool = False  # an element costs tens of instructions
     has_iota: bool = False
+    in_place: bool = False  # the output's memory may be that of an input
 
     def write_key(self) -> None:
         """Sets the key: all of the body that code depends on."""
@@ -59,6 +60,8 @@ class Body:
         ]
         self.key = ";".join(lines) + ">" + ",".join(map(str, self.roots))
         self.heavy = any(n.op in HEAVY for n in self.nodes)
+        if self.in_place and self.heavy and any(n.level for n in self.nodes):
+            self.key += "!"
         self.has_iota = any(n.op == "iota" for n in self.nodes)
 
 
@@ -75,18 +78,15 @@ class BodyBuilder:
         self.body = Body(space)
         self.buffers, self.apart, self.own = buffers, apart, own
         self.memo: dict[tuple[Value, bool], int] = {}
+        self.numbers: dict[tuple[Value, dtype], int] = {}
         shape, dims = space
         self.outer = tuple(s for d, s in enumerate(shape) if d not in dims)
 
     def root(self, v: Value) -> None:
         """Adds an output."""
         whole = v.shape == self.body.space[0] and v.op not in REDUCTIONS
-        if v.op in REDUCTIONS or (not whole and v.op != "reshape"):
-            self.body.roots.append(self.node(v, False))
-        elif not whole:
-            self.body.roots.append(self.node(v, False))
-        else:
-            self.body.roots.append(self.node(v, True))
+        self.node(v, whole)
+        self.body.roots.append(self.operand(v, whole, False))
 
     def add(self, node: Node) -> int:
         self.body.nodes.append(node)
@@ -113,7 +113,7 @@ class BodyBuilder:
 
     def arguments(self, v: Value, whole: bool) -> list[tuple[Value, bool]]:
         """The values, and their levels, whose nodes v's node needs."""
-        if self.is_load(v) or v.op in ("const", "scalar", "size", "iota"):
+        if self.is_load(v) or is_number(v) or v.op in ("size", "iota"):
             return []
         if v.op in REDUCTIONS:
             return [(v.args[0], True)]
@@ -125,7 +125,29 @@ class BodyBuilder:
             return [] if self.is_load(base) else [(base, whole)]
         if v.op in GATHERS:
             return [(v.args[1], whole)]
-        return [(a, whole) for a in v.args]
+        return [(a, whole) for a in v.args if not is_number(a)]
+
+    def number(self, v: Value, dt: dtype) -> int:
+        """The node of a literal or of a Python number in the dtype its user computes with: a double reaches it unrounded."""
+        base = strip(v)
+        found = self.numbers.get((base, dt))
+        if found is None:
+            node = Node(base.op, (), dt, whole=False)
+            if base.op == "const":
+                node.value = base.attrs[0]
+            else:
+                node.extra = base.attrs[0]
+            found = self.numbers[base, dt] = self.add(node)
+        return found
+
+    def operand(self, a: Value, whole: bool, weak: bool) -> int:
+        """The node of an argument; among Python numbers alone, arithmetic is that of doubles."""
+        dt = float64 if weak and a.dtype.category == 2 else a.dtype
+        if is_number(a):
+            return self.number(a, dt)
+        at = self.memo[a, whole]
+        node = self.body.nodes[at]
+        return at if node.dtype is dt else self.add(Node("cast", (at,), dt, level=node.level, whole=node.whole))
 
     def row(self, v: Value) -> Value | None:
         """The reduction that v repeats over the rows, where this kernel computes it itself."""
@@ -139,26 +161,27 @@ class BodyBuilder:
     def make(self, v: Value, whole: bool) -> int:
         if self.is_load(v):
             return self.load(v, (), whole)
-        if v.op == "const":
-            return self.add(Node("const", (), v.dtype, value=v.attrs[0], whole=False))
-        if v.op == "scalar":
-            return self.add(Node("scalar", (), v.dtype, extra=v.attrs[0], whole=False))
+        if is_number(v):
+            return self.number(v, v.dtype)
         if v.op == "size":
             self.body.sizes.append(v.attrs[0])
             return self.add(Node("size", (), v.dtype, extra=len(self.body.sizes) - 1, whole=False))
         if v.op == "iota":
             return self.add(Node("iota", (), v.dtype, extra=v.attrs[0], whole=whole))
         if v.op in REDUCTIONS:
-            arg = self.memo[v.args[0], True]
+            arg = self.operand(v.args[0], True, False)
             return self.add(Node(v.op, (arg,), v.dtype, level=self.body.nodes[arg].level + 1, whole=False))
         if v.op in MOVEMENT:
             return self.movement(v, whole)
         if v.op in GATHERS:
             return self.gather(v, whole)
         assert v.op in ELEMENTWISE, v
-        args = tuple(self.memo[a, whole] for a in v.args)
+        if v.op == "cast" and v.dtype.category == 2 and is_number(v.args[0]) and v.args[0].dtype.category == 2:
+            return self.number(v.args[0], v.dtype)
+        args = tuple(self.operand(a, whole, v.weak or (v.op == "cast" and a.weak)) for a in v.args)
         level = max(self.body.nodes[a].level for a in args)
-        return self.add(Node(v.op, args, v.dtype, level=level, whole=any(self.body.nodes[a].whole for a in args)))
+        dt = float64 if v.weak and v.dtype.category == 2 else v.dtype
+        return self.add(Node(v.op, args, dt, level=level, whole=any(self.body.nodes[a].whole for a in args)))
 
     def movement(self, v: Value, whole: bool) -> int:
         row = self.row(v)
@@ -182,6 +205,11 @@ class BodyBuilder:
         node = Node("gather", (index,), v.dtype, extra=len(self.body.accesses) - 1, value=len(self.body.sizes) - 1, level=level)
         node.whole = whole
         return self.add(node)
+
+
+def is_number(v: Value) -> bool:
+    """Whether v is a literal or a Python number, repeated or not."""
+    return strip(v).op in ("const", "scalar")
 
 
 def chain(v: Value) -> tuple[Value, ...]:

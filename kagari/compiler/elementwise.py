@@ -172,23 +172,28 @@ def _divide(b: Builder, op: str, dt: dtype, x: Val, y: Val, fault: Callable[[Val
 
 
 def _power(b: Builder, x: Val, y: Val, dt: dtype) -> Val:
-    """Integer power by squaring, branch-free: a round for each bit an exponent that matters can have.
+    """Integer power by squaring: a round for each bit of the largest exponent among the lanes.
 
     A negative exponent gives 0, but for the bases 1 and -1.
     """
-    one = b.int(1, x.type)
-    result, base, exponent = one, x, y
-    for _ in range(6 if BITS[x.element] > 8 else 3):
-        odd = b.icmp("ne", b.binary("and", exponent, one), b.zero(x.type))
-        result = b.select(odd, b.mul(result, base), result)
-        base = b.mul(base, base)
-        exponent = b.binary("lshr", exponent, one)
+    one, zero = b.int(1, x.type), b.zero(x.type)
+    exponent = b.select(b.icmp("slt", y, zero), zero, y) if dt.is_signed else y
+    all_bits = b.intrinsic("vector.reduce.or", x.type, exponent, returns=x.element) if x.lanes else exponent
+    rounds = b.sub(b.int(BITS[x.element], x.element), b.intrinsic("ctlz", x.element, all_bits, Val("false", "i1")))
+    power, base = b.var(x.type, one), b.var(x.type, x)
+    with b.loop(b.int(0), rounds if x.element == "i64" else b.cast("zext", rounds, "i64")) as bit:
+        shift = bit if x.element == "i64" else b.cast("trunc", bit, x.element)
+        odd = b.icmp("ne", b.binary("and", b.binary("lshr", exponent, b.splat(shift, x.lanes)), one), zero)
+        square = b.get(base, x.type)
+        b.set(power, b.select(odd, b.mul(b.get(power, x.type), square), b.get(power, x.type)))
+        b.set(base, b.mul(square, square))
+    result = b.get(power, x.type)
     if not dt.is_signed:
         return result
     sign = b.select(b.icmp("ne", b.binary("and", y, one), b.zero(x.type)), x, one)
     unit = b.icmp("ule", b.add(x, one), b.int(2, x.type))
     unit = b.binary("and", unit, b.icmp("ne", x, b.zero(x.type)))
-    negative = b.icmp("slt", y, b.zero(x.type))
+    negative = b.icmp("slt", y, zero)
     return b.select(negative, b.select(unit, sign, b.zero(x.type)), result)
 
 

@@ -8,8 +8,8 @@ A *stage* makes one or more buffers from others. Its kinds:
     scatter   values written, or added, at computed places of a copy
     scan      running sums and products
 
-Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes addressing, and
-cheap values that several stages need are computed in each.
+Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes
+addressing, and cheap values that several stages need are computed in each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ Space = tuple[tuple[Size, ...], tuple[int, ...]]
 
 REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"))
 GATHERS = frozenset(("gather", "pick"))
-_OWN_STAGE = frozenset(("dot", "cat", "pad", "scatter", "scatter_add", "cumsum", "cumprod"))
+_OWN_STAGE = {
+    "dot": "dot", "cat": "copy", "pad": "copy", "scatter": "scatter", "scatter_add": "scatter", "cumsum": "scan",
+    "cumprod": "scan",
+}  # fmt: skip
+"""Primitives that a kernel of its own computes, with the kind of its stage."""
 
 
 @dataclass(slots=True)
@@ -54,7 +58,7 @@ def strip(v: Value) -> Value:
 
 
 def reshaped(v: Value) -> bool:
-    """Whether v is nothing but another shape of a value that a kernel of its own makes: the memory of one is that of the other."""
+    """Whether v is another shape of what a kernel of its own makes: the memory of one is that of the other."""
     while v.op == "reshape":
         v = v.args[0]
     return v.op in _OWN_STAGE or v.op in GATHERS or v.op in REDUCTIONS
@@ -152,14 +156,15 @@ class _Fuser:
                 self.inline[v] = frozenset() if v in self.apart else frozenset((v,)) if own else reds
             else:
                 for a in v.args:
-                    if self.inline[a] and (a.op in MOVEMENT or a.op not in REDUCTIONS):
-                        if strip(a) not in self.buffers or strip(a).op in REDUCTIONS:
-                            return self.set_apart(*self.inline[a])
+                    base = strip(a)
+                    if self.inline[a] and (base not in self.buffers or (base.op in REDUCTIONS and a is not base)):
+                        return self.set_apart(*self.inline[a])
                 self.inline[v] = self.inside[v] = frozenset()
         return True
 
     def rows_read(self, v: Value) -> tuple[Value, ...]:
-        """The argument of the reduction v where it has one element a row of another kernel, such as the losses of a batch.
+        """The argument of the reduction v where it has one element a row of another kernel, such as the losses of a
+        batch.
 
         It is stored in place of the reductions that it is made of.
         """
@@ -185,8 +190,7 @@ class _Fuser:
             if v in epilogues:
                 self.schedule.stages.append(Stage("dot", [v], source=epilogues[v]))
             elif v.op in _OWN_STAGE:
-                kind = {"dot": "dot", "cat": "copy", "pad": "copy", "cumsum": "scan", "cumprod": "scan"}.get(v.op, "scatter")
-                self.schedule.stages.append(Stage(kind, [v], source=v))
+                self.schedule.stages.append(Stage(_OWN_STAGE[v.op], [v], source=v))
             else:
                 self.join(v)
         self.schedule.apart = self.apart
@@ -263,7 +267,7 @@ class _Fuser:
 
 
 def _joins(shape: tuple[Size, ...], own: Space, space: Space) -> bool:
-    """Whether a value that needs the space `own` can be computed in a loop over `space`: for each element, or for each row."""
+    """Whether what needs the space `own` can be computed in a loop over `space`, for each element or row."""
     if space == own:
         return True
     if own[1] or len(space[1]) == len(space[0]):

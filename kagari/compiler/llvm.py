@@ -14,6 +14,13 @@ _lock = threading.Lock()
 _machines: dict[tuple[Target, int], Any] = {}
 
 
+def version() -> str:
+    """The version of the code generator: code that another one made is not taken from the store."""
+    import llvmlite
+
+    return llvmlite.__version__
+
+
 def _machine(target: Target, level: int) -> Any:
     """The target machine for an optimisation level (0 to 3), made once."""
     import llvmlite.binding as llvm

@@ -55,6 +55,7 @@ class _Writer:
         self.nodes = nest.body.nodes
         self.b = Builder()
         self.memo: dict[int, Val] = {}
+        self.streaming = False
         self.parked: dict[int, int] = {}
         self.tiled: dict[int, Val] = {}  # transposed loads: the buffer their tile was put into
         self.depends = self.dependencies()
@@ -88,8 +89,13 @@ class _Writer:
         self.bufs, self.ops, self.scalars, self.begin, self.end, _, self.status = b.begin_function(self.symbol, KERNEL_PARAMS)
         self.read_operands()
         self.prepare(range(len(self.nodes)), frozenset(), final=False)
-        if self.nest.tags == "o":
-            self.vector_loops(self.begin, self.end, lambda lanes, i, mask: self.store_all({0: i}, lanes, mask, 0))
+        if self.nest.stream:
+            aligned = self.aligned_stores()
+            for self.streaming, when in ((True, aligned), (False, b.binary("xor", aligned, Val("true", "i1")))):
+                with b.when(when):
+                    self.line()
+        elif self.nest.tags == "o":
+            self.line()
         elif self.row_form or self.column_form:
             self.reductions()
         elif self.nest.tile is not None:
@@ -99,6 +105,16 @@ class _Writer:
         b.ret()
         b.end_function()
         return b.module('nounwind "no-trapping-math"="true"')
+
+    def line(self) -> None:
+        self.vector_loops(self.begin, self.end, lambda lanes, i, mask: self.store_all({0: i}, lanes, mask, 0))
+
+    def aligned_stores(self) -> Val:
+        """Whether all outputs begin at a whole cache line, as memory of the pool does: only such can be stored past the caches."""
+        b, bits = self.b, self.b.int(0)
+        for base in self.bases[self.nest.loads :]:
+            bits = b.binary("or", bits, b.cast("ptrtoint", base, "i64"))
+        return b.icmp("eq", b.binary("and", bits, b.int(63)), b.int(0))
 
     def operand(self) -> Val:
         self._next += 1
@@ -250,7 +266,7 @@ class _Writer:
         if not width:
             b.store(x, address)
         elif stride is not None and stride.name == "1":
-            if mask is None and self.nest.stream:
+            if mask is None and self.streaming:
                 b.store_past_caches(x, address)
             elif mask is None:
                 b.store(x, address)
@@ -503,8 +519,10 @@ class _Writer:
 
         The exponentials of a softmax are computed once: the pass that sums them leaves them where the result will be.
         """
-        computed = self.reached(self.nodes[i].args[0] for i in reductions)
         result: dict[int, int] = {}
+        if self.body.in_place:
+            return result
+        computed = self.reached(self.nodes[i].args[0] for i in reductions)
         for k, r in enumerate(self.body.roots):
             if not self.full(k) or k in self.parked.values() or self.nodes[r].level <= level:
                 continue

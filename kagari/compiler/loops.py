@@ -191,15 +191,15 @@ def _collapse(
 
 
 def _vector_dim(dims: list[tuple[int, bool]], strides: list[tuple[int, ...]], loads: int) -> int:
-    """The dimension most views step through by one element; among equals the last one."""
+    """The dimension that most of what is read steps through by one element; among equals the last one."""
     if not any(r for _, r in dims):
         return len(dims) - 1
-    best, score = len(dims) - 1, -1.0
-    for d, (n, _) in enumerate(dims):
-        unit = sum(1 for row in strides[:loads] if row[d] == 1)
-        points = unit * min(n, 64) + d / 100
-        if points > score:
-            best, score = d, points
+    sizes = tuple(n for n, _ in dims)
+    best, most = len(dims) - 1, 0.0
+    for d, n in enumerate(sizes):
+        read = sum(_count(tuple(m for m, s in zip(sizes, row) if s)) for row in strides[:loads] if row[d] == 1)
+        if read * min(n, 64) >= most > 0 or read and not most:
+            best, most = d, read * min(n, 64)
     return best
 
 

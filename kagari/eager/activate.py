@@ -1,4 +1,6 @@
-"""Joins the records with the Tensor class: methods, Python operators, in-place forms and functions, all bound to native code."""
+"""Joins the records with the Tensor class: methods, Python operators, in-place forms and functions, all bound to
+native code.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +11,22 @@ import numpy as np
 
 from ..autograd import modes
 from ..autograd.library import RECORDS, function, make
-from ..autograd.node import Node
+from ..autograd.node import Node, OutputOf
 from ..base.errors import OutOfMemoryError
 from ..engine.code import Native, native
 from ..engine.function import Function, Hooks
 from ..ops.operator import Operator
-from . import convert, inplace
+from . import inplace
+from .results import named
 from .tensor import Tensor, offsets
 
 FUNCTIONS: dict[str, Any] = {}
 
 
 class KernelIndexError(IndexError, RuntimeError):
-    """An index that a kernel found out of range. PyTorch raises IndexError in some operators and RuntimeError in others."""
+    """An index that a kernel found out of range. PyTorch raises IndexError in some operators and RuntimeError in
+    others.
+    """
 
 
 def install(loaded: Native) -> None:
@@ -34,7 +39,13 @@ def install(loaded: Native) -> None:
     Hooks.after = staticmethod(watch)
     offsets(loaded)
     loaded.set_roots(
-        tensor=Tensor, parameter=Tensor, node=Node, mode_of_thread=modes.mode, on_status=raise_status, on_no_memory=raise_no_memory
+        tensor=Tensor,
+        parameter=Tensor,
+        node=Node,
+        output_of=OutputOf,
+        mode_of_thread=modes.mode,
+        on_status=raise_status,
+        on_no_memory=raise_no_memory,
     )
     modes.watch(loaded.set_mode)
     for record in RECORDS.values():
@@ -57,10 +68,14 @@ def _install(loaded: Native, record: Operator) -> None:
     state = plain.activate()
     if record.function:
         made = loaded.operator_function(record.name, state, doc)
+        if record.returns:
+            made = named(made, record.name, record.returns, doc)
+        made = named(made, record.name, record.returns, doc) if record.returns else made
         for name in names:
             FUNCTIONS[name] = made
     if record.method:
         described = loaded.operator_method(Tensor, record.name, state, doc)
+        described = named(described, record.name, record.returns, doc) if record.returns else described
         for name in names:
             if name not in Tensor.__dict__:
                 setattr(Tensor, name, described)
@@ -68,7 +83,8 @@ def _install(loaded: Native, record: Operator) -> None:
         changing = function(record.name + "_").activate()
         described = loaded.operator_method(Tensor, record.name + "_", changing, doc)
         for name in names:
-            setattr(Tensor, name + "_", described)
+            if name + "_" not in Tensor.__dict__:
+                setattr(Tensor, name + "_", described)
             if record.function:
                 FUNCTIONS[name + "_"] = loaded.operator_function(name + "_", changing, doc)
     if record.dunder:
@@ -85,7 +101,9 @@ def _install(loaded: Native, record: Operator) -> None:
 
 
 _kept: list[Function] = []
-_AUGMENTED = frozenset("add sub mul truediv floordiv mod pow and or xor lshift rshift".split())
+_AUGMENTED = frozenset(
+    ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift"]
+)
 
 
 # What the engine asks of tensors
@@ -115,7 +133,13 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
         elif a is None and p.optional:
             continue
         elif p.kind != "tensor" and isinstance(a, int | float | bool | np.number | np.bool_):
-            values[i] = a.item() if isinstance(a, np.generic) else a if kind in (int, float, bool) else (int(a) if isinstance(a, int) else float(a))
+            values[i] = (
+                a.item()
+                if isinstance(a, np.generic)
+                else a
+                if kind in (int, float, bool)
+                else (int(a) if isinstance(a, int) else float(a))
+            )
             continue
         if f.dunder:
             return NotImplemented
@@ -144,7 +168,9 @@ def override(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             result = handler(FUNCTIONS.get(f.name, f.miss), types, args, kwargs)
             if result is not NotImplemented:
                 return result
-    raise TypeError(f"no implementation found for '{f.display}' on types that implement __torch_function__: {list(types)}")
+    raise TypeError(
+        f"no implementation found for '{f.display}' on types that implement __torch_function__: {list(types)}"
+    )
 
 
 def into_out(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -156,7 +182,8 @@ def into_out(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     tensors = [a for a in (*args, *kwargs.values(), *outs) if isinstance(a, Tensor)]
     if modes.is_grad_enabled() and any(t._needs for t in tensors):
         raise RuntimeError(
-            f"{f.display}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+            f"{f.display}(): functions with out=... arguments don't support automatic differentiation, but one of "
+            "the arguments requires grad."
         )
     result = f.miss(*args, **kwargs)
     for target, value in zip(outs, result if isinstance(result, tuple) else (result,)):
@@ -181,18 +208,20 @@ def raise_status(status: int, miss: Any) -> None:
         raise RuntimeError("ZeroDivisionError")
     if status & 4:
         raise RuntimeError(
-            f"{f.display}: unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+            f"{f.display}: unsupported operation: some elements of the input tensor and the written-to tensor refer "
+            "to a single memory "
             "location. Please clone() the tensor before performing the operation."
         )
-    raise KernelIndexError(f"{f.display}(): index out of range in self")
+    if "loss" in f.name or f.name == "cross_entropy":
+        raise IndexError("Target is out of bounds.")
+    raise KernelIndexError("index out of range in self")
 
 
 def raise_no_memory(nbytes: int) -> None:
     """Says how much was asked for and how much the pool holds."""
     stats = native().stats
     raise OutOfMemoryError(
-        f"can't allocate memory: you tried to allocate {nbytes} bytes. {stats[0]} bytes are in use by tensors, {stats[2] - stats[0]} bytes are "
+        f"can't allocate memory: you tried to allocate {nbytes} bytes. {stats[0]} bytes are in use by tensors, "
+        f"{stats[2] - stats[0]} bytes are "
         "pooled."
     )
-
-

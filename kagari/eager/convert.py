@@ -13,7 +13,7 @@ from ..base.dtypes import default_dtype, dtype
 from ..base.layout import Layout, layout
 from ..engine.code import native
 from ..engine.function import Hooks
-from . import device as devices
+from .device import Device, check_device
 
 _NUMPY = {
     "bool": np.dtype(np.bool_), "uint8": np.dtype(np.uint8), "int8": np.dtype(np.int8), "int16": np.dtype(np.int16),
@@ -22,8 +22,8 @@ _NUMPY = {
 }  # fmt: skip
 FROM_NUMPY = {v: k for k, v in ((dt, _NUMPY[dt.name]) for dt in dtypes.ALL if dt is not dtypes.bfloat16)}
 _CTYPES = {
-    "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16, "int32": ctypes.c_int32,
-    "int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double,
+    "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16, "int32":
+    ctypes.c_int32, "int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double,
 }  # fmt: skip
 
 
@@ -94,14 +94,20 @@ def numpy_dtype(dt: dtype) -> np.dtype[Any]:
 def write(t: Any, values: np.ndarray) -> None:
     """Writes an array's values into a new contiguous tensor with as many elements."""
     lay = t._layout
-    memory = np.frombuffer((ctypes.c_char * lay.nbytes).from_address(t._storage.data_ptr + t._offset), _NUMPY[lay.dtype.name])
+    memory = np.frombuffer(
+        (ctypes.c_char * lay.nbytes).from_address(t._storage.data_ptr + t._offset), _NUMPY[lay.dtype.name]
+    )
     memory[...] = (values if values.dtype == memory.dtype else as_stored(values, lay.dtype)).ravel()
 
 
 def as_stored(values: np.ndarray, dt: dtype) -> np.ndarray:
     """An array's values in a dtype, as they lie in memory."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return _bfloat16_bits(values.astype(np.float32)) if dt is dtypes.bfloat16 else values.astype(_NUMPY[dt.name], copy=False)
+        return (
+            _bfloat16_bits(values.astype(np.float32))
+            if dt is dtypes.bfloat16
+            else values.astype(_NUMPY[dt.name], copy=False)
+        )
 
 
 def array_of(t: Any) -> np.ndarray:
@@ -133,7 +139,8 @@ def from_numpy(array: np.ndarray) -> Any:
         raise TypeError(f"can't convert np.ndarray of type numpy.{array.dtype}. The only supported types are: {known}.")
     if any(s < 0 for s in array.strides):
         raise ValueError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. "
             "(You can probably work around this by making a copy of your array with array.copy().)"
         )
     if any(s % dt.itemsize for s in array.strides):
@@ -211,7 +218,9 @@ def _plain(data: Any, path: tuple[int, ...]) -> Any:
                     )  # fmt: skip
         return parts
     if isinstance(data, str) or not hasattr(data, "__float__"):
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'" if isinstance(data, str) else _no_data(data))
+        raise TypeError(
+            f"new(): invalid data type '{type(data).__name__}'" if isinstance(data, str) else _no_data(data)
+        )
     return data
 
 
@@ -265,18 +274,26 @@ def rebuild(array: np.ndarray, dt: dtype, requires_grad: bool) -> Any:
 # Dtypes
 
 
-def to(t: Any, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False, **other: Any) -> Any:
+def to(
+    t: Any,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    **other: Any,
+) -> Any:
     """`Tensor.to` in all its forms."""
     for a in args:
         if isinstance(a, dtypes.dtype):
             dtype = a
         elif is_tensor(a):
             dtype = a._layout.dtype
-        elif isinstance(a, str | devices.Device):
+        elif isinstance(a, str | Device):
             device = a
         elif not isinstance(a, bool) and a is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
-    devices.checked(device)
+    check_device(device)
     if dtype is None or dtype is t._layout.dtype:
         return function("clone").run((t,)) if copy else t
     return function("to_dtype").run((t, dtype))

@@ -16,42 +16,24 @@ from ..base import layout as layouts
 from ..base.dtypes import default_dtype, dtype
 from ..engine.code import native
 from ..engine.function import Hooks
-from ..ops.check import LARGEST
 from . import convert, inplace
-from . import device as devices
 from .calls import call
+from .device import check_device
 from .formats import check_layout, keeps_strides
-from .sizes import blank, check_sizes, dense_strides, dtype_of, integer, number, out_dtype, sizes_of
+from .sizes import blank, check_sizes, checked_value, dense_strides, dtype_of, integer, number, out_dtype, sizes_of
+from .tensor import wanting_grad
 
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-_C_NAMES = {
-    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "at::Half",
-    "bfloat16": "at::BFloat16", "float32": "float", "float64": "double",
-}  # fmt: skip
-
-
 def finished(made: Any, out: Any = None, requires_grad: bool = False) -> Any:
-    """A new tensor as its maker returns it: written to `out` where there is one, a leaf that wants gradients if it should."""
+    """A new tensor as its maker returns it: written to `out` where there is one, a leaf that wants gradients if it
+    should.
+    """
     if out is not None:
         inplace.write_out(out, made)
         made = out
-    return made.requires_grad_() if requires_grad else made
-
-
-def checked_value(value: Any, dt: dtype) -> Any:
-    """A number that is to be stored in a dtype. Raises RuntimeError where it does not fit; negative ones wrap around."""
-    if dt.category == 2:
-        fits = not math.isfinite(value) or abs(value) <= LARGEST[dt]
-    elif dt.category == 1:
-        bits = dt.itemsize * 8 - dt.is_signed
-        fits = math.isfinite(value) and (-(1 << bits) <= value < 1 << bits if dt.is_signed else abs(value) < 1 << bits)
-    else:
-        return bool(value)
-    if not fits:
-        raise RuntimeError(f"value cannot be converted to type {_C_NAMES[dt.name]} without overflow")
-    return int(value) if dt.category == 1 else value
+    return wanting_grad(made) if requires_grad else made
 
 
 # From data
@@ -69,8 +51,8 @@ def tensor(
         requires_grad: whether a backward pass fills in its `grad`.
         pin_memory: accepted; there is no device to pin memory for.
 
-    Raises ValueError for lists of unequal lengths, TypeError and RuntimeError for what are no numbers, RuntimeError for numbers
-    that the dtype can't hold.
+    Raises ValueError for lists of unequal lengths, TypeError and RuntimeError for what are no numbers, RuntimeError for
+    numbers that the dtype can't hold.
 
     >>> import kagari as torch
     >>> torch.tensor([[1, 2], [3, 4]], dtype=torch.float32)
@@ -78,7 +60,7 @@ def tensor(
             [3., 4.]])
     """
     if device is not None:
-        devices.checked(device)
+        check_device(device)
     if dtype is not None:
         dtype = dtype_of("tensor", dtype)
     kind = type(data)
@@ -96,7 +78,7 @@ def tensor(
         )
     if made is None:
         made = convert.from_data(data, dtype)
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 _ARRAY_CODES = {dtypes.float32: "f", dtypes.float64: "d", dtypes.int64: "q"}
@@ -127,14 +109,15 @@ def _from_flat(data: Sequence[Any], dt: dtype | None) -> Any:
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """The data as a tensor: itself if it is one of that dtype, over the same memory if it is a NumPy array, else a copy.
+    """The data as a tensor: itself if it is one of that dtype, over the same memory if it is a NumPy array, else a
+    copy.
 
     >>> import kagari as torch
     >>> torch.as_tensor([1.0, 2.0])
     tensor([1., 2.])
     """
     dt = None if dtype is None else dtype_of("as_tensor", dtype)
-    devices.checked(device)
+    check_device(device)
     if isinstance(data, Hooks.tensor_types):
         return data if dt is None else convert.to(data, dt)
     if isinstance(data, np.ndarray) and (dt is None or convert.FROM_NUMPY.get(data.dtype) is dt):
@@ -142,7 +125,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return tensor(data, dtype=dt)
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
     """As `as_tensor`, with `copy` to insist on (True) or to forbid (False) a copy.
 
     >>> import kagari as torch
@@ -155,15 +140,13 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
         raise ValueError("can't alias arbitrary data of this type or dtype: copy=False was given")
     if copy and shared:
         made = made.detach().clone()
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 from_numpy = convert.from_numpy
 
 
-def frombuffer(
-    buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False
-) -> Tensor:
+def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A tensor of one dimension over the memory of an object with Python's buffer interface.
 
     >>> import kagari as torch
@@ -172,11 +155,17 @@ def frombuffer(
     """
     found = np.frombuffer(buffer, convert.numpy_dtype(dtype), count, offset)
     made = convert.wrap(layouts.layout(found.shape, None, dtype), convert.adopt(found))
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def scalar_tensor(
-    s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+    s: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor without dimensions, of the default dtype.
 
@@ -184,7 +173,9 @@ def scalar_tensor(
     >>> torch.scalar_tensor(3)
     tensor(3.)
     """
-    return full((), s, dtype=dtype_of("scalar_tensor", dtype), layout=layout, device=device, requires_grad=requires_grad)
+    return full(
+        (), s, dtype=dtype_of("scalar_tensor", dtype), layout=layout, device=device, requires_grad=requires_grad
+    )
 
 
 # Of one value
@@ -296,17 +287,17 @@ def blank_like(name: str, input: Any, dt: Any, device: Any, memory_format: Any, 
     if layout is not None:
         check_layout(name, layout)
     lay = input._layout
-    if memory_format is None and lay.contiguous or not keeps_strides(name, memory_format):
+    if (memory_format is None and lay.contiguous) or not keeps_strides(name, memory_format):
         return blank(name, (tuple(lay.shape),), lay.dtype if dt is None else dt, device)
-    devices.checked(device)
+    check_device(device)
     dt = lay.dtype if dt is None else dtype_of(name, dt)
     found = layouts.layout(lay.shape, dense_strides(lay.shape, lay.strides), dt)
     return convert.wrap(found, native().allocate_storage(found.nbytes))
 
 
 def empty_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-    memory_format: Any = None,
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """`empty` with the shape and dtype of another tensor.
 
@@ -318,8 +309,8 @@ def empty_like(
 
 
 def zeros_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-    memory_format: Any = None,
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Zeros with the shape, the dtype and the order in memory of another tensor.
 
@@ -330,12 +321,12 @@ def zeros_like(
     made = blank_like("zeros_like", input, dtype, device, memory_format, layout)
     call("zero_")(made)
     made._storage.version = 0
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def ones_like(
-    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
-    memory_format: Any = None,
+    input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+    pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Ones with the shape, the dtype and the order in memory of another tensor.
 
@@ -346,12 +337,12 @@ def ones_like(
     made = blank_like("ones_like", input, dtype, device, memory_format, layout)
     call("fill_")(made, 1)
     made._storage.version = 0
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-    pin_memory: bool = False, memory_format: Any = None,
+    input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool =
+    False, pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """One value with the shape, the dtype and the order in memory of another tensor.
 
@@ -361,7 +352,7 @@ def full_like(
     """
     made = blank_like("full_like", input, dtype, device, memory_format, layout)
     _fill(made, number("full_like", "fill_value", 2, fill_value))
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def empty_strided(
@@ -380,7 +371,7 @@ def empty_strided(
             f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})"
         )
     dt = dtype_of("empty_strided", dtype)
-    devices.checked(device)
+    check_device(device)
     check_sizes("empty_strided", shape, dt)
     if any(s < 0 for s in strides):
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}")
@@ -399,20 +390,20 @@ def _from_values(values: np.ndarray, made: Any) -> Any:
 
 
 def arange(
-    *args: Any, start: Any = None, end: Any = None, step: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    *args: Any, start: Any = None, end: Any = None, step: Any = None, out: Any = None, dtype: Any = None, layout: Any =
+    None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    r"""The numbers :math:`\text{start} + i \cdot \text{step}` before `end`, :math:`\lceil (\text{end} - \text{start}) / \text{step} \rceil`
-    of them: `arange(end)`, `arange(start, end)` or `arange(start, end, step)`.
+    r"""The numbers :math:`\text{start} + i \cdot \text{step}` before `end`, :math:`\lceil (\text{end} - \text{start}) /
+    \text{step} \rceil` of them: `arange(end)`, `arange(start, end)` or `arange(start, end, step)`.
 
-    The dtype is int64 if all three are integers, else the default one. Raises RuntimeError for a step of 0 or one that leads
-    away from the end.
+    The dtype is int64 if all three are integers, else the default one. Raises RuntimeError for a step of 0 or one that
+    leads away from the end.
 
     >>> import kagari as torch
     >>> torch.arange(1, 2.5, 0.5)
     tensor([1.0000, 1.5000, 2.0000])
     """
-    if len(args) > 3 or not args and end is None:
+    if len(args) > 3 or (not args and end is None):
         kinds = ", ".join(type(a).__name__ for a in args)
         raise TypeError(f"arange() received an invalid combination of arguments - got ({kinds}), but expected (end), (start, end) or "
                         "(start, end, step)")  # fmt: skip
@@ -425,7 +416,9 @@ def arange(
         step = args[2] if len(args) == 3 else step
     bounds = [0 if start is None else start, end, 1 if step is None else step]
     names = ("start", "end", "step") if start is not None else ("end", "end", "step")
-    low, high, by = (number("arange", name, 1 + (i if start is not None else 0), b) for i, (name, b) in enumerate(zip(names, bounds)))
+    low, high, by = (
+        number("arange", name, 1 + (i if start is not None else 0), b) for i, (name, b) in enumerate(zip(names, bounds))
+    )
     if dtype is None and out is None:
         dt = default_dtype() if float in (type(low), type(high), type(by)) else dtypes.int64
     else:
@@ -476,7 +469,8 @@ def linspace(
 def _bound(name: str, argument: str, given: Any) -> Any:
     if isinstance(given, Hooks.tensor_types) and given.ndim:
         raise RuntimeError(
-            f"{name} only supports 0-dimensional start and end tensors, but got {argument} with {given.ndim} dimension(s)."
+            f"{name} only supports 0-dimensional start and end tensors, but got {argument} with {given.ndim} "
+            "dimension(s)."
         )
     return number(name, argument, 1 if argument == "start" else 2, given)
 
@@ -500,8 +494,8 @@ def _linspace(name: str, low: Any, high: Any, steps: Any, dt: dtype) -> np.ndarr
 
 
 def logspace(
-    start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
+    start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     r"""`steps` powers of `base`, whose exponents go from `start` to `end` at equal distances.
 
@@ -547,7 +541,9 @@ def eye(
 # Methods: tensors of the same dtype as another
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """A tensor with a copy of the data, of this tensor's dtype unless another is given."""
     return tensor(data, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
@@ -558,7 +554,7 @@ def new_empty(
 ) -> Tensor:  # fmt: skip
     """`empty` with this tensor's dtype unless another is given."""
     made = _sized("new_empty", args, size, self.dtype if dtype is None else dtype, layout, device, None)
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def new_zeros(
@@ -568,7 +564,7 @@ def new_zeros(
     """`zeros` with this tensor's dtype unless another is given."""
     made = _sized("new_zeros", args, size, self.dtype if dtype is None else dtype, layout, device, None)
     _fill(made, 0)
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def new_ones(
@@ -578,7 +574,7 @@ def new_ones(
     """`ones` with this tensor's dtype unless another is given."""
     made = _sized("new_ones", args, size, self.dtype if dtype is None else dtype, layout, device, None)
     _fill(made, 1)
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def new_full(
@@ -590,12 +586,12 @@ def new_full(
         raise TypeError(f"new_full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     made = _sized("new_full", (size,), None, self.dtype if dtype is None else dtype, layout, device, None)
     _fill(made, number("new_full", "fill_value", 2, fill_value))
-    return made.requires_grad_() if requires_grad else made
+    return wanting_grad(made) if requires_grad else made
 
 
 def new_empty_strided(
-    self: Tensor, size: Sequence[int], stride: Sequence[int], *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
+    self: Tensor, size: Sequence[int], stride: Sequence[int], *, dtype: Any = None, layout: Any = None, device: Any =
+    None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`empty_strided` with this tensor's dtype unless another is given."""
     dt = self.dtype if dtype is None else dtype
@@ -603,7 +599,7 @@ def new_empty_strided(
 
 
 FUNCTIONS = (
-    arange, as_tensor, asarray, empty, empty_like, empty_strided, eye, from_numpy, frombuffer, full, full_like, linspace, logspace, ones,
-    ones_like, scalar_tensor, tensor, zeros, zeros_like,
+    arange, as_tensor, asarray, empty, empty_like, empty_strided, eye, from_numpy, frombuffer, full, full_like,
+    linspace, logspace, ones, ones_like, scalar_tensor, tensor, zeros, zeros_like,
 )  # fmt: skip
 METHODS = (new_empty, new_empty_strided, new_full, new_ones, new_tensor, new_zeros)

@@ -45,7 +45,7 @@ class Device:
 CPU = Device("cpu")
 
 
-def checked(device: Any) -> None:
+def check_device(device: Any) -> None:
     """Raises where a device is asked for that is not there."""
     if device is None or device is CPU:
         return

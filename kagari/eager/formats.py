@@ -1,9 +1,11 @@
-"""Names for how elements lie in memory, as arguments: `strided` is the one layout; memory formats order the dimensions."""
+"""Names for how elements lie in memory, as arguments: `strided` is the one layout; memory formats order the
+dimensions.
+"""
 
 from __future__ import annotations
 
 
-class layout:  # noqa: N801 - PyTorch's name
+class layout:
     """The kind of storage of a tensor. There is one, `kagari.strided`."""
 
     __slots__ = ("name",)
@@ -18,7 +20,7 @@ class layout:  # noqa: N801 - PyTorch's name
         return self.name
 
 
-class memory_format(layout):  # noqa: N801 - PyTorch's name
+class memory_format(layout):
     """The order of the dimensions in memory: `contiguous_format` is row-major, `preserve_format` that of the input."""
 
     __slots__ = ()

@@ -1,203 +1,366 @@
-"""Basic indexing: integers, slices, `...` and None, read and written."""
+"""Indexing, read and written: integers, slices, `...` and None make views; index tensors, lists and masks copies."""
 
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from types import EllipsisType
 from typing import Any
 
-from ..autograd.library import function
+import numpy as np
+
 from ..autograd import modes
+from ..base import dtypes
+from ..base.layout import layout
+from ..engine.code import native
 from ..engine.function import Hooks
+from ..ops.check import TYPE_NAMES
 from . import convert, inplace
+from .calls import call
+from .sizes import checked_value
 
 Basic = int | slice | EllipsisType | None
+_BASIC = (int, slice, EllipsisType, type(None))
+_EVERYTHING = slice(None)
+_MASKS = (dtypes.bool_, dtypes.uint8)
+_size = tuple.__getitem__  # of a shape, without its care for slices
 
 
 def get(t: Any, index: Any) -> Any:
-    """`t[index]` as a view; with index tensors, lists and masks a copy."""
-    items = _items(t, index)
-    if any(not isinstance(i, int | slice | EllipsisType | None) for i in items):
+    """`t[index]`.
+
+    Raises IndexError for an index out of range, too many of them, and what can't be an index; ValueError for a slice's step that is not
+    positive.
+    """
+    if type(index) is int and t._layout.ndim and not _recorded(t):
+        return _view(t, (index,))
+    items = _items(index)
+    if not all(isinstance(i, _BASIC) for i in items):
         return _advanced(t, items)
-    result = _basic(t, items)
-    return function("alias").run((t,)) if result is t else result
+    return _recorded_view(t, items) if _recorded(t) else _view(t, items)
 
 
-def _items(t: Any, index: Any) -> tuple[Any, ...]:
-    items = index if isinstance(index, tuple) else (index,)
-    result = []
-    for i in items:
-        if isinstance(i, bool):
-            result.append(convert.full((), i, convert.dtypes.bool_))
-        elif isinstance(i, int | slice | EllipsisType) or i is None:
-            result.append(i)
-        elif isinstance(i, Hooks.tensor_types):
-            whole = i._layout.dtype.category == 1 and not i._layout.ndim
-            result.append(i.item() if whole else i)
-        elif isinstance(i, list) or hasattr(i, "__array__"):
-            result.append(convert.from_data(i, None))
-        elif hasattr(i, "__index__"):
-            result.append(operator.index(i))
-        else:
-            raise TypeError(
-                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
-                f"{type(i).__name__})"
-            )
-    return tuple(result)
+def _recorded(t: Any) -> bool:
+    """Whether a view of the tensor has to be an operator's: one that the tape or a mode wants to know of."""
+    mode = modes.mode()
+    return mode > modes.GRADIENTS or (t._needs and mode == modes.GRADIENTS)
 
 
-def _basic(t: Any, items: tuple[Basic, ...]) -> Any:
+def _items(index: Any) -> tuple[Any, ...]:
+    """The index as a tuple of integers, slices, `...`, None and tensors."""
+    if isinstance(index, str):
+        raise TypeError("new(): invalid data type 'str'")
+    return tuple([_item(i) for i in (index if isinstance(index, tuple) else (index,))])
+
+
+def _item(i: Any) -> Any:
+    if isinstance(i, bool):
+        return convert.full((), i, dtypes.bool_)
+    if isinstance(i, _BASIC):
+        return i
+    if isinstance(i, Hooks.tensor_types):
+        return i.item() if not i._layout.ndim and i._layout.dtype.category == 1 else i
+    if isinstance(i, list | tuple | range) or hasattr(i, "__array__"):
+        made = convert.from_data(i, None)
+        if not made._layout.ndim and made._layout.dtype.category == 1:
+            return made.item()
+        return made if made._layout.numel else convert.empty(tuple(made.shape), dtypes.int64)
+    if hasattr(i, "__index__"):
+        return operator.index(i)
+    raise IndexError(
+        f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {type(i).__name__})"
+    )
+
+
+# Views
+
+
+def _walk(t: Any, items: tuple[Basic, ...], at: Callable[..., None]) -> None:
+    """Calls `at(item, dim, size)` for each item with the dimension that it is for, of the tensor as it was."""
     ndim = t._layout.ndim
-    used = sum(1 for i in items if isinstance(i, int | slice) and not isinstance(i, bool))
+    used = sum(1 for i in items if i is not None and i is not Ellipsis)
     if used > ndim:
         if not ndim and any(isinstance(i, int) for i in items):
-            raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
-                             "a 0-dim tensor to a number")  # fmt: skip
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor "
+                "to a number"
+            )
+        if not ndim:
+            raise IndexError("slice() cannot be applied to a 0-dim tensor.")
         raise IndexError(f"too many indices for tensor of dimension {ndim}")
-    dim = 0
+    dim, spread = 0, False
     for i in items:
         if i is None:
-            t = function("unsqueeze").run((t, dim))
-            dim += 1
+            at(None, dim, 1)
         elif i is Ellipsis:
-            dim += ndim - used
-        elif isinstance(i, int):
-            t = _select(t, dim, i)
+            for _ in range(0 if spread else ndim - used):
+                at(_EVERYTHING, dim, _size(t._layout.shape, dim))
+                dim += 1
+            spread = True
         else:
-            t = _slice(t, dim, i)
+            at(i, dim, _size(t._layout.shape, dim))
             dim += 1
-    return t
+    for d in range(dim, ndim):
+        at(_EVERYTHING, d, _size(t._layout.shape, d))
 
 
-def _select(t: Any, dim: int, i: int) -> Any:
-    n = t._layout.shape[dim]
+def _wrapped_int(i: int, dim: int, n: int) -> int:
     if not -n <= i < n:
         raise IndexError(f"index {i} is out of bounds for dimension {dim} with size {n}")
-    return function("select").run((t, dim, i))
+    return i + n if i < 0 else i
 
 
-def _slice(t: Any, dim: int, s: slice) -> Any:
+def _range(s: slice, n: int) -> range:
     if s.step is not None and operator.index(s.step) <= 0:
-        raise ValueError("step must be greater than zero")
-    if s.start is None and s.stop is None and s.step is None:
-        return t
-    start, stop, step = s.indices(t._layout.shape[dim])
-    return function("slice").run((t, dim, start, stop, step))
+        raise ValueError("slice step cannot be zero" if not s.step else "step must be greater than zero")
+    return range(*s.indices(n))
+
+
+def _view(t: Any, items: tuple[Basic, ...]) -> Any:
+    """The view that basic items make, without history."""
+    lay = t._layout
+    strides = lay.strides
+    shape: list[int] = []
+    steps: list[int] = []
+    begin = 0
+
+    def at(i: Basic, dim: int, n: int) -> None:
+        nonlocal begin
+        if i is None:
+            shape.append(1)
+            steps.append(n * strides[dim] if dim < len(strides) else 1)
+        elif isinstance(i, int):
+            begin += _wrapped_int(i, dim, n) * strides[dim]
+        elif i is _EVERYTHING:
+            shape.append(n)
+            steps.append(strides[dim])
+        else:
+            chosen = _range(i, n)  # type: ignore[arg-type]
+            begin += (chosen.start if chosen or chosen.start <= n else n) * strides[dim]
+            shape.append(len(chosen))
+            steps.append(strides[dim] * chosen.step)
+
+    _walk(t, items, at)
+    found = layout(tuple(shape), tuple(steps), lay.dtype)
+    made = native().make_tensor(found, t._storage, t._offset + begin * lay.dtype.itemsize)
+    made._base = t if t._base is None else t._base
+    return made
+
+
+def _recorded_view(t: Any, items: tuple[Basic, ...]) -> Any:
+    """The same, made by operators."""
+    made, new = t, 0
+
+    def at(i: Basic, dim: int, n: int) -> None:
+        nonlocal made, new
+        if i is None:
+            made = call("unsqueeze")(made, new)
+        elif isinstance(i, int):
+            made = call("select")(made, new, _wrapped_int(i, dim, n))
+            return
+        elif i != _EVERYTHING:
+            chosen = _range(i, n)  # type: ignore[arg-type]
+            made = call("slice")(made, new, chosen.start, max(chosen.start, chosen.stop), chosen.step)
+        new += 1
+
+    _walk(t, items, at)
+    return call("alias")(t) if made is t else made
+
+
+# Index tensors and masks
+
+
+def _spread(t: Any, items: tuple[Any, ...]) -> tuple[Any, dict[int, Any]]:
+    """The tensor after its basic items, and the index tensor of each remaining dimension that has one. Masks become indices."""
+    basic: list[Any] = []
+    found: list[Any] = []
+    used = sum(_consumed(i) for i in items)
+    dim = 0
+    for i in items:
+        if not isinstance(i, Hooks.tensor_types):
+            basic.append(i)
+            dim += t._layout.ndim - used if i is Ellipsis else i is not None
+        elif i._layout.dtype not in _MASKS:
+            basic.append(_EVERYTHING)
+            found.append(i)
+            dim += 1
+        elif not i._layout.ndim:
+            basic.append(None)
+            found.append(convert.copied(np.zeros(int(bool(i)), np.int64), dtypes.int64))
+        else:
+            _check_mask(t, i, dim)
+            for part in convert.raw_array(i).nonzero():
+                basic.append(_EVERYTHING)
+                found.append(convert.copied(part, dtypes.int64))
+            dim += i._layout.ndim
+    positions: list[int] = []
+    # Where the index tensors are among the dimensions of the view.
+    new, left = 0, iter(items)
+    for i in left:
+        if isinstance(i, Hooks.tensor_types):
+            count = i._layout.ndim if i._layout.dtype in _MASKS else 1
+            positions.extend(range(new, new + max(count, 1)))
+            new += max(count, 1)
+        elif i is Ellipsis:
+            new += t._layout.ndim - used
+        elif not isinstance(i, int):
+            new += 1
+    view = _recorded_view(t, tuple(basic)) if _recorded(t) else _view(t, tuple(basic))
+    return view, dict(zip(positions, found))
+
+
+def _consumed(i: Any) -> int:
+    """How many dimensions an item is for."""
+    if i is None or i is Ellipsis:
+        return 0
+    return i._layout.ndim if isinstance(i, Hooks.tensor_types) and i._layout.dtype in _MASKS else 1
+
+
+def _check_mask(t: Any, mask: Any, dim: int) -> None:
+    shape, have = tuple(t._layout.shape), tuple(mask._layout.shape)
+    for d, n in enumerate(have):
+        if dim + d >= len(shape):
+            raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
+        if shape[dim + d] != n:
+            raise IndexError(
+                f"The shape of the mask {list(have)} at index {d} does not match the shape of the indexed tensor {list(shape)} at index "
+                f"{dim + d}"
+            )
+
+
+def _index_array(i: Any, dim: int, size: int) -> np.ndarray:
+    """The indices of a dimension as an array, those from the end counted from the front. Raises IndexError for one out of range."""
+    if i._layout.dtype not in (dtypes.int64, dtypes.int32, dtypes.uint8):
+        raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    array = convert.raw_array(i).astype(np.int64, copy=False)
+    if array.size:
+        least, most = int(array.min()), int(array.max())
+        if least < -size or most >= size:
+            bad = array[(array < -size) | (array >= size)].flat[0]
+            raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
+        if least < 0:
+            array = np.where(array < 0, array + size, array)
+    return array
+
+
+def _flat_indices(t: Any, index: dict[int, Any]) -> tuple[np.ndarray, list[int]]:
+    """One index into the joined indexed dimensions, and these dimensions."""
+    shape = tuple(t._layout.shape)
+    arrays = {d: _index_array(i, d, shape[d]) for d, i in index.items()}
+    try:
+        np.broadcast_shapes(*[a.shape for a in arrays.values()])
+    except ValueError:
+        listed = ", ".join(str(list(a.shape)) for a in arrays.values())
+        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}") from None
+    flat: Any = 0
+    for d in sorted(arrays):
+        flat = flat * shape[d] + arrays[d]
+    return flat, sorted(arrays)
 
 
 def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
-    """Index tensors and masks among the items: the basic ones are applied first, then all others at once."""
-    flat, where = _spread(t, items)
-    t = flat
-    index = {d: i for d, i in where}
-    if len(index) == 1:
-        ((dim, i),) = index.items()
-        return _take(t, dim, i)
-    return _take_many(t, index)
-
-
-def _spread(t: Any, items: tuple[Any, ...]) -> tuple[Any, list[tuple[int, Any]]]:
-    """The tensor after its basic indices, and the dimension of each index tensor. Masks become indices."""
-    parts: list[Any] = []
-    for i in items:
-        if isinstance(i, Hooks.tensor_types) and i._layout.dtype.name in ("bool", "uint8"):
-            parts.extend(convert.copied(x, convert.dtypes.int64) for x in convert.raw_array(i).nonzero())
-        else:
-            parts.append(i)
-    ndim = t._layout.ndim
-    used = sum(1 for i in parts if i is not None and i is not Ellipsis)
-    if used > ndim:
-        raise IndexError(f"too many indices for tensor of dimension {ndim}")
-    where: list[tuple[int, Any]] = []
-    dim = 0
-    for i in parts:
-        if i is None:
-            t = function("unsqueeze").run((t, dim))
-            dim += 1
-        elif i is Ellipsis:
-            dim += ndim - used
-        elif isinstance(i, int):
-            t = _select(t, dim, i)
-        elif isinstance(i, slice):
-            t = _slice(t, dim, i)
-            dim += 1
-        else:
-            where.append((dim, i))
-            dim += 1
-    return t, where
-
-
-def _wrapped(i: Any, size: int) -> Any:
-    """Indices with the negative ones counted from the end."""
-    if i._layout.dtype.category != 1:
-        raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-    i = i.to(convert.dtypes.int64)
-    return function("where").run((i < 0, i + size, i))
-
-
-def _take(t: Any, dim: int, i: Any) -> Any:
-    """One index tensor: rows of the dimension, the index's shape in its place."""
-    shape = t._layout.shape
-    flat = _wrapped(i, shape[dim]).reshape(-1)
-    taken = function("index_select").run((t, dim, flat))
-    return taken.reshape(*shape[:dim], *i._layout.shape, *shape[dim + 1 :])
-
-
-def _take_many(t: Any, index: dict[int, Any]) -> Any:
-    """Several index tensors, broadcast against each other: one flat index into the joined dimensions, which come first
-    unless they are neighbours."""
-    dims = sorted(index)
-    shape = t._layout.shape
+    """A copy of the elements at index tensors: theirs is the shape in place of the dimensions they index, which come first unless they are
+    neighbours."""
+    view, index = _spread(t, items)
+    flat, dims = _flat_indices(view, index)
+    shape = tuple(view._layout.shape)
+    first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
     rest = [d for d in range(len(shape)) if d not in index]
-    flat: Any = None
-    for d in dims:
-        part = _wrapped(index[d], shape[d])
-        flat = part if flat is None else flat * shape[d] + part
-    joined = t.permute(*dims, *rest).reshape(-1, *[shape[d] for d in rest])
-    taken = function("index_select").run((joined, 0, flat.reshape(-1))).reshape(*flat.shape, *[shape[d] for d in rest])
-    if dims == list(range(dims[0], dims[-1] + 1)) and dims[0]:
-        n = flat.ndim
-        order = [*range(n, n + dims[0]), *range(n), *range(n + dims[0], taken.ndim)]
-        return taken.permute(*order)
-    return taken
+    order = [*rest[:first], *dims, *rest[first:]]
+    if order != list(range(len(shape))):
+        view = view.permute(order)
+    outer, inner = [shape[d] for d in rest[:first]], [shape[d] for d in rest[first:]]
+    if len(dims) > 1:
+        joined = int(np.prod([shape[d] for d in dims]))
+        view = view.reshape((*outer, joined, *inner))
+    taken = call("index_select")(view, first, convert.copied(flat.reshape(-1), dtypes.int64))
+    return taken if flat.ndim == 1 else taken.reshape((*outer, *flat.shape, *inner))
+
+
+# Writing
 
 
 def put(t: Any, index: Any, value: Any) -> None:
-    """`t[index] = value`."""
-    items = _items(t, index)
-    if any(not isinstance(i, int | slice | EllipsisType | None) for i in items):
-        _put_advanced(t, items, value)
+    """`t[index] = value`. Raises what `get` raises, and RuntimeError for a value of a shape that does not fit."""
+    items = _items(index)
+    wanted = modes.is_grad_enabled() and (t._needs or getattr(value, "_needs", False))
+    if wanted and t._needs:
+        inplace.check(t)
+    if not all(isinstance(i, _BASIC) for i in items):
+        _put_advanced(t, items, value, wanted)
         return
-    if modes.is_grad_enabled() and t._needs and t._grad_fn is None:
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    target = _basic(t, items)
-    if not isinstance(value, Hooks.tensor_types):
-        value = convert.from_data(value, t._layout.dtype)
-    function("copy_").miss(target, _fitting(value, target))
+    target = _recorded_view(t, items) if wanted and _recorded(t) else _view(t, items)
+    if isinstance(value, int | float):
+        call("fill_")(target, checked_value(value, t._layout.dtype))
+        return
+    value = _as_value(t, value)
+    lay, goal = value._layout, target._layout
+    if lay.shape != goal.shape:
+        while value._layout.ndim > goal.ndim and _size(value._layout.shape, 0) == 1:
+            value = value.squeeze(0)
+        value = call("expand")(value, tuple(goal.shape))
+    elif not wanted and value._storage is target._storage and lay is goal and value._offset == target._offset:
+        return  # what `t[i] += 1` comes to after the addition
+    call("copy_")(target, value)
 
 
-def _fitting(value: Any, target: Any) -> Any:
-    """Leading dimensions of size 1 that the target lacks are dropped, as PyTorch does."""
-    while value._layout.ndim > target._layout.ndim and value._layout.shape[0] == 1:
-        value = value.squeeze(0)
-    return value
-
-
-def _put_advanced(t: Any, items: tuple[Any, ...], value: Any) -> None:
-    """Index tensors and masks: through NumPy's own assignment, without history."""
-    if modes.is_grad_enabled() and (t._needs or getattr(value, "_needs", False)):
-        mask = items[0]
-        single = len(items) == 1 and isinstance(mask, Hooks.tensor_types) and mask._layout.dtype.name == "bool"
-        if single and mask._layout.shape == t._layout.shape:
-            if not isinstance(value, Hooks.tensor_types):
-                value = convert.full((), value, t._layout.dtype)
-            inplace.with_gradient(function("masked_fill_"), (t, mask, value))
-            return
-        raise NotImplementedError("assigning through index tensors is not recorded for gradients yet; use scatter or where")
-    key = tuple(convert.raw_array(i) if isinstance(i, Hooks.tensor_types) else i for i in items)
-    array = convert.raw_array(t)
+def _as_value(t: Any, value: Any) -> Any:
+    """What is to be written, as a tensor."""
     if isinstance(value, Hooks.tensor_types):
-        array[key] = convert.raw_array(value.to(t._layout.dtype))
-    else:
-        array[key] = convert.raw_array(convert.from_data(value, t._layout.dtype))
+        return value
+    if isinstance(value, int | float):
+        return convert.full((), checked_value(value, t._layout.dtype), t._layout.dtype)
+    if value is None or isinstance(value, str | dict | set):
+        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{TYPE_NAMES[t._layout.dtype]}Tensor")
+    return convert.from_data(value, t._layout.dtype)
+
+
+def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> None:
+    """Writes at index tensors and masks; with a gradient by way of a scatter into a flat copy."""
+    value = _as_value(t, value)
+    with modes.no_grad():
+        view, index = _spread(t, items)
+    _, dims = _flat_indices(view, index)
+    key: list[Any] = [_EVERYTHING] * view._layout.ndim
+    for d in dims:
+        key[d] = _index_array(index[d], d, _size(view._layout.shape, d))
+    if wanted:
+        _scatter(t, view, tuple(key), value)
+        return
+    array = convert.raw_array(view)
+    source = convert.raw_array(value.detach() if value._layout.dtype is t._layout.dtype else value.detach().to(t._layout.dtype))
+    try:
+        array[tuple(key)] = source
+    except ValueError:
+        raise _mismatch(value, array[tuple(key)].shape) from None
     t._storage.version += 1
+
+
+def _mismatch(value: Any, shape: tuple[int, ...]) -> RuntimeError:
+    return RuntimeError(
+        f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape {list(shape)}"
+    )
+
+
+def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any) -> None:
+    """Writes on the tape."""
+    places = np.zeros(t._storage.nbytes // t._layout.dtype.itemsize + 1, np.int64)
+    numbers = np.lib.stride_tricks.as_strided(
+        places[t._offset // t._layout.dtype.itemsize :], tuple(t.shape), [8 * s for s in t._layout.strides]
+    )
+    numbers[...] = np.arange(t._layout.numel).reshape(tuple(t.shape))
+    seen = np.lib.stride_tricks.as_strided(
+        places[view._offset // t._layout.dtype.itemsize :], tuple(view.shape), [8 * s for s in view._layout.strides]
+    )[key]
+    if value._layout.dtype is not t._layout.dtype:
+        value = value.to(t._layout.dtype)
+    try:
+        np.broadcast_shapes(seen.shape, tuple(value.shape))
+    except ValueError:
+        raise _mismatch(value, seen.shape) from None
+    while value._layout.ndim > seen.ndim and _size(value._layout.shape, 0) == 1:
+        value = value.squeeze(0)
+    at = convert.copied(seen.reshape(-1), dtypes.int64)
+    alias = inplace.alias_of(t)
+    changed = call("scatter")(alias.reshape(-1), 0, at, value.expand(seen.shape).reshape(-1))
+    inplace.overwrite(t, changed.reshape(tuple(t.shape)))

@@ -1,7 +1,8 @@
 """In-place operators on the tape, and writing into `out=`.
 
-An in-place operator that wants a gradient computes its result beside the tensor, writes it there and takes over the result's place on
-the tape. On a view, the change is one of the view's base as well, and the view's history becomes one of the base's.
+An in-place operator that wants a gradient computes its result beside the tensor, writes it there and takes over the
+result's place on the tape. On a view, the change is one of the view's base as well, and the view's history becomes one
+of the base's.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from ..engine.function import Function
 
 
 def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
-    """An in-place operator where an argument wants a gradient. Raises RuntimeError for leaves and for views of leaves."""
+    """An in-place operator where an argument wants a gradient. Raises RuntimeError for leaves and for views of
+    leaves.
+    """
     target = args[0]
-    _check(target)
+    check(target)
     out_of_place = function(f.name[:-1])
-    alias = native().make_tensor(target._layout, target._storage, target._offset)
-    alias._needs, alias._grad_fn = target._needs, target._grad_fn
+    alias = alias_of(target)
     result = out_of_place.run((alias, *args[1:]))
+    _keep_original(result, alias)
     if result._layout.shape != target._layout.shape:
         raise RuntimeError(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}"
@@ -34,16 +37,35 @@ def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
     return target
 
 
-def _check(target: Any) -> None:
+def alias_of(t: Any) -> Any:
+    """The tensor as it is now, with its history, as an object of its own."""
+    made = native().make_tensor(t._layout, t._storage, t._offset)
+    made._needs, made._grad_fn = t._needs, t._grad_fn
+    return made
+
+
+def _keep_original(result: Any, alias: Any) -> None:
+    """Where the backward needs the value that is about to be overwritten, it gets a copy."""
+    node = result.grad_fn
+    if node is None or type(node) is not Node or not node._saved:
+        return
+    place = (alias._storage, alias._layout, alias._offset)
+    saved, versions = list(node._saved), list(node._versions)
+    for i, item in enumerate(saved):
+        if (getattr(item, "_storage", None), getattr(item, "_layout", None), getattr(item, "_offset", None)) == place:
+            with modes.no_grad():
+                saved[i] = function("clone").run((item,))
+            versions[i] = saved[i]._storage.version
+    node._saved, node._versions = tuple(saved), tuple(versions)
+
+
+def check(target: Any) -> None:
+    """Raises RuntimeError where a tensor that wants a gradient may not be overwritten: a leaf, or a view of one."""
     base = target._base
     if target._needs and target._grad_fn is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    if base is not None and base._needs and base._grad_fn is None and not _detached(target):
+    if base is not None and base._needs and base._grad_fn is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-
-
-def _detached(t: Any) -> bool:
-    return t._extra is not None and "detached" in t._extra
 
 
 def overwrite(target: Any, result: Any) -> None:
@@ -52,7 +74,7 @@ def overwrite(target: Any, result: Any) -> None:
         plain = native().make_tensor(target._layout, target._storage, target._offset)
         function("copy_").run((plain, result))
     base = target._base
-    if base is not None and not _detached(target):
+    if base is not None:
         _rebase(base, target, result)
     target._grad_fn, target._needs = result._grad_fn, result._needs
 
@@ -106,7 +128,14 @@ def _strided_as(view: Any, base: Any) -> Any:
 def write_out(target: Any, value: Any) -> None:
     """Writes a result into a tensor given as `out=`, which is resized where its shape is another."""
     if value._layout.dtype.category > target._layout.dtype.category:
-        names = {"float32": "Float", "float64": "Double", "int64": "Long", "bool": "Bool", "int32": "Int", "float16": "Half"}
+        names = {
+            "float32": "Float",
+            "float64": "Double",
+            "int64": "Long",
+            "bool": "Bool",
+            "int32": "Int",
+            "float16": "Half",
+        }
         have, want = (names.get(t._layout.dtype.name, t._layout.dtype.name) for t in (value, target))
         raise RuntimeError(f"result type {have} can't be cast to the desired output type {want}")
     if target._layout.shape != value._layout.shape:

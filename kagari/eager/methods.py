@@ -1,4 +1,6 @@
-"""Methods and functions of tensors that are no operators of their own: conversions, filling, questions, results of unknown size."""
+"""Methods and functions of tensors that are no operators of their own: conversions, filling, questions, results of
+unknown size.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from ..ops.check import TYPE_NAMES
 from . import convert, creation, random, views
 from .calls import call
 from .formats import keeps_strides
-from .sizes import number
+from .sizes import checked_value, number
 from .tensor import Tensor
 
 # Conversions
@@ -33,8 +35,9 @@ def _conversion(name: str, dt: dtype) -> Any:
 CONVERSIONS = tuple(
     _conversion(name, dt)
     for name, dt in {
-        "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "int": dtypes.int32,
-        "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
+        "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "int":
+        dtypes.int32, "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool":
+        dtypes.bool_,
     }.items()
 )  # fmt: skip
 
@@ -47,7 +50,8 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy with memory of its own; the gradient passes through.
 
-    `memory_format` keeps the order of the dimensions in memory, or asks for the row-major one with `torch.contiguous_format`.
+    `memory_format` keeps the order of the dimensions in memory, or asks for the row-major one with
+    `torch.contiguous_format`.
     """
     if memory_format is None or keeps_strides("clone", memory_format):
         return call("clone")(self)
@@ -67,21 +71,16 @@ def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
 # Filling
 
 
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
-    """Overwrites the tensor with another one, broadcast and converted; the gradient goes to `src`."""
-    if not isinstance(src, Tensor):
-        src = creation.full((), number("copy_", "other", 1, src))
-    return call("copy_")(self, src)
-
-
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Overwrites every element with one value: a number, or a tensor without dimensions, to which the gradient goes."""
     if isinstance(value, Tensor):
         if value.ndim:
-            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+            )
         return call("fill_")(self, value)
     if type(value) is not float or self._layout.dtype is not dtypes.float32:
-        value = creation.checked_value(number("fill_", "value", 1, value), self._layout.dtype)
+        value = checked_value(number("fill_", "value", 1, value), self._layout.dtype)
     return call("fill_")(self, value)
 
 
@@ -200,7 +199,8 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Any = None) -> Tensor:
 
 
 def where(condition: Tensor, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
-    """Elements of `input` where the condition is true, of `other` elsewhere; with the condition alone, as `nonzero(as_tuple=True)`.
+    """Elements of `input` where the condition is true, of `other` elsewhere; with the condition alone, as
+    `nonzero(as_tuple=True)`.
 
     >>> import kagari as torch
     >>> torch.where(torch.tensor([True, False]), torch.tensor([1, 2]), 0)
@@ -237,7 +237,8 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
             if result[-d] != shape[-d] and shape[-d] != 1:
                 if result[-d] != 1:
                     raise RuntimeError(
-                        f"Attempting to broadcast a dimension of length {shape[-d]} at -{d}! Mismatching argument at index {at} had {shape}; "
+                        f"Attempting to broadcast a dimension of length {shape[-d]} at -{d}! Mismatching argument at "
+                        f"index {at} had {shape}; "
                         f"but expected shape should be broadcastable to {result}"
                     )
                 result[-d] = shape[-d]
@@ -267,12 +268,12 @@ def detach(input: Tensor) -> Tensor:
 
 
 FUNCTIONS = (
-    allclose, argwhere, broadcast_shapes, broadcast_tensors, clone, detach, equal, fill, fill_, is_nonzero, is_same_size, masked_select,
-    nonzero, where, zero_,
+    allclose, argwhere, broadcast_shapes, broadcast_tensors, clone, detach, equal, fill, fill_, is_nonzero,
+    is_same_size, masked_select, nonzero, where, zero_,
 )  # fmt: skip
 METHODS = (
-    *CONVERSIONS, *creation.METHODS, *random.METHODS, *views.METHODS, allclose, argwhere, clone, contiguous, copy_, dim_order, equal, fill_,
-    get_device, is_contiguous, is_nonzero, is_same_size, masked_select, nonzero, type_as, _where, zero_,
+    *CONVERSIONS, *creation.METHODS, *random.METHODS, *views.METHODS, allclose, argwhere, clone, contiguous, dim_order,
+    equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size, masked_select, nonzero, type_as, _where,
 )  # fmt: skip
 
 

@@ -1,4 +1,5 @@
-"""Every function on tensors: those written on this floor, and the operators, whose native functions are made on first use.
+"""Every function on tensors: those written on this floor, and the operators, whose native functions are made on first
+use.
 
 Looking up an operator loads the resident code; importing this module does not.
 """
@@ -15,8 +16,8 @@ from .printing import get_printoptions, set_printoptions
 WRITTEN: dict[str, Any] = {
     f.__name__: f
     for f in (
-        *creation.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS, *methods.FUNCTIONS, convert.is_tensor, get_printoptions,
-        set_printoptions,
+        *creation.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS, *methods.FUNCTIONS,
+        convert.is_tensor, get_printoptions, set_printoptions,
     )
 } | views.ALIASES  # fmt: skip
 

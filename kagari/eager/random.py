@@ -1,4 +1,6 @@
-"""Random numbers as tensors: the same seed gives the same ones as PyTorch's (how, is written in runtime/generator.py)."""
+"""Random numbers as tensors: the same seed gives the same ones as PyTorch's (how, is written in
+runtime/generator.py).
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,10 @@ from ..engine.function import Hooks
 from ..ops.check import C_NAMES, LARGEST, TYPE_NAMES
 from . import convert, inplace
 from .calls import call
-from .creation import blank_like, checked_value, finished
-from .device import CPU, Device, checked
+from .creation import blank_like, finished
+from .device import CPU, Device, check_device
 from .formats import check_layout
-from .sizes import blank, integer, number
+from .sizes import blank, checked_value, integer, number
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -34,7 +36,7 @@ class Generator(streams.Generator):
     """
 
     def __init__(self, device: Any = "cpu") -> None:
-        checked(device)
+        check_device(device)
         super().__init__(CPU)
 
     @property
@@ -47,14 +49,17 @@ class Generator(streams.Generator):
         return convert.copied(super().get_state(), dtypes.uint8)
 
     def set_state(self, state: Any) -> Generator:
-        """Goes to a state that `get_state` gave. Raises TypeError for what is no tensor of bytes, RuntimeError for a wrong size."""
+        """Goes to a state that `get_state` gave. Raises TypeError for what is no tensor of bytes, RuntimeError for a
+        wrong size.
+        """
         if not isinstance(state, Hooks.tensor_types):
             raise TypeError(f"expected a torch.ByteTensor, but got {type(state).__name__}")
         if state.dtype is not dtypes.uint8:
             raise TypeError("RNG state must be a torch.ByteTensor")
         if state.numel() != streams.STATE_BYTES:
             raise RuntimeError(
-                f"Expected a CPUGeneratorImplState of size {streams.STATE_BYTES} but found the input RNG state size to be {state.numel()}"
+                f"Expected a CPUGeneratorImplState of size {streams.STATE_BYTES} but found the input RNG state size "
+                f"to be {state.numel()}"
             )
         super().set_state(convert.raw_array(state))
         return self
@@ -122,7 +127,8 @@ def _put(t: Any, values: np.ndarray) -> None:
         return
     if any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
         raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the "
             "tensor before performing the operation."
         )
     order = streams.fill_order(lay.strides)
@@ -131,7 +137,9 @@ def _put(t: Any, values: np.ndarray) -> None:
 
 
 def _drawn(t: Any, values: np.ndarray) -> Any:
-    """The tensor after an in-place draw; drawn numbers have no gradient. Raises RuntimeError for a leaf that requires one."""
+    """The tensor after an in-place draw; drawn numbers have no gradient. Raises RuntimeError for a leaf that
+    requires one.
+    """
     if t._needs and modes.is_grad_enabled():
         fresh = blank_like("draw", t, None, None, None)
         _put(fresh, values)
@@ -143,8 +151,8 @@ def _drawn(t: Any, values: np.ndarray) -> Any:
 
 def _check_writable(t: Any) -> None:
     """Raises for a leaf that requires a gradient, before anything is drawn."""
-    if t._needs and t._grad_fn is None and modes.is_grad_enabled():
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    if t._needs and modes.is_grad_enabled():
+        inplace.check(t)
 
 
 def _floating(kernel: str, t: Any) -> str:
@@ -160,7 +168,9 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None, **named: Any) -> Tensor:
+def uniform_(
+    self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Generator | None = None, **named: Any
+) -> Tensor:
     """Fills with numbers uniform over [from, to).
 
     >>> import kagari as torch
@@ -176,7 +186,9 @@ def uniform_(self: Tensor, from_: float = 0.0, to: float = 1.0, *, generator: Ge
         if not abs(bound) <= LARGEST[self._layout.dtype]:
             raise RuntimeError(f"{which} is out of bounds for {C_NAMES[self._layout.dtype]}")
     if low > to:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={_plain(low)} > to={_plain(to)}")
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={_plain(low)} > to={_plain(to)}"
+        )
     return _drawn(self, _source("uniform_", generator).uniform(self._layout.numel, name, float(low), float(to)))
 
 
@@ -192,11 +204,17 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
         raise RuntimeError(f"normal expects std >= 0.0, but found std {_plain(std)}")
     name = _floating("normal_kernel_cpu", self)
     source = _source("normal_", generator)
-    return _drawn(self, source.normal(self._layout.numel, name, float(mean), float(std), contiguous=self._layout.contiguous))
+    return _drawn(
+        self, source.normal(self._layout.numel, name, float(mean), float(std), contiguous=self._layout.contiguous)
+    )
 
 
-def random_(self: Tensor, *args: int, to: int | None = None, generator: Generator | None = None, **named: Any) -> Tensor:
-    """Fills with integers: `random_()` from all that the dtype holds exactly, `random_(to)` below `to`, `random_(from, to)`."""
+def random_(
+    self: Tensor, *args: int, to: int | None = None, generator: Generator | None = None, **named: Any
+) -> Tensor:
+    """Fills with integers: `random_()` from all that the dtype holds exactly, `random_(to)` below `to`,
+    `random_(from, to)`.
+    """
     _check_writable(self)
     low = named.pop("from", None)
     if named or len(args) > 2:
@@ -244,7 +262,8 @@ def _continuous(distribution: str, t: Any, named: str) -> str:
     dt = t._layout.dtype
     if dt.category != 2:
         raise RuntimeError(
-            f"{distribution} distribution is a continuous probability distribution. dtype must be a floating point but you specified {named}"
+            f"{distribution} distribution is a continuous probability distribution. dtype must be a floating point "
+            f"but you specified {named}"
         )
     return dt.name
 
@@ -268,7 +287,9 @@ def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator:
 
 
 def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Tensor:
-    r"""Fills with numbers of a Cauchy distribution, of density :math:`\sigma / (\pi ((x - \text{median})^2 + \sigma^2))`."""
+    r"""Fills with numbers of a Cauchy distribution, of density :math:`\sigma / (\pi ((x - \text{median})^2 +
+    \sigma^2))`.
+    """
     _check_writable(self)
     name = _continuous("Cauchy", self, C_NAMES[self._layout.dtype])
     if sigma <= 0:
@@ -300,8 +321,8 @@ def _sized(name: str, args: tuple[Any, ...], size: Any, dt: Any, layout: Any, de
 
 
 def rand(
-    *args: Any, size: Any = None, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    *args: Any, size: Any = None, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any =
+    None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Numbers uniform over [0, 1). The arguments are those of `zeros`, and a generator.
 
@@ -317,8 +338,8 @@ def rand(
 
 
 def randn(
-    *args: Any, size: Any = None, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    *args: Any, size: Any = None, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any =
+    None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """Numbers of the standard normal distribution. The arguments are those of `zeros`, and a generator.
 
@@ -334,10 +355,12 @@ def randn(
 
 
 def randint(
-    *args: Any, low: int = 0, high: int | None = None, size: Any = None, generator: Generator | None = None, out: Any = None,
-    dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    *args: Any, low: int = 0, high: int | None = None, size: Any = None, generator: Generator | None = None, out: Any =
+    None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool =
+    False,
 ) -> Tensor:  # fmt: skip
-    """Integers from [low, high), int64 unless another dtype is given: `randint(high, size)` or `randint(low, high, size)`.
+    """Integers from [low, high), int64 unless another dtype is given: `randint(high, size)` or `randint(low, high,
+    size)`.
 
     >>> import kagari as torch
     >>> generator = torch.manual_seed(0)
@@ -363,8 +386,8 @@ def randint(
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False, pin_memory: bool = False,
+    n: int, *, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any =
+    None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """The integers below n in random order, int64 unless another dtype is given.
 
@@ -391,7 +414,11 @@ def rand_like(
     >>> torch.rand_like(torch.ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    return finished(_first(uniform_(blank_like("rand_like", input, dtype, device, memory_format, layout), generator=generator)), None, requires_grad)
+    return finished(
+        _first(uniform_(blank_like("rand_like", input, dtype, device, memory_format, layout), generator=generator)),
+        None,
+        requires_grad,
+    )
 
 
 def randn_like(
@@ -404,14 +431,19 @@ def randn_like(
     >>> torch.randn_like(torch.ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    return finished(_first(normal_(blank_like("randn_like", input, dtype, device, memory_format, layout), generator=generator)), None, requires_grad)
+    return finished(
+        _first(normal_(blank_like("randn_like", input, dtype, device, memory_format, layout), generator=generator)),
+        None,
+        requires_grad,
+    )
 
 
 def randint_like(
-    input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
+    input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None, dtype: Any = None, layout:
+    Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """`randint` with the shape and dtype of another tensor: `randint_like(input, high)` or `randint_like(input, low, high)`.
+    """`randint` with the shape and dtype of another tensor: `randint_like(input, high)` or `randint_like(input, low,
+    high)`.
 
     >>> import kagari as torch
     >>> torch.randint_like(torch.ones(2, 3), 5).dtype
@@ -429,10 +461,11 @@ def _first(made: Any) -> Any:
 
 
 def normal(
-    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, out: Any = None, dtype: Any = None,
-    layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+    mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, out: Any = None, dtype: Any =
+    None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Normally distributed numbers: of a `size` for numbers `mean` and `std`, else of the shape that the tensors among them broadcast to.
+    """Normally distributed numbers: of a `size` for numbers `mean` and `std`, else of the shape that the tensors among
+    them broadcast to.
 
     >>> import kagari as torch
     >>> torch.normal(torch.tensor([1.0, 2.0]), 0.0)
@@ -442,11 +475,14 @@ def normal(
     if not tensors:
         if size is None:
             raise TypeError(
-                f"normal() received an invalid combination of arguments - got ({type(mean).__name__}, {type(std).__name__}), but expected a "
+                f"normal() received an invalid combination of arguments - got ({type(mean).__name__}, "
+                f"{type(std).__name__}), but expected a "
                 "tensor among them, or a size"
             )
         made = _sized("normal", (), size, dtype, layout, device, out)
-        made = _first(normal_(made, number("normal", "mean", 1, mean), number("normal", "std", 2, std), generator=generator))
+        made = _first(
+            normal_(made, number("normal", "mean", 1, mean), number("normal", "std", 2, std), generator=generator)
+        )
         return finished(made, out, requires_grad)
     if isinstance(std, Hooks.tensor_types) and (convert.array_of(std) < 0).any():
         raise RuntimeError("normal expects all elements of std >= 0.0")
@@ -489,7 +525,8 @@ def multinomial(
 ) -> Tensor:
     """Indices drawn in proportion to the weights in `input`, of one row or of each row of a matrix.
 
-    Raises RuntimeError for negative, infinite or NaN weights, for rows of zeros, and for more samples than there are to draw.
+    Raises RuntimeError for negative, infinite or NaN weights, for rows of zeros, and for more samples than there are to
+    draw.
 
     >>> import kagari as torch
     >>> torch.multinomial(torch.tensor([0.0, 1.0]), 1)
@@ -520,7 +557,8 @@ def multinomial(
 
 
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:
-    r"""Zeroes elements with probability p and scales the others by :math:`1 / (1 - p)`; without `train` the input itself.
+    r"""Zeroes elements with probability p and scales the others by :math:`1 / (1 - p)`; without `train` the input
+    itself.
 
     >>> import kagari as torch
     >>> torch.dropout(torch.ones(2), 1.0, True)
@@ -553,7 +591,18 @@ def _mask(input: Any, p: float, train: bool) -> Any:
 
 
 FUNCTIONS = (
-    bernoulli, dropout, dropout_, get_rng_state, initial_seed, manual_seed, multinomial, normal, rand, rand_like, randint, randint_like,
-    randn, randn_like, randperm, seed, set_rng_state,
+    bernoulli, dropout, dropout_, get_rng_state, initial_seed, manual_seed, multinomial, normal, rand, rand_like,
+    randint, randint_like, randn, randn_like, randperm, seed, set_rng_state,
 )  # fmt: skip
-METHODS = (bernoulli, bernoulli_, cauchy_, exponential_, geometric_, log_normal_, multinomial, normal_, random_, uniform_)
+METHODS = (
+    bernoulli,
+    bernoulli_,
+    cauchy_,
+    exponential_,
+    geometric_,
+    log_normal_,
+    multinomial,
+    normal_,
+    random_,
+    uniform_,
+)

@@ -1,33 +1,50 @@
-"""Results with named parts, such as the values and indices of a maximum along a dimension."""
+"""Results with named parts: tuples that print as PyTorch's do, such as what `max` along a dimension returns."""
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable
-from functools import wraps
+from operator import itemgetter
 from typing import Any
 
 
-def result_type(name: str, parts: tuple[str, ...]) -> Any:
-    """A tuple with names for its parts, printed as PyTorch prints `torch.return_types.max`."""
-    base: Any = namedtuple(name, parts)
+class Result(tuple[Any, ...]):
+    """A tuple whose items have names."""
 
-    def shown(self: Any) -> str:
-        lines = ",\n".join(f"{part}={value!r}" for part, value in zip(parts, self))
-        return f"torch.return_types.{name}(\n{lines})"
+    __slots__ = ()
+    _fields: tuple[str, ...] = ()
 
-    return type(name, (base,), {"__slots__": (), "__module__": "torch.return_types", "__repr__": shown})
+    def __repr__(self) -> str:
+        parts = ",\n".join(f"{name}={item!r}" for name, item in zip(self._fields, self))
+        return f"torch.return_types.{type(self).__name__}(\n{parts})"
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (type(self).__name__, self._fields, tuple(self))
 
 
-def named(function: Callable[..., Any], name: str, parts: tuple[str, ...], doc: str) -> Callable[..., Any]:
-    """A native function whose tuples have names for their parts."""
-    kind = result_type(name, parts)
+_kinds: dict[tuple[str, tuple[str, ...]], type[Result]] = {}
 
-    @wraps(function, assigned=())
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
-        return kind(*result) if type(result) is tuple else result
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = doc
-    return call
+def kind_of(name: str, fields: tuple[str, ...]) -> type[Result]:
+    """The class of an operator's results."""
+    found = _kinds.get((name, fields))
+    if found is None:
+        members: dict[str, Any] = {f: property(itemgetter(i)) for i, f in enumerate(fields)}
+        found = _kinds[name, fields] = type(name, (Result,), {"__slots__": (), "_fields": fields, **members})
+    return found
+
+
+def _rebuilt(name: str, fields: tuple[str, ...], items: tuple[Any, ...]) -> Result:
+    return kind_of(name, fields)(items)
+
+
+def named(call: Callable[..., Any], name: str, fields: tuple[str, ...], doc: str) -> Callable[..., Any]:
+    """A function whose results, where they are tuples, get names."""
+    kind = kind_of(name, fields)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        result = call(*args, **kwargs)
+        return kind(result) if type(result) is tuple else result
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +11,16 @@ from ..base.dtypes import bool_, default_dtype, dtype, float64, int64
 from ..base.layout import Layout, contiguous_strides, is_dense, layout
 from ..engine.code import native
 from ..engine.function import Hooks
-from . import device as devices
+from ..ops.check import LARGEST
+from .device import check_device
 
-_LARGEST = 1 << 63
+_MOST_BYTES = 1 << 63
 _MOST_BLANKS = 1 << 14
 _TYPES = {float: float64, int: int64, bool: bool_}
+_C_NAMES = {
+    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "at::Half",
+    "bfloat16": "at::BFloat16", "float32": "float", "float64": "double",
+}  # fmt: skip
 _blanks: dict[tuple[tuple[int, ...], dtype], Layout] = {}
 
 
@@ -34,7 +40,8 @@ def sizes_of(name: str, given: Any) -> tuple[int, ...]:
                 raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, not {type(n).__name__}")
             if not whole:
                 raise TypeError(
-                    f"{name}(): argument 'size' failed to unpack the object at pos {at + 1} with error \"type must be tuple of ints,"
+                    f"{name}(): argument 'size' failed to unpack the object at pos {at + 1} with error \"type must "
+                    "be tuple of ints,"
                     f'but got {type(n).__name__}"'
                 )
             n = operator.index(n)
@@ -67,17 +74,35 @@ def number(name: str, argument: str, position: int, given: Any) -> Any:
     raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(given).__name__}")
 
 
+def checked_value(value: Any, dt: dtype) -> Any:
+    """A number that is to be stored in a dtype. Raises RuntimeError where it does not fit; negative ones wrap
+    around.
+    """
+    if dt.category == 2:
+        fits = not math.isfinite(value) or abs(value) <= LARGEST[dt]
+    elif dt.category == 1:
+        bits = dt.itemsize * 8 - dt.is_signed
+        fits = math.isfinite(value) and (-(1 << bits) <= value < 1 << bits if dt.is_signed else abs(value) < 1 << bits)
+    else:
+        return bool(value)
+    if not fits:
+        raise RuntimeError(f"value cannot be converted to type {_C_NAMES[dt.name]} without overflow")
+    return int(value) if dt.category == 1 else value
+
+
 def integer(name: str, argument: str, position: int, given: Any) -> int:
     """A Python integer. Raises TypeError for anything else."""
     if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be int, not {type(given).__name__}")
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be int, not {type(given).__name__}"
+        )
     return operator.index(given)
 
 
 def blank(name: str, size: tuple[Any, ...], dt: Any = None, device: Any = None, out: Any = None) -> Any:
     """A contiguous tensor with whatever lies in its memory. `out` decides the dtype where there is one."""
     if device is not None:
-        devices.checked(device)
+        check_device(device)
     if dt is None:
         dt = default_dtype() if out is None else out_dtype(name, out, None)
     elif out is not None:
@@ -112,12 +137,14 @@ def check_sizes(name: str, size: tuple[int, ...], dt: dtype) -> None:
                 raise RuntimeError("zeros: Dimension size must be non-negative.")
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(size)}")
         total *= n
-    if total >= _LARGEST:
+    if total >= _MOST_BYTES:
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)}")
 
 
 def out_dtype(name: str, out: Any, dt: Any) -> dtype:
-    """The dtype of a result that goes to `out`. Raises TypeError where that is no tensor, RuntimeError where dtypes differ."""
+    """The dtype of a result that goes to `out`. Raises TypeError where that is no tensor, RuntimeError where dtypes
+    differ.
+    """
     if not isinstance(out, Hooks.tensor_types):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     if dt is not None and dtype_of(name, dt) is not out.dtype:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,21 +10,22 @@ import numpy as np
 
 from ..autograd import modes
 from ..autograd.api import backward
-from ..autograd.library import function
 from ..autograd.node import Node, OutputOf, RemovableHandle
 from ..base import dtypes
 from ..base.dtypes import dtype
 from ..base.layout import Layout, Size
 from ..engine.code import Native, native, slot_offset
+from ..ops.check import TYPE_NAMES
 from . import convert, indexing, printing, views
 from .device import CPU, Device
+from .formats import layout, strided
 
 
 class Tensor:
     """An n-dimensional array that knows how it was computed.
 
-    Made by `torch.tensor`, `torch.zeros`, `torch.randn` and their like. Calling the class itself makes a float tensor from sizes or
-    from a list, as PyTorch's legacy constructor does.
+    Made by `torch.tensor`, `torch.zeros`, `torch.randn` and their like. Calling the class itself makes a float tensor
+    from sizes or from a list, as PyTorch's legacy constructor does.
 
     >>> import kagari as torch
     >>> torch.tensor([[1.0, 2.0], [3.0, 4.0]]).sum(0)
@@ -63,9 +65,7 @@ class Tensor:
         made._layout, made._storage, made._offset = data._layout, data._storage, data._offset
         made._grad_fn = made._grad = made._base = made._extra = None
         made._needs = False
-        if require_grad:
-            made.requires_grad = True
-        return made
+        return wanting_grad(made) if require_grad else made
 
     # Shape and memory
 
@@ -108,8 +108,8 @@ class Tensor:
         return CPU
 
     @property
-    def layout(self) -> str:
-        return "torch.strided"
+    def layout(self) -> layout:
+        return strided
 
     @property
     def itemsize(self) -> int:
@@ -120,10 +120,6 @@ class Tensor:
     @property
     def nbytes(self) -> int:
         return self._layout.nbytes
-
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie in row-major order without gaps."""
-        return self._layout.contiguous
 
     def is_floating_point(self) -> bool:
         """Whether the dtype is a floating-point one."""
@@ -153,6 +149,7 @@ class Tensor:
     def _version(self) -> int:
         return self._storage.version
 
+    is_cpu = True
     is_cuda = False
     is_sparse = False
     is_quantized = False
@@ -165,6 +162,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
+        if wanted and self._layout.dtype.category != 2:
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self.requires_grad_(wanted)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -173,11 +172,12 @@ class Tensor:
             if requires_grad:
                 return self
             raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                "in a subgraph that "
                 "doesn't require differentiation use var_no_grad = var.detach()."
             )
         if requires_grad and self._layout.dtype.category != 2:
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self._needs = bool(requires_grad)
         return self
 
@@ -202,12 +202,15 @@ class Tensor:
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._layout.dtype is not self._layout.dtype:
                 raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{_name(value)}' to a tensor with grad_dtype '{_name(self)}'. The gradient "
+                    f"attempting to assign a gradient with dtype '{_name(value)}' to a tensor with grad_dtype "
+                    f"'{_name(self)}'. The gradient "
                     "must match the tensor's grad_dtype."
                 )
             if value._layout.shape != self._layout.shape:
@@ -221,12 +224,16 @@ class Tensor:
         self._grad = None
 
     def backward(
-        self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
     ) -> None:
         """Adds the gradients of this tensor to the `grad` of the leaves it was computed from.
 
-        `gradient` is that of some scalar with respect to this tensor; it may be left out where this tensor has one element.
-        Raises RuntimeError where nothing recorded how the tensor came about.
+        `gradient` is that of some scalar with respect to this tensor; it may be left out where this tensor has one
+        element. Raises RuntimeError where nothing recorded how the tensor came about.
 
         >>> import kagari as torch
         >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -262,8 +269,6 @@ class Tensor:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._grad_fn is None or self.retains_grad:
             return
-        import weakref
-
         self.grad_fn.notes().setdefault("retains", {})[self.output_nr] = weakref.ref(self)
         self._notes()["retains"] = True
 
@@ -278,10 +283,7 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory without history."""
-        made = native().make_tensor(self._layout, self._storage, self._offset)
-        made._base = self if self._base is None else self._base
-        made._extra = {"detached": True}
-        return made
+        return native().make_tensor(self._layout, self._storage, self._offset)
 
     def detach_(self) -> Tensor:
         """Forgets this tensor's history."""
@@ -338,10 +340,16 @@ class Tensor:
         return bool(convert.item(self))
 
     def __float__(self) -> float:
-        return float(convert.item(self))
+        return float(self._only())
 
     def __int__(self) -> int:
-        return int(convert.item(self))
+        return int(self._only())
+
+    def _only(self) -> Any:
+        """The only element as a Python number. Raises ValueError where there are more."""
+        if self._layout.numel != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return convert.item(self)
 
     def __index__(self) -> int:
         if self._layout.dtype.category > 1 or self._layout.numel != 1:
@@ -359,6 +367,10 @@ class Tensor:
         return iter(views.unbind(self, 0))
 
     def __contains__(self, value: Any) -> bool:
+        if not isinstance(value, Tensor | int | float):
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(value)}."
+            )
         return bool((self == value).any())
 
     def __format__(self, spec: str) -> str:
@@ -386,8 +398,10 @@ class Tensor:
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self._grad_fn is not None:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
-                "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage."
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment. "
+                "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm "
+                "usage."
             )
         if id(self) in memo:
             return memo[id(self)]
@@ -405,27 +419,39 @@ class Tensor:
     # Conversions and views that are no operators of their own
 
     def to(self, *args: Any, **kwargs: Any) -> Tensor:
-        """A tensor of another dtype; the same tensor where nothing changes. Accepts a dtype, a device, another tensor."""
+        """A tensor of another dtype; the same tensor where nothing changes. Accepts a dtype, a device, another
+        tensor.
+        """
         return convert.to(self, *args, **kwargs)
 
     def type(self, dtype: Any = None) -> Any:
         """The name of the tensor's type, or the tensor in another dtype."""
-        return f"torch.{_name(self).capitalize()}Tensor" if dtype is None else convert.to(self, dtype)
+        if dtype is None:
+            return f"torch.{_type_name(self._layout.dtype)}"
+        if isinstance(dtype, str):
+            dtype = next((dt for dt in dtypes.ALL if f"torch.{_type_name(dt)}" == dtype), None)
+            if dtype is None:
+                raise ValueError("invalid type")
+        return convert.to(self, dtype)
 
     def cpu(self) -> Tensor:
         """The tensor itself: there is one device."""
         return self
 
-    def contiguous(self) -> Tensor:
-        """The tensor itself where it is contiguous, else a copy that is."""
-        return self if self._layout.contiguous else function("contiguous").run((self,))
-
     @property
-    def T(self) -> Tensor:  # noqa: N802 - PyTorch's name
+    def T(self) -> Tensor:
         return self.permute(*range(self._layout.ndim - 1, -1, -1))
 
     @property
-    def mT(self) -> Tensor:  # noqa: N802
+    def H(self) -> Tensor:
+        if self._layout.ndim not in (0, 2):
+            raise RuntimeError(
+                f"tensor.H is only supported on matrices (2-D tensors). Got {self._layout.ndim}-D tensor."
+            )
+        return self.T
+
+    @property
+    def mT(self) -> Tensor:
         if self._layout.ndim < 2:
             raise RuntimeError(
                 f"tensor.mT is only supported on matrices or batches of matrices. Got {self._layout.ndim}-D tensor."
@@ -441,6 +467,18 @@ class Tensor:
         return self.reshape(other.shape)
 
 
+def wanting_grad(made: Any) -> Any:
+    """A new tensor as a leaf that wants gradients. Raises RuntimeError for one of integers."""
+    if made._layout.dtype.category != 2:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    made._needs = True
+    return made
+
+
+def _type_name(dt: Any) -> str:
+    return f"{TYPE_NAMES[dt]}Tensor"
+
+
 def _name(t: Tensor) -> str:
     return {
         "float32": "float", "float64": "double", "int64": "long", "int32": "int", "int16": "short", "uint8": "byte",
@@ -450,10 +488,9 @@ def _name(t: Tensor) -> str:
 
 def offsets(loaded: Native) -> None:
     """Tells the resident code where the slots of tensors and nodes are."""
-    names = "layout storage offset needs grad_fn grad base extra".split()
+    names = ["layout", "storage", "offset", "needs", "grad_fn", "grad", "base", "extra"]
     loaded.set_offsets(**{f"at_{n}": slot_offset(Tensor, f"_{n}") for n in names})
-    names = "backward saved versions edges sequence name shapes extra".split()
+    names = ["backward", "saved", "versions", "edges", "sequence", "name", "shapes", "extra"]
     loaded.set_offsets(**{f"node_{n}": slot_offset(Node, f"_{n}") for n in names})
+    loaded.set_offsets(**{f"output_{n}": slot_offset(OutputOf, n) for n in ("node", "index")})
     loaded.set_offsets(**{f"layout_{n}": slot_offset(Layout, n) for n in ("numel", "dense", "dtype", "nbytes")})
-
-

@@ -12,7 +12,7 @@ _FLOAT_DIGITS = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127)
 _RESOLUTION = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}
 
 
-class finfo:  # noqa: N801 - PyTorch's name
+class finfo:
     """The limits of a floating-point type; of the default dtype if none is given.
 
     >>> import kagari as torch
@@ -39,7 +39,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         )
 
 
-class iinfo:  # noqa: N801 - PyTorch's name
+class iinfo:
     """The limits of an integer type.
 
     >>> import kagari as torch
@@ -67,7 +67,10 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
     """
     for i, dt in enumerate((type1, type2)):
         if not isinstance(dt, dtype):
-            raise TypeError(f"promote_types(): argument 'type{i + 1}' (position {i + 1}) must be torch.dtype, not {type(dt).__name__}")
+            raise TypeError(
+                f"promote_types(): argument 'type{i + 1}' (position {i + 1}) must be torch.dtype, not "
+                f"{type(dt).__name__}"
+            )
     return promote(type1, type2)
 
 
@@ -84,7 +87,9 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
         if isinstance(x, Hooks.tensor_types):
             groups[0 if x.ndim else 1].append(x.dtype)
         elif isinstance(x, int | float):
-            groups[2].append(dtypes.bool_ if isinstance(x, bool) else dtypes.int64 if isinstance(x, int) else default_dtype())
+            groups[2].append(
+                dtypes.bool_ if isinstance(x, bool) else dtypes.int64 if isinstance(x, int) else default_dtype()
+            )
         else:
             raise TypeError(f"result_type() received an invalid combination of arguments - got ({type(x).__name__})")
     for group in groups:
@@ -173,6 +178,6 @@ def numel(input: Any) -> int:
 
 
 FUNCTIONS = (
-    can_cast, finfo, get_default_dtype, iinfo, is_complex, is_floating_point, is_signed, numel, promote_types, result_type,
-    set_default_dtype,
+    can_cast, finfo, get_default_dtype, iinfo, is_complex, is_floating_point, is_signed, numel, promote_types,
+    result_type, set_default_dtype,
 )  # fmt: skip

@@ -55,7 +55,8 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0
         sections = list(split_size_or_sections)
         if sum(sections) != length:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension {dim}), but got "
+                f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension "
+                f"{dim}), but got "
                 f"split_sizes={sections}"
             )
     narrow, at, parts = call("narrow"), 0, []
@@ -142,7 +143,10 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     shape = parts[0]._layout.shape
     for i, t in enumerate(parts):
         if t._layout.shape != shape:
-            raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} at entry {i}")
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} "
+                f"at entry {i}"
+            )
     unsqueeze = call("unsqueeze")
     joined = _joined([unsqueeze(t, dim) for t in parts], dim)
     return joined if out is None else _written(out, joined)
@@ -151,7 +155,9 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
 def _parts(name: str, tensors: Any) -> list[Any]:
     """The tensors of a list. Raises TypeError for anything else."""
     if not isinstance(tensors, Sequence):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     for i, t in enumerate(tensors):
         if not isinstance(t, Hooks.tensor_types):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")

@@ -13,6 +13,7 @@ from ..base import config
 from ..compiler import resident
 from ..compiler.kernel import Kernel
 from ..compiler.llvm import WHOLE_PROGRAM, compile_object
+from ..compiler.llvm import version as llvm_version
 from ..compiler.native import EXTERNS
 from ..runtime import cpu
 from ..runtime.native import Native as Native
@@ -39,10 +40,8 @@ def store() -> Store:
 @cache
 def _salt() -> str:
     """What all code depends on: the processor, LLVM and the templates."""
-    import llvmlite
-
     target = cpu.host_target()
-    return f"{VERSION}|{llvmlite.__version__}|{target.cpu}|{target.features}|{target.vector_bytes}|{_sources()}"
+    return f"{VERSION}|{llvm_version()}|{target.cpu}|{target.features}|{target.vector_bytes}|{_sources()}"
 
 
 @cache

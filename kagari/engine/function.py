@@ -14,7 +14,7 @@ from ..ir.graph import Value
 from ..runtime import cpu
 from .code import native
 from .plan import Plan, Tape
-from .traced import GradientRule, Traced, symbolic_shape, without
+from .traced import GradientRule, Traced, Variant, symbolic_shape, without
 
 MAX_WORDS = 14
 # Plans of one operator: beyond this the table starts anew, or a program with ever new shapes would grow without end.
@@ -261,7 +261,7 @@ class Function:
         """The native function of a trace's backward operator, made once."""
         found = self._backwards.get(id(variant))
         if found is None:
-            found = self._backwards[id(variant)] = BackwardFunction(self, traced, len(variant.saved), variant.visible)
+            found = self._backwards[id(variant)] = BackwardFunction(self, traced, variant)
         return found.function
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
@@ -315,21 +315,51 @@ class Function:
 class BackwardFunction(Function):
     """The backward operator of a trace: takes what was saved, the forward sizes, and a gradient (or None) for each output."""
 
-    def __init__(self, forward: Function, traced: Traced, saved: int, visible: int) -> None:
+    def __init__(self, forward: Function, traced: Traced, variant: Variant) -> None:
+        saved, visible = len(variant.saved), variant.visible
         parameters = [Parameter(f"saved{i}", "operand") for i in range(saved)]
         parameters.append(Parameter("sizes", "static"))
-        parameters += [Parameter(f"grad{k}", "tensor", optional=True) for k in range(visible)]
+        parameters += [Parameter(f"grad{k}", "tensor", None, optional=True) for k in range(visible)]
         super().__init__(f"{forward.name}_backward", tuple(parameters), None)
-        self.base, self.at_sizes = traced, saved
+        self.base, self.at_sizes, self.variant = traced, saved, variant
         self.by_missing: dict[tuple[int, ...], Traced] = {(): traced}
         self.function = native().operator_function(self.name, self.activate(), "")
+        self._exact: BackwardFunction | None = None
+        BACKWARDS[self.function] = self
+
+    @property
+    def exact(self) -> BackwardFunction:
+        """The same gradients as an operator that can be differentiated again."""
+        if self._exact is None:
+            exact = self.variant.exact
+            assert exact is not None
+            self._exact = self if exact is self.base else BackwardFunction(self, exact, self.variant)
+        return self._exact
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
-        missing = tuple(i for i in self.base.inputs if i > self.at_sizes and args[i] is None)
+        missing = tuple(i for i in self.base.inputs if i > self.at_sizes and (i >= len(args) or args[i] is None))
         found = self.by_missing.get(missing)
         if found is None:
             found = self.by_missing[missing] = without(self.base, missing)
         return found, args[self.at_sizes]
+
+
+# The backward operator behind each native function that a node of the tape calls.
+BACKWARDS: dict[Any, BackwardFunction] = {}
+
+
+def differentiable_backward(node: Any, grads: tuple[Any, ...], edge_of: Callable[[int], Any]) -> Any:
+    """The gradients of a node's inputs as results of operators with history, for gradients of gradients.
+
+    Saved outputs get their place on the tape back: `edge_of(k)` is that of output k. The saved tensors' versions have been checked.
+    """
+    backward = BACKWARDS[node._backward].exact
+    saved = list(node._saved)
+    for i, code in enumerate(backward.variant.saved):
+        if code < 0 and ~code < backward.variant.visible:
+            saved[i] = native().make_tensor(saved[i]._layout, saved[i]._storage, saved[i]._offset)
+            saved[i]._grad_fn, saved[i]._needs = edge_of(~code), True
+    return backward.run((*saved, *grads))
 
 
 def _number_dtype(kind: type) -> dtype:

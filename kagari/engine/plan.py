@@ -98,6 +98,7 @@ class Plan:
         header[9] = visible
         if tape is not None:
             header[10], header[15], header[16], header[17] = id(tape.backward), id(tape.name), id(tape.shapes), id(tape.sizes)
+            header[18] = sum(1 << (k - 1) for k, o in enumerate(bound.outputs[:visible]) if k and o.layout.dtype.category == 2)
             self._part(block, 11, len(tape.saved), tape.saved)
             self._part(block, 13, len(tape.edges), tape.edges)
         finished = block.finish()

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..base.dtypes import accumulate, dtype
 from ..base.layout import Layout, contiguous_strides, is_dense, layout, reshape_strides
-from ..base.symbols import Size, Sym
+from ..base.symbols import Size, Sym, hint
 from ..base.target import Target
 from ..compiler.body import Body, Node, build_body, chain
 from ..compiler.contract import contraction
@@ -21,7 +21,7 @@ from ..compiler.fuse import Stage, fuse, reshaped, strip
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
 from ..compiler.serial import scan_launch, scatter_launch
-from ..ir.graph import Graph, Value
+from ..ir.graph import MOVEMENT, Graph, Value
 from ..ir.simplify import simplify
 
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
@@ -82,11 +82,35 @@ class Program:
                 self.bodies[i] = build_body(stage, self.schedule.buffers, self.schedule.apart)
             elif stage.kind == "dot" and stage.outputs[0] is not stage.source:
                 self.bodies[i] = epilogue_body(stage, self.schedule.buffers)
+        if into is not None:
+            for body in self.bodies.values():
+                body.in_place = True
+                body.write_key()
+        self.aside = into is not None and self._reads_out_of_order()
         self._sizes = self._collect_sizes()
         names = ",".join(symbols)
         source = f"lambda {names}: ({''.join(f'{s},' for s in self._sizes)})"
         self._evaluate = eval(source)  # noqa: S307 - the source is made of symbols and integers
         self._keys = [s._key for s in self._sizes]
+
+    def _reads_out_of_order(self) -> bool:
+        """Whether the kernel that makes the result reads elements of an input other than the one it writes.
+
+        Only inputs of the result's shape and dtype count: those may be the very tensor that is overwritten.
+        """
+        (out,) = self.graph.outputs
+        twins = {v for v in self.inputs if v.dtype is out.dtype and [*map(hint, v.shape)] == [*map(hint, out.shape)]}
+        for i, stage in enumerate(self.schedule.stages):
+            if out not in stage.outputs:
+                continue
+            accesses = self.bodies[i].accesses if i in self.bodies else []
+            if any(a.base in twins and (a.moves or a.gather) for a in accesses):
+                return True
+            source = stage.source
+            args = source.args if source is not None else ()
+            in_order = args[:1] if stage.kind in ("scan", "scatter") else ()
+            return any(strip(a) in twins and a not in in_order for a in args)
+        return False
 
     def _collect_sizes(self) -> list[Sym]:
         found: dict[Any, Sym] = {}
@@ -149,7 +173,12 @@ class _Binder:
         program, number = self.program, len(self.program.inputs) + k
         if program.into is not None:
             lay = self.layouts[program.into]
-            if reshaped(v) and v.op == "reshape":
+            if lay.numel and any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
+                raise RuntimeError(
+                    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+                    "clone() the tensor before performing the operation."
+                )
+            if program.aside or strip(v).op == "input" or (reshaped(v) and v.op == "reshape"):
                 copies.append((v, k))
             else:
                 self.places[v] = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
@@ -245,9 +274,18 @@ class _Binder:
 
     def seen(self, v: Value) -> Place:
         """Where the elements of a movement of a buffer are."""
-        place = self.moved(self.buffer(strip(v)), chain(v))
+        base, moves = self.source(v)
+        place = self.moved(self.buffer(base), moves)
         assert place is not None
         return place
+
+    def source(self, v: Value) -> tuple[Value, tuple[Value, ...]]:
+        """The buffer that v is movement of, and the movement; repeated literals may be buffers themselves."""
+        moves = []
+        while v.op in MOVEMENT and v not in self.program.schedule.buffers:
+            moves.append(v)
+            v = v.args[0]
+        return v, tuple(reversed(moves))
 
     def copy(self, source: Place, to: Place) -> None:
         body = copy_body(len(to.shape), source.dtype)
@@ -297,16 +335,18 @@ class _Binder:
         loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
         sizes = [self.number(s) for s in body.sizes] if body else []
         contiguous = n <= 1 or out.strides[-1] == 1
-        simple = all(not any(v.strides[: len(batch)]) for v in loads) and contiguous
         self.work += m * n * k * _product(tuple(batch)) // 4
-        if body is not None and not simple:
+        target_place = out if contiguous else Place(self.temp(_product(out.shape) * out.dtype.itemsize), out.shape, contiguous_strides(out.shape), out.dtype)
+        views = [a.strides, target_place.strides, *(v.strides for v in loads)]
+        joined, rows, right, views = _joined_rows(tuple(batch), m, b.strides, views)
+        if body is not None and not (contiguous and all(not any(s[: len(joined)]) for s in views[2:])):
             self.unfused_dot(stage, body, loads, sizes, a, b, tuple(batch), m, n, k, out)
             return
-        target_place = out if contiguous else Place(self.temp(_product(out.shape) * out.dtype.itemsize), out.shape, contiguous_strides(out.shape), out.dtype)
+        loads = [View(v.buf, v.offset, s, v.dtype, v.gather_stride) for v, s in zip(loads, views[2:])]
         epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
         self.launches += contraction(
-            source.dtype.name, tuple(batch), m, n, k, a.strides, b.strides, target_place.strides, a.number, b.number,
-            target_place.number, self.temp, epilogue, self.target,
+            source.dtype.name, joined, rows, n, k, views[0], right, views[1], a.number, b.number, target_place.number, self.temp, epilogue,
+            self.target,
         )  # fmt: skip
         if not contiguous:
             self.copy(target_place, out)
@@ -357,7 +397,7 @@ class _Binder:
         self.write_part(source.args[0], Place(out.number, shape, out.strides, out.dtype, offset))
 
     def write_part(self, part: Value, to: Place) -> None:
-        base = strip(part)
+        base, _ = self.source(part)
         if base.op == "input" or base in self.program.schedule.buffers:
             self.copy(self.seen(part), to)
             return
@@ -376,7 +416,7 @@ class _Binder:
 
     def part(self, v: Value) -> Place:
         """A value in memory, computed into a temporary buffer where it is not yet."""
-        base = strip(v)
+        base, _ = self.source(v)
         if base.op == "input" or base in self.program.schedule.buffers:
             return self.seen(v)
         shape = self.numbers(v.shape)
@@ -391,6 +431,21 @@ class _Binder:
         x = self.part(source.args[0])
         if _product(out.shape):
             self.add([scan_launch(source.op, source.attrs[0], out, x, self.target)], _product(out.shape))
+
+
+def _joined_rows(batch: Ints, m: int, right: Ints, views: list[Ints]) -> tuple[Ints, int, Ints, list[Ints]]:
+    """Batches that share their right factor as rows of one product, from the last batch dimension on, where strides allow it.
+
+    `views` are the strides of what has the rows: the left factor, the result and what its epilogue loads.
+    """
+    while batch:
+        d, size = len(batch) - 1, batch[-1]
+        if size > 1 and (right[d] or (m > 1 and any(s[d] != m * s[d + 1] for s in views))):
+            break
+        views = [(*s[:d], s[d] if m == 1 else s[d + 1], s[d + 2]) for s in views]
+        right = (*right[:d], *right[d + 1 :])
+        batch, m = batch[:-1], m * size
+    return batch, m, right, views
 
 
 def _product(shape: Ints) -> int:

@@ -23,13 +23,18 @@ _CHEAP = ELEMENTWISE | MOVEMENT
 
 @dataclass(slots=True)
 class Variant:
-    """A program for one choice of the inputs that want gradients. `backward` is None where there are none."""
+    """A program for one choice of the inputs that want gradients. `backward` is None where there are none.
+
+    `exact` is the backward operator to differentiate: it takes the same arguments, but computes from inputs and outputs what the other
+    one finds saved, so that the gradient's own gradient sees where that came from.
+    """
 
     program: Program
     visible: int
     saved: tuple[int, ...] = ()
     edges: tuple[int, ...] = ()
     backward: Traced | None = None
+    exact: Traced | None = None
 
 
 class Traced:
@@ -77,10 +82,11 @@ class Traced:
         outputs, grads = joint[:visible], joint[visible:]
         saved, hidden = _cut(outputs, grads)
         edges = wrt
-        backward = _backward(saved, grads, outputs, hidden, visible, self.symbols)
+        backward = _backward(saved, grads, outputs, visible, self.symbols)
+        exact = _backward(saved, grads, outputs, visible, self.symbols, frozenset(hidden)) if hidden else backward
         forward = self._plain((*outputs, *hidden), taped=True)
         codes = tuple(_code(v, outputs, hidden) for v in saved)
-        return Variant(forward.program, visible, codes, edges, backward)
+        return Variant(forward.program, visible, codes, edges, backward, exact)
 
     def _gradients(self, wrt: tuple[int, ...], seeds: list[Value | None]) -> list[Value]:
         """One gradient for each argument in `wrt`, zeros where the operator is flat."""
@@ -134,6 +140,9 @@ def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value],
             stack.extend(v.args)
         elif v.op not in ("const", "size", "iota"):
             saved[v] = hidden[v] = None
+    for v in topological(hidden):
+        if v.op in ("input", "scalar"):
+            saved[v] = None
     return list(saved), list(hidden)
 
 
@@ -144,25 +153,28 @@ def _code(v: Value, outputs: Sequence[Value], hidden: Sequence[Value]) -> int:
 
 
 def _backward(
-    saved: Sequence[Value], grads: Sequence[Value], outputs: Sequence[Value], hidden: Sequence[Value], visible: int,
-    symbols: tuple[str, ...],
+    saved: Sequence[Value], grads: Sequence[Value], outputs: Sequence[Value], visible: int, symbols: tuple[str, ...],
+    computed: frozenset[Value] = frozenset(),
 ) -> Traced:  # fmt: skip
-    """The backward operator: arguments are the saved values, the sizes, then a gradient for each visible output."""
+    """The backward operator: arguments are the saved values, the sizes, then a gradient for each visible output.
+
+    The saved values in `computed` are arguments that it leaves alone and computes itself.
+    """
     new: dict[Value, Value] = {}
     inputs: dict[int, Value] = {}
     for i, v in enumerate(saved):
         op = "scalar" if v.op == "scalar" else "input"
-        new[v] = inputs[i] = Value(op, (), (i,), v.shape, v.dtype, v.weak)
-    for v in topological(grads):
-        if v.op == "input" and v.attrs[0] < 0:
-            i = len(saved) - v.attrs[0]
-            new[v] = inputs[i] = Value("input", (), (i,), v.shape, v.dtype)
+        inputs[i] = Value(op, (), (i,), v.shape, v.dtype, v.weak)
+        if v not in computed:
+            new[v] = inputs[i]
     for k in range(visible):
         if outputs[k].dtype.category == 2:
             i = len(saved) + 1 + k
-            inputs.setdefault(i, Value("input", (), (i,), outputs[k].shape, outputs[k].dtype))
-    results = rebuild(grads, new)
-    return Traced(dict(sorted(inputs.items())), tuple(results), symbols, Guards(), aliases="same")
+            inputs[i] = Value("input", (), (i,), outputs[k].shape, outputs[k].dtype)
+    for v in topological(grads):
+        if v.op == "input" and v.attrs[0] < 0:
+            new[v] = inputs[len(saved) - v.attrs[0]]
+    return Traced(inputs, tuple(rebuild(grads, new)), symbols, Guards(), aliases="same")
 
 
 def rebuild(outputs: Sequence[Value], new: dict[Value, Value]) -> list[Value]:

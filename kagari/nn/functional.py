@@ -17,7 +17,9 @@ from ..eager import operators as ops
 from .reduction import check_reduction, legacy_reduction
 
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
-_OPERATORS = frozenset(("elu_", "gelu", "leaky_relu_", "linear", "logsigmoid", "relu_", "softplus"))
+_OPERATORS = frozenset(
+    ("elu_", "gelu", "leaky_relu_", "linear", "logsigmoid", "normalize", "relu_", "rms_norm", "softplus")
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -175,6 +177,61 @@ def layer_norm(
     return ops.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
+# Look-up and padding
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    r"""Row ``input[i]`` of ``weight`` at each place.
+
+    Args:
+        input (Tensor): row numbers, of any shape :math:`(*)`.
+        weight (Tensor): :math:`(V, D)`.
+        padding_idx (int, optional): a row that gets no gradient.
+        max_norm (float, optional): not supported.
+        norm_type (float): the norm that ``max_norm`` means.
+        scale_grad_by_freq (bool): not supported.
+        sparse (bool): accepted; the gradient is dense all the same.
+
+    Returns:
+        A tensor of shape :math:`(*, D)`.
+    """
+    if max_norm is not None or scale_grad_by_freq:
+        raise NotImplementedError("embedding does not support max_norm and scale_grad_by_freq")
+    return ops.embedding(input, weight, padding_idx)
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    r"""Zeros, and a 1 at the place that each element names: :math:`(*)` to :math:`(*, \text{num\_classes})`.
+
+    Args:
+        tensor (Tensor): classes, as int64.
+        num_classes (int): by default one more than the largest class there is.
+    """
+    if num_classes == -1 and tensor.numel() and tensor.dtype.category == 1:
+        num_classes = int(tensor.max().item()) + 1
+    return ops.one_hot(tensor, num_classes)
+
+
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    r"""Pads ``input`` with ``value``, zero by default.
+
+    Args:
+        input (Tensor): of any shape.
+        pad (tuple): two amounts for each dimension, the last dimension first; negative ones cut off.
+        mode (str): ``'constant'``.
+        value (float, optional): what is filled in.
+    """
+    return ops.pad(input, pad, mode, value or None)
+
+
 # Losses
 
 
@@ -258,6 +315,8 @@ def smooth_l1_loss(
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)
     check_reduction(reduction)
+    if beta < 0.0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0.0:
         return ops.l1_loss(input, target, reduction)
     return ops.smooth_l1_loss(input, target, reduction, beta)
@@ -269,6 +328,8 @@ def huber_loss(
     r"""Squared below ``delta`` and linear above, reduced. See :class:`~kagari.nn.HuberLoss`."""
     if target.shape != input.shape:
         _warn_of_broadcasting(input, target)
+    if delta <= 0.0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is not None:
         losses = _weighted(ops.huber_loss(input, target, "none", delta), input, weight, "none")
         # Not divided by the sum of the weights, unlike the others.
@@ -351,7 +412,44 @@ def cross_entropy(
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)
     check_reduction(reduction)
+    if not label_smoothing:
+        return ops.cross_entropy(input, target, weight, reduction, ignore_index)
     return ops.cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    r"""The divergence :math:`y (\log y - x)` of log-probabilities ``input`` from probabilities ``target``, reduced.
+
+    Args:
+        input (Tensor): log-probabilities.
+        target (Tensor): probabilities, or with ``log_target`` their logarithms.
+        size_average (bool, optional): deprecated, see ``reduction``.
+        reduce (bool, optional): deprecated, see ``reduction``.
+        reduction (str): ``'none'``, ``'mean'``, ``'sum'`` or ``'batchmean'``, the sum divided by the size of the
+            batch, which is what the definition of the divergence says. Default: ``'mean'``
+        log_target (bool): whether ``target`` holds logarithms. Default: ``False``
+    """
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    elif reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. "
+            "'batchmean' divides only by the batch size, and aligns with the KL div math definition. "
+            "'mean' will be changed to behave the same as 'batchmean' in the next major release.",
+            stacklevel=2,
+        )
+    if reduction == "batchmean":
+        total = ops.kl_div(input, target, "sum", log_target=log_target)
+        return total / input.shape[0] if input.ndim else total
+    check_reduction(reduction)
+    return ops.kl_div(input, target, reduction, log_target=log_target)
 
 
 __all__ = [
@@ -362,11 +460,13 @@ __all__ = [
     "dropout",
     "elu",
     "elu_",
+    "embedding",
     "gelu",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "huber_loss",
+    "kl_div",
     "l1_loss",
     "layer_norm",
     "leaky_relu",
@@ -377,6 +477,9 @@ __all__ = [
     "mish",
     "mse_loss",
     "nll_loss",
+    "normalize",  # noqa: F822
+    "one_hot",
+    "pad",
     "relu",
     "relu6",
     "relu_",

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from . import activation, compare, index, loss, matmul, memory, movement, normalize, pointwise, reduce, softmax, unary
+from . import (
+    activation,
+    choose,
+    compare,
+    index,
+    loss,
+    matmul,
+    memory,
+    movement,
+    normalize,
+    pointwise,
+    reduce,
+    softmax,
+    unary,
+)
 from .operator import Operator
 
 OPERATORS: tuple[Operator, ...] = (
     *memory.OPERATORS,
     *unary.OPERATORS,
     *pointwise.OPERATORS,
+    *choose.OPERATORS,
     *compare.OPERATORS,
     *activation.OPERATORS,
     *reduce.OPERATORS,

@@ -43,9 +43,13 @@ def _relu_gradient(g: Value, input: Value) -> list[Value]:
 
 
 @operator(
-    inplace=True, pointwise=True, gradient=_relu_gradient, samples=unary(), dtypes="fi",
+    inplace=True,
+    pointwise=True,
+    gradient=_relu_gradient,
+    samples=unary(),
+    dtypes="fi",
     errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Boolean inputs not supported for relu")],
-)  # fmt: skip
+)
 def relu(input: Tensor) -> Value:
     """`out_i = max(0, input_i)`; the gradient at 0 is 0.
 
@@ -58,7 +62,13 @@ def relu(input: Tensor) -> Value:
     return ir.where(ir.le(input, 0), 0, input)
 
 
-@operator(inplace=True, samples=_with({"negative_slope": 0.2}, {"negative_slope": 1}), dtypes="f", errors=[_no_ints("leaky_relu_cpu")], **_nn)
+@operator(
+    inplace=True,
+    samples=_with({"negative_slope": 0.2}, {"negative_slope": 1}),
+    dtypes="f",
+    errors=[_no_ints("leaky_relu_cpu")],
+    **_nn,
+)
 def leaky_relu(input: Tensor, negative_slope: Number = 0.01) -> Value:
     """`out_i = input_i` above 0, `negative_slope * input_i` elsewhere."""
     require("leaky_relu_cpu", input.dtype)
@@ -66,8 +76,12 @@ def leaky_relu(input: Tensor, negative_slope: Number = 0.01) -> Value:
 
 
 @operator(
-    inplace=True, pointwise=True, method=False, samples=lambda make: (((*a, 0.5, -2), {}) for a, _ in unary()(make)), dtypes="fi",
-)  # fmt: skip
+    inplace=True,
+    pointwise=True,
+    method=False,
+    samples=lambda make: (((*a, 0.5, -2), {}) for a, _ in unary()(make)),
+    dtypes="fi",
+)
 def threshold(input: Tensor, threshold: Number, value: Number) -> Value:
     """`out_i = input_i` above `threshold`, `value` elsewhere."""
     bound, other = (ir.astype(ir.lift(x), input.dtype) for x in (threshold, value))
@@ -80,9 +94,13 @@ def _hardtanh_gradient(g: Value, input: Value, min_val: Any = -1.0, max_val: Any
 
 
 @operator(
-    inplace=True, gradient=_hardtanh_gradient, samples=_with({"min_val": -2, "max_val": 0.5}), dtypes="f",
-    errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Bool inputs not supported for hardtanh")], **_nn,
-)  # fmt: skip
+    inplace=True,
+    gradient=_hardtanh_gradient,
+    samples=_with({"min_val": -2, "max_val": 0.5}),
+    dtypes="f",
+    errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Bool inputs not supported for hardtanh")],
+    **_nn,
+)
 def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Value:
     """`out_i = min(max(input_i, min_val), max_val)`."""
     if input.dtype is bool_:
@@ -92,9 +110,13 @@ def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Va
 
 
 @operator(
-    inplace=True, gradient=lambda g, input: _hardtanh_gradient(g, input, 0, 6), samples=unary(-2, 8), dtypes="fi",
-    errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Bool inputs not supported for hardtanh")], **_nn,
-)  # fmt: skip
+    inplace=True,
+    gradient=lambda g, input: _hardtanh_gradient(g, input, 0, 6),
+    samples=unary(-2, 8),
+    dtypes="fi",
+    errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Bool inputs not supported for hardtanh")],
+    **_nn,
+)
 def relu6(input: Tensor) -> Value:
     """`out_i = min(max(input_i, 0), 6)`."""
     return hardtanh.define(input, 0, 6)
@@ -117,27 +139,41 @@ def _elu_slope(x: Value, alpha: Any, scale: Any = 1, input_scale: Any = 1) -> Va
 
 
 @operator(
-    inplace=True, gradient=lambda g, input, alpha=1.0: [g * _elu_slope(input, ir.lift(alpha))], samples=_with({"alpha": 2}), dtypes="f",
-    errors=[_no_ints("elu_cpu")], **_nn,
-)  # fmt: skip
+    inplace=True,
+    gradient=lambda g, input, alpha=1.0: [g * _elu_slope(input, ir.lift(alpha))],
+    samples=_with({"alpha": 2}),
+    dtypes="f",
+    errors=[_no_ints("elu_cpu")],
+    **_nn,
+)
 def elu(input: Tensor, alpha: Number = 1.0) -> Value:
     """`out_i = input_i` above 0, `alpha * (e ** input_i - 1)` elsewhere."""
     return _elu(input, ir.lift(alpha))
 
 
 @operator(
-    inplace=True, pointwise=True, method=False, gradient=lambda g, input: [g * _elu_slope(input, SELU_ALPHA, SELU_SCALE)], samples=unary(),
-    dtypes="f", errors=[_no_ints("elu_cpu")],
-)  # fmt: skip
+    inplace=True,
+    pointwise=True,
+    method=False,
+    gradient=lambda g, input: [g * _elu_slope(input, SELU_ALPHA, SELU_SCALE)],
+    samples=unary(),
+    dtypes="f",
+    errors=[_no_ints("elu_cpu")],
+)
 def selu(input: Tensor) -> Value:
-    """`out_i = scale * input_i` above 0, `scale * alpha * (e ** input_i - 1)` elsewhere, with constants that keep unit variance."""
+    """`out_i = scale * input_i` above 0, `scale * alpha * (e ** input_i - 1)` elsewhere; keeps unit variance."""
     return _elu(input, SELU_ALPHA, SELU_SCALE)
 
 
 @operator(
-    inplace=True, pointwise=True, method=False, gradient=lambda g, input, alpha=1.0: [g * _elu_slope(input, alpha, 1, 1 / ir.lift(alpha))],
-    samples=_with({"alpha": 0.5}), dtypes="f", errors=[_no_ints("elu_cpu")],
-)  # fmt: skip
+    inplace=True,
+    pointwise=True,
+    method=False,
+    gradient=lambda g, input, alpha=1.0: [g * _elu_slope(input, alpha, 1, 1 / ir.lift(alpha))],
+    samples=_with({"alpha": 0.5}),
+    dtypes="f",
+    errors=[_no_ints("elu_cpu")],
+)
 def celu(input: Tensor, alpha: Number = 1.0) -> Value:
     """`out_i = input_i` above 0, `alpha * (e ** (input_i / alpha) - 1)` elsewhere."""
     return _elu(input, alpha, 1, 1 / ir.lift(alpha))
@@ -147,12 +183,14 @@ def celu(input: Tensor, alpha: Number = 1.0) -> Value:
 
 
 @operator(
-    samples=together(unary(special=False), unary(special=False, approximate="tanh")), dtypes="f",
+    samples=together(unary(special=False), unary(special=False, approximate="tanh")),
+    dtypes="f",
     errors=[
         _no_ints("GeluKernelImpl"),
         (((wanted(2),), {"approximate": "x"}), RuntimeError, "approximate argument must be either none or tanh"),
-    ], **_nn,
-)  # fmt: skip
+    ],
+    **_nn,
+)
 def gelu(input: Tensor, *, approximate: str = "none") -> Value:
     """`out_i = input_i * Φ(input_i)`, Φ the normal distribution function; `"tanh"` approximates it."""
     require("GeluKernelImpl", input.dtype)
@@ -200,8 +238,12 @@ def _softplus_gradient(g: Value, input: Value, beta: Any = 1.0, threshold: Any =
 
 
 @operator(
-    gradient=_softplus_gradient, samples=_with({"beta": 2, "threshold": 1}), dtypes="f", errors=[_no_ints("softplus_cpu")], **_nn,
-)  # fmt: skip
+    gradient=_softplus_gradient,
+    samples=_with({"beta": 2, "threshold": 1}),
+    dtypes="f",
+    errors=[_no_ints("softplus_cpu")],
+    **_nn,
+)
 def softplus(input: Tensor, beta: Number = 1.0, threshold: Number = 20.0) -> Value:
     """`out_i = ln(1 + e ** (beta * input_i)) / beta`, and `input_i` where `beta * input_i` is above `threshold`."""
     require("softplus_cpu", input.dtype)
@@ -209,7 +251,13 @@ def softplus(input: Tensor, beta: Number = 1.0, threshold: Number = 20.0) -> Val
     return ir.where(ir.lt(threshold, x), input, _softplus(x) / beta)
 
 
-@operator(gradient=lambda g, input: [g * ir.sigmoid(ir.neg(input))], samples=unary(), dtypes="f", errors=[_no_ints("log_sigmoid_cpu")], **_nn)
+@operator(
+    gradient=lambda g, input: [g * ir.sigmoid(ir.neg(input))],
+    samples=unary(),
+    dtypes="f",
+    errors=[_no_ints("log_sigmoid_cpu")],
+    **_nn,
+)
 def logsigmoid(input: Tensor) -> Value:
     """`out_i = ln(sigmoid(input_i))`, without overflow on the way."""
     require("log_sigmoid_cpu", input.dtype)
@@ -237,7 +285,14 @@ def _hardsigmoid_gradient(g: Value, input: Value) -> list[Value]:
     return [ir.where(ir.lt(-3, input) & ir.lt(input, 3), g / 6, 0)]
 
 
-@operator(inplace=True, gradient=_hardsigmoid_gradient, samples=unary(-5, 5), dtypes="f", errors=[_no_ints("hardsigmoid_cpu")], **_nn)
+@operator(
+    inplace=True,
+    gradient=_hardsigmoid_gradient,
+    samples=unary(-5, 5),
+    dtypes="f",
+    errors=[_no_ints("hardsigmoid_cpu")],
+    **_nn,
+)
 def hardsigmoid(input: Tensor) -> Value:
     """`out_i = relu6(input_i + 3) / 6`."""
     require("hardsigmoid_cpu", input.dtype)
@@ -250,7 +305,14 @@ def _hardswish_gradient(g: Value, input: Value) -> list[Value]:
     return [ir.where(ir.le(input, -3), 0, ir.where(ir.lt(input, 3), middle, g))]
 
 
-@operator(inplace=True, gradient=_hardswish_gradient, samples=unary(-5, 5), dtypes="f", errors=[_no_ints("hardswish_cpu")], **_nn)
+@operator(
+    inplace=True,
+    gradient=_hardswish_gradient,
+    samples=unary(-5, 5),
+    dtypes="f",
+    errors=[_no_ints("hardswish_cpu")],
+    **_nn,
+)
 def hardswish(input: Tensor) -> Value:
     """`out_i = input_i * relu6(input_i + 3) / 6`."""
     require("hardswish_cpu", input.dtype)
@@ -275,12 +337,18 @@ def _softshrink_range(dt: dtype, lambd: Any) -> None:
 
 
 @operator(
-    samples=_with({"lambd": 1.5}), dtypes="f",
+    samples=_with({"lambd": 1.5}),
+    dtypes="f",
     errors=[
         _no_ints("softshrink_check"),
-        (((wanted(2),), {"lambd": -1.0}), RuntimeError, r"lambda must be in range \[0, 3.40282e\+38\] for input dtype Float, but found -1"),
-    ], **_nn,
-)  # fmt: skip
+        (
+            ((wanted(2),), {"lambd": -1.0}),
+            RuntimeError,
+            r"lambda must be in range \[0, 3.40282e\+38\] for input dtype Float, but found -1",
+        ),
+    ],
+    **_nn,
+)
 def softshrink(input: Tensor, lambd: float = 0.5) -> Value:
     """`input_i` moved towards 0 by `lambd`, and 0 where it is nearer than that."""
     require("softshrink_check", input.dtype)
@@ -290,6 +358,6 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Value:
 
 
 OPERATORS: tuple[Operator, ...] = (
-    relu, leaky_relu, threshold, hardtanh, relu6, elu, selu, celu, gelu, silu, mish, softplus, logsigmoid, softsign, tanhshrink,
-    hardsigmoid, hardswish, hardshrink, softshrink,
+    relu, leaky_relu, threshold, hardtanh, relu6, elu, selu, celu, gelu, silu, mish, softplus, logsigmoid, softsign,
+    tanhshrink, hardsigmoid, hardswish, hardshrink, softshrink,
 )  # fmt: skip

@@ -17,8 +17,8 @@ from ..base.dtypes import (
     int64,
     uint8,
 )
-from ..ir.graph import Value
 from ..ir import build as ir
+from ..ir.graph import Value
 
 TYPE_NAMES = {
     bool_: "Bool", uint8: "Byte", int8: "Char", int16: "Short", int32: "Int", int64: "Long", float16: "Half",
@@ -32,7 +32,12 @@ C_NAMES = {
 }  # fmt: skip
 """What some of its messages call them."""
 
-LARGEST = {float16: 65504.0, bfloat16: 3.3895313892515355e38, float32: 3.4028234663852886e38, float64: 1.7976931348623157e308}
+LARGEST = {
+    float16: 65504.0,
+    bfloat16: 3.3895313892515355e38,
+    float32: 3.4028234663852886e38,
+    float64: 1.7976931348623157e308,
+}
 """The largest finite number of each floating-point type."""
 
 
@@ -55,5 +60,3 @@ def result_type(*operands: Any) -> dtype:
 def for_tensors(*pairs: tuple[Any, Value]) -> list[Value]:
     """Of (argument, gradient) pairs the gradients of those that are tensors: what a gradient rule returns."""
     return [g for x, g in pairs if isinstance(x, Value) and not x.weak]
-
-

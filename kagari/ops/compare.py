@@ -26,11 +26,19 @@ def _comparison(name: str, build: Build, sign: str, *aliases: str) -> Operator:
     def define(input: Tensor, other: Tensor | Number) -> Value:
         return build(input, other)
 
-    define.__doc__ = f"Whether `input_i {sign} other_i`, as booleans. Operands of two dtypes are compared in the common one."
+    define.__doc__ = (
+        f"Whether `input_i {sign} other_i`, as booleans. Operands of two dtypes are compared in the common one."
+    )
     return operator(
-        name=name, inplace=True, dunder=f"__{name}__", pointwise=True, aliases=aliases, differentiable=False, errors=[_sizes],
+        name=name,
+        inplace=True,
+        dunder=f"__{name}__",
+        pointwise=True,
+        aliases=aliases,
+        differentiable=False,
+        errors=[_sizes],
         samples=together(binary(), mixed(), special_pairs, _equals),
-    )(define)  # fmt: skip
+    )(define)
 
 
 COMPARISONS = (
@@ -56,7 +64,9 @@ def _logical(name: str, build: Build, words: str) -> Operator:
 
     define.__doc__ = f"Whether {words}; every number but 0 counts as true."
     samples = together(binary(numbers=()), mixed(0, 2), special_pairs)
-    return operator(name=name, inplace=True, pointwise=True, differentiable=False, samples=samples, errors=[_sizes])(define)
+    return operator(name=name, inplace=True, pointwise=True, differentiable=False, samples=samples, errors=[_sizes])(
+        define
+    )
 
 
 LOGICAL = (
@@ -103,16 +113,32 @@ def _close(make: Callable[..., Any]) -> Iterator[Sample]:
 
 
 @operator(
-    pointwise=True, differentiable=False, out=False, dtypes="fi",
-    samples=together(binary(numbers=()), special_pairs, lambda make: ((a, {"equal_nan": True}) for a, _ in special_pairs(make)), _close),
+    pointwise=True,
+    differentiable=False,
+    out=False,
+    dtypes="fi",
+    samples=together(
+        binary(numbers=()),
+        special_pairs,
+        lambda make: ((a, {"equal_nan": True}) for a, _ in special_pairs(make)),
+        _close,
+    ),
     errors=[
         (args(wanted(2), wanted(2, dtype="float64")), RuntimeError, "Float did not match Double"),
-        (((wanted(2), wanted(2)), {"rtol": -1.0}), RuntimeError, "rtol must be greater than or equal to zero, but got -1"),
-        (((wanted(2), wanted(2)), {"atol": -1.0}), RuntimeError, "atol must be greater than or equal to zero, but got -1"),
+        (
+            ((wanted(2), wanted(2)), {"rtol": -1.0}),
+            RuntimeError,
+            "rtol must be greater than or equal to zero, but got -1",
+        ),
+        (
+            ((wanted(2), wanted(2)), {"atol": -1.0}),
+            RuntimeError,
+            "atol must be greater than or equal to zero, but got -1",
+        ),
     ],
-)  # fmt: skip
+)
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Value:
-    """Whether `|input_i - other_i| <= atol + rtol * |other_i|`, or both are the same infinity; NaNs with `equal_nan`."""
+    """Whether `|input_i - other_i| <= atol + rtol * |other_i|`, or both are one infinity; NaNs with `equal_nan`."""
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{TYPE_NAMES[input.dtype]} did not match {TYPE_NAMES[other.dtype]}")
     for name, value in (("rtol", rtol), ("atol", atol)):
@@ -137,10 +163,16 @@ def _bitwise(name: str, build: Build, dunder: str, words: str) -> Operator:
 
     define.__doc__ = f"`input_i {words} other_i`, bit by bit; on booleans the logical operation."
     return operator(
-        name=name, inplace=True, dunder=f"__{dunder}__", reflected=f"__r{dunder}__", pointwise=True, dtypes="ib", differentiable=False,
+        name=name,
+        inplace=True,
+        dunder=f"__{dunder}__",
+        reflected=f"__r{dunder}__",
+        pointwise=True,
+        dtypes="ib",
+        differentiable=False,
         samples=binary(numbers=(2, True)),
         errors=[(args(wanted(2), wanted(2)), NotImplementedError, f"\"{kernel}\" not implemented for 'Float'")],
-    )(define)  # fmt: skip
+    )(define)
 
 
 def _shift(name: str, build: Build, dunder: str, words: str) -> Operator:
@@ -152,10 +184,16 @@ def _shift(name: str, build: Build, dunder: str, words: str) -> Operator:
 
     define.__doc__ = f"`input_i {words} other_i`. A shift by the width or more moves every bit out."
     return operator(
-        name=name, inplace=True, dunder=f"__{dunder}__", reflected=f"__r{dunder}__", pointwise=True, dtypes="i", differentiable=False,
+        name=name,
+        inplace=True,
+        dunder=f"__{dunder}__",
+        reflected=f"__r{dunder}__",
+        pointwise=True,
+        dtypes="i",
+        differentiable=False,
         samples=_shifts,
         errors=[(args(wanted(2), wanted(2)), NotImplementedError, f"\"{kernel}\" not implemented for 'Float'")],
-    )(define)  # fmt: skip
+    )(define)
 
 
 def _shifts(make: Callable[..., Any]) -> Iterator[Sample]:
@@ -176,9 +214,14 @@ BITS = (
 
 
 @operator(
-    inplace=True, dunder="__invert__", pointwise=True, dtypes="ib", differentiable=False, samples=unary(special=False),
+    inplace=True,
+    dunder="__invert__",
+    pointwise=True,
+    dtypes="ib",
+    differentiable=False,
+    samples=unary(special=False),
     errors=[(args(wanted(2)), NotImplementedError, "\"bitwise_not_cpu\" not implemented for 'Float'")],
-)  # fmt: skip
+)
 def bitwise_not(input: Tensor) -> Value:
     """`~input_i`; on booleans the logical not."""
     require("bitwise_not_cpu", input.dtype, lowest=0, highest=1)

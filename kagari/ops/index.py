@@ -1,4 +1,7 @@
-"""Elements looked up, and written, at places that tensors hold. Indices out of range are errors that the kernels find."""
+"""Elements looked up, and written, at places that tensors hold.
+
+Indices out of range are errors that the kernels find.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def _require_index(name: str, index: Value) -> None:
 
 
 def _along(index: Value, shape: tuple[Size, ...], dim: int) -> Value:
-    """A vector of places along `dim` as the index of gather and scatter: repeated over the other dimensions of `shape`."""
+    """A vector of places along `dim` as the index of a gather or scatter, repeated over the other dimensions."""
     line = graph.reshape(index, tuple(index.shape[0] if d == dim else 1 for d in range(len(shape))))
     return graph.expand(graph.cast(line, int64), replaced(shape, dim, index.shape[0]))
 
@@ -56,9 +59,17 @@ def _gathered(make: Make) -> Iterator[Sample]:
 @operator(
     samples=_gathered,
     errors=[
-        (args(wanted(2, 3), 0, wanted(2, dtype="int64")), RuntimeError, "Index tensor must have the same number of dimensions as input"),
+        (
+            args(wanted(2, 3), 0, wanted(2, dtype="int64")),
+            RuntimeError,
+            "Index tensor must have the same number of dimensions as input",
+        ),
         (args(wanted(2, 3), 2, wanted(2, 3, dtype="int64")), IndexError, "Dimension out of range"),
-        (args(wanted(2, 3), 0, wanted(2, 4, dtype="int64")), RuntimeError, r"Size does not match at dimension 1 expected index \[2, 4\]"),
+        (
+            args(wanted(2, 3), 0, wanted(2, 4, dtype="int64")),
+            RuntimeError,
+            r"Size does not match at dimension 1 expected index \[2, 4\]",
+        ),
         (args(wanted(2, 3), 0, wanted(2, 3)), RuntimeError, r"gather\(\): Expected dtype int32/int64 for index"),
     ],
 )
@@ -78,7 +89,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     for d, (i, s) in enumerate(zip(at.shape, x.shape)):
         if d != dim and i > s:
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {listed(index.shape)} to be no larger than self {listed(input.shape)} "
+                f"Size does not match at dimension {d} expected index {listed(index.shape)} to be no larger than "
+                f"self {listed(input.shape)} "
                 f"apart from dimension {dim}"
             )
     return graph.reshape(graph.gather(x, graph.cast(at, int64), dim), index.shape)
@@ -98,7 +110,8 @@ def _scattered(op: str, x: Value, dim: int, index: Value, src: Value | float) ->
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
         if not (_fits(at, target.shape, dim) and _fits(at, source.shape, None)):
             raise RuntimeError(
-                f"Expected index {listed(index.shape)} to be no larger than self {listed(x.shape)} apart from dimension {dim} and to be no "
+                f"Expected index {listed(index.shape)} to be no larger than self {listed(x.shape)} apart from "
+                f"dimension {dim} and to be no "
                 f"larger size than src {listed(src.shape)}"
             )
         for d, size in enumerate(at.shape):
@@ -106,7 +119,10 @@ def _scattered(op: str, x: Value, dim: int, index: Value, src: Value | float) ->
                 source = narrowed(source, d, 0, size)
     else:
         if not _fits(at, target.shape, dim):
-            raise RuntimeError(f"Expected index {listed(index.shape)} to be no larger than self {listed(x.shape)} apart from dimension {dim}")
+            raise RuntimeError(
+                f"Expected index {listed(index.shape)} to be no larger than self {listed(x.shape)} apart from "
+                f"dimension {dim}"
+            )
         source = ir.full(at.shape, src, x.dtype)
     return graph.reshape(graph.scatter(op, target, graph.cast(at, int64), source, dim), x.shape)
 
@@ -125,7 +141,11 @@ def _scatter_values(make: Make) -> Iterator[Sample]:
 
 
 _SCATTER_ERRORS = [
-    (args(wanted(2, 3), 0, wanted(2, 3), wanted(2, 3)), RuntimeError, r"scatter\(\): Expected dtype int32/int64 for index"),
+    (
+        args(wanted(2, 3), 0, wanted(2, 3), wanted(2, 3)),
+        RuntimeError,
+        r"scatter\(\): Expected dtype int32/int64 for index",
+    ),
     (
         args(wanted(2, 3), 0, wanted(2, dtype="int64"), wanted(2, 3)),
         RuntimeError,
@@ -134,7 +154,8 @@ _SCATTER_ERRORS = [
     (
         args(wanted(2, 3), 0, wanted(2, 3, dtype="int64"), wanted(2, 2)),
         RuntimeError,
-        r"Expected index \[2, 3\] to be no larger than self \[2, 3\] apart from dimension 0 and to be no larger size than src \[2, 2\]",
+        r"Expected index \[2, 3\] to be no larger than self \[2, 3\] apart from dimension 0 and to be no larger size "
+        r"than src \[2, 2\]",
     ),
     (
         args(wanted(2, 3), 0, wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="float64")),
@@ -168,7 +189,11 @@ def _rows(make: Make) -> Iterator[Sample]:
 @operator(
     samples=_rows,
     errors=[
-        (args(wanted(2, 3), 0, wanted(2, 2, dtype="int64")), IndexError, r"index_select\(\): Index is supposed to be a vector"),
+        (
+            args(wanted(2, 3), 0, wanted(2, 2, dtype="int64")),
+            IndexError,
+            r"index_select\(\): Index is supposed to be a vector",
+        ),
         (args(wanted(2, 3), 0, wanted(2)), RuntimeError, r"index_select\(\): Expected dtype int32 or int64 for index"),
         (args(wanted(2, 3), 3, wanted(2, dtype="int64")), IndexError, "Dimension out of range"),
     ],
@@ -195,13 +220,22 @@ def _taken(make: Make) -> Iterator[Sample]:
     samples=_taken,
     errors=[
         (args(wanted(2, 3), wanted(2, 3), 0), RuntimeError, "dtype of indices should be Long but got Float"),
-        (args(wanted(2, 3), wanted(2, dtype="int64"), 0), RuntimeError, "input and indices should have the same number of dimensions"),
+        (
+            args(wanted(2, 3), wanted(2, dtype="int64"), 0),
+            RuntimeError,
+            "input and indices should have the same number of dimensions",
+        ),
     ],
 )
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Value:
-    """As `gather`, with shapes that broadcast and indices that may count from the end; without `dim` of the elements as one row."""
+    """As `gather`, with shapes that broadcast and indices that may count from the end.
+
+    Without `dim`, of the elements as one row.
+    """
     if indices.dtype is not int64:
-        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {TYPE_NAMES[indices.dtype]}")
+        raise RuntimeError(
+            f"torch.take_along_dim(): dtype of indices should be Long but got {TYPE_NAMES[indices.dtype]}"
+        )
     if dim is None:
         x, at, axis = graph.reshape(input, (_numel(input),)), graph.reshape(indices, (_numel(indices),)), 0
     else:
@@ -256,13 +290,20 @@ def _embedding_gradient(g: Value, input: Value, weight: Value, padding_idx: int 
     gradient=_embedding_gradient,
     samples=_tables,
     errors=[
-        (args(wanted(2), wanted(3, 4)), RuntimeError, r"Expected tensor for argument #1 'indices' to have one of .*: Long, Int"),
+        (
+            args(wanted(2), wanted(3, 4)),
+            RuntimeError,
+            r"Expected tensor for argument #1 'indices' to have one of .*: Long, Int",
+        ),
         (args(wanted(2, dtype="int64"), wanted(3)), RuntimeError, "'weight' must be 2-D"),
         (args(wanted(2, dtype="int64"), wanted(3, 4), 5), AssertionError, "Padding_idx must be within num_embeddings"),
     ],
 )
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Value:
-    """Row `input[i..]` of `weight` at each place: `(*,)` and `(V, D)` to `(*, D)`. Row `padding_idx` gets no gradient."""
+    """Row `input[i..]` of `weight` at each place: `(*,)` and `(V, D)` to `(*, D)`.
+
+    Row `padding_idx` gets no gradient.
+    """
     if input.dtype not in (int32, int64):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
@@ -316,20 +357,23 @@ def _checked_rows(name: str, x: Value, dim: int, index: Value, source: Value) ->
     dim = ir.normalize_dim(dim, x.ndim)
     at = _vector(
         index,
-        f"{name}_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: {TYPE_NAMES[index.dtype]} and size: "
+        f"{name}_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: "
+        f"{TYPE_NAMES[index.dtype]} and size: "
         f"{listed(index.shape)}",
     )
     if index.dtype not in (int32, int64):
         raise RuntimeError(f"{name}_(): Expected dtype int32/int64 for index but got: {TYPE_NAMES[index.dtype]}")
     if x.dtype is not source.dtype:
         raise RuntimeError(
-            f"{name}_(): self ({TYPE_NAMES[x.dtype]}) and source ({TYPE_NAMES[source.dtype]}) must have the same scalar type"
+            f"{name}_(): self ({TYPE_NAMES[x.dtype]}) and source ({TYPE_NAMES[source.dtype]}) must have the same "
+            f"scalar type"
         )
     target, src = _at_least_1d(x), _at_least_1d(source)
     size = src.shape[dim] if dim < src.ndim else 1
     if at.shape[0] != size:
         raise RuntimeError(
-            f"{name}_(): Number of indices ({hint(at.shape[0])}) should be equal to source.size(dim): ({hint(size)}), for dim: {dim}"
+            f"{name}_(): Number of indices ({hint(at.shape[0])}) should be equal to source.size(dim): "
+            f"({hint(size)}), for dim: {dim}"
         )
     if target.ndim != src.ndim or any(a != b for a, b in zip(without(target.shape, dim), without(src.shape, dim))):
         raise RuntimeError(
@@ -346,9 +390,21 @@ def _added(make: Make) -> Iterator[Sample]:
 
 
 _ROW_ERRORS = [
-    (args(wanted(2, 3), 0, wanted(2, dtype="int64"), wanted(2, 4)), RuntimeError, "source tensor shape must match self tensor shape"),
-    (args(wanted(2, 3), 0, wanted(2, dtype="int64"), wanted(3, 3)), RuntimeError, r"Number of indices \(2\) should be equal to source"),
-    (args(wanted(2, 3), 0, wanted(2, 2, dtype="int64"), wanted(2, 3)), IndexError, "Index is supposed to be a vector, but got dim: 2"),
+    (
+        args(wanted(2, 3), 0, wanted(2, dtype="int64"), wanted(2, 4)),
+        RuntimeError,
+        "source tensor shape must match self tensor shape",
+    ),
+    (
+        args(wanted(2, 3), 0, wanted(2, dtype="int64"), wanted(3, 3)),
+        RuntimeError,
+        r"Number of indices \(2\) should be equal to source",
+    ),
+    (
+        args(wanted(2, 3), 0, wanted(2, 2, dtype="int64"), wanted(2, 3)),
+        IndexError,
+        "Index is supposed to be a vector, but got dim: 2",
+    ),
     (
         args(wanted(2, 3), 0, wanted(2, dtype="int64"), wanted(2, 3, dtype="float64")),
         RuntimeError,
@@ -359,7 +415,7 @@ _ROW_ERRORS = [
 
 @operator(inplace=True, samples=_added, errors=_ROW_ERRORS, dtypes="fi")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Value:
-    """`input` with rows of `source`, scaled by `alpha`, added at the places along `dim` that the vector `index` names."""
+    """`input` with rows of `source`, times `alpha`, added at the places along `dim` that `index` names."""
     x, at, src, dim = _checked_rows("index_add", input, dim, index, source)
     scaled = src if isinstance(alpha, int) and alpha == 1 else graph.cast(ir.mul(src, alpha), x.dtype)
     return graph.reshape(graph.scatter("scatter_add", x, at, scaled, dim), input.shape)
@@ -379,7 +435,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
     at = _vector(index, "index_fill_(): Index is supposed to be a vector")
     x = _at_least_1d(input)
     places = _along(at, x.shape, dim)
-    return graph.reshape(graph.scatter("scatter", x, places, ir.full(places.shape, value, input.dtype), dim), input.shape)
+    return graph.reshape(
+        graph.scatter("scatter", x, places, ir.full(places.shape, value, input.dtype), dim), input.shape
+    )
 
 
 OPERATORS: tuple[Operator, ...] = (

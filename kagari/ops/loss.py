@@ -1,6 +1,7 @@
 """Losses. Each is written for one element or one row, and reduced as `reduction` says: `none`, `mean` or `sum`.
 
-With mean or sum a loss of single elements is one kernel; a loss of rows is one kernel over the rows and one that joins their results.
+With mean or sum a loss of single elements is one kernel; a loss of rows is one kernel over the rows and one that joins
+their results.
 """
 
 from __future__ import annotations
@@ -75,7 +76,12 @@ def _integers(name: str) -> tuple[Sample, type, str]:
 
 
 @operator(
-    namespace="nn.functional", method=False, out=False, dtypes="f", samples=_pairs(), errors=[*_shape_errors(), _integers("mse_cpu")]
+    namespace="nn.functional",
+    method=False,
+    out=False,
+    dtypes="f",
+    samples=_pairs(),
+    errors=[*_shape_errors(), _integers("mse_cpu")],
 )
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     """`(x - y)^2`."""
@@ -95,7 +101,8 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
         (
             args(wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="int64")),
             RuntimeError,
-            r"mean\(\): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: Long",
+            r"mean\(\): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            r"Got: Long",
         ),
     ],
 )
@@ -176,7 +183,10 @@ def _binary_cross_entropy_gradient(
 
 def _weighted(make: Make) -> Iterator[Sample]:
     yield (make(2, 3, low=0.1, high=0.9), make(2, 3, low=0, high=1), make(3, low=0, high=2, constant=True)), {}
-    yield (make(2, 3, low=0.1, high=0.9), make(2, 3, low=0, high=1), make(2, 3, low=0, high=2, constant=True)), {"reduction": "sum"}
+    yield (
+        (make(2, 3, low=0.1, high=0.9), make(2, 3, low=0, high=1), make(2, 3, low=0, high=2, constant=True)),
+        {"reduction": "sum"},
+    )
     yield (make(values=[0.0, 1.0, 0.0, 1.0]), make(values=[0.0, 1.0, 1.0, 0.0])), {}
 
 
@@ -189,12 +199,14 @@ def _weighted(make: Make) -> Iterator[Sample]:
     samples=_together(_pairs(0.05, 0.95, 0, 1), _weighted),
     errors=[
         (args(wanted(2, 3), wanted(2, 3, dtype="float64")), RuntimeError, "Found dtype Double but expected Float"),
-        (args(wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="int64")), NotImplementedError, "not implemented for 'Long'"),
+        (
+            args(wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="int64")),
+            NotImplementedError,
+            "not implemented for 'Long'",
+        ),
     ],
 )
-def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
-) -> Value:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Value:
     """`-w (y log x + (1 - y) log(1 - x))` of probabilities x, with logarithms no less than -100."""
     if target.dtype is not input.dtype:
         raise RuntimeError(f"Found dtype {TYPE_NAMES[target.dtype]} but expected {TYPE_NAMES[input.dtype]}")
@@ -205,7 +217,10 @@ def binary_cross_entropy(
 def _logit_weights(make: Make) -> Iterator[Sample]:
     both = {"weight": make(3, low=0, high=2, constant=True), "pos_weight": make(3, low=0.5, high=2, constant=True)}
     yield (make(2, 3), make(2, 3, low=0, high=1)), both
-    yield (make(2, 3), make(2, 3, low=0, high=1)), {"pos_weight": make(3, low=0.5, high=2, constant=True), "reduction": "none"}
+    yield (
+        (make(2, 3), make(2, 3, low=0, high=1)),
+        {"pos_weight": make(3, low=0.5, high=2, constant=True), "reduction": "none"},
+    )
     yield (make(values=[-100.0, 100.0, 0.0, 30.0]), make(values=[0.0, 1.0, 0.5, 0.0])), {"reduction": "none"}
 
 
@@ -315,7 +330,8 @@ def _require_weight(input: Value, weight: Value | None) -> None:
     classes = input.shape[_class_dim(input)]
     if weight is not None and (weight.ndim != 1 or weight.shape[0] != classes):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {hint(classes)} classes or no classes but got weight tensor of shape: "
+            f"weight tensor should be defined either for all {hint(classes)} classes or no classes but got weight "
+            f"tensor of shape: "
             f"{listed(weight.shape)}"
         )
     if weight is not None and weight.dtype is not input.dtype:
@@ -366,12 +382,28 @@ def _labels(make: Make) -> Iterator[Sample]:
 
 
 _LABEL_ERRORS = [
-    (args(wanted(2, 3), wanted(3, dtype="int64")), ValueError, r"Expected input batch_size \(2\) to match target batch_size \(3\)"),
+    (
+        args(wanted(2, 3), wanted(3, dtype="int64")),
+        ValueError,
+        r"Expected input batch_size \(2\) to match target batch_size \(3\)",
+    ),
     (args(wanted(2, 3), wanted(2)), RuntimeError, "expected target dtype to be Long or Byte, but got Float"),
-    (args(wanted(2, 3), wanted(2, dtype="int64"), wanted(4)), RuntimeError, "weight tensor should be defined either for all 3 classes or no"),
-    (args(wanted(2, 3), wanted(2, 2, dtype="int64")), RuntimeError, "0D or 1D target tensor expected, multi-target not supported"),
+    (
+        args(wanted(2, 3), wanted(2, dtype="int64"), wanted(4)),
+        RuntimeError,
+        "weight tensor should be defined either for all 3 classes or no",
+    ),
+    (
+        args(wanted(2, 3), wanted(2, 2, dtype="int64")),
+        RuntimeError,
+        "0D or 1D target tensor expected, multi-target not supported",
+    ),
     (args(wanted(2, 3, 4), wanted(2, 5, dtype="int64")), RuntimeError, r"Expected target size \[2, 4\], got \[2, 5\]"),
-    (args(wanted(2, 3, 4, 5), wanted(2, 4, 6, dtype="int64")), RuntimeError, r"size mismatch \(got input: \[2, 3, 4, 5\] , target: \[2, 4, 6\]"),
+    (
+        args(wanted(2, 3, 4, 5), wanted(2, 4, 6, dtype="int64")),
+        RuntimeError,
+        r"size mismatch \(got input: \[2, 3, 4, 5\] , target: \[2, 4, 6\]",
+    ),
     (args(wanted(2, 3, 4, 5), wanted(2, 4, dtype="int64")), RuntimeError, "only batches of spatial targets supported"),
 ]
 
@@ -382,12 +414,18 @@ _LABEL_ERRORS = [
     out=False,
     dtypes="f",
     samples=_labels,
-    errors=[*_LABEL_ERRORS, (args(wanted(), wanted(dtype="int64")), ValueError, r"Expected 1 or more dimensions \(got 0\)")],
+    errors=[
+        *_LABEL_ERRORS,
+        (args(wanted(), wanted(dtype="int64")), ValueError, r"Expected 1 or more dimensions \(got 0\)"),
+    ],
 )
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean", ignore_index: int = -100
 ) -> Value:
-    """`-w[y] x[y]` of log-probabilities x, `(N, C, *)`, and the number y of the class, `(N, *)`; classes `ignore_index` do not count."""
+    """`-w[y] x[y]` of log-probabilities x, `(N, C, *)`, and the number y of the class, `(N, *)`.
+
+    Rows whose class is `ignore_index` do not count.
+    """
     _require_classes(input, target, weight)
     require("nll_loss_out_frame", input.dtype)
     dim = _class_dim(input)
@@ -413,7 +451,10 @@ def _mixtures(make: Make) -> Iterator[Sample]:
     yield pair, {"label_smoothing": 0.2, "weight": make(4, low=0.5, high=2, constant=True)}
     for reduction in ("mean", "sum", "none"):
         yield (make(3, 4), make(3, 4, low=0, high=1)), {"reduction": reduction}
-    yield (make(3, 4), make(3, 4, low=0, high=1)), {"weight": make(4, low=0.5, high=2, constant=True), "label_smoothing": 0.1}
+    yield (
+        (make(3, 4), make(3, 4, low=0, high=1)),
+        {"weight": make(4, low=0.5, high=2, constant=True), "label_smoothing": 0.1},
+    )
     yield (make(2, 3, 2, 2), make(2, 3, 2, 2, low=0, high=1)), {}
     yield (make(4), make(4, low=0, high=1)), {}
     yield (make(values=[[1e4, -1e4, 0.0], [5.0, 1.0, 2.0]]), make(values=[1, 0], dtype="int64")), {}
@@ -427,9 +468,21 @@ def _mixtures(make: Make) -> Iterator[Sample]:
     samples=_mixtures,
     errors=[
         *_LABEL_ERRORS,
-        (args(wanted(2, 3), wanted(2, 3, dtype="int64")), RuntimeError, "Expected floating point type for target with class probabilities"),
-        (args(wanted(2, 3), wanted(2, 3), ignore_index=2), RuntimeError, "ignore_index is not supported for floating point target"),
-        (args(wanted(2, 3), wanted(2, dtype="int64"), label_smoothing=2.0), RuntimeError, "label_smoothing must be between 0.0 and 1.0. Got: 2"),
+        (
+            args(wanted(2, 3), wanted(2, 3, dtype="int64")),
+            RuntimeError,
+            "Expected floating point type for target with class probabilities",
+        ),
+        (
+            args(wanted(2, 3), wanted(2, 3), ignore_index=2),
+            RuntimeError,
+            "ignore_index is not supported for floating point target",
+        ),
+        (
+            args(wanted(2, 3), wanted(2, dtype="int64"), label_smoothing=2.0),
+            RuntimeError,
+            "label_smoothing must be between 0.0 and 1.0. Got: 2",
+        ),
     ],
 )
 def cross_entropy(
@@ -440,10 +493,11 @@ def cross_entropy(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
 ) -> Value:
-    """`-w[y] log(softmax(x)[y])` of logits x, `(N, C, *)`, and the number y of the class, `(N, *)`, or the probabilities of all.
+    """`-w[y] log(softmax(x)[y])` of logits x, `(N, C, *)`, and the number y of the class, `(N, *)`.
 
-    Label smoothing gives that share of the probability to all classes alike. Source of it: Szegedy and others, Rethinking the Inception
-    Architecture for Computer Vision, 2015 (arXiv 1512.00567).
+    Of probabilities y of all classes, `(N, C, *)`, it is `-sum_c w[c] y[c] log(softmax(x)[c])`.
+    Label smoothing gives that share of the probability to all classes alike. Source of it: Szegedy and others,
+    Rethinking the Inception Architecture for Computer Vision, 2015 (arXiv 1512.00567).
     """
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
@@ -493,5 +547,6 @@ def _soft(
 
 
 OPERATORS: tuple[Operator, ...] = (
-    mse_loss, l1_loss, smooth_l1_loss, huber_loss, binary_cross_entropy, binary_cross_entropy_with_logits, kl_div, nll_loss, cross_entropy,
+    mse_loss, l1_loss, smooth_l1_loss, huber_loss, binary_cross_entropy, binary_cross_entropy_with_logits, kl_div,
+    nll_loss, cross_entropy,
 )  # fmt: skip

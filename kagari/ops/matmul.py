@@ -1,6 +1,7 @@
-"""Products of matrices and vectors, all of them one contraction: `dot` over the last dimension of one and the last but one of the other.
+"""Products of matrices and vectors, all of them one contraction.
 
-Batch dimensions that repeat a factor cost nothing: the kernel joins them with the rows where the other factor allows it.
+`dot` sums over the last dimension of one factor and the last but one of the other. Batch dimensions that repeat a
+factor cost nothing: the kernel joins them with the rows where the other factor allows it.
 """
 
 from __future__ import annotations
@@ -29,20 +30,25 @@ def _contract(a: Value, b: Value) -> Value:
 
 
 def _require_matrices(a: Value, b: Value) -> None:
-    """Raises RuntimeError unless the last two dimensions fit and the dtypes agree; `a` with its leading dimensions joined."""
+    """Raises RuntimeError unless inner sizes and dtypes agree. The message joins the leading dimensions of `a`."""
     rows = product(a.shape[:-1])
     if a.shape[-1] != b.shape[-2]:
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({hint(rows)}x{hint(a.shape[-1])} and {hint(b.shape[-2])}x{hint(b.shape[-1])})"
+            f"mat1 and mat2 shapes cannot be multiplied ({hint(rows)}x{hint(a.shape[-1])} and "
+            f"{hint(b.shape[-2])}x{hint(b.shape[-1])})"
         )
     if a.dtype is not b.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {C_NAMES[a.dtype]} != {C_NAMES[b.dtype]}")
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {C_NAMES[a.dtype]} != {C_NAMES[b.dtype]}"
+        )
 
 
 def _require_vector(a: Value, vec: Value) -> None:
     if a.shape[-1] != vec.shape[0]:
         rows = hint(product(a.shape[:-1]))
-        raise RuntimeError(f"size mismatch, got input ({rows}), mat ({rows}x{hint(a.shape[-1])}), vec ({hint(vec.shape[0])})")
+        raise RuntimeError(
+            f"size mismatch, got input ({rows}), mat ({rows}x{hint(a.shape[-1])}), vec ({hint(vec.shape[0])})"
+        )
     if a.dtype is not vec.dtype:
         names = TYPE_NAMES[vec.dtype], TYPE_NAMES[a.dtype], TYPE_NAMES[vec.dtype]
         raise RuntimeError("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
@@ -52,7 +58,10 @@ def _require_batches(a: Value, b: Value) -> None:
     count = hint(product(a.shape[:-2]))
     if a.shape[-1] != b.shape[-2] or any(x != y for x, y in zip(a.shape[:-2], b.shape[:-2])):
         got = [hint(product(b.shape[:-2])), hint(b.shape[-2])]
-        raise RuntimeError(f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {hint(a.shape[-1])}] but got: {got}.")
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {hint(a.shape[-1])}] but got: "
+            f"{got}."
+        )
     if a.dtype is not b.dtype:
         raise RuntimeError(f"expected scalar type {TYPE_NAMES[a.dtype]} but found {TYPE_NAMES[b.dtype]}")
 
@@ -60,10 +69,13 @@ def _require_batches(a: Value, b: Value) -> None:
 def _vectors(a: Value, b: Value) -> Value:
     """The inner product of two vectors."""
     if a.dtype is not b.dtype:
-        raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {TYPE_NAMES[a.dtype]} and {TYPE_NAMES[b.dtype]}")
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {TYPE_NAMES[a.dtype]} and {TYPE_NAMES[b.dtype]}"
+        )
     if a.shape[0] != b.shape[0]:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor {listed(a.shape)} and src {listed(b.shape)} to have the same number of elements, "
+            f"inconsistent tensor size, expected tensor {listed(a.shape)} and src {listed(b.shape)} to have the same "
+            f"number of elements, "
             f"but got {hint(a.shape[0])} and {hint(b.shape[0])} elements respectively"
         )
     require("dot", a.dtype, 1)
@@ -110,25 +122,46 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]):
     reflected="__rmatmul__",
     dtypes="fi",
     samples=_pairs(
-        ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 4, 3), (3, 5)), ((2, 4, 3), (2, 3, 5)), ((1, 4, 3), (2, 3, 5)),
-        ((2, 1, 4, 3), (3, 3, 5)), ((4, 3), (2, 3, 5)), ((3,), (2, 3, 5)), ((2, 4, 3), (3,)), ((0, 3), (3, 4)), ((2, 0), (0, 4)),
-        ((17, 33), (33, 65)), ((1, 3), (3, 1)), ((3, 1), (1, 4)),
+        ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 4, 3), (3, 5)), ((2, 4, 3), (2, 3, 5)),
+        ((1, 4, 3), (2, 3, 5)), ((2, 1, 4, 3), (3, 3, 5)), ((4, 3), (2, 3, 5)), ((3,), (2, 3, 5)), ((2, 4, 3), (3,)),
+        ((0, 3), (3, 4)), ((2, 0), (0, 4)), ((17, 33), (33, 65)), ((1, 3), (3, 1)), ((3, 1), (1, 4)),
     ),
     errors=[
         (args(wanted(2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 4x5\)"),
-        (args(wanted(2, 3), wanted(3, 4, dtype="float64")), RuntimeError, "expected m1 and m2 to have the same dtype, but got: float != double"),
+        (
+            args(wanted(2, 3), wanted(3, 4, dtype="float64")),
+            RuntimeError,
+            "expected m1 and m2 to have the same dtype, but got: float != double",
+        ),
         (args(wanted(2, 3), wanted(4)), RuntimeError, r"size mismatch, got input \(2\), mat \(2x3\), vec \(4\)"),
         (args(wanted(2), wanted(4, 3)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(1x2 and 4x3\)"),
         (args(wanted(2), wanted(3)), RuntimeError, r"inconsistent tensor size, expected tensor \[2\] and src \[3\]"),
-        (args(wanted(), wanted(3)), RuntimeError, "both arguments to matmul need to be at least 1D, but they are 0D and 1D"),
-        (args(wanted(2, 2, 3), wanted(2, 4, 5)), RuntimeError, r"first two dimensions of batch2 tensor to be: \[2, 3\] but got: \[2, 4\]"),
-        (args(wanted(2, 2, 3), wanted(3, 3, 5)), RuntimeError, r"The size of tensor a \(2\) must match the size of tensor b \(3\)"),
-        (args(wanted(2, 2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(4x3 and 4x5\)"),
+        (
+            args(wanted(), wanted(3)),
+            RuntimeError,
+            "both arguments to matmul need to be at least 1D, but they are 0D and 1D",
+        ),
+        (
+            args(wanted(2, 2, 3), wanted(2, 4, 5)),
+            RuntimeError,
+            r"first two dimensions of batch2 tensor to be: \[2, 3\] but got: \[2, 4\]",
+        ),
+        (
+            args(wanted(2, 2, 3), wanted(3, 3, 5)),
+            RuntimeError,
+            r"The size of tensor a \(2\) must match the size of tensor b \(3\)",
+        ),
+        (
+            args(wanted(2, 2, 3), wanted(4, 5)),
+            RuntimeError,
+            r"mat1 and mat2 shapes cannot be multiplied \(4x3 and 4x5\)",
+        ),
     ],
 )  # fmt: skip
 def matmul(input: Tensor, other: Tensor) -> Value:
-    """The matrix product; of two vectors their inner product. A vector counts as a row on the left and as a column on the right.
+    """The matrix product; of two vectors their inner product.
 
+    A vector counts as a row on the left and as a column on the right.
     Of more than two dimensions the leading ones are batches, and broadcast: `(*, m, k)` and `(*, k, n)` to `(*, m, n)`.
 
     >>> import kagari as torch
@@ -155,7 +188,11 @@ def matmul(input: Tensor, other: Tensor) -> Value:
         (args(wanted(2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 4x5\)"),
         (args(wanted(2), wanted(4, 5)), RuntimeError, "self must be a matrix"),
         (args(wanted(2, 3), wanted(3)), RuntimeError, "mat2 must be a matrix"),
-        (args(wanted(2, 3), wanted(3, 4, dtype="float64")), RuntimeError, "expected m1 and m2 to have the same dtype, but got: float != double"),
+        (
+            args(wanted(2, 3), wanted(3, 4, dtype="float64")),
+            RuntimeError,
+            "expected m1 and m2 to have the same dtype, but got: float != double",
+        ),
     ],
 )
 def mm(input: Tensor, mat2: Tensor) -> Value:
@@ -211,7 +248,11 @@ def mv(input: Tensor, vec: Tensor) -> Value:
     errors=[
         (args(wanted(2), wanted(3)), RuntimeError, r"inconsistent tensor size, expected tensor \[2\] and src \[3\]"),
         (args(wanted(2, 2), wanted(2, 2)), RuntimeError, "1D tensors expected, but got 2D and 2D tensors"),
-        (args(wanted(2), wanted(2, dtype="float64")), RuntimeError, "expected both vectors to have same dtype, but found Float and Double"),
+        (
+            args(wanted(2), wanted(2, dtype="float64")),
+            RuntimeError,
+            "expected both vectors to have same dtype, but found Float and Double",
+        ),
     ],
 )
 def dot(input: Tensor, tensor: Tensor) -> Value:
@@ -260,7 +301,9 @@ def _zero(number: Number, ndim: int) -> Value:
 def _require_addend(x: Value, a: Value, b: Value) -> None:
     if x.dtype is not a.dtype or x.dtype is not b.dtype:
         other = b if a.dtype is b.dtype or x.dtype is a.dtype else a
-        raise RuntimeError(f"self and mat2 must have the same dtype, but got {TYPE_NAMES[x.dtype]} and {TYPE_NAMES[other.dtype]}")
+        raise RuntimeError(
+            f"self and mat2 must have the same dtype, but got {TYPE_NAMES[x.dtype]} and {TYPE_NAMES[other.dtype]}"
+        )
 
 
 def _sums(x: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...], *broadcast: tuple[int, ...]):
@@ -282,10 +325,22 @@ def _sums(x: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...], *broadcast
     dtypes="fi",
     samples=_sums((2, 4), (2, 3), (3, 4), (4,), (1, 1), (2, 1), ()),
     errors=[
-        (args(wanted(2, 2), wanted(2, 3), wanted(4, 2)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 4x2\)"),
-        (args(wanted(3, 3), wanted(2, 3), wanted(3, 2)), RuntimeError, r"The expanded size of the tensor \(2\) must match the existing"),
+        (
+            args(wanted(2, 2), wanted(2, 3), wanted(4, 2)),
+            RuntimeError,
+            r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 4x2\)",
+        ),
+        (
+            args(wanted(3, 3), wanted(2, 3), wanted(3, 2)),
+            RuntimeError,
+            r"The expanded size of the tensor \(2\) must match the existing",
+        ),
         (args(wanted(2, 2), wanted(2, 3), wanted(3)), RuntimeError, "mat2 must be a matrix, got 1-D tensor"),
-        (args(wanted(2, 2, dtype="float64"), wanted(2, 3), wanted(3, 2)), RuntimeError, "self and mat2 must have the same dtype, but got"),
+        (
+            args(wanted(2, 2, dtype="float64"), wanted(2, 3), wanted(3, 2)),
+            RuntimeError,
+            "self and mat2 must have the same dtype, but got",
+        ),
     ],
 )
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1) -> Value:
@@ -302,7 +357,11 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha:
     dtypes="fi",
     samples=_sums((2,), (2, 3), (3,), (1,), ()),
     errors=[
-        (args(wanted(2), wanted(2, 3), wanted(2)), RuntimeError, r"size mismatch, got input \(2\), mat \(2x3\), vec \(2\)"),
+        (
+            args(wanted(2), wanted(2, 3), wanted(2)),
+            RuntimeError,
+            r"size mismatch, got input \(2\), mat \(2x3\), vec \(2\)",
+        ),
         (args(wanted(2), wanted(2), wanted(2)), RuntimeError, r"vector \+ matrix @ vector expected, got 1, 1, 1"),
     ],
 )
@@ -320,7 +379,11 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: N
     dtypes="fi",
     samples=_sums((2, 3, 5), (2, 3, 4), (2, 4, 5), (3, 1), (5,)),
     errors=[
-        (args(wanted(2, 2, 2), wanted(2, 2, 3), wanted(2, 4, 2)), RuntimeError, r"batch2 tensor to be: \[2, 3\] but got: \[2, 4\]"),
+        (
+            args(wanted(2, 2, 2), wanted(2, 2, 3), wanted(2, 4, 2)),
+            RuntimeError,
+            r"batch2 tensor to be: \[2, 3\] but got: \[2, 4\]",
+        ),
         (args(wanted(3, 3, 3), wanted(2, 2, 3), wanted(2, 3, 2)), RuntimeError, "The expanded size of the tensor"),
         (
             args(wanted(2, 2, 2, dtype="float64"), wanted(2, 2, 3), wanted(2, 3, 2)),
@@ -360,18 +423,40 @@ def _layers(make: Make) -> Iterator[Sample]:
     samples=_layers,
     errors=[
         (args(wanted(2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 5x4\)"),
-        (args(wanted(2, 2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(4x3 and 5x4\)"),
+        (
+            args(wanted(2, 2, 3), wanted(4, 5)),
+            RuntimeError,
+            r"mat1 and mat2 shapes cannot be multiplied \(4x3 and 5x4\)",
+        ),
         (args(wanted(3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(1x3 and 5x4\)"),
-        (args(wanted(2, 3), wanted(4, 3), wanted(5)), RuntimeError, r"The expanded size of the tensor \(4\) must match the existing size \(5\)"),
-        (args(wanted(2, 3), wanted(4, 3, dtype="float64")), RuntimeError, "expected m1 and m2 to have the same dtype, but got: float != double"),
-        (args(wanted(2, 3), wanted(4, 3), wanted(4, dtype="float64")), RuntimeError, "must have the same dtype, but got Double and Float"),
-        (args(wanted(), wanted(4, 3)), RuntimeError, "both arguments to linear need to be at least 1D, but they are 0D and 2D"),
+        (
+            args(wanted(2, 3), wanted(4, 3), wanted(5)),
+            RuntimeError,
+            r"The expanded size of the tensor \(4\) must match the existing size \(5\)",
+        ),
+        (
+            args(wanted(2, 3), wanted(4, 3, dtype="float64")),
+            RuntimeError,
+            "expected m1 and m2 to have the same dtype, but got: float != double",
+        ),
+        (
+            args(wanted(2, 3), wanted(4, 3), wanted(4, dtype="float64")),
+            RuntimeError,
+            "must have the same dtype, but got Double and Float",
+        ),
+        (
+            args(wanted(), wanted(4, 3)),
+            RuntimeError,
+            "both arguments to linear need to be at least 1D, but they are 0D and 2D",
+        ),
     ],
 )
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
     """`input @ weight.T + bias`: `(*, in)` and `(out, in)` to `(*, out)`; of a weight that is a vector, to `(*,)`."""
     if not input.ndim or not weight.ndim:
-        raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {input.ndim}D and {weight.ndim}D")
+        raise RuntimeError(
+            f"both arguments to linear need to be at least 1D, but they are {input.ndim}D and {weight.ndim}D"
+        )
     if weight.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {weight.ndim}D")
     if weight.ndim == 1:
@@ -381,7 +466,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
         result = _times_matrix(rows, ir.transpose(weight))
     if bias is not None:
         if bias.dtype is not result.dtype:
-            raise RuntimeError(f"self and mat2 must have the same dtype, but got {TYPE_NAMES[bias.dtype]} and {TYPE_NAMES[weight.dtype]}")
+            raise RuntimeError(
+                f"self and mat2 must have the same dtype, but got {TYPE_NAMES[bias.dtype]} and "
+                f"{TYPE_NAMES[weight.dtype]}"
+            )
         result = ir.add(result, expanded(bias, result.shape))
     return result if input.ndim > 1 or weight.ndim == 1 else graph.reshape(result, (result.shape[-1],))
 

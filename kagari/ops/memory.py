@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..base.dtypes import dtype
 from ..ir import build as ir
 from ..ir.graph import Value, cast
+from ..ir.build import broadcast_shape
+from .shapes import listed
 from .operator import Number, Operator, Tensor, operator
 
 
@@ -33,9 +35,13 @@ def to_dtype(input: Tensor, dtype: dtype) -> Value:
 
 
 @operator(function=False, inplace=True, method=False, out=False, pointwise=True)
-def copy(input: Tensor, src: Tensor, non_blocking: bool = False) -> Value:
+def copy(input: Tensor, src: Tensor | Number, non_blocking: bool = False) -> Value:
     """Overwrites `input` with `src`, broadcast and converted: `input_i = src_i`."""
-    return ir.broadcast_to(cast(src, input.dtype), input.shape)
+    src = cast(ir.lift(src), input.dtype)
+    shape = broadcast_shape(input.shape, src.shape)
+    if shape != input.shape:
+        raise RuntimeError(f"output with shape {listed(input.shape)} doesn't match the broadcast shape {listed(shape)}")
+    return ir.broadcast_to(src, input.shape)
 
 
 @operator(function=False, inplace=True, method=False, out=False, pointwise=True)

@@ -5,6 +5,7 @@ A definition that returns movement of its argument alone is a view; unless the r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..base.symbols import Size, hint, product
@@ -45,8 +46,8 @@ def _reshape_errors(name: str) -> list[tuple[Sample, type, str]]:
     spread="shape",
     out=False,
     samples=calls(
-        ((2, 3), args((6,))), ((2, 3), args((3, 2))), ((4, 6), args((-1, 3))), ((2, 3, 4), args((2, -1))), ((), args((1, 1))),
-        ((1,), args(())), ((0, 3), args((3, 0))), ((0,), args((-1, 3))), ((4, 6), args((2, 2, 2, -1))),
+        ((2, 3), args((6,))), ((2, 3), args((3, 2))), ((4, 6), args((-1, 3))), ((2, 3, 4), args((2, -1))),
+        ((), args((1, 1))), ((1,), args(())), ((0, 3), args((3, 0))), ((0,), args((-1, 3))), ((4, 6), args((2, 2, 2, -1))),
     ),
     errors=_reshape_errors("reshape"),
 )  # fmt: skip
@@ -85,8 +86,8 @@ def view(input: Tensor, shape: tuple[int, ...]) -> Value:
 @operator(
     out=False,
     samples=calls(
-        ((2, 3, 4), args()), ((2, 3, 4), args(1)), ((2, 3, 4), args(0, 1)), ((2, 3, 4), args(-2, -1)), ((), args()), ((3,), args()),
-        ((0, 3), args()),
+        ((2, 3, 4), args()), ((2, 3, 4), args(1)), ((2, 3, 4), args(0, 1)), ((2, 3, 4), args(-2, -1)), ((), args()),
+        ((3,), args()), ((0, 3), args()),
     ),
     errors=[
         (args(wanted(2, 3), 1, 0), RuntimeError, r"flatten\(\) has invalid args: start_dim cannot come after end_dim"),
@@ -107,7 +108,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Value:
     out=False,
     samples=calls(((2, 6), args(1, (2, 3))), ((2, 6), args(-1, (2, -1))), ((6, 2), args(0, (3, 1, 2)))),
     errors=[
-        (args(wanted(2, 3), 1, (2, 2)), RuntimeError, r"unflatten: Provided sizes \[2, 2\] don't multiply up to the size of dim 1"),
+        (
+            args(wanted(2, 3), 1, (2, 2)),
+            RuntimeError,
+            r"unflatten: Provided sizes \[2, 2\] don't multiply up to the size of dim 1",
+        ),
         (args(wanted(2, 3), 1, ()), RuntimeError, "unflatten: sizes must be non-empty"),
     ],
 )
@@ -117,10 +122,11 @@ def unflatten(input: Tensor, dim: int, sizes: tuple[int, ...]) -> Value:
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
     have = input.shape[dim]
-    known = product(tuple(s for s in sizes if s != -1))
+    known = math.prod(s for s in sizes if s != -1)
     if sizes.count(-1) <= 1 and (known != have if -1 not in sizes else known == 0 or have % known != 0):
         raise RuntimeError(
-            f"unflatten: Provided sizes {listed(sizes)} don't multiply up to the size of dim {dim} ({hint(have)}) in the input tensor"
+            f"unflatten: Provided sizes {listed(sizes)} don't multiply up to the size of dim {dim} ({hint(have)}) in "
+            f"the input tensor"
         )
     return graph.reshape(input, (*input.shape[:dim], *inferred(sizes, have), *input.shape[dim + 1 :]))
 
@@ -128,10 +134,15 @@ def unflatten(input: Tensor, dim: int, sizes: tuple[int, ...]) -> Value:
 @operator(
     out=False,
     samples=calls(
-        ((2, 1, 3, 1), args()), ((2, 1, 3), args(1)), ((2, 1, 3), args(0)), ((2, 1, 1), args((1, 2))), ((), args(0)), ((1,), args(-1)),
+        ((2, 1, 3, 1), args()), ((2, 1, 3), args(1)), ((2, 1, 3), args(0)), ((2, 1, 1), args((1, 2))),
+        ((), args(0)), ((1,), args(-1)),
     ),
     errors=[
-        (args(wanted(2, 3), 4), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 4\)"),
+        (
+            args(wanted(2, 3), 4),
+            IndexError,
+            r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 4\)",
+        ),
         (args(wanted(2, 3), (0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
     ],
 )  # fmt: skip
@@ -146,7 +157,13 @@ def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Value:
 @operator(
     out=False,
     samples=calls(((2, 3), args(0)), ((2, 3), args(-1)), ((2, 3), args(1)), ((), args(0)), ((0, 3), args(2))),
-    errors=[(args(wanted(2, 3), 4), IndexError, r"Dimension out of range \(expected to be in range of \[-3, 2\], but got 4\)")],
+    errors=[
+        (
+            args(wanted(2, 3), 4),
+            IndexError,
+            r"Dimension out of range \(expected to be in range of \[-3, 2\], but got 4\)",
+        )
+    ],
 )
 def unsqueeze(input: Tensor, dim: int) -> Value:
     """With a dimension of size 1 at `dim`."""
@@ -162,16 +179,25 @@ def unsqueeze(input: Tensor, dim: int) -> Value:
     out=False,
     samples=calls(((2, 3, 4), args((2, 0, 1))), ((2, 3), args((-1, 0))), ((), args(())), ((0, 3), args((1, 0)))),
     errors=[
-        (args(wanted(2, 3), (0,)), RuntimeError, "number of dimensions in the tensor input does not match the length of the desired"),
+        (
+            args(wanted(2, 3), (0,)),
+            RuntimeError,
+            "number of dimensions in the tensor input does not match the length of the desired",
+        ),
         (args(wanted(2, 3), (0, 0)), RuntimeError, r"permute\(\): duplicate dims are not allowed"),
-        (args(wanted(2, 3), (0, 2)), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)"),
+        (
+            args(wanted(2, 3), (0, 2)),
+            IndexError,
+            r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)",
+        ),
     ],
 )
 def permute(input: Tensor, dims: tuple[int, ...]) -> Value:
     """The dimensions in the order `dims`."""
     if len(dims) != input.ndim:
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of dimensions "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            "ordering of dimensions "
             f"i.e. input.dim() = {input.ndim} is not equal to len(dims) = {len(dims)}"
         )
     order = tuple(ir.normalize_dim(d, input.ndim) for d in dims)
@@ -185,8 +211,16 @@ def _swapped(x: Value, dim0: int, dim1: int) -> Value:
     return ir.transpose(x, dim0, dim1) if dim0 != dim1 else graph.reshape(x, x.shape)
 
 
-_TRANSPOSED = calls(((2, 3), args(0, 1)), ((2, 3, 4), args(-1, 0)), ((2, 3), args(1, 1)), ((), args(0, -1)), ((0, 3), args(0, 1)))
-_SWAP_ERROR = [(args(wanted(2, 3), 0, 2), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)")]
+_TRANSPOSED = calls(
+    ((2, 3), args(0, 1)), ((2, 3, 4), args(-1, 0)), ((2, 3), args(1, 1)), ((), args(0, -1)), ((0, 3), args(0, 1))
+)
+_SWAP_ERROR = [
+    (
+        args(wanted(2, 3), 0, 2),
+        IndexError,
+        r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)",
+    )
+]
 
 
 @operator(out=False, aliases=("swapdims",), samples=_TRANSPOSED, errors=_SWAP_ERROR)
@@ -228,7 +262,8 @@ def movedim(input: Tensor, source: int | tuple[int, ...], destination: int | tup
     sources, destinations = ((s,) if isinstance(s, int) else s for s in (source, destination))
     if len(sources) != len(destinations):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({listed(sources)} dims) should contain the same number of dims as "
+            f"movedim: Invalid source or destination dims: source ({listed(sources)} dims) should contain the same "
+            f"number of dims as "
             f"destination ({listed(destinations)} dims)"
         )
     froms, tos = ([ir.normalize_dim(d, input.ndim) for d in dims] for dims in (sources, destinations))
@@ -242,8 +277,16 @@ def movedim(input: Tensor, source: int | tuple[int, ...], destination: int | tup
 # Repetition without a copy
 
 _EXPAND_ERRORS = [
-    (args(wanted(2, 3), (3, 3)), RuntimeError, r"The expanded size of the tensor \(3\) must match the existing size \(2\) at non-singleton"),
-    (args(wanted(2, 3), (3,)), RuntimeError, r"the number of sizes provided \(1\) must be greater or equal to the number of dimensions"),
+    (
+        args(wanted(2, 3), (3, 3)),
+        RuntimeError,
+        r"The expanded size of the tensor \(3\) must match the existing size \(2\) at non-singleton",
+    ),
+    (
+        args(wanted(2, 3), (3,)),
+        RuntimeError,
+        r"the number of sizes provided \(1\) must be greater or equal to the number of dimensions",
+    ),
     (args(wanted(2, 3), (-1, 2, 3)), RuntimeError, r"\(-1\) isn't allowed in a leading, non-existing dimension 0"),
 ]
 
@@ -252,7 +295,9 @@ _EXPAND_ERRORS = [
     spread="size",
     function=False,
     out=False,
-    samples=calls(((2, 1), args((2, 3))), ((3,), args((2, 3))), ((1, 3), args((4, -1))), ((), args((2, 2))), ((1,), args((0,)))),
+    samples=calls(
+        ((2, 1), args((2, 3))), ((3,), args((2, 3))), ((1, 3), args((4, -1))), ((), args((2, 2))), ((1,), args((0,)))
+    ),
     errors=_EXPAND_ERRORS,
 )
 def expand(input: Tensor, size: tuple[int, ...], *, implicit: bool = False) -> Value:
@@ -284,7 +329,11 @@ def broadcast_to(input: Tensor, size: tuple[int, ...]) -> Value:
     samples=calls(((4, 5), args(1, 1, 3)), ((4, 5), args(-1, -2, 2)), ((4, 5), args(0, 4, 0)), ((5,), args(0, 0, 5))),
     errors=[
         (args(wanted(2, 3), 1, 2, 2), RuntimeError, r"start \(2\) \+ length \(2\) exceeds dimension size \(3\)"),
-        (args(wanted(2, 3), 1, -4, 1), IndexError, r"start out of range \(expected to be in range of \[-3, 3\], but got -4\)"),
+        (
+            args(wanted(2, 3), 1, -4, 1),
+            IndexError,
+            r"start out of range \(expected to be in range of \[-3, 3\], but got -4\)",
+        ),
         (args(wanted(2, 3), 1, 0, -1), RuntimeError, r"narrow\(\): length must be non-negative"),
         (args(wanted(), 0, 0, 1), RuntimeError, r"narrow\(\) cannot be applied to a 0-dim tensor"),
     ],
@@ -298,7 +347,9 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Value:
     dim = ir.normalize_dim(dim, input.ndim)
     size = input.shape[dim]
     if size < start or size < -start:
-        raise IndexError(f"start out of range (expected to be in range of [{-hint(size)}, {hint(size)}], but got {start})")
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-hint(size)}, {hint(size)}], but got {start})"
+        )
     first: Size = start if start >= 0 else size + start
     if size < first + length:
         raise RuntimeError(f"start ({hint(first)}) + length ({length}) exceeds dimension size ({hint(size)}).")
@@ -309,8 +360,16 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Value:
     out=False,
     samples=calls(((4, 5), args(1, 1)), ((4, 5), args(0, -1)), ((3,), args(0, 2)), ((2, 3, 4), args(-2, 0))),
     errors=[
-        (args(wanted(2, 3), 1, 3), IndexError, r"select\(\): index 3 out of range for tensor of size \[2, 3\] at dimension 1"),
-        (args(wanted(2, 3), 1, -4), IndexError, r"select\(\): index -4 out of range for tensor of size \[2, 3\] at dimension 1"),
+        (
+            args(wanted(2, 3), 1, 3),
+            IndexError,
+            r"select\(\): index 3 out of range for tensor of size \[2, 3\] at dimension 1",
+        ),
+        (
+            args(wanted(2, 3), 1, -4),
+            IndexError,
+            r"select\(\): index -4 out of range for tensor of size \[2, 3\] at dimension 1",
+        ),
         (args(wanted(), 0, 0), IndexError, r"select\(\) cannot be applied to a 0-dim tensor"),
     ],
 )
@@ -321,13 +380,15 @@ def select(input: Tensor, dim: int, index: int) -> Value:
     dim = ir.normalize_dim(dim, input.ndim)
     size = input.shape[dim]
     if (size <= index) if index >= 0 else (size < -index):
-        raise IndexError(f"select(): index {index} out of range for tensor of size {listed(input.shape)} at dimension {dim}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {listed(input.shape)} at dimension {dim}"
+        )
     return graph.reshape(narrowed(input, dim, index if index >= 0 else size + index, 1), without(input.shape, dim))
 
 
 @operator(name="slice", function=False, method=False, out=False)
 def slice_(input: Tensor, dim: int, start: int, end: int, step: int) -> Value:
-    """`input[..., start:end:step, ...]` at `dim`, for a start and an end between 0 and the size, and a positive step."""
+    """`input[..., start:end:step, ...]` at `dim`, for 0 <= start, end <= size and a positive step."""
     if end < start:
         end = start
     size = input.shape[dim]
@@ -341,11 +402,18 @@ def slice_(input: Tensor, dim: int, start: int, end: int, step: int) -> Value:
 
 @operator(
     spread="dims",
-    out=False, fresh=True,
-    samples=calls(((2, 3), args((0,))), ((2, 3, 4), args((-1, 0))), ((3,), args((0,))), ((0, 3), args((1,))), ((2, 3), args(()))),
+    out=False,
+    fresh=True,
+    samples=calls(
+        ((2, 3), args((0,))), ((2, 3, 4), args((-1, 0))), ((3,), args((0,))), ((0, 3), args((1,))), ((2, 3), args(()))
+    ),
     errors=[
         (args(wanted(2, 3), (0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
-        (args(wanted(2, 3), (5,)), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 5\)"),
+        (
+            args(wanted(2, 3), (5,)),
+            IndexError,
+            r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 5\)",
+        ),
     ],
 )
 def flip(input: Tensor, dims: tuple[int, ...]) -> Value:
@@ -375,7 +443,8 @@ def cat(dim: int, *tensors: Tensor) -> Value:
         for d, (have, size) in enumerate(zip(first.shape, x.shape)):
             if d != dim and have != size:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {dim}. Expected size {hint(have)} but got size {hint(size)} for tensor "
+                    f"Sizes of tensors must match except in dimension {dim}. Expected size {hint(have)} but got size "
+                    f"{hint(size)} for tensor "
                     f"number {i} in the list."
                 )
     dt = ir.result_type(*tensors)
@@ -400,9 +469,15 @@ def _repeated(x: Value, repeats: tuple[int, ...]) -> Value:
     fresh=True,
     function=False,
     out=False,
-    samples=calls(((2, 3), args((2, 1))), ((2, 3), args((2, 1, 2))), ((3,), args((1,))), ((), args((2,))), ((2, 3), args((0, 1)))),
+    samples=calls(
+        ((2, 3), args((2, 1))), ((2, 3), args((2, 1, 2))), ((3,), args((1,))), ((), args((2,))), ((2, 3), args((0, 1)))
+    ),
     errors=[
-        (args(wanted(2, 3), (2,)), RuntimeError, "Number of dimensions of repeat dims can not be smaller than number of dimensions"),
+        (
+            args(wanted(2, 3), (2,)),
+            RuntimeError,
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions",
+        ),
         (args(wanted(2, 3), (2, -1)), RuntimeError, r"Trying to create tensor with negative dimension -3: \[4, -3\]"),
     ],
 )
@@ -413,7 +488,12 @@ def repeat(input: Tensor, repeats: tuple[int, ...]) -> Value:
     return _repeated(input, repeats)
 
 
-@operator(spread="dims", out=False, fresh=True, samples=calls(((2, 3), args((2,))), ((2, 3), args((2, 1, 2))), ((3,), args((2, 2)))))
+@operator(
+    spread="dims",
+    out=False,
+    fresh=True,
+    samples=calls(((2, 3), args((2,))), ((2, 3), args((2, 1, 2))), ((3,), args((2, 2)))),
+)
 def tile(input: Tensor, dims: tuple[int, ...]) -> Value:
     """As `repeat`, where missing leading repetitions count as 1."""
     return _repeated(input, (1,) * (input.ndim - len(dims)) + dims)
@@ -422,8 +502,8 @@ def tile(input: Tensor, dims: tuple[int, ...]) -> Value:
 @operator(
     out=False, fresh=True,
     samples=calls(
-        ((4, 5), args(1)), ((4, 5), args(2, 1)), ((4, 5), args((1, -2), (0, 1))), ((4, 5), args(7, 0)), ((5,), args(0, 0)),
-        ((0, 3), args(1, 1)),
+        ((4, 5), args(1)), ((4, 5), args(2, 1)), ((4, 5), args((1, -2), (0, 1))), ((4, 5), args(7, 0)),
+        ((5,), args(0, 0)), ((0, 3), args(1, 1)),
     ),
     errors=[
         (args(wanted(2, 3), (1, 2), (0,)), RuntimeError, "shifts and dimensions must align. shifts: 2, dims:1"),
@@ -432,7 +512,10 @@ def tile(input: Tensor, dims: tuple[int, ...]) -> Value:
     ],
 )  # fmt: skip
 def roll(input: Tensor, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] = ()) -> Value:
-    """Elements moved by `shifts` along `dims`, those that leave at the end entering at the front; without dims along all as one."""
+    """Elements moved by `shifts` along `dims`; those that leave at the end enter at the front.
+
+    Without `dims` they move along all dimensions as one.
+    """
     moves, along = ((x,) if isinstance(x, int) else x for x in (shifts, dims))
     if not moves:
         raise RuntimeError("`shifts` required")
@@ -502,12 +585,16 @@ def triu(input: Tensor, diagonal: int = 0) -> Value:
     method=False,
     out=False, fresh=True,
     samples=calls(
-        ((3,), args((1, 2))), ((2, 3), args((1, 0, 2, 1))), ((2, 3), args((-1, 2))), ((2, 3), args((1, 1), value=2.5)),
-        ((2, 3), args((0, 0))), ((2, 5), args((-1, -2, 1, 0), value=-1.0)),
+        ((3,), args((1, 2))), ((2, 3), args((1, 0, 2, 1))), ((2, 3), args((-1, 2))), ((2, 3), args((1, 1), value=2)),
+        ((2, 3), args((0, 0))), ((2, 5), args((-1, -2, 1, 0), value=1.0)),
     ),
     errors=[
         (args(wanted(3), (1,)), RuntimeError, "Padding length must be divisible by 2"),
-        (args(wanted(3), (1, 1, 1, 1)), RuntimeError, "Padding length should be less than or equal to two times the input dimension"),
+        (
+            args(wanted(3), (1, 1, 1, 1)),
+            RuntimeError,
+            "Padding length should be less than or equal to two times the input dimension",
+        ),
         (args(wanted(3), (1, 1), "foo"), NotImplementedError, "Unrecognised padding mode foo"),
     ],
 )  # fmt: skip
@@ -552,6 +639,6 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: Numb
 
 
 OPERATORS: tuple[Operator, ...] = (
-    reshape, view, flatten, unflatten, squeeze, unsqueeze, permute, transpose, swapaxes, t, movedim, expand, expand_as, broadcast_to,
-    narrow, select, slice_, flip, cat, repeat, tile, roll, tril, triu, pad,
+    reshape, view, flatten, unflatten, squeeze, unsqueeze, permute, transpose, swapaxes, t, movedim, expand, expand_as,
+    broadcast_to, narrow, select, slice_, flip, cat, repeat, tile, roll, tril, triu, pad,
 )  # fmt: skip

@@ -1,4 +1,7 @@
-"""Normalisation of rows: forward one kernel; backward one for the input, over rows, and one for the parameters, over columns."""
+"""Normalisation of rows.
+
+Forward it is one kernel; backward one over rows, for the input, and one over columns, for the parameters.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,15 @@ def _row_dims(input: Value, shape: tuple[int, ...], pattern: str) -> tuple[int, 
     """The dimensions that are normalised, after a check that they have `shape`."""
     if not shape:
         raise RuntimeError(
-            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []"
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            "normalized_shape = []"
         )
     lead = input.ndim - len(shape)
     if lead < 0 or any(have != s for have, s in zip(input.shape[lead:], shape)):
         inner = listed(shape)[1:]
         raise RuntimeError(
-            f"Given normalized_shape={listed(shape)}, expected input with shape {pattern}{inner}, but got input of size{listed(input.shape)}"
+            f"Given normalized_shape={listed(shape)}, expected input with shape {pattern}{inner}, but got input of "
+            f"size{listed(input.shape)}"
         )
     return tuple(range(lead, input.ndim))
 
@@ -36,7 +41,8 @@ def _row_dims(input: Value, shape: tuple[int, ...], pattern: str) -> tuple[int, 
 def _require_parameter(name: str, x: Value | None, shape: tuple[int, ...]) -> None:
     if x is not None and (x.ndim != len(shape) or any(have != s for have, s in zip(x.shape, shape))):
         raise RuntimeError(
-            f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {listed(x.shape)} and normalized_shape = "
+            f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {listed(x.shape)} and "
+            f"normalized_shape = "
             f"{listed(shape)}"
         )
 
@@ -44,7 +50,9 @@ def _require_parameter(name: str, x: Value | None, shape: tuple[int, ...]) -> No
 def _require_dtypes(input: Value, *parameters: Value | None) -> None:
     for p in parameters:
         if p is not None and p.dtype is not input.dtype and p.dtype is not accumulate(input.dtype):
-            raise RuntimeError(f"mixed dtype (CPU): expect parameter to have scalar type of {TYPE_NAMES[accumulate(input.dtype)]}")
+            raise RuntimeError(
+                f"mixed dtype (CPU): expect parameter to have scalar type of {TYPE_NAMES[accumulate(input.dtype)]}"
+            )
 
 
 def _scaled(x: Value, weight: Value | None, bias: Value | None, dt: dtype) -> Value:
@@ -55,7 +63,14 @@ def _scaled(x: Value, weight: Value | None, bias: Value | None, dt: dtype) -> Va
 
 
 def _layers(make: Make) -> Iterator[Sample]:
-    for shape, inner in (((2, 3), (3,)), ((2, 3, 4), (4,)), ((2, 3, 4), (3, 4)), ((5,), (5,)), ((0, 3), (3,)), ((5, 70), (70,))):
+    for shape, inner in (
+        ((2, 3), (3,)),
+        ((2, 3, 4), (4,)),
+        ((2, 3, 4), (3, 4)),
+        ((5,), (5,)),
+        ((0, 3), (3,)),
+        ((5, 70), (70,)),
+    ):
         yield (make(*shape), inner), {}
         yield (make(*shape), inner, make(*inner), make(*inner)), {}
     yield (make(4, 5, noncontiguous=True), (5,), make(5), make(5), 0.1), {}
@@ -63,9 +78,17 @@ def _layers(make: Make) -> Iterator[Sample]:
 
 
 _SHAPE_ERRORS = [
-    (args(wanted(2, 3), (4,)), RuntimeError, r"Given normalized_shape=\[4\], expected input with shape \[\*,? ?4\], but got input of size"),
+    (
+        args(wanted(2, 3), (4,)),
+        RuntimeError,
+        r"Given normalized_shape=\[4\], expected input with shape \[\*,? ?4\], but got input of size",
+    ),
     (args(wanted(2, 3), ()), RuntimeError, "Expected normalized_shape to be at least 1-dimensional"),
-    (args(wanted(2, 3), (3,), wanted(4)), RuntimeError, r"Expected weight to be of same shape as normalized_shape, but got weight of shape"),
+    (
+        args(wanted(2, 3), (3,), wanted(4)),
+        RuntimeError,
+        r"Expected weight to be of same shape as normalized_shape, but got weight of shape",
+    ),
 ]
 
 
@@ -77,15 +100,28 @@ _SHAPE_ERRORS = [
     samples=_layers,
     errors=[
         *_SHAPE_ERRORS,
-        (args(wanted(2, 3), (3,), wanted(3), wanted(4)), RuntimeError, "Expected bias to be of same shape as normalized_shape"),
-        (args(wanted(2, 3), (3,), wanted(3, dtype="float64")), RuntimeError, "expect parameter to have scalar type of Float"),
+        (
+            args(wanted(2, 3), (3,), wanted(3), wanted(4)),
+            RuntimeError,
+            "Expected bias to be of same shape as normalized_shape",
+        ),
+        (
+            args(wanted(2, 3), (3,), wanted(3, dtype="float64")),
+            RuntimeError,
+            "expect parameter to have scalar type of Float",
+        ),
     ],
 )
 def layer_norm(
-    input: Tensor, normalized_shape: tuple[int, ...], weight: Tensor | None = None, bias: Tensor | None = None, eps: Number = 1e-5
+    input: Tensor,
+    normalized_shape: tuple[int, ...],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: Number = 1e-5,
 ) -> Value:
-    """`(x - mean(x)) / sqrt(var(x) + eps) * weight + bias` over the last dimensions, which have the shape `normalized_shape`.
+    """`(x - mean(x)) / sqrt(var(x) + eps) * weight + bias` over the last dimensions.
 
+    These have the shape `normalized_shape`.
     The variance is that of the population. Source: Ba, Kiros, Hinton, Layer Normalization, 2016 (arXiv 1607.06450).
     """
     dims = _row_dims(input, normalized_shape, "[*, ")
@@ -111,14 +147,21 @@ def _rms_layers(make: Make) -> Iterator[Sample]:
 
 
 @operator(
-    namespace="nn.functional", method=False, out=False, dtypes="f", aliases=(), samples=_rms_layers, errors=_SHAPE_ERRORS
+    namespace="nn.functional",
+    method=False,
+    out=False,
+    dtypes="f",
+    aliases=(),
+    samples=_rms_layers,
+    errors=_SHAPE_ERRORS,
 )
 def rms_norm(
     input: Tensor, normalized_shape: tuple[int, ...], weight: Tensor | None = None, eps: Number | None = None
 ) -> Value:
     """`x / sqrt(mean(x^2) + eps) * weight` over the last dimensions, which have the shape `normalized_shape`.
 
-    `eps` is by default the machine epsilon. Source: Zhang, Sennrich, Root Mean Square Layer Normalization, 2019 (arXiv 1910.07467).
+    `eps` is by default the machine epsilon. Source: Zhang, Sennrich, Root Mean Square Layer Normalization, 2019
+    (arXiv 1910.07467).
     """
     dims = _row_dims(input, normalized_shape, "[*")
     _require_parameter("weight", weight, normalized_shape)

@@ -1,4 +1,4 @@
-"""Element-wise arithmetic of two and three operands."""
+"""Element-wise arithmetic of two and three operands. What chooses among operands is in choose.py."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..base.dtypes import bool_, dtype, int64, uint8
+from ..base.dtypes import bool_, dtype, uint8
 from ..ir import build as ir
 from ..ir.graph import Value
-from .check import C_NAMES, TYPE_NAMES, for_tensors, is_bool, require, result_type
+from .check import C_NAMES, for_tensors, is_bool, require, result_type
 from .operator import Number, Operator, Sample, Static, Tensor, operator
 from .samples import args, binary, mixed, special_pairs, together, wanted
 from .unary import is_negative
@@ -37,13 +37,21 @@ def _scaled(input: Any, other: Any, alpha: Any) -> Any:
 
 
 @operator(
-    inplace=True, dunder="__add__", reflected="__radd__", pointwise=True, samples=together(BOTH, binary(alpha=2)),
+    inplace=True,
+    dunder="__add__",
+    reflected="__radd__",
+    pointwise=True,
+    samples=together(BOTH, binary(alpha=2)),
     errors=[
         _sizes,
-        (((wanted(2, dtype="int64"), wanted(2, dtype="int64")), {"alpha": 0.5}), RuntimeError, "For integral input tensors, argument alpha"),
+        (
+            ((wanted(2, dtype="int64"), wanted(2, dtype="int64")), {"alpha": 0.5}),
+            RuntimeError,
+            "For integral input tensors, argument alpha",
+        ),
         (((wanted(2), wanted(2)), {"alpha": True}), RuntimeError, "Boolean alpha only supported for Boolean results"),
     ],
-)  # fmt: skip
+)
 def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Value:
     """`out_i = input_i + alpha * other_i`.
 
@@ -57,19 +65,24 @@ def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
 def _no_bools(input: Any, other: Any) -> None:
     if is_bool(input) and is_bool(other):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead."
         )
     if is_bool(input) or is_bool(other):
         raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-            "`logical_not()` operator instead."
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead."
         )
 
 
 _subtraction: list[Any] = [
     (args(wanted(2), wanted(3)), RuntimeError, r"The size of tensor a .* must match the size of tensor b"),
     (_two_bools, RuntimeError, "Subtraction, the `-` operator, with two bool tensors is not supported"),
-    (args(wanted(2, dtype="bool"), 1), RuntimeError, "Subtraction, the `-` operator, with a bool tensor is not supported"),
+    (
+        args(wanted(2, dtype="bool"), 1),
+        RuntimeError,
+        "Subtraction, the `-` operator, with a bool tensor is not supported",
+    ),
 ]
 
 
@@ -79,9 +92,15 @@ def _subtractable(make: Callable[..., Any]) -> Iterator[Sample]:
 
 
 @operator(
-    inplace=True, dunder="__sub__", reflected="__rsub__", pointwise=True, errors=_subtraction, dtypes="fi", aliases=("subtract",),
+    inplace=True,
+    dunder="__sub__",
+    reflected="__rsub__",
+    pointwise=True,
+    errors=_subtraction,
+    dtypes="fi",
+    aliases=("subtract",),
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
-)  # fmt: skip
+)
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Value:
     """`out_i = input_i - alpha * other_i`."""
     _no_bools(input, other)
@@ -89,9 +108,12 @@ def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
 
 
 @operator(
-    pointwise=True, errors=_subtraction, dtypes="fi", method=False,
+    pointwise=True,
+    errors=_subtraction,
+    dtypes="fi",
+    method=False,
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
-)  # fmt: skip
+)
 def rsub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Value:
     """`out_i = other_i - alpha * input_i`."""
     _no_bools(input, other)
@@ -99,8 +121,14 @@ def rsub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Value:
 
 
 @operator(
-    inplace=True, dunder="__mul__", reflected="__rmul__", pointwise=True, samples=BOTH, errors=[_sizes], aliases=("multiply",),
-)  # fmt: skip
+    inplace=True,
+    dunder="__mul__",
+    reflected="__rmul__",
+    pointwise=True,
+    samples=BOTH,
+    errors=[_sizes],
+    aliases=("multiply",),
+)
 def mul(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = input_i * other_i`.
 
@@ -161,16 +189,25 @@ DIVIDED = together(_divisors(3, -2.5), special_pairs)
 
 
 @operator(
-    inplace=True, dunder="__truediv__", reflected="__rtruediv__", pointwise=True,
-    samples=together(_divisors(3, -2.5), mixed(), special_pairs, ROUNDED), dtypes="fi", aliases=("divide", "true_divide"),
+    inplace=True,
+    dunder="__truediv__",
+    reflected="__rtruediv__",
+    pointwise=True,
+    samples=together(_divisors(3, -2.5), mixed(), special_pairs, ROUNDED),
+    dtypes="fi",
+    aliases=("divide", "true_divide"),
     errors=[
         _sizes,
-        (((wanted(2), wanted(2)), {"rounding_mode": "x"}), RuntimeError, "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found 'x'"),
+        (
+            ((wanted(2), wanted(2)), {"rounding_mode": "x"}),
+            RuntimeError,
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found 'x'",
+        ),
         (((wanted(2, dtype="int64"), 0), {"rounding_mode": "floor"}), RuntimeError, "ZeroDivisionError"),
     ],
-)  # fmt: skip
+)
 def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | None = None) -> Value:
-    """`out_i = input_i / other_i`, as floats; rounded towards zero by `"trunc"`, down by `"floor"`, which keep integers.
+    """`out_i = input_i / other_i`, as floats; rounded towards zero by `"trunc"`, down by `"floor"`.
 
     >>> import kagari as torch
     >>> torch.div(torch.tensor([-7, 7]), 2, rounding_mode="floor")
@@ -179,26 +216,38 @@ def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | 
     if rounding_mode is None:
         return ir.div(input, other)
     if rounding_mode not in ("trunc", "floor"):
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
     return _truncated(input, other) if rounding_mode == "trunc" else floored(input, other)
 
 
 @operator(
-    inplace=True, dunder="__floordiv__", reflected="__rfloordiv__", pointwise=True, samples=DIVIDED, dtypes="fi",
+    inplace=True,
+    dunder="__floordiv__",
+    reflected="__rfloordiv__",
+    pointwise=True,
+    samples=DIVIDED,
+    dtypes="fi",
     errors=[
         (args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError"),
         (_two_bools, NotImplementedError, "\"div_floor_cpu\" not implemented for 'Bool'"),
     ],
-)  # fmt: skip
+)
 def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = floor(input_i / other_i)`."""
     return floored(input, other)
 
 
 @operator(
-    inplace=True, dunder="__mod__", reflected="__rmod__", pointwise=True, samples=DIVIDED, dtypes="fi",
+    inplace=True,
+    dunder="__mod__",
+    reflected="__rmod__",
+    pointwise=True,
+    samples=DIVIDED,
+    dtypes="fi",
     errors=[(args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError")],
-)  # fmt: skip
+)
 def remainder(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = input_i - other_i * floor(input_i / other_i)`: of the divisor's sign, as in Python."""
     require("remainder_cpu", result_type(input, other), lowest=1)
@@ -207,9 +256,12 @@ def remainder(input: Tensor | Number, other: Tensor | Number) -> Value:
 
 
 @operator(
-    inplace=True, pointwise=True, samples=DIVIDED, dtypes="fi",
+    inplace=True,
+    pointwise=True,
+    samples=DIVIDED,
+    dtypes="fi",
     errors=[(args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError")],
-)  # fmt: skip
+)
 def fmod(input: Tensor, other: Tensor | Number) -> Value:
     """`out_i = input_i - other_i * trunc(input_i / other_i)`: of the dividend's sign, as in C."""
     require("fmod_cpu", result_type(input, other), lowest=1)
@@ -233,12 +285,18 @@ def _powers(make: Callable[..., Any]) -> Iterator[Sample]:
 
 
 @operator(
-    name="pow", inplace=True, dunder="__pow__", reflected="__rpow__", pointwise=True, samples=together(_powers, special_pairs), dtypes="fi",
+    name="pow",
+    inplace=True,
+    dunder="__pow__",
+    reflected="__rpow__",
+    pointwise=True,
+    samples=together(_powers, special_pairs),
+    dtypes="fi",
     errors=[
         (args(wanted(2, dtype="int64"), -1), RuntimeError, "Integers to negative integer powers are not allowed"),
         (_two_bools, NotImplementedError, "\"pow\" not implemented for 'Bool'"),
     ],
-)  # fmt: skip
+)
 def pow_(input: Tensor | Number, exponent: Tensor | Static) -> Value:
     """`out_i = input_i ** exponent_i`. An exponent that is a number is part of the structure: a square is a product.
 
@@ -254,87 +312,6 @@ def pow_(input: Tensor | Number, exponent: Tensor | Static) -> Value:
     if dt.category == 1 and not isinstance(exponent, Value) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     return ir.pow_(input, exponent)
-
-
-# Extrema
-
-
-@operator(pointwise=True, samples=TENSORS, errors=[_sizes])
-def maximum(input: Tensor, other: Tensor) -> Value:
-    """The larger of `input_i` and `other_i`, NaN if one of them is; a tie shares the gradient."""
-    return ir.maximum(input, other)
-
-
-@operator(pointwise=True, samples=TENSORS, errors=[_sizes])
-def minimum(input: Tensor, other: Tensor) -> Value:
-    """The smaller of `input_i` and `other_i`, NaN if one of them is; a tie shares the gradient."""
-    return ir.minimum(input, other)
-
-
-@operator(pointwise=True, samples=TENSORS, errors=[_sizes])
-def fmax(input: Tensor, other: Tensor) -> Value:
-    """The larger of `input_i` and `other_i`, or the one that is not NaN; of a tie `input_i` has the gradient."""
-    return ir.where(ir.ge(input, other) | ir.ne(other, other), input, other)
-
-
-@operator(pointwise=True, samples=TENSORS, errors=[_sizes])
-def fmin(input: Tensor, other: Tensor) -> Value:
-    """The smaller of `input_i` and `other_i`, or the one that is not NaN; of a tie `input_i` has the gradient."""
-    return ir.where(ir.le(input, other) | ir.ne(other, other), input, other)
-
-
-def _clamp_gradient(g: Value, input: Value, min: Any = None, max: Any = None) -> list[Value]:
-    # Inside the bounds, and on them, the gradient is that of the input: the derived one would be split there.
-    low = ir.lift(True) if min is None else ir.ge(input, min)
-    high = ir.lift(True) if max is None else ir.le(input, max)
-    to_min = ir.lt(input, min) if min is not None else None
-    to_max = ir.lift(input) > max if max is not None else None
-    if to_min is not None and to_max is not None:
-        to_min, to_max = to_min & ir.lt(min, max), to_max | ir.lt(max, min)
-    pairs = [(input, ir.where(low & high, g, 0))]
-    pairs += [(bound, ir.where(chosen, g, 0)) for bound, chosen in ((min, to_min), (max, to_max)) if chosen is not None]
-    return for_tensors(*pairs)
-
-
-def _bounds(make: Callable[..., Any]) -> Iterator[Sample]:
-    for bounds in ((-1, 2), (None, 1), (0, None), (2, -1)):
-        yield (make(3, 7, low=-4, high=4), *bounds), {}
-    yield (make(4, 5, low=-4, high=4, noncontiguous=True), make(5, low=-2, high=0), make(4, 1, low=-1, high=2)), {}
-    yield (make(low=-4, high=4),), {"max": make(2, low=-1, high=1)}
-    yield (make(0, 3), -1, 1), {}
-    yield (make(values=[1.0, -1.0, float("nan"), float("inf")]), -1, 1), {}
-
-
-_NO_BOUND = (args(wanted(2)), RuntimeError, "torch.clamp: At least one of 'min' or 'max' must not be None")
-
-
-@operator(inplace=True, pointwise=True, gradient=_clamp_gradient, samples=_bounds, errors=[_NO_BOUND], aliases=("clip",), dtypes="fi")
-def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Value:
-    """`out_i = minimum(maximum(input_i, min_i), max_i)`; a bound may be left out.
-
-    >>> import kagari as torch
-    >>> torch.clamp(torch.tensor([-2.0, 0.5, 2.0]), -1, 1)
-    tensor([-1.0000,  0.5000,  1.0000])
-    """
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    dt = result_type(*[x for x in (input, min, max) if x is not None])
-    result = ir.astype(input, dt)
-    if min is not None:
-        result = ir.maximum(result, ir.astype(ir.lift(min), dt))
-    return result if max is None else ir.minimum(result, ir.astype(ir.lift(max), dt))
-
-
-@operator(inplace=True, pointwise=True, gradient=lambda g, input, min: _clamp_gradient(g, input, min), samples=binary(), dtypes="fi")
-def clamp_min(input: Tensor, min: Tensor | Number) -> Value:
-    """`out_i = maximum(input_i, min_i)`."""
-    return ir.maximum(input, min)
-
-
-@operator(inplace=True, pointwise=True, gradient=lambda g, input, max: _clamp_gradient(g, input, None, max), samples=binary(), dtypes="fi")
-def clamp_max(input: Tensor, max: Tensor | Number) -> Value:
-    """`out_i = minimum(input_i, max_i)`."""
-    return ir.minimum(input, max)
 
 
 # Angles, lengths, logarithms
@@ -377,9 +354,13 @@ _no_ints = lambda kernel: (_two_ints, NotImplementedError, f"\"{kernel}\" not im
 
 
 @operator(
-    inplace=True, pointwise=True, gradient=_hypot_gradient, dtypes="f", errors=[_no_ints("hypot_cpu")],
+    inplace=True,
+    pointwise=True,
+    gradient=_hypot_gradient,
+    dtypes="f",
+    errors=[_no_ints("hypot_cpu")],
     samples=together(binary(numbers=()), _floats, special_pairs),
-)  # fmt: skip
+)
 def hypot(input: Tensor, other: Tensor) -> Value:
     """`out_i = sqrt(input_i² + other_i²)`, without overflow on the way."""
     require("hypot_cpu", result_type(input, other))
@@ -392,9 +373,12 @@ def _logaddexp_gradient(g: Value, input: Value, other: Value) -> list[Value]:
 
 
 @operator(
-    pointwise=True, gradient=_logaddexp_gradient, dtypes="f", errors=[_no_ints("logaddexp_cpu")],
+    pointwise=True,
+    gradient=_logaddexp_gradient,
+    dtypes="f",
+    errors=[_no_ints("logaddexp_cpu")],
     samples=together(binary(numbers=()), _floats, special_pairs),
-)  # fmt: skip
+)
 def logaddexp(input: Tensor, other: Tensor) -> Value:
     """`out_i = ln(e ** input_i + e ** other_i)`, without overflow on the way."""
     require("logaddexp_cpu", result_type(input, other))
@@ -409,7 +393,9 @@ def _xlogy_gradient(g: Value, input: Any, other: Any) -> list[Value]:
     return for_tensors((input, g * ir.where(masked, 0, ir.log(other))), (other, g * ir.div(input, other)))
 
 
-@operator(inplace=True, pointwise=True, gradient=_xlogy_gradient, samples=together(binary(0.5, 3, (2, 1.5)), special_pairs))
+@operator(
+    inplace=True, pointwise=True, gradient=_xlogy_gradient, samples=together(binary(0.5, 3, (2, 1.5)), special_pairs)
+)
 def xlogy(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = input_i * ln(other_i)`, 0 where `input_i` is 0, and NaN where `other_i` is."""
     zero = ir.eq(input, 0) & ir.eq(other, other)
@@ -429,9 +415,17 @@ def copysign(input: Tensor, other: Tensor | Number) -> Value:
 
 
 @operator(
-    inplace=True, pointwise=True, samples=together(binary(numbers=()), special_pairs),
-    errors=[(args(wanted(2), wanted(2, dtype="float64")), RuntimeError, "heaviside is not yet implemented for tensors with different dtypes")],
-)  # fmt: skip
+    inplace=True,
+    pointwise=True,
+    samples=together(binary(numbers=()), special_pairs),
+    errors=[
+        (
+            args(wanted(2), wanted(2, dtype="float64")),
+            RuntimeError,
+            "heaviside is not yet implemented for tensors with different dtypes",
+        )
+    ],
+)
 def heaviside(input: Tensor, values: Tensor) -> Value:
     """0 below zero, 1 above, and `values_i` where `input_i` is 0."""
     if input.dtype is not values.dtype:
@@ -462,13 +456,25 @@ def _weights(make: Callable[..., Any]) -> Iterator[Sample]:
 
 
 @operator(
-    inplace=True, pointwise=True, gradient=_lerp_gradient, samples=together(_three, _weights), dtypes="f",
+    inplace=True,
+    pointwise=True,
+    gradient=_lerp_gradient,
+    samples=together(_three, _weights),
+    dtypes="f",
     errors=[
-        (args(wanted(2), wanted(2, dtype="float64"), 0.5), RuntimeError, "expected dtype float for `end` but got dtype double"),
-        (args(wanted(2), wanted(2), wanted(2, dtype="float64")), RuntimeError, "expected dtype float for `weight` but got dtype double"),
+        (
+            args(wanted(2), wanted(2, dtype="float64"), 0.5),
+            RuntimeError,
+            "expected dtype float for `end` but got dtype double",
+        ),
+        (
+            args(wanted(2), wanted(2), wanted(2, dtype="float64")),
+            RuntimeError,
+            "expected dtype float for `weight` but got dtype double",
+        ),
         (args(*_two_ints[0], 0.5), NotImplementedError, "\"lerp_kernel_scalar\" not implemented for 'Long'"),
     ],
-)  # fmt: skip
+)
 def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Value:
     """`out_i = input_i + weight_i * (end_i - input_i)`, computed from the nearer end."""
     weight = ir.lift(weight)
@@ -486,9 +492,14 @@ def _scale(value: Any, dt: dtype) -> Any:
 
 
 @operator(
-    inplace=True, pointwise=True, samples=together(_three, lambda make: ((a, {"value": 2}) for a, _ in _three(make))), dtypes="fi",
-    errors=[(args(*[wanted(2, dtype="bool")] * 3), NotImplementedError, "\"addcmul_cpu_out\" not implemented for 'Bool'")],
-)  # fmt: skip
+    inplace=True,
+    pointwise=True,
+    samples=together(_three, lambda make: ((a, {"value": 2}) for a, _ in _three(make))),
+    dtypes="fi",
+    errors=[
+        (args(*[wanted(2, dtype="bool")] * 3), NotImplementedError, "\"addcmul_cpu_out\" not implemented for 'Bool'")
+    ],
+)
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Value:
     """`out_i = input_i + value * tensor1_i * tensor2_i`."""
     dt = result_type(input, tensor1, tensor2)
@@ -498,83 +509,28 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
 
 
 @operator(
-    inplace=True, pointwise=True, samples=together(_three, lambda make: ((a, {"value": -0.5}) for a, _ in _three(make))), dtypes="f",
-    errors=[(args(*[wanted(2, dtype="int64")] * 3), RuntimeError, "Integer division with addcdiv is no longer supported")],
-)  # fmt: skip
+    inplace=True,
+    pointwise=True,
+    samples=together(_three, lambda make: ((a, {"value": -0.5}) for a, _ in _three(make))),
+    dtypes="f",
+    errors=[
+        (args(*[wanted(2, dtype="int64")] * 3), RuntimeError, "Integer division with addcdiv is no longer supported")
+    ],
+)
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Value:
     """`out_i = input_i + value * tensor1_i / tensor2_i`."""
     if tensor1.dtype.category < 2 and tensor2.dtype.category < 2:
         raise RuntimeError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division of "
-            "tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / "
-            "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future "
-            "addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes."
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
+            "true division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value "
+            "* torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 "
+            "/ tensor2) for float inputs. The future addcdiv behavior is just the latter implementation: (input + value "
+            "* tensor1 / tensor2), for all dtypes."
         )
     return input + _scale(value, result_type(input, tensor1, tensor2)) * tensor1 / tensor2
 
 
-# Choices
-
-
-def _choices(make: Callable[..., Any]) -> Iterator[Sample]:
-    yield (make(2, 3, dtype="bool"), make(2, 3), make(2, 3)), {}
-    yield (make(2, 1, dtype="bool"), make(3), make()), {}
-    yield (make(4, 5, dtype="bool", noncontiguous=True), make(4, 5, noncontiguous=True), make(5)), {}
-    yield (make(0, 3, dtype="bool"), make(3), make(0, 3)), {}
-    yield (make(2, 9, dtype="bool"), make(2, 9), 2), {}
-    yield (make(2, 9, dtype="bool"), 2.5, make(2, 9)), {}
-    yield (make(2, 9, dtype="bool"), 1, 2), {}
-    yield (make(dtype="bool"), make(), make()), {}
-    yield (make(3, dtype="bool"), make(3, dtype="float32"), make(dtype="float64")), {}
-
-
-@operator(
-    method=False, pointwise=True, samples=_choices,
-    errors=[
-        (args(wanted(2, dtype="int64"), wanted(2), wanted(2)), RuntimeError, "where expected condition to be a boolean tensor, but got a tensor with dtype Long"),
-        (args(wanted(2, dtype="bool"), wanted(3), wanted(3)), RuntimeError, "The size of tensor a .* must match the size of tensor b"),
-    ],
-)  # fmt: skip
-def where(condition: Tensor, input: Tensor | Number, other: Tensor | Number) -> Value:
-    """`input_i` where the condition holds, `other_i` elsewhere.
-
-    >>> import kagari as torch
-    >>> x = torch.tensor([-1.0, 2.0])
-    >>> torch.where(x > 0, x, 0.0)
-    tensor([0., 2.])
-    """
-    if condition.dtype not in (bool_, uint8):
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {TYPE_NAMES[condition.dtype]}")
-    return ir.where(condition, input, other)
-
-
-def _masks(make: Callable[..., Any]) -> Iterator[Sample]:
-    yield (make(2, 3), make(2, 3, dtype="bool"), 2), {}
-    yield (make(4, 5, noncontiguous=True), make(5, dtype="bool"), 1), {}
-    yield (make(4, 5), make(4, 1, dtype="bool"), make()), {}
-    yield (make(0, 3), make(3, dtype="bool"), 1), {}
-    yield (make(), make(dtype="bool"), 1), {}
-    yield (make(3), make(2, 1, dtype="bool"), 1), {}
-
-
-@operator(
-    inplace=True, pointwise=True, samples=_masks, out=False, dtypes="fi",
-    errors=[
-        (args(wanted(2), wanted(2, dtype="int64"), 2), RuntimeError, "masked_fill_ only supports boolean masks, but got mask with dtype long int"),
-        (args(wanted(2), wanted(2, dtype="bool"), wanted(2)), RuntimeError, r"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with 1 dim"),
-    ],
-)  # fmt: skip
-def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Value:
-    """`value` where the mask holds, `input_i` elsewhere, in the dtype of `input`."""
-    value = ir.lift(value)
-    if mask.dtype is not bool_:
-        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {C_NAMES[mask.dtype]}")
-    if value.ndim:
-        raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
-    return ir.where(mask, ir.astype(value, input.dtype), input)
-
-
 OPERATORS: tuple[Operator, ...] = (
-    add, sub, rsub, mul, div, floor_divide, remainder, fmod, pow_, maximum, minimum, fmax, fmin, clamp, clamp_min, clamp_max, atan2,
-    hypot, logaddexp, xlogy, copysign, heaviside, lerp, addcmul, addcdiv, where, masked_fill,
+    add, sub, rsub, mul, div, floor_divide, remainder, fmod, pow_, atan2, hypot, logaddexp, xlogy, copysign, heaviside,
+    lerp, addcmul, addcdiv,
 )  # fmt: skip

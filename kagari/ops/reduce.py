@@ -18,16 +18,30 @@ from .samples import args, reduced, special_pairs, together, wanted
 Dims = Any
 """One dimension, several, or None for all of them."""
 
-_all = ({}, {"dim": 1}, {"dim": -1, "keepdim": True}, {"dim": (0, 2)}, {"dim": (0, 1), "keepdim": True}, {"dim": 0}, {"dim": ()})
-_one = ({}, {"dim": 1}, {"dim": -1, "keepdim": True}, {"dim": 0})
-_out_of_range = ((wanted(2, 3),), {"dim": 2}), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)"
+_all: tuple[dict[str, Any], ...] = (
+    {},
+    {"dim": 1},
+    {"dim": -1, "keepdim": True},
+    {"dim": (0, 2)},
+    {"dim": (0, 1), "keepdim": True},
+    {"dim": 0},
+    {"dim": ()},
+)
+_one: tuple[dict[str, Any], ...] = ({}, {"dim": 1}, {"dim": -1, "keepdim": True}, {"dim": 0})
+_out_of_range = (
+    ((wanted(2, 3),), {"dim": 2}),
+    IndexError,
+    r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)",
+)
 _twice = ((wanted(2, 3),), {"dim": (0, 0)}), RuntimeError, "dim 0 appears multiple times in the list of dims"
 
 
 def _special(**named: Any) -> Callable[[Callable[..., Any]], Iterator[Sample]]:
     """Rows with NaN and with infinities."""
     inf, nan = math.inf, math.nan
-    return lambda make: iter([((make(values=[[1.0, nan, 2.0], [inf, -2.0, 5.0], [-inf, -inf, -inf], [inf, inf, -inf]]),), named)])
+    return lambda make: iter(
+        [((make(values=[[1.0, nan, 2.0], [inf, -2.0, 5.0], [-inf, -inf, -inf], [inf, inf, -inf]]),), named)]
+    )
 
 
 def _restored(x: Value, input: Value, dims: tuple[int, ...], keepdim: bool) -> Value:
@@ -81,12 +95,19 @@ def _floating(name: str, input: Value, dtype: dtype | None) -> dtype:
 
 
 @operator(
-    fresh=True, samples=together(reduced(*_all), _special(dim=1)), dtypes="f",
+    fresh=True,
+    samples=together(reduced(*_all), _special(dim=1)),
+    dtypes="f",
     errors=[
-        _out_of_range, _twice,
-        (args(wanted(2, dtype="int64")), RuntimeError, r"mean\(\): could not infer output dtype. Input dtype must be either .* Got: Long"),
+        _out_of_range,
+        _twice,
+        (
+            args(wanted(2, dtype="int64")),
+            RuntimeError,
+            r"mean\(\): could not infer output dtype. Input dtype must be either .* Got: Long",
+        ),
     ],
-)  # fmt: skip
+)
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The mean of all elements, or over the dimensions `dim`: their sum divided by their number.
 
@@ -109,23 +130,36 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dty
 
 
 @operator(
-    fresh=True, samples=together(reduced(*_all), _special(dim=1), _special()), dtypes="f",
+    fresh=True,
+    samples=together(reduced(*_all), _special(dim=1), _special()),
+    dtypes="f",
     errors=[
         _out_of_range,
-        (args(wanted(2, dtype="int64")), RuntimeError, r"nanmean\(\): expected input to have floating point or complex dtype but got Long"),
+        (
+            args(wanted(2, dtype="int64")),
+            RuntimeError,
+            r"nanmean\(\): expected input to have floating point or complex dtype but got Long",
+        ),
     ],
-)  # fmt: skip
+)
 def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The mean of what is not NaN."""
     if input.dtype.category < 2:
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {TYPE_NAMES[input.dtype]}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {TYPE_NAMES[input.dtype]}"
+        )
     dt = dtype or input.dtype
     x = ir.astype(input, accumulate(dt))
     count = ir.sum_(ir.astype(ir.eq(x, x), x.dtype), dim, keepdim)
     return ir.astype(ir.sum_(_without_nan(x), dim, keepdim) / count, dt)
 
 
-@operator(fresh=True, samples=together(reduced({}, {"dim": 1}, {"dim": (0, 2)}), _special(dim=1)), differentiable=False, out=False)
+@operator(
+    fresh=True,
+    samples=together(reduced({}, {"dim": 1}, {"dim": (0, 2)}), _special(dim=1)),
+    differentiable=False,
+    out=False,
+)
 def count_nonzero(input: Tensor, dim: Dims = None) -> Value:
     """How many elements are not 0."""
     return ir.sum_(ir.astype(ir.astype(input, bool_), int64), dim)
@@ -143,7 +177,9 @@ def _quantified(name: str, op: str, words: str) -> Operator:
 
     define.__doc__ = f"Whether {words} not 0, over all dimensions or those in `dim`; as booleans, of uint8 as uint8."
     samples = together(reduced(*_all, low=0, high=2), _special(dim=1))
-    return operator(name=name, fresh=True, samples=samples, differentiable=False, errors=[_out_of_range, _twice])(define)
+    return operator(name=name, fresh=True, samples=samples, differentiable=False, errors=[_out_of_range, _twice])(
+        define
+    )
 
 
 any_ = _quantified("any", "max", "any element is")
@@ -183,8 +219,15 @@ def _amax(name: str, op: str, word: str) -> Operator:
         _not_empty(name, input, dims, not isinstance(dim, int) and not dim)
         return ir.keep(graph.reduce(op, input, dims), input.shape, dims, keepdim)
 
-    define.__doc__ = f"The {word} element, over all dimensions or those in `dim`, NaN if there is one; ties share the gradient."
-    return operator(name=name, fresh=True, samples=together(reduced(*_all, empty=False), _special(dim=1), _ties), errors=_empty(name))(define)
+    define.__doc__ = (
+        f"The {word} element, over all dimensions or those in `dim`, NaN if there is one; ties share the gradient."
+    )
+    return operator(
+        name=name,
+        fresh=True,
+        samples=together(reduced(*_all, empty=False), _special(dim=1), _ties),
+        errors=_empty(name),
+    )(define)
 
 
 amax, amin = _amax("amax", "max", "largest"), _amax("amin", "min", "smallest")
@@ -221,27 +264,42 @@ def _extremum(name: str, word: str) -> Operator:
         return [ir.where(ir.eq(graph.iota(input.shape, dims[0]), index), g, 0)]
 
     define.__doc__ = (
-        f"The {word} element; or with `dim` the pair (values, indices) of the {word} along a dimension; or with another tensor "
-        f"`{name}imum` of the two. NaN counts as {word}."
+        f"The {word} element; or with `dim` the pair (values, indices) of the {word} along a dimension; or with "
+        f"another tensor `{name}imum` of the two. NaN counts as {word}."
     )
     samples = together(reduced(*_one, empty=False), _special(dim=1), _ties, special_pairs)
     return operator(
-        name=name, fresh=True, gradient=gradient, samples=samples, errors=_empty(name), returns=("values", "indices"),
-    )(define)  # fmt: skip
+        name=name,
+        fresh=True,
+        gradient=gradient,
+        samples=samples,
+        errors=_empty(name),
+        returns=("values", "indices"),
+    )(define)
 
 
 max_, min_ = _extremum("max", "largest"), _extremum("min", "smallest")
 
 
 @operator(
-    fresh=True, samples=reduced({}, {"dim": 1}, {"dim": -1, "keepdim": True}, empty=False), returns=("min", "max"),
-    errors=[(args(wanted(0, 3)), RuntimeError, r"aminmax\(\): cannot compute aminmax over an empty dimension as the operation has no identity")],
-)  # fmt: skip
+    fresh=True,
+    samples=reduced({}, {"dim": 1}, {"dim": -1, "keepdim": True}, empty=False),
+    returns=("min", "max"),
+    errors=[
+        (
+            args(wanted(0, 3)),
+            RuntimeError,
+            r"aminmax\(\): cannot compute aminmax over an empty dimension as the operation has no identity",
+        )
+    ],
+)
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Value, Value]:
     """The pair (min, max) of all elements, or along the dimension `dim`."""
     dims = ir.normalize_dims(dim, input.ndim)
     if any(s == 0 for s in input.shape) and (dim is None or any(input.shape[d] == 0 for d in dims)):
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
     return ir.amin(input, dims or None, keepdim), ir.amax(input, dims or None, keepdim)
 
 
@@ -257,8 +315,13 @@ def _index(name: str, word: str) -> Operator:
             found = _position(name, input, (*dims, 0)[0])
         return ir.keep(found, input.shape, dims, keepdim)
 
-    define.__doc__ = f"The index of the first {word} element, counted over all of them or along `dim`; NaN counts as {word}."
-    errors = [*_empty(name, IndexError), (args(wanted(2, dtype="bool")), RuntimeError, rf"{name}\(\): does not support bool input")]
+    define.__doc__ = (
+        f"The index of the first {word} element, counted over all of them or along `dim`; NaN counts as {word}."
+    )
+    errors = [
+        *_empty(name, IndexError),
+        (args(wanted(2, dtype="bool")), RuntimeError, rf"{name}\(\): does not support bool input"),
+    ]
     samples = together(reduced(*_one, {"keepdim": True}, empty=False), _special(dim=1), _special(), _ties)
     return operator(name=name, fresh=True, samples=samples, dtypes="fi", differentiable=False, errors=errors)(define)
 
@@ -281,7 +344,9 @@ def _settings(dim: Any, unbiased: bool | None) -> tuple[Any, bool | None]:
     return (None, dim) if isinstance(dim, bool) else (dim, unbiased)
 
 
-def _spread(input: Value, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any, name: str) -> tuple[Value, Value]:
+def _spread(
+    input: Value, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any, name: str
+) -> tuple[Value, Value]:
     """The variance and the mean, in the type they are computed in."""
     if input.dtype.category < 2:
         raise RuntimeError(f"{name} only support floating point and complex dtypes")
@@ -325,14 +390,26 @@ def _pair_gradient(first: Callable[..., list[Value]]) -> Callable[..., list[Valu
 
 
 _spreads = reduced(
-    {}, {"dim": 1}, {"dim": (0, 2), "keepdim": True}, {"dim": 1, "unbiased": False}, {"dim": 0, "correction": 2}, {"dim": 1, "correction": 0.5},
+    {},
+    {"dim": 1},
+    {"dim": (0, 2), "keepdim": True},
+    {"dim": 1, "unbiased": False},
+    {"dim": 0, "correction": 2},
+    {"dim": 1, "correction": 0.5},
 )  # fmt: skip
 _no_ints = lambda words: (args(wanted(2, dtype="int64")), RuntimeError, f"{words} only support floating point")  # noqa: E731
 
 
-@operator(fresh=True, gradient=_var_gradient, samples=_spreads, dtypes="f", errors=[_no_ints("std and var"), _out_of_range])
+@operator(
+    fresh=True, gradient=_var_gradient, samples=_spreads, dtypes="f", errors=[_no_ints("std and var"), _out_of_range]
+)
 def var(
-    input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Number | None = None
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
 ) -> Value:
     """The variance `sum((x_i - mean)²) / max(0, n - correction)`; `unbiased` means a correction of 1, the default.
 
@@ -343,20 +420,37 @@ def var(
     return ir.astype(_spread(input, dim, unbiased, keepdim, correction, "std and var")[0], input.dtype)
 
 
-@operator(fresh=True, gradient=_std_gradient, samples=_spreads, dtypes="f", errors=[_no_ints("std and var"), _out_of_range])
+@operator(
+    fresh=True, gradient=_std_gradient, samples=_spreads, dtypes="f", errors=[_no_ints("std and var"), _out_of_range]
+)
 def std(
-    input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Number | None = None
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
 ) -> Value:
     """The standard deviation, the square root of `var`."""
     return ir.astype(ir.sqrt(_spread(input, dim, unbiased, keepdim, correction, "std and var")[0]), input.dtype)
 
 
 @operator(
-    fresh=True, gradient=_pair_gradient(_var_gradient), samples=_spreads, dtypes="f", errors=[_no_ints("var_mean"), _out_of_range],
-    method=False, out=False,
-)  # fmt: skip
+    fresh=True,
+    gradient=_pair_gradient(_var_gradient),
+    samples=_spreads,
+    dtypes="f",
+    errors=[_no_ints("var_mean"), _out_of_range],
+    method=False,
+    out=False,
+)
 def var_mean(
-    input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Number | None = None
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
 ) -> tuple[Value, Value]:
     """The pair (variance, mean)."""
     variance, centre = _spread(input, dim, unbiased, keepdim, correction, "var_mean")
@@ -364,11 +458,21 @@ def var_mean(
 
 
 @operator(
-    fresh=True, gradient=_pair_gradient(_std_gradient), samples=_spreads, dtypes="f", errors=[_no_ints("std_mean"), _out_of_range],
-    method=False, out=False,
-)  # fmt: skip
+    fresh=True,
+    gradient=_pair_gradient(_std_gradient),
+    samples=_spreads,
+    dtypes="f",
+    errors=[_no_ints("std_mean"), _out_of_range],
+    method=False,
+    out=False,
+)
 def std_mean(
-    input: Tensor, dim: Dims = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: Number | None = None
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: Number | None = None,
 ) -> tuple[Value, Value]:
     """The pair (standard deviation, mean)."""
     variance, centre = _spread(input, dim, unbiased, keepdim, correction, "std_mean")
@@ -386,9 +490,11 @@ def _logsumexp_gradient(g: Value, input: Value, dim: Any, keepdim: bool = False)
 
 
 @operator(
-    fresh=True, gradient=_logsumexp_gradient, errors=[_out_of_range],
+    fresh=True,
+    gradient=_logsumexp_gradient,
+    errors=[_out_of_range],
     samples=together(reduced({"dim": 1}, {"dim": -1, "keepdim": True}, {"dim": (0, 2)}, {"dim": 0}), _special(dim=1)),
-)  # fmt: skip
+)
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Value:
     """`ln(sum(e ** input_i))` over the dimensions `dim`, without overflow on the way."""
     dt = input.dtype if input.dtype.category == 2 else ir.default_dtype()
@@ -436,17 +542,29 @@ def _norms(make: Callable[..., Any]) -> Iterator[Sample]:
 
 
 @operator(
-    fresh=True, gradient=_norm_gradient, samples=_norms, dtypes="f",
+    fresh=True,
+    gradient=_norm_gradient,
+    samples=_norms,
+    dtypes="f",
     errors=[
         _out_of_range,
-        (args(wanted(2, dtype="int64")), RuntimeError, "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long"),
-        (args(wanted(0, 3), math.inf), RuntimeError, "linalg.vector_norm cannot compute the inf norm on an empty tensor"),
+        (
+            args(wanted(2, dtype="int64")),
+            RuntimeError,
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got Long",
+        ),
+        (
+            args(wanted(0, 3), math.inf),
+            RuntimeError,
+            "linalg.vector_norm cannot compute the inf norm on an empty tensor",
+        ),
     ],
-)  # fmt: skip
+)
 def norm(
     input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False, dtype: dtype | None = None
 ) -> Value:
-    """The norm of a vector, `sum(|x_i| ** p) ** (1 / p)`; the largest magnitude for `p = inf`, the number of non-zeros for 0.
+    """The norm of a vector, `sum(|x_i| ** p) ** (1 / p)`;
+    for `p = inf` the largest magnitude, for 0 the count of non-zeros.
 
     >>> import kagari as torch
     >>> torch.norm(torch.tensor([3.0, 4.0]))
@@ -455,7 +573,9 @@ def norm(
     p = _power_of(p)
     dt = dtype or input.dtype
     if dt.category < 2:
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {TYPE_NAMES[dt]}")
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {TYPE_NAMES[dt]}"
+        )
     dims = ir.normalize_dims(dim, input.ndim)
     x = ir.astype(input, accumulate(dt))
     return ir.astype(ir.keep(_norm(x, p, dims), input.shape, dims, keepdim), dt)
@@ -465,7 +585,8 @@ def _norm(x: Value, p: float, dims: tuple[int, ...]) -> Value:
     if abs(p) == math.inf:
         if any(x.shape[d] == 0 for d in dims):
             raise RuntimeError(
-                f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the operation does not have an identity"
+                f"linalg.vector_norm cannot compute the {p:g} norm on an empty tensor because the operation does not "
+                "have an identity"
             )
         return graph.reduce("max" if p > 0 else "min", ir.abs_(x), dims)
     if p == 0:
@@ -496,6 +617,6 @@ def _scanned(name: str, words: str) -> Operator:
 cumsum, cumprod = _scanned("cumsum", "sum"), _scanned("cumprod", "product")
 
 OPERATORS: tuple[Operator, ...] = (
-    sum_, prod, mean, nansum, nanmean, count_nonzero, any_, all_, amax, amin, max_, min_, aminmax, argmax, argmin, var, std, var_mean,
-    std_mean, logsumexp, norm, cumsum, cumprod,
+    sum_, prod, mean, nansum, nanmean, count_nonzero, any_, all_, amax, amin, max_, min_, aminmax, argmax, argmin, var,
+    std, var_mean, std_mean, logsumexp, norm, cumsum, cumprod,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Arguments that operators are tried with, by family. A maker `make(*shape, **how)` makes the tensors.
 
-`how` may be: `dtype` (otherwise that of the test), `low` and `high` for the values, `noncontiguous=True`, `values` for very
-particular ones, `constant=True` where there is no gradient.
+`how` may be: `dtype` (otherwise that of the test), `low` and `high` for the values, `noncontiguous=True`, `values` for
+very particular ones, `constant=True` where there is no gradient.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def args(*positional: Any, **named: Any) -> Sample:
 
 
 def unary(low: float = -3, high: float = 3, special: bool = True, **named: Any) -> Callable[[Make], Iterator[Sample]]:
-    """One tensor: a matrix, a number, nothing, not contiguous, more than one vector of it, and the corner cases of floats."""
+    """One tensor: a matrix, a number, nothing, not contiguous, more than a vector, and the corner cases of floats."""
 
     def samples(make: Make) -> Iterator[Sample]:
         yield (make(2, 3, low=low, high=high),), named
@@ -48,8 +48,10 @@ def unary(low: float = -3, high: float = 3, special: bool = True, **named: Any) 
     return samples
 
 
-def binary(low: float = -3, high: float = 3, numbers: tuple[Any, ...] = (2, -1.5), **named: Any) -> Callable[[Make], Iterator[Sample]]:
-    """Two tensors: of one shape, broadcast against each other, of no dimensions, of no elements, of two dtypes; and numbers."""
+def binary(
+    low: float = -3, high: float = 3, numbers: tuple[Any, ...] = (2, -1.5), **named: Any
+) -> Callable[[Make], Iterator[Sample]]:
+    """Two tensors: of one shape, broadcast, of no dimensions, of no elements, not contiguous; and numbers."""
 
     def samples(make: Make) -> Iterator[Sample]:
         def some(*shape: int, **how: Any) -> Any:
@@ -72,7 +74,13 @@ def mixed(low: float = 1, high: float = 4) -> Callable[[Make], Iterator[Sample]]
     """Pairs of dtypes, of which one yields."""
 
     def samples(make: Make) -> Iterator[Sample]:
-        for a, b in (("int64", "float32"), ("float32", "float64"), ("uint8", "int8"), ("bool", "int32"), ("float16", "bfloat16")):
+        for a, b in (
+            ("int64", "float32"),
+            ("float32", "float64"),
+            ("uint8", "int8"),
+            ("bool", "int32"),
+            ("float16", "bfloat16"),
+        ):
             yield (make(2, 3, low=low, high=high, dtype=a), make(3, low=low, high=high, dtype=b)), {}
         yield (make(2, 3, low=low, high=high, dtype="int32"), make(low=low, high=high, dtype="int64")), {}
         yield (make(2, 3, low=low, high=high, dtype="float32"), make(low=low, high=high, dtype="float64")), {}
@@ -96,7 +104,9 @@ def special_pairs(make: Make) -> Iterator[Sample]:
     yield (make(values=[x for x in SPECIAL for _ in range(n)]), make(values=SPECIAL * n)), {}
 
 
-def reduced(*kinds: dict[str, Any], low: float = -3, high: float = 3, empty: bool = True) -> Callable[[Make], Iterator[Sample]]:
+def reduced(
+    *kinds: dict[str, Any], low: float = -3, high: float = 3, empty: bool = True
+) -> Callable[[Make], Iterator[Sample]]:
     """One tensor and, one after the other, named arguments such as `dim` and `keepdim`; numbers and empty tensors."""
 
     def samples(make: Make) -> Iterator[Sample]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from ..base.symbols import Size, hint, product
+from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -31,7 +32,7 @@ def inferred(shape: tuple[int, ...], count: Size) -> tuple[Size, ...]:
     for i, s in enumerate(shape):
         if s < -1:
             raise RuntimeError(f"invalid shape dimension {s} at index {i} of shape {listed(shape)}")
-    known = product(tuple(s for s in shape if s != -1))
+    known = math.prod(s for s in shape if s != -1)
     if shape.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     if -1 not in shape:
@@ -40,7 +41,8 @@ def inferred(shape: tuple[int, ...], count: Size) -> tuple[Size, ...]:
         return shape
     if known == 0 and count == 0:
         raise RuntimeError(
-            f"cannot reshape tensor of 0 elements into shape {listed(shape)} because the unspecified dimension size -1 can be any value "
+            f"cannot reshape tensor of 0 elements into shape {listed(shape)} because the unspecified dimension size "
+            f"-1 can be any value "
             "and is ambiguous"
         )
     if known == 0 or count % known != 0:
@@ -52,7 +54,8 @@ def expanded(x: Value, shape: Sequence[Size]) -> Value:
     """x repeated to a shape, with the errors of `expand`: sizes of -1 are kept, leading dimensions are added."""
     if len(shape) < x.ndim:
         raise RuntimeError(
-            f"expand(torch.{{{listed(x.shape)}}}, size={listed(shape)}): the number of sizes provided ({len(shape)}) must be greater or "
+            f"expand(torch.{{{listed(x.shape)}}}, size={listed(shape)}): the number of sizes provided ({len(shape)}) "
+            f"must be greater or "
             f"equal to the number of dimensions in the tensor ({x.ndim})"
         )
     lead = len(shape) - x.ndim
@@ -61,7 +64,9 @@ def expanded(x: Value, shape: Sequence[Size]) -> Value:
         have = x.shape[d - lead] if d >= lead else None
         if have is None:
             if isinstance(s, int) and s < 0:
-                raise RuntimeError(f"The expanded size of the tensor ({s}) isn't allowed in a leading, non-existing dimension {d}")
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({s}) isn't allowed in a leading, non-existing dimension {d}"
+                )
             result.append(s)
         elif isinstance(s, int) and s == -1:
             result.append(have)
@@ -69,7 +74,8 @@ def expanded(x: Value, shape: Sequence[Size]) -> Value:
             result.append(s if isinstance(have, int) and have == 1 else have)
         else:
             raise RuntimeError(
-                f"The expanded size of the tensor ({hint(s)}) must match the existing size ({hint(have)}) at non-singleton dimension {d}.  "
+                f"The expanded size of the tensor ({hint(s)}) must match the existing size ({hint(have)}) at "
+                f"non-singleton dimension {d}.  "
                 f"Target sizes: {listed(shape)}.  Tensor sizes: {listed(x.shape)}"
             )
     return ir.broadcast_to(x, tuple(result))

@@ -1,4 +1,7 @@
-"""Exponentials that sum to one along a dimension. Forward and backward, each is one kernel that keeps its row in cache."""
+"""Exponentials that sum to one along a dimension.
+
+Forward and backward, each is one kernel that keeps its row in cache.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,16 @@ def _row(kernel: str, input: Value, dim: int, dtype: dtype | None) -> tuple[Valu
 
 
 def _rows(make: Make) -> Iterator[Sample]:
-    for shape, dim in (((2, 3), 1), ((2, 3), 0), ((3, 4, 5), -2), ((7,), 0), ((), 0), ((0, 3), 1), ((2, 0), 1), ((5, 70), -1)):
+    for shape, dim in (
+        ((2, 3), 1),
+        ((2, 3), 0),
+        ((3, 4, 5), -2),
+        ((7,), 0),
+        ((), 0),
+        ((0, 3), 1),
+        ((2, 0), 1),
+        ((5, 70), -1),
+    ):
         yield (make(*shape), dim), {}
     yield (make(4, 5, noncontiguous=True), 1), {}
     yield (make(4, 5, noncontiguous=True), 0), {}
@@ -48,7 +60,11 @@ def _rows(make: Make) -> Iterator[Sample]:
 
 def _errors(name: str) -> list[tuple[Sample, type, str]]:
     return [
-        (args(wanted(2, 3), 2), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)"),
+        (
+            args(wanted(2, 3), 2),
+            IndexError,
+            r"Dimension out of range \(expected to be in range of \[-2, 1\], but got 2\)",
+        ),
         (args(wanted(2, 3, dtype="int64"), 1), NotImplementedError, f"{name}.* not implemented for 'Long'"),
     ]
 

@@ -84,9 +84,16 @@ FUNCTIONS = (
 
 
 @operator(
-    inplace=True, dunder="__neg__", pointwise=True, samples=unary(), dtypes="fi", aliases=("negative",),
-    errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Negation, the `-` operator, on a bool tensor is not supported")],
-)  # fmt: skip
+    inplace=True,
+    dunder="__neg__",
+    pointwise=True,
+    samples=unary(),
+    dtypes="fi",
+    aliases=("negative",),
+    errors=[
+        (args(wanted(2, dtype="bool")), RuntimeError, "Negation, the `-` operator, on a bool tensor is not supported")
+    ],
+)
 def neg(input: Tensor) -> Value:
     """`out_i = -input_i`.
 
@@ -96,16 +103,21 @@ def neg(input: Tensor) -> Value:
     """
     if input.dtype is bool_:
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
-            "`logical_not()` operator instead."
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
         )
     return ir.neg(input)
 
 
 @operator(
-    dunder="__pos__", pointwise=True, fresh=False, samples=unary(), dtypes="fi", out=False,
+    dunder="__pos__",
+    pointwise=True,
+    fresh=False,
+    samples=unary(),
+    dtypes="fi",
+    out=False,
     errors=[(args(wanted(2, dtype="bool")), RuntimeError, r"The `\+` operator, on a bool tensor is not supported")],
-)  # fmt: skip
+)
 def positive(input: Tensor) -> Value:
     """`input` as it is."""
     if input.dtype is bool_:
@@ -114,9 +126,15 @@ def positive(input: Tensor) -> Value:
 
 
 @operator(
-    name="abs", inplace=True, dunder="__abs__", pointwise=True, samples=unary(), dtypes="fi", aliases=("absolute",),
+    name="abs",
+    inplace=True,
+    dunder="__abs__",
+    pointwise=True,
+    samples=unary(),
+    dtypes="fi",
+    aliases=("absolute",),
     errors=[_no_bool("abs_cpu")],
-)  # fmt: skip
+)
 def abs_(input: Tensor) -> Value:
     """`out_i = |input_i|`; the gradient at 0 is 0."""
     require("abs_cpu", input.dtype, lowest=1)
@@ -159,14 +177,22 @@ def frac(input: Tensor) -> Value:
 
 
 @operator(
-    name="round", inplace=True, pointwise=True, samples=unary(), dtypes="fi",
+    name="round",
+    inplace=True,
+    pointwise=True,
+    samples=unary(),
+    dtypes="fi",
     errors=[
         _no_bool("round_vml_cpu"),
-        ((((wanted(2, dtype="int64"),), {"decimals": 1})), NotImplementedError, "\"round_cpu\" not implemented for 'Long'"),
+        (
+            (((wanted(2, dtype="int64"),), {"decimals": 1})),
+            NotImplementedError,
+            "\"round_cpu\" not implemented for 'Long'",
+        ),
     ],
-)  # fmt: skip
+)
 def round_(input: Tensor, *, decimals: int = 0) -> Value:
-    """`input` rounded to `decimals` digits behind the point, or before it where negative; halves to the even neighbour."""
+    """`input` rounded to `decimals` digits behind the point, before it where negative; halves to the even neighbour."""
     if not decimals:
         require("round_vml_cpu", input.dtype, lowest=1)
         return ir.round_(input)
@@ -219,7 +245,7 @@ def logit(input: Tensor, eps: Number | None = None) -> Value:
 def nan_to_num(
     input: Tensor, nan: Number | None = None, posinf: Number | None = None, neginf: Number | None = None
 ) -> Value:
-    """NaN becomes `nan` (0 by default), infinities become `posinf` and `neginf` (the largest finite numbers by default)."""
+    """NaN becomes `nan` (by default 0), infinities become `posinf` and `neginf` (by default the largest numbers)."""
     largest = LARGEST.get(input.dtype)
     if largest is None:
         return graph.reshape(input, input.shape)
@@ -229,5 +255,6 @@ def nan_to_num(
 
 
 OPERATORS: tuple[Operator, ...] = (
-    *FUNCTIONS, neg, positive, abs_, sign, sgn, reciprocal, square, frac, round_, deg2rad, rad2deg, signbit, logit, nan_to_num,
+    *FUNCTIONS, neg, positive, abs_, sign, sgn, reciprocal, square, frac, round_, deg2rad, rad2deg, signbit, logit,
+    nan_to_num,
 )  # fmt: skip

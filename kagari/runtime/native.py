@@ -48,7 +48,7 @@ _ROOTS = (
     "tensor parameter node storage none true false zero float int bool at_layout at_storage at_offset at_needs at_grad_fn at_grad "
     "at_base at_extra node_backward node_saved node_versions node_edges node_sequence node_name node_extra thread thread_id mode "
     "mode_of_thread on_status on_no_memory sequence madvise node_shapes list layout_numel "
-    "layout_dense layout_dtype layout_nbytes"
+    "layout_dense layout_dtype layout_nbytes output_of output_node output_index"
 ).split()
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 

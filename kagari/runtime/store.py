@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import random
 from pathlib import Path
 
 _MAGIC = b"KAGARI01"
@@ -20,7 +21,8 @@ class Store:
 
     def __init__(self, directory: Path | None, limit: int) -> None:
         self.directory, self.limit = directory, limit
-        self._written = 0
+        # A random start: many short runs trim as often as a long one that writes as much.
+        self._written = random.randrange(max(1, limit // 16))
 
     def _path(self, key: str) -> Path:
         assert self.directory is not None

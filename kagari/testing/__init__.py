@@ -1,4 +1,4 @@
-"""Tools for tests: random tensors, comparisons that say where two results differ, and the cases of the operators' records."""
+"""Tools for tests: random tensors, comparisons that say where results differ, and cases from the operators' records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operators' records say about testing, as cases: the arguments of a call, for any library with PyTorch's interface.
+"""What the operators' records say about testing, as cases: arguments of calls, for every library alike.
 
 A case holds numbers, not tensors: `build` makes the same tensors of Kagari and of the oracle from them.
 """
@@ -25,7 +25,7 @@ FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
 @dataclass(frozen=True, eq=False)
 class Array:
-    """A tensor as its numbers, its dtype, whether it lies in memory with gaps and whether it is a constant to the operator."""
+    """A tensor as its numbers, its dtype, whether it lies in memory with gaps, and whether it is a constant."""
 
     values: np.ndarray
     dtype: str
@@ -46,14 +46,20 @@ class Maker:
         self.random = np.random.default_rng(zlib.crc32(name.encode()))
 
     def __call__(
-        self, *shape: int, dtype: Any = None, low: float = -3, high: float = 3, noncontiguous: bool = False, values: Any = None,
+        self,
+        *shape: int,
+        dtype: Any = None,
+        low: float = -3,
+        high: float = 3,
+        noncontiguous: bool = False,
+        values: Any = None,
         constant: bool = False,
-    ) -> Array:  # fmt: skip
+    ) -> Array:
         """An array of random numbers from `low` to `high`, or of `values`; as a constant it wants no gradient."""
         self.used |= dtype is None
         name = self.dtype if dtype is None else getattr(dtype, "name", dtype)
         if values is not None:
-            numbers = np.asarray(values, np.float64)
+            numbers: Any = np.asarray(values, np.float64)
         elif name in FLOATS:
             numbers = self.random.uniform(low, high, shape)
         elif name == "bool":
@@ -64,12 +70,18 @@ class Maker:
             numbers = self.random.integers(bottom, max(int(np.floor(high)), bottom) + 1, shape)
         return Array(_rounded(np.asarray(numbers), name), name, noncontiguous, constant)
 
+    def wanted(self, w: Wanted) -> Array:
+        """The array that the arguments of an error ask for, without zeros."""
+        return self(*w.shape, dtype=w.dtype, low=1)
+
 
 def _rounded(numbers: np.ndarray, name: str) -> np.ndarray:
     """The numbers as the dtype holds them; bfloat16 as float32."""
     if name == "bfloat16":
         bits = numbers.astype(np.float32).view(np.uint32)
-        return np.where(np.isfinite(numbers), (bits & np.uint32(0xFFFF0000)).view(np.float32), numbers).astype(np.float32)
+        return np.where(np.isfinite(numbers), (bits & np.uint32(0xFFFF0000)).view(np.float32), numbers).astype(
+            np.float32
+        )
     if name not in FLOATS:
         numbers = np.nan_to_num(numbers, posinf=3, neginf=-3)
         if name == "uint8":
@@ -134,8 +146,7 @@ def failures(records: Iterable[Operator]) -> Iterator[tuple[Case, type, str]]:
     """The calls that must fail: (case, type of exception, pattern of its text)."""
     for record in records:
         for number, ((args, kwargs), error, pattern) in enumerate(record.errors):
-            maker = Maker("float32", record.name)
-            made = mapped(lambda w, maker=maker: maker(*w.shape, dtype=w.dtype, low=1), Wanted, args, kwargs)
+            made = mapped(Maker("float32", record.name).wanted, Wanted, args, kwargs)
             yield Case(record, "error", number, *made), error, pattern
 
 

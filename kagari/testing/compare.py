@@ -65,7 +65,9 @@ def assert_close(
     """
     if (rtol is None) != (atol is None):
         given, missing = ("rtol", "atol") if atol is None else ("atol", "rtol")
-        raise ValueError(f"rtol and atol must both be specified or both be unspecified, but got no {missing} with {given}.")
+        raise ValueError(
+            f"rtol and atol must both be specified or both be unspecified, but got no {missing} with {given}."
+        )
     _compare(actual, expected, (), _Options(rtol, atol, equal_nan, allow_subclasses, check_dtype, check_stride, msg))
 
 
@@ -100,7 +102,9 @@ def _compare_leaves(actual: Any, expected: Any, path: tuple[Any, ...], options: 
     numbers = all(isinstance(x, int | float | bool) for x in (actual, expected))
     if not (numbers or (related if options.allow_subclasses else type(actual) is type(expected))):
         at = _place(path)
-        raise TypeError(f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}.{at}")
+        raise TypeError(
+            f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}.{at}"
+        )
     if numbers and options.check_dtype and type(actual) is not type(expected):
         _fail(f"The (d)types do not match: {type(actual)} != {type(expected)}.", path, options)
     a, e = (x.detach() if isinstance(x, Tensor) else as_tensor(x) for x in (actual, expected))
@@ -138,10 +142,17 @@ def _compare_values(
     kind = "equal" if rtol == atol == 0 else "close"
     if numbers:
         lines = [f"Scalars are not {kind}!", "", f"Expected {e.item()} but got {a.item()}."]
-        lines += [f"Absolute difference: {distance.item()}{_allowed(atol)}", f"Relative difference: {ratio.item()}{_allowed(rtol)}"]
+        lines += [
+            f"Absolute difference: {distance.item()}{_allowed(atol)}",
+            f"Relative difference: {ratio.item()}{_allowed(rtol)}",
+        ]
     else:
         bad = int((~close).sum())
-        lines = [f"Tensor-likes are not {kind}!", "", f"Mismatched elements: {bad} / {close.size} ({bad / close.size:.1%})"]
+        lines = [
+            f"Tensor-likes are not {kind}!",
+            "",
+            f"Mismatched elements: {bad} / {close.size} ({bad / close.size:.1%})",
+        ]
         lines += [_greatest("absolute", distance, atol), _greatest("relative", ratio, rtol)]
     _fail("\n".join(lines), path, options)
 

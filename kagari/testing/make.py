@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..eager import Tensor, dtype
-from ..eager import random
+from ..eager import Tensor, dtype, random
 from ..eager.creation import tensor
 
 
@@ -40,8 +39,11 @@ def make_tensor(
     tensor([[5, 5, 5],
             [5, 5, 5]])
     """
+    made: Any
     sizes: tuple[int, ...] = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else tuple(shape)  # type: ignore[arg-type]
-    lowest, highest = (0, 2) if dtype.category == 0 else (-9 if dtype.is_signed else 0, 9 if dtype.category == 2 else 10)
+    lowest, highest = (
+        (0, 2) if dtype.category == 0 else (-9 if dtype.is_signed else 0, 9 if dtype.category == 2 else 10)
+    )
     low, high = lowest if low is None else low, highest if high is None else high
     if low >= high:
         raise ValueError(f"make_tensor: `low` must be less than `high`, but got {low} >= {high}")
@@ -52,7 +54,8 @@ def make_tensor(
     gaps = noncontiguous and math.prod(sizes) > 1
     wide = (*sizes[:-1], 2 * sizes[-1]) if gaps else sizes
     if dtype.category == 2:
-        made = (random.rand(wide) * (high - low) + low).to(dtype)
+        made = random.rand(wide)
+        made = (made * (high - low) + low).to(dtype)
     else:
         made = random.randint(math.ceil(low), math.ceil(high), wide).to(dtype)
     if gaps:

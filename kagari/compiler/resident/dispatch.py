@@ -9,7 +9,7 @@ An entry: 0 hash, 1 plan, 2... the key.
 
 PLAN: 0 flags, 1 inputs, 2 -> argument numbers, 3 outputs, 4 -> records, 5 temporaries, 6 -> sizes, 7 launches, 8 -> records,
 9 visible outputs, 10 backward, 11 saved, 12 -> codes, 13 edges, 14 -> argument numbers, 15 name, 16 shapes of the outputs,
-17 the sizes the backward operator takes after what was saved.
+17 the sizes the backward operator takes after what was saved, 18 a bit for each further output that has a gradient.
 Output record: kind, layout, nbytes or argument, byte offset. Launch record: function, operands, buffers, -> numbers, total, grain.
 A saved code is an argument's number, or the complement of an output's number.
 """
@@ -193,6 +193,19 @@ def byte_offset(t):
     return PyLong_AsLongLong(offset)
 
 
+def view_of(source, t):
+    """A new tensor as a view: its base is the source's, or the source itself."""
+    if t == 0:
+        return 0
+    base = (source + ROOTS[AT_BASE])[0]
+    if base == ROOTS[NONE]:
+        base = source
+    slot = t + ROOTS[AT_BASE]
+    Py_DecRef(slot[0])
+    slot[0] = reference(base)
+    return t
+
+
 def make_output(record, args, data):
     """One output of a plan as a tensor; its address goes to data[0]. 0 where memory is out."""
     kind = record[0]
@@ -207,7 +220,7 @@ def make_output(record, args, data):
     data[0] = storage[2] + byte_offset(source)
     if kind == VIEW:
         offset = PyLong_FromLongLong(byte_offset(source) + record[3])
-        return new_tensor(record[1], reference(storage), offset)
+        return view_of(source, new_tensor(record[1], reference(storage), offset))
     if kind == IN_PLACE:
         storage[4] = storage[4] + 1
     return reference(source)
@@ -377,7 +390,7 @@ def edge_of(t):
 
 
 def record_node(plan, args, outs):
-    """Makes the tape's node of this call and ties the first output to it.
+    """Makes the tape's node of this call and ties the outputs to it, all but the first through an `OutputOf`.
 
     An output that is saved is saved as an alias without history, so that the node does not hold itself alive.
     """
@@ -422,8 +435,21 @@ def record_node(plan, args, outs):
     (node + ROOTS[NODE_NAME])[0] = reference(plan[15])
     (node + ROOTS[NODE_SHAPES])[0] = reference(plan[16])
     (node + ROOTS[NODE_EXTRA])[0] = reference(none)
-    t = outs[0]
-    replace(t + ROOTS[AT_GRAD_FN], node)
+    more = plan[18]
+    i = 1
+    while more != 0:
+        if (more & 1) != 0:
+            output = PyType_GenericAlloc(ROOTS[OUTPUT_OF], 0)
+            (output + ROOTS[OUTPUT_NODE])[0] = reference(node)
+            (output + ROOTS[OUTPUT_INDEX])[0] = PyLong_FromLongLong(i)
+            tie(outs[i], output)
+        more = more >> 1
+        i += 1
+    tie(outs[0], node)
+
+
+def tie(t, edge):
+    replace(t + ROOTS[AT_GRAD_FN], edge)
     replace(t + ROOTS[AT_NEEDS], reference(ROOTS[TRUE]))
 
 
