@@ -621,45 +621,53 @@ class _Writer:
             return b.get(index_slot, vector(widths[0], "i64")) if index_slot is not None else b.get(slot, ty)
         if slots[0][1] is not None:
             return self.joined_index(node.op, dt, slots, widths)
-        result: Val | None = None
-        for slot, _, ty in slots:
-            x = b.get(slot, ty)
-            while x.lanes > 1:
-                half = x.lanes // 2
-                low = ", ".join(f"i32 {k}" for k in range(half))
-                high = ", ".join(f"i32 {k + half}" for k in range(half))
-                parts = [
-                    b.value(f"shufflevector {x.type} {x.name}, {x.type} poison, <{half} x i32> <{m}>", vector(half, x.element))
-                    for m in (low, high)
-                ]
-                x = combine(b, node.op, dt, parts[0], parts[1])
-            if x.lanes:
-                x = b.value(f"extractelement {x.type} {x.name}, i64 0", x.element)
-            result = x if result is None else combine(b, node.op, dt, result, x)
-        assert result is not None
+        parts = [self.across(node.op, dt, b.get(slot, ty)) for slot, _, ty in slots]
+        result = parts[0]
+        for x in parts[1:]:
+            result = combine(b, node.op, dt, result, x)
         return result
 
-    def joined_index(self, op: str, dt: dtype, slots: list[tuple[Val, Val | None, str]], widths: list[int]) -> Val:
-        """Lane after lane: the best value, and among equals the lowest index."""
+    def across(self, op: str, dt: dtype, x: Val) -> Val:
+        """All lanes as one: halves are combined until one is left."""
         b = self.b
-        element = COMPUTE[dt.name]
-        best, best_index = b.var(element), b.var("i64", b.int(-1))
-        for (slot, index_slot, ty), width in zip(slots, widths):
-            assert index_slot is not None
-            values, indices = b.get(slot, ty), b.get(index_slot, vector(width, "i64"))
-            with b.loop(b.int(0), b.int(width)) as lane:
-                x = b.value(f"extractelement {values.type} {values.name}, i64 {lane.name}", element)
-                at = b.value(f"extractelement {indices.type} {indices.name}, i64 {lane.name}", "i64")
-                with b.when(b.icmp("sge", at, b.int(0))):
-                    old, old_at = b.get(best, element), b.get(best_index, "i64")
-                    none = b.icmp("slt", old_at, b.int(0))
-                    wins = b.binary("or", none, self.better(op, dt, x, old))
-                    worse = self.better(op, dt, old, x)
-                    earlier = b.binary("and", b.binary("xor", worse, Val("true", "i1")), b.icmp("slt", at, old_at))
-                    wins = b.binary("or", wins, earlier)
-                    b.set(best, b.select(wins, x, old))
-                    b.set(best_index, b.select(wins, at, old_at))
-        return b.get(best_index, "i64")
+        while x.lanes > 1:
+            half = x.lanes // 2
+            ty = vector(half, x.element)
+            halves = []
+            for first in (0, half):
+                lanes = ", ".join(f"i32 {k}" for k in range(first, first + half))
+                halves.append(b.value(f"shufflevector {x.type} {x.name}, {x.type} poison, <{half} x i32> <{lanes}>", ty))
+            x = combine(b, op, dt, halves[0], halves[1])
+        return b.value(f"extractelement {x.type} {x.name}, i64 0", x.element) if x.lanes else x
+
+    def joined_index(self, op: str, dt: dtype, slots: list[tuple[Val, Val | None, str]], widths: list[int]) -> Val:
+        """The lowest index among the lanes that hold the best value."""
+        b = self.b
+        results = [self.lowest(op, dt, slot, index_slot, ty, width) for (slot, index_slot, ty), width in zip(slots, widths)]
+        (best, at), *others = results
+        for x, x_at in others:
+            wins = self.better(op, dt, x, best)
+            loses = self.better(op, dt, best, x)
+            level = b.binary("xor", b.binary("or", wins, loses), Val("true", "i1"))
+            wins = b.binary("or", wins, b.binary("and", level, b.icmp("slt", x_at, at)))
+            best, at = b.select(wins, x, best), b.select(wins, x_at, at)
+        return at
+
+    def lowest(self, op: str, dt: dtype, slot: Val, index_slot: Val | None, ty: str, width: int) -> tuple[Val, Val]:
+        """The best value of some lanes and the lowest index that holds it; lanes that saw nothing do not count."""
+        b = self.b
+        assert index_slot is not None
+        index_type = vector(width, "i64")
+        values, indices = b.get(slot, ty), b.get(index_slot, index_type)
+        best = self.across("reduce_max" if op == "argmax" else "reduce_min", dt, values)
+        same = b.splat(best, width)
+        if dt.category == 2:
+            holds = b.binary("or", b.fcmp("oeq", values, same), b.fcmp("uno", values, values))
+        else:
+            holds = b.icmp("eq", values, same)
+        holds = b.binary("and", holds, b.icmp("sge", indices, b.zero(index_type)))
+        found = b.select(holds, indices, b.int((1 << 63) - 1, index_type))
+        return best, b.call(f"llvm.vector.reduce.smin.v{width}i64", "i64", found)
 
     def store_partials(self, lanes: int, mask: Val | None) -> None:
         """The unfinished reductions of this piece, at [piece, row]."""

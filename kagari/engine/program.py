@@ -109,8 +109,8 @@ class Program:
             source = stage.source
             args = source.args if source is not None else ()
             in_order = args[:1] if stage.kind in ("scan", "scatter") else ()
-            return any(strip(a) in twins and a not in in_order for a in args)
-        return False
+            return any(strip(a) in twins and (a not in in_order or a.op in MOVEMENT) for a in args)
+        return out.op in MOVEMENT and strip(out) in twins
 
     def _collect_sizes(self) -> list[Sym]:
         found: dict[Any, Sym] = {}
@@ -225,7 +225,12 @@ class _Binder:
     def copy_output(self, v: Value, k: int) -> None:
         """An output that is movement of another buffer, or the same value as another output."""
         lay = self.outputs[k].layout
-        self.copy(self.seen(v), Place(len(self.program.inputs) + k, tuple(lay.shape), lay.strides, v.dtype))
+        source = self.seen(v)
+        if self.program.aside and strip(v).op == "input":
+            whole = Place(self.temp(lay.nbytes), source.shape, contiguous_strides(source.shape), v.dtype)
+            self.copy(source, whole)
+            source = whole
+        self.copy(source, Place(len(self.program.inputs) + k, tuple(lay.shape), lay.strides, v.dtype))
 
     def temp(self, nbytes: int) -> int:
         self.temps.append(max(64, nbytes))

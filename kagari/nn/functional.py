@@ -452,6 +452,7 @@ def kl_div(
     return ops.kl_div(input, target, reduction, log_target=log_target)
 
 
+# ruff: noqa: F822 - some of these are looked up when they are first asked for
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -477,12 +478,13 @@ __all__ = [
     "mish",
     "mse_loss",
     "nll_loss",
-    "normalize",  # noqa: F822
+    "normalize",
     "one_hot",
     "pad",
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "selu",
     "sigmoid",
     "silu",
