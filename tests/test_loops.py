@@ -256,6 +256,17 @@ def test_rows_in_pieces(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:
     check(lambda x: ir.sqrt(graph.reduce("sum", x * x, dims)) * 0.5, normal(*shape), tolerance=1e-4)
     check(lambda x: graph.reduce("argmax", x, dims[-1:]), normal(*shape))
     check(lambda x: ir.div(graph.reduce("sum", x, dims), 7), normal(*shape, dt=float64), tolerance=1e-9)
+    for dt in (dtypes.bfloat16, dtypes.float16, dtypes.bool_, dtypes.uint8):
+        check(lambda x: (graph.reduce("max", x, dims), graph.reduce("min", x, dims)), normal(*shape, dt=dt))
+    ones = tensor(np.where(RANDOM.random(shape) < 1e-3, 1, 0), dtypes.bfloat16)
+    check(lambda x: ir.sum_(x, dims), ones)
+    if len(shape) > len(dims):
+        rows = shape[0] if 0 not in dims else shape[-1]
+        bias = normal(rows) if len(shape) == 2 else None
+        if bias is not None:
+            check(lambda x, b: ir.amax(x, dims) * b + 1, normal(*shape), bias)
+            check(lambda x, i, b: ir.amax(x, dims) + graph.gather(b, i, 0), normal(*shape), integers(0, rows, rows), bias)
+            check(lambda x: ir.amax(x, dims) + graph.iota((x.shape[0] if 0 not in dims else x.shape[1],), 0), normal(*shape))
 
 
 # Row kernels: several passes

@@ -6,6 +6,8 @@ shape, gradients to second order, the in-place and `out=` forms, and errors; `te
 
 from __future__ import annotations
 
+import doctest
+import inspect
 import re
 from collections.abc import Sequence
 from types import ModuleType
@@ -146,8 +148,7 @@ def differentiated(case: Case, oracle: ModuleType, again: bool) -> Any:
     try:
         first = gradients(parts(want), weights, theirs, oracle, again)
     except RuntimeError as error:
-        assert "not implemented" in str(error)
-        return None
+        pytest.skip(f"the oracle: {error}")
     return first, gradients(parts(got), weights, ours, kagari, again), theirs, ours
 
 
@@ -173,8 +174,7 @@ def test_second_gradient(case: Case, oracle: ModuleType) -> None:
     try:
         second = gradients(first, weights, theirs, oracle, False)
     except RuntimeError as error:
-        assert "not implemented" in str(error)
-        return
+        pytest.skip(f"the oracle: {error}")
     compare_gradients(case, gradients(mine, weights, ours, kagari, False), second, theirs, oracle)
 
 
@@ -191,11 +191,13 @@ def compare_gradients(
 
 @each(IN_PLACE)
 def test_in_place(case: Case, oracle: ModuleType) -> None:
+    if case.dtype == "bool" and case.record.name in ("cumsum", "cumprod"):
+        pytest.skip("PyTorch scans booleans in place only where there is nothing to add up")
     want = outcome(case, oracle, variant="_")
     got = outcome(case, kagari, variant="_")
     if isinstance(want, Exception):
         if isinstance(want, AttributeError):
-            pytest.skip("the oracle has no such method")
+            pytest.skip(f"the oracle: {want}")
         assert isinstance(got, type(want)), f"the oracle raised {want!r}, not {got!r}"
         return
     assert not isinstance(got, Exception), repr(got)
@@ -231,6 +233,16 @@ def test_error_of_the_oracle(case: Case, error: type, pattern: str, oracle: Modu
     want = outcome(case, oracle)
     assert isinstance(want, error), f"the oracle gives {want!r}"
     assert re.search(pattern, str(want))
+
+
+EXAMPLES = [r for r in OPERATORS if ">>>" in r.doc]
+
+
+@pytest.mark.parametrize("record", EXAMPLES, ids=[r.name for r in EXAMPLES])
+def test_example(record: Operator) -> None:
+    """The examples in the documentation of a record."""
+    example = doctest.DocTestParser().get_doctest(inspect.cleandoc(record.doc), {}, record.name, None, None)
+    assert not doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example).failed
 
 
 # The kernels against the interpreter

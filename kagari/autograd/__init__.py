@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from . import functional, graph
 from .api import backward, grad
+from .function import Function
+from .gradcheck import gradcheck, gradgradcheck
 from .modes import (
     detect_anomaly,
     enable_grad,
     inference_mode,
+    is_anomaly_enabled,
     is_grad_enabled,
     is_inference_mode_enabled,
     no_grad,
+    set_detect_anomaly,
     set_grad_enabled,
 )
 from .node import Node, RemovableHandle
 
 __all__ = [
-    "Node", "RemovableHandle", "backward", "detect_anomaly", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
-    "no_grad", "set_grad_enabled",
+    "Function", "Node", "RemovableHandle", "backward", "detect_anomaly", "enable_grad", "functional", "grad", "gradcheck",
+    "gradgradcheck", "graph", "inference_mode", "is_anomaly_enabled", "is_grad_enabled", "is_inference_mode_enabled", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip

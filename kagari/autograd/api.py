@@ -1,92 +1,131 @@
-"""The backward pass, as users start it."""
+"""The two ways to ask for gradients: `backward`, which fills in `grad`, and `grad`, which returns them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..base.layout import Layout, layout
-from ..engine.code import native
 from ..engine.function import Hooks
 from . import engine
+from .engine import blank
 from .library import function
+from .views import refresh
+
+Tensors = Any
 
 
 def backward(
-    tensors: Any,
-    grad_tensors: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Any = None,
-) -> None:
-    """The backward pass of several tensors; see `Tensor.backward`."""
-    roots = (tensors,) if isinstance(tensors, Hooks.tensor_types) else tuple(tensors)
-    seeds = seeds_of(roots, grad_tensors)
+    tensors: Tensors, grad_tensors: Tensors = None, retain_graph: bool | None = None, create_graph: bool = False,
+    grad_variables: Tensors = None, inputs: Tensors = None,
+) -> None:  # fmt: skip
+    """Adds the gradients of several tensors to the `grad` of the leaves they were computed from.
+
+    Args:
+        tensors: the tensors to start from.
+        grad_tensors: for each, the gradient of some scalar with respect to it; may be left out for tensors of one element.
+        retain_graph: whether what was saved is kept for another pass; as `create_graph` if None.
+        create_graph: whether the pass is recorded itself, for gradients of gradients.
+        grad_variables: an old name of `grad_tensors`.
+        inputs: the tensors that alone get gradients.
+
+    Raises RuntimeError where nothing recorded how a tensor came about, where what was saved has been let go, and where it was
+    overwritten.
+
+    >>> import kagari as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> torch.autograd.backward([(x * x).sum(), x.sum()])
+    >>> x.grad
+    tensor([3., 5.])
+    """
+    roots = _listed(tensors)
     if inputs is not None:
-        inputs = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
+        inputs = _fresh(_listed(inputs))
         if not inputs:
-            raise RuntimeError("'inputs' argument to backward() cannot be empty.")
-    engine.run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, inputs)
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    grads = _seeds(roots, grad_tensors if grad_variables is None else grad_variables)
+    engine.run(roots, grads, create_graph if retain_graph is None else retain_graph, create_graph, inputs)
+
+
+def backward_from(root: Any, gradient: Any, keep: bool) -> None:
+    """`backward` of one tensor in the usual case: no graph is created, every leaf gets its gradient."""
+    if root._base is not None:
+        refresh(root)
+    if gradient is None and root._needs and root._layout.numel == 1:
+        gradient = one(root._layout)
+    else:
+        gradient = seed(root, gradient)
+    edge = root._grad_fn
+    engine.plain(root if edge is None else edge, gradient, keep)
 
 
 def grad(
-    outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: bool | None = None, create_graph: bool = False,
+    outputs: Tensors, inputs: Tensors, grad_outputs: Tensors = None, retain_graph: bool | None = None, create_graph: bool = False,
     allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The gradients of outputs with respect to inputs, as a tuple; no `grad` is touched.
 
-    Raises RuntimeError where an input has no part in the outputs, unless `allow_unused`.
+    Args:
+        outputs: the tensors to differentiate.
+        inputs: the tensors to differentiate with respect to.
+        grad_outputs: a gradient for each output; may be left out for outputs of one element.
+        retain_graph: whether what was saved is kept for another pass; as `create_graph` if None.
+        create_graph: whether the pass is recorded itself, for gradients of gradients.
+        allow_unused: gives None for an input that has no part in the outputs, instead of an error.
+        is_grads_batched: not supported: `grad_outputs` has one gradient for each output.
+        materialize_grads: gives zeros for an input that has no part in the outputs.
 
     >>> import kagari as torch
     >>> x = torch.tensor(3.0, requires_grad=True)
-    >>> torch.autograd.grad(x**3, x)
-    (tensor(27.),)
+    >>> torch.autograd.grad(x * x, x)
+    (tensor(6.),)
     """
-    roots = (outputs,) if isinstance(outputs, Hooks.tensor_types) else tuple(outputs)
-    leaves = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
-    for t in leaves:
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    if is_grads_batched:
+        raise NotImplementedError("grad(): is_grads_batched=True needs vmap, which there is not yet; call grad once for each gradient")
+    roots, wanted = _listed(outputs), _fresh(_listed(inputs))
+    if not wanted:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
+    seeds = _seeds(roots, grad_outputs)
+    for t in wanted:
         if not t._needs:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    seeds = seeds_of(roots, grad_outputs)
-    found = engine.run(
-        roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, leaves, accumulate=False
-    )
+    found = engine.run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, wanted, accumulate=False)
     for i, g in enumerate(found):
-        if g is None:
-            if materialize_grads:
-                found[i] = filled(leaves[i]._layout, 0)
-            elif not allow_unused:
-                raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. Set "
-                    "allow_unused=True if this is the "
-                    "desired behavior."
-                )
+        if g is not None:
+            continue
+        if materialize_grads:
+            found[i] = filled(wanted[i]._layout, 0)
+        elif not allow_unused:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the "
+                "desired behavior."
+            )
     return tuple(found)
 
 
-def seeds_of(roots: tuple[Any, ...], grads: Any) -> list[Any]:
-    """The gradient a backward pass starts from, for each root."""
-    grads = [None] * len(roots) if grads is None else [grads] if isinstance(grads, Hooks.tensor_types) else list(grads)
-    result = []
-    for root, g in zip(roots, grads):
-        if not root._needs:
-            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-        if g is None:
-            if root._layout.numel != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            g = _one(root._layout)
-        elif g._layout.shape != root._layout.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{len(result)}] has a shape of {g.shape} and output[{len(result)}] "
-                f"has a shape of {root.shape}."
-            )
-        result.append(g)
-    return result
+def _listed(tensors: Tensors) -> tuple[Any, ...]:
+    return (tensors,) if isinstance(tensors, Hooks.tensor_types) else tuple(tensors)
+
+
+def _fresh(tensors: tuple[Any, ...]) -> tuple[Any, ...]:
+    for t in tensors:
+        refresh(t)
+    return tensors
+
+
+def filled(lay: Layout, value: float) -> Any:
+    """A contiguous tensor of one value."""
+    made = blank(layout(tuple(lay.shape), None, lay.dtype))
+    function("fill_").run((made, value))
+    return made
 
 
 _ones: dict[Layout, Any] = {}
 
 
-def _one(lay: Layout) -> Any:
+def one(lay: Layout) -> Any:
     """The gradient that a backward pass starts from: a 1 of this layout, kept and never written to."""
     found = _ones.get(lay)
     if found is None:
@@ -94,8 +133,28 @@ def _one(lay: Layout) -> Any:
     return found
 
 
-def filled(lay: Layout, value: float) -> Any:
-    """A contiguous tensor of one value, with the shape and dtype of a layout."""
-    lay = layout(tuple(lay.shape), None, lay.dtype)
-    made = native().make_tensor(lay, native().allocate_storage(lay.nbytes), 0)
-    return function("fill_").run((made, value))
+def _seeds(roots: Sequence[Any], grads: Any) -> list[Any]:
+    """The gradient a pass starts from, for each root."""
+    grads = [None] * len(roots) if grads is None else _listed(grads)
+    if len(grads) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(grads)} gradients")
+    return [seed(root, g, i) for i, (root, g) in enumerate(zip(roots, grads))]
+
+
+def seed(root: Any, grad: Any, index: int = 0) -> Any:
+    """The gradient a pass starts from at a root: the one given, or 1. Raises RuntimeError where neither will do."""
+    refresh(root)
+    lay = root._layout
+    if not root._needs:
+        raise RuntimeError(f"element {index} of tensors does not require grad and does not have a grad_fn")
+    if grad is None:
+        if lay.numel != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        return one(lay)
+    if not isinstance(grad, Hooks.tensor_types):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
+    if grad._layout.shape != lay.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{index}] has a shape of {grad._layout.shape} and output[{index}] has a shape of {lay.shape}."
+        )
+    return grad if grad._layout.dtype is lay.dtype else function("to_dtype").run((grad, lay.dtype))

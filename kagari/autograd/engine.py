@@ -1,254 +1,285 @@
-"""The backward pass: nodes in the opposite order of their making, which is a topological order, without recursion."""
+"""The backward pass: what resident/tape.py leaves to Python.
+
+The loop over nodes is native and runs nodes of operators by itself. It comes here for nodes with hooks or a body in Python, for leaves with
+hooks, for gradients of gradients, and where only the gradients of certain tensors are wanted.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.code import native
+from ..base.layout import Layout
+from ..engine.code import Native, native
+from ..engine.function import Hooks
 from . import modes
 from .library import function
-from .node import Node, OutputOf
+from .node import Node, OutputOf, edge_of
+
+KEEP, CREATE, WATCHED = 1, 2, 4
+# Two passes in two threads may add to the same leaf; long kernels let go of the GIL.
+_accumulating = threading.RLock()
 
 
-class _Wanted:
-    """The tensors whose gradients `grad` asks for."""
-
-    def __init__(self, inputs: Sequence[Any]) -> None:
-        self.edges = [t._grad_fn if t._grad_fn is not None else t for t in inputs]
-        self.found: dict[int, Any] = {}
-        self.ids = {id(e) for e in self.edges}
-
-    def gradients(self) -> list[Any]:
-        return [self.found.get(id(e)) for e in self.edges]
+def install(loaded: Native) -> None:
+    """Tells the resident code where it finds us."""
+    loaded.set_roots(
+        on_node=_on_node, on_leaf=_on_leaf, on_join=_on_join, on_explain=_on_explain,
+        **{name: loaded.operator_function(f, function(f).activate(), "") for name, f in (("add", "add"), ("add_in_place", "add_"))},
+    )  # fmt: skip
 
 
 def run(
-    roots: Sequence[Any], grads: Sequence[Any], retain: bool, create: bool, inputs: Sequence[Any] | None = None, accumulate: bool = True
+    roots: Sequence[Any], grads: Sequence[Any], keep: bool, create: bool, inputs: Sequence[Any] | None = None, accumulate: bool = True
 ) -> list[Any]:
     """Propagates gradients from the roots.
 
     With `accumulate` they are added to the `grad` of the leaves (of `inputs` alone where given); else those of `inputs` are returned.
     """
-    wanted = _Wanted(inputs) if inputs is not None else None
-    pending: dict[Any, Any] = {}
-    nodes: list[Node] = []
+    edges: list[Any] = []
+    for t, g in zip(roots, grads):
+        edges += (edge_of(t), g)
+    flags = (KEEP if keep else 0) | (CREATE if create else 0) | (WATCHED if modes.anomaly else 0)
+    wanted = guide = None
+    if inputs is not None:
+        wanted = _Wanted(inputs, accumulate)
+        guide = wanted.guide(edges[::2])
+    leaves: dict[Any, Any] = {}
     before = modes.mode()
     modes.set_mode(before | modes.GRADIENTS if create else before & ~modes.GRADIENTS)
     try:
-        pass_ = _Pass(pending, wanted, accumulate, create)
-        for t, g in zip(roots, grads):
-            edge = t._grad_fn if t._grad_fn is not None else t
-            pass_.give(edge, g)
-            node = edge.node if type(edge) is OutputOf else edge
-            if isinstance(node, Node):
-                nodes.append(node)
-        order = _order(nodes)
-        if wanted is not None:
-            order = _needed(order, wanted)
-        pass_.run(order, retain)
+        native().run_pass(flags, wanted, guide, leaves, *edges)
+        if leaves:
+            _finish(wanted, leaves)
+        return wanted.results() if wanted is not None else []
     finally:
         modes.set_mode(before)
-    return wanted.gradients() if wanted is not None and not accumulate else []
 
 
-def _order(roots: list[Node]) -> list[Node]:
-    """All nodes that the roots reach, the last made first."""
-    seen: set[Node] = set()
-    stack = roots
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        for edge in node._edges:
-            if edge is None:
-                continue
-            kind = type(edge)
-            if kind is Node:
-                stack.append(edge)
-            elif kind is OutputOf:
-                stack.append(edge.node)
-            elif isinstance(edge, Node):
-                stack.append(edge)
-    return sorted(seen, key=_sequence, reverse=True)
+def plain(edge: Any, grad: Any, keep: bool) -> None:
+    """The usual pass: from one root to all leaves, nothing recorded."""
+    leaves: dict[Any, Any] = {}
+    before = modes.mode()
+    if before:
+        modes.set_mode(0)
+    try:
+        native().run_pass(KEEP if keep else 0, None, None, leaves, edge, grad)
+        if leaves:
+            _finish(None, leaves)
+    finally:
+        if before:
+            modes.set_mode(before)
 
 
-def _sequence(node: Node) -> int:
-    return node._sequence
+class _Wanted:
+    """The tensors whose gradients alone are asked for."""
+
+    def __init__(self, inputs: Sequence[Any], accumulate: bool) -> None:
+        self.inputs, self.accumulate = inputs, accumulate
+        self.edges = [edge_of(t) for t in inputs]
+        self.leaves = {id(e) for e in self.edges if not isinstance(e, Node | OutputOf)}
+        self.captured: dict[Node, set[int]] = {}
+        for e in self.edges:
+            if isinstance(e, Node | OutputOf):
+                node, index = _place(e)
+                self.captured.setdefault(node, set()).add(index)
+        self.beyond: set[Node] = set()  # nodes with something wanted behind them
+        self.found: dict[Any, Any] = {}
+
+    def guide(self, roots: Sequence[Any]) -> dict[Node, bool]:
+        """The nodes that have to run: True where they run as they are, False where a gradient is taken on the way."""
+        reached: set[Node] = set()
+        stack = [_place(e)[0] for e in roots if isinstance(e, Node | OutputOf)]
+        while stack:
+            node = stack.pop()
+            if node not in reached:
+                reached.add(node)
+                stack.extend(_place(e)[0] for e in node._edges if isinstance(e, Node | OutputOf))
+        guide: dict[Node, bool] = {}
+        for node in sorted(reached, key=lambda n: n._sequence):
+            for e in node._edges:
+                if id(e) in self.leaves or (isinstance(e, Node | OutputOf) and _place(e)[0] in guide):
+                    self.beyond.add(node)
+                    break
+            if node in self.beyond or node in self.captured:
+                guide[node] = node not in self.captured
+        return guide
+
+    def take(self, node: Node, grads: Sequence[Any]) -> bool:
+        """Takes what is wanted of a node's gradients; whether the node has to run."""
+        for index in self.captured.get(node, ()):
+            if grads[index] is not None:
+                self.found[node, index] = grads[index]
+        return node in self.beyond
+
+    def results(self) -> list[Any]:
+        """The gradients of the inputs; they are added to `grad` where that is wanted."""
+        result = [self.found.get(_place(e) if isinstance(e, Node | OutputOf) else id(e)) for e in self.edges]
+        if self.accumulate:
+            for t, g in dict(zip(self.inputs, result)).items():
+                if g is not None and t._grad_fn is not None:
+                    t._grad = g if t._grad is None else function("add").run((t._grad, g))
+        return result
 
 
-def _needed(order: list[Node], wanted: _Wanted) -> list[Node]:
-    """The nodes on a path to what is wanted."""
-    needed: set[Node] = set()
-    for node in reversed(order):
-        if id(node) in wanted.ids:
-            needed.add(node)
-        for edge in node._edges:
-            target = edge.node if type(edge) is OutputOf else edge
-            if id(edge) in wanted.ids or (isinstance(target, Node) and target in needed):
-                needed.add(node)
-                break
-    return [n for n in order if n in needed]
+def _place(edge: Any) -> tuple[Node, int]:
+    return (edge.node, edge.index) if type(edge) is OutputOf else (edge, 0)
 
 
-class _Pass:
-    def __init__(self, pending: dict[Any, Any], wanted: _Wanted | None, accumulate: bool, create: bool) -> None:
-        self.pending, self.wanted, self.accumulate, self.create = pending, wanted, accumulate, create
-        self.leaves: dict[Any, Any] = {}
+# What native code asks for
 
-    def run(self, order: list[Node], retain: bool) -> None:
-        pending, give = self.pending, self.give
-        call = native().node_call
-        for node in order:
-            grad = pending.pop(node, None)
-            if grad is None:
-                continue
-            extra = node._extra
-            if type(node) is Node and extra is None and type(grad) is not dict and not self.create:
-                out = call(node, grad)
-                grad = None
-                if out is None:
-                    explain(node)
-                edges = node._edges
-                if len(edges) == 1:
-                    give(edges[0], out)
-                else:
-                    for edge, o in zip(edges, out):
-                        give(edge, o)
-            else:
-                self.rare(node, grad)
-            if not retain:
-                node.release()
-        self.finish()
 
-    def rare(self, node: Node, grad: Any) -> None:
-        """A node with several outputs, hooks, or a body in Python."""
-        count = node.outputs
-        grads = tuple(grad.get(i) for i in range(count)) if type(grad) is dict else (grad, *([None] * (count - 1)))
-        extra = node._extra or {}
-        for i, retained in extra.get("retains", {}).items():
-            target = retained()
-            if target is not None and grads[i] is not None:
-                target._grad = grads[i] if target._grad is None else function("add").run((target._grad, grads[i]))
+def _on_node(wanted: _Wanted | None, flags: int, node: Node, grad: Any) -> tuple[Any, ...]:
+    """Runs a node with all that may be tied to it: hooks, retained gradients, captured gradients."""
+    grads: Sequence[Any]
+    if type(grad) is dict:
+        grads = [grad.get(i) for i in range(node.outputs)]
+    else:
+        grads = [grad, *([None] * (node.outputs - 1))]
+    extra = node._extra
+    if extra is not None:
+        _before(extra, grads)
+    if wanted is not None and not wanted.take(node, grads):
+        return ()
+    grads = tuple(grads)
+    if extra is not None:
         for hook in tuple(extra.get("pre", {}).values()):
-            replaced = hook(grads)
-            if replaced is not None:
-                grads = replaced if isinstance(replaced, tuple) else (replaced,)
-        if self.wanted is not None and not self.accumulate:
-            self.capture(node, grads)
-        try:
-            out = node.apply_backward(grads)
-        except Exception as error:
-            note = extra.get("forward")
-            if note:
-                error.add_note(f"The forward call that this gradient belongs to:\n{note}")
-            raise
-        if out is None and node._saved is None or (out is None and type(node) is Node):
-            explain(node)
-        outs = out if isinstance(out, tuple) else (out,)
+            grads = _replaced(hook, grads, hook(grads))
+    try:
+        outs = node.apply_backward(grads)
+        if not isinstance(outs, tuple):
+            outs = (outs,)
         if modes.anomaly and modes.anomaly[-1]:
             _check_nan(node, outs)
+    except Exception as error:
+        if extra is not None and "forward" in extra:
+            error.add_note(f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{extra['forward']}")
+        raise
+    if extra is not None:
         for hook in tuple(extra.get("post", {}).values()):
-            replaced = hook(outs, grads)
-            if replaced is not None:
-                outs = replaced if isinstance(replaced, tuple) else (replaced,)
-        for edge, o in zip(node._edges, outs):
-            self.give(edge, o)
-
-    def capture(self, node: Node, grads: tuple[Any, ...]) -> None:
-        assert self.wanted is not None
-        for edge in self.wanted.edges:
-            target, index = (edge.node, edge.index) if type(edge) is OutputOf else (edge, 0)
-            if target is node and grads[index] is not None:
-                self.wanted.found[id(edge)] = grads[index]
-
-    def give(self, edge: Any, grad: Any) -> None:
-        """Adds a gradient to what an edge's target has got so far."""
-        if edge is None or grad is None:
-            return
-        kind = type(edge)
-        pending = self.pending
-        if kind is Node or isinstance(edge, Node):
-            if self.wanted is not None and not self.accumulate and id(edge) in self.wanted.ids:
-                edge.notes()
-            old = pending.get(edge)
-            if type(old) is dict:
-                old[0] = grad if 0 not in old else function("add").run((old[0], grad))
-            else:
-                pending[edge] = grad if old is None else function("add").run((old, grad))
-        elif kind is OutputOf:
-            if self.wanted is not None and not self.accumulate and id(edge) in self.wanted.ids:
-                edge.node.notes()
-            old = pending.get(edge.node)
-            if type(old) is not dict:
-                old = pending[edge.node] = {} if old is None else {0: old}
-            have = old.get(edge.index)
-            old[edge.index] = grad if have is None else function("add").run((have, grad))
-        else:
-            self.leaf(edge, grad)
-
-    def leaf(self, tensor: Any, grad: Any) -> None:
-        """Adds to what a leaf has got in this pass; it is handed over at the end."""
-        if self.wanted is not None and id(tensor) not in self.wanted.ids:
-            return
-        have = self.leaves.get(tensor)
-        self.leaves[tensor] = grad if have is None else function("add").run((have, grad))
-
-    def finish(self) -> None:
-        """Hands the leaves their gradients, through their hooks."""
-        while self.leaves:
-            tensor, grad = self.leaves.popitem()
-            extra = tensor._extra
-            if extra is not None:
-                for hook in tuple(extra.get("hooks", {}).values()):
-                    replaced = hook(grad)
-                    grad = grad if replaced is None else replaced
-            if self.wanted is not None and not self.accumulate:
-                self.wanted.found[id(tensor)] = grad
-                continue
-            if tensor._grad is None:
-                # A gradient that nobody else holds is taken as it is. References: `grad`, and the argument of getrefcount.
-                alone = sys.getrefcount(grad) <= 2 and sys.getrefcount(grad._storage) <= 2
-                same = grad._layout.strides == tensor._layout.strides
-                tensor._grad = grad if (alone and same) or self.create else function("clone").run((grad,))
-            elif self.create:
-                tensor._grad = function("add").run((tensor._grad, grad))
-            else:
-                function("add_").run((tensor._grad, grad))
-            if extra is not None:
-                for hook in tuple(extra.get("accumulated", {}).values()):
-                    hook(tensor)
+            outs = _replaced(hook, outs, hook(outs, grads))
+    return outs
 
 
-def explain(node: Node) -> None:
+def _before(extra: dict[str, Any], grads: Any) -> None:
+    """Tensor hooks, then retained gradients: both see the sum of what came in for an output."""
+    for index, hooks in extra.get("hooks", {}).items():
+        if grads[index] is not None:
+            grads[index] = call_hooks(hooks, grads[index])
+    for index, retained in extra.get("retains", {}).items():
+        t = retained()
+        if t is not None and grads[index] is not None:
+            t._grad = grads[index] if t._grad is None else function("add").run((t._grad, grads[index]))
+
+
+def call_hooks(hooks: dict[int, Callable[[Any], Any]], grad: Any) -> Any:
+    """A gradient after a tensor's hooks. Raises where one returns what is no gradient of this tensor."""
+    for hook in tuple(hooks.values()):
+        replaced = hook(grad)
+        if replaced is not None:
+            grad = _fits(hook, grad, replaced)
+    return grad
+
+
+def _fits(hook: Callable[..., Any], grad: Any, replaced: Any) -> Any:
+    if not isinstance(replaced, Hooks.tensor_types):
+        raise TypeError(f"expected Variable, but hook returned '{type(replaced).__name__}'")
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if grad is not None and replaced._layout.dtype is not grad._layout.dtype:
+        raise RuntimeError(f"hook '{name}' has changed the type of value (was {grad._layout.dtype} got {replaced._layout.dtype})")
+    if grad is not None and replaced._layout.shape != grad._layout.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value")
+    return replaced
+
+
+def _replaced(hook: Callable[..., Any], grads: tuple[Any, ...], replaced: Any) -> tuple[Any, ...]:
+    """A tuple of gradients after a node's hook."""
+    if replaced is None:
+        return grads
+    result = replaced if isinstance(replaced, tuple) else (replaced,)
+    if len(result) != len(grads):
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {len(result)}, but expected {len(grads)})")
+    return tuple([r if r is None else _fits(hook, g, r) for g, r in zip(grads, result)])
+
+
+def _on_join(have: Any, index: int, grad: Any) -> dict[int, Any]:
+    """The gradients of a node's outputs by number, with one more added."""
+    joined = have if type(have) is dict else {} if have is None else {0: have}
+    old = joined.get(index)
+    joined[index] = grad if old is None else function("add").run((old, grad))
+    return joined
+
+
+def _on_explain(node: Node) -> None:
     """Raises for a node whose saved tensors are gone or were overwritten."""
-    if node._saved is None:
-        raise RuntimeError(
-            "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
-            "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if "
-            "you need to backward through the graph a second time or if you need to access saved tensors after calling backward."
-        )
-    for item, version in zip(node._saved, node._versions):
-        storage = getattr(item, "_storage", None)
-        if storage is not None and storage.version != version:
-            shape = list(item._layout.shape)
-            kind = item._layout.dtype
-            raise RuntimeError(
-                "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"[{kind} {shape}], which {node.name()} saved, is at version {storage.version}; expected version {version} instead. "
-                "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-                "torch.autograd.set_detect_anomaly(True)."
-            )
+    node.check_saved()
     raise RuntimeError(f"{node.name()} returned no gradient")
+
+
+def _on_leaf(wanted: _Wanted | None, leaves: dict[Any, Any], leaf: Any, grad: Any) -> None:
+    """A gradient of a leaf: added at once, or gathered where hooks wait for the sum."""
+    if wanted is not None and id(leaf) not in wanted.leaves:
+        return
+    if leaf._extra is None and (wanted is None or wanted.accumulate):
+        _accumulate(leaf, grad, alone=False)
+    else:
+        have = leaves.get(leaf)
+        leaves[leaf] = grad if have is None else function("add").run((have, grad))
+
+
+def _finish(wanted: _Wanted | None, leaves: dict[Any, Any]) -> None:
+    """Hands leaves the sums of their gradients, through their hooks."""
+    for leaf in tuple(leaves):
+        grad = leaves.pop(leaf)
+        extra = leaf._extra or {}
+        if "hooks" in extra:
+            grad = call_hooks(extra["hooks"], grad)
+        if wanted is not None and not wanted.accumulate:
+            wanted.found[id(leaf)] = grad
+            continue
+        for hook in tuple(extra.get("pre", {}).values()):
+            (grad,) = _replaced(hook, (grad,), hook((grad,)))
+        # References to a gradient that nobody else holds: `grad` and the argument of getrefcount.
+        _accumulate(leaf, grad, alone=sys.getrefcount(grad) == 2 and sys.getrefcount(grad._storage) == 2)
+        for hook in tuple(extra.get("accumulated", {}).values()):
+            hook(leaf)
+        for hook in tuple(extra.get("post", {}).values()):
+            hook((), (grad,))
+
+
+def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
+    """Adds to a leaf's gradient: in place, unless the sum itself is to be differentiated."""
+    have, lay = leaf._grad, leaf._layout
+    if modes.mode() & modes.GRADIENTS:
+        leaf._grad = grad if have is None else function("add").run((have, grad))
+    elif have is not None:
+        with _accumulating:
+            function("add_").run((have, grad))
+    elif alone and not grad._needs and grad._layout.strides == lay.strides and grad._storage.nbytes == grad._layout.nbytes:
+        leaf._grad = grad
+    elif lay.dense:
+        leaf._grad = laid_out(grad, lay)
+    else:
+        leaf._grad = function("contiguous").run((grad,))
+
+
+def blank(lay: Layout) -> Any:
+    """A tensor of this layout in memory of its own, with whatever lies there."""
+    extent = 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
+    return native().make_tensor(lay, native().allocate_storage(extent * lay.dtype.itemsize), 0)
+
+
+def laid_out(t: Any, lay: Layout) -> Any:
+    """A copy of a tensor in a given layout."""
+    made = blank(lay)
+    function("copy_").run((made, t))
+    return made
 
 
 def _check_nan(node: Node, outs: tuple[Any, ...]) -> None:
     for i, o in enumerate(outs):
         if o is not None and function("any").run((function("ne").run((o, o)),)).item():
-            error = RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
-            note = (node._extra or {}).get("forward")
-            if note:
-                error.add_note(f"The forward call that this gradient belongs to:\n{note}")
-            raise error
+            raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,6 +24,7 @@ class _Modes(threading.local):
 
 _modes = _Modes()
 _tell: list[Callable[[int], None]] = []  # the resident code's copy, once it is loaded
+anomaly: list[bool] = []  # the `check_nan` of the anomaly modes that are on
 
 
 def mode() -> int:
@@ -59,14 +62,29 @@ def is_inference_mode_enabled() -> bool:
     return _modes.inference
 
 
+def is_anomaly_enabled() -> bool:
+    """Whether anomaly mode is on."""
+    return bool(anomaly)
+
+
+def forward_lines() -> str:
+    """The lines of the program that lead to here, Kagari's own left out."""
+    stack = [s for s in traceback.extract_stack() if "/kagari/" not in s.filename.replace("\\", "/")]
+    return "".join(traceback.format_list(stack))
+
+
 class _Mode:
-    """A context manager that is a decorator too. Entering it again, or in another thread, is allowed."""
+    """A context manager that is a decorator too, of functions and of generators. Entering it again, or in another thread, is allowed."""
 
     def __init__(self) -> None:
         self._previous: list[int] = []
 
     def _value(self) -> int:
         raise NotImplementedError
+
+    def _again(self) -> _Mode:
+        """A new one like this."""
+        return type(self)()
 
     def __enter__(self) -> None:
         self._previous.append(_modes.value)
@@ -76,19 +94,60 @@ class _Mode:
         set_mode(self._previous.pop())
 
     def __call__(self, function: _F) -> _F:
+        if inspect.isgeneratorfunction(function):
+            return self._around_generator(function)  # type: ignore[return-value]
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with self.__class__.__new_like__(self):
+            with self._again():
                 return function(*args, **kwargs)
 
         return wrapped  # type: ignore[return-value]
 
-    @classmethod
-    def __new_like__(cls, other: _Mode) -> _Mode:
-        return cls()
+    def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The generator's own code runs in the mode, and whoever iterates over it does not."""
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            running = function(*args, **kwargs)
+            resume = functools.partial(next, running)
+            try:
+                while True:
+                    try:
+                        with self._again():
+                            value = resume()
+                    except StopIteration as end:
+                        return end.value
+                    try:
+                        sent = yield value
+                        resume = functools.partial(running.send, sent)
+                    except GeneratorExit:
+                        with self._again():
+                            running.close()
+                        raise
+                    except BaseException as error:
+                        resume = functools.partial(running.throw, error)
+            finally:
+                running.close()
+
+        return wrapped
 
 
-class no_grad(_Mode):  # noqa: N801 - PyTorch's name
+class _Plain(_Mode):
+    """A mode without arguments: it may decorate with or without parentheses."""
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        if function is None:
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(function)
+
+    def __init__(self, function: Callable[..., Any] | None = None) -> None:
+        super().__init__()
+
+
+class no_grad(_Plain):  # noqa: N801 - PyTorch's name
     """Nothing inside records what a backward pass needs. A context manager and a decorator.
 
     >>> import kagari as torch
@@ -98,21 +157,11 @@ class no_grad(_Mode):  # noqa: N801 - PyTorch's name
     False
     """
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        made = super().__new__(cls)
-        if function is not None:
-            made.__init__()  # type: ignore[misc]
-            return made(function)
-        return made
-
-    def __init__(self, function: Callable[..., Any] | None = None) -> None:
-        super().__init__()
-
     def _value(self) -> int:
         return _modes.value & ~GRADIENTS
 
 
-class enable_grad(no_grad):  # noqa: N801
+class enable_grad(_Plain):  # noqa: N801
     """Records inside, also within `no_grad`. A context manager and a decorator."""
 
     def _value(self) -> int:
@@ -120,30 +169,34 @@ class enable_grad(no_grad):  # noqa: N801
 
 
 class set_grad_enabled(_Mode):  # noqa: N801
-    """Turns recording on or off: at once, and back at the end where it is used in a `with`."""
+    """Turns recording on or off: at once, and back at the end where it is used in a `with`.
+
+    >>> import kagari as torch
+    >>> with torch.set_grad_enabled(False):
+    ...     torch.is_grad_enabled()
+    False
+    """
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
-        self.mode = bool(mode)
-        self._previous.append(_modes.value)
+        self.mode, self._before = bool(mode), _modes.value
         set_mode(self._value())
 
     def _value(self) -> int:
         return _modes.value | GRADIENTS if self.mode else _modes.value & ~GRADIENTS
 
+    def _again(self) -> _Mode:
+        return set_grad_enabled(self.mode)
+
     def __enter__(self) -> None:
         set_mode(self._value())
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        set_mode(self._previous[-1])
+        set_mode(self._before)
 
     def __call__(self, function: _F) -> _F:
-        set_mode(self._previous[-1])
+        set_mode(self._before)
         return super().__call__(function)
-
-    @classmethod
-    def __new_like__(cls, other: _Mode) -> _Mode:
-        return cls(other.mode)  # type: ignore[attr-defined]
 
 
 class inference_mode(_Mode):  # noqa: N801
@@ -151,10 +204,10 @@ class inference_mode(_Mode):  # noqa: N801
 
     def __new__(cls, mode: Any = True) -> Any:
         made = super().__new__(cls)
-        if callable(mode):
-            made.__init__()  # type: ignore[misc]
-            return made(mode)
-        return made
+        if not callable(mode):
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(mode)
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__()
@@ -163,6 +216,9 @@ class inference_mode(_Mode):  # noqa: N801
 
     def _value(self) -> int:
         return _modes.value & ~GRADIENTS if self.mode else _modes.value
+
+    def _again(self) -> _Mode:
+        return inference_mode(self.mode)
 
     def __enter__(self) -> None:
         super().__enter__()
@@ -173,13 +229,9 @@ class inference_mode(_Mode):  # noqa: N801
         super().__exit__(kind, error, trace)
         _modes.inference = self._inference.pop()
 
-    @classmethod
-    def __new_like__(cls, other: _Mode) -> _Mode:
-        return cls(other.mode)  # type: ignore[attr-defined]
-
 
 class detect_anomaly(_Mode):  # noqa: N801
-    """Makes a failing or NaN-making backward name the forward line. Slow: for debugging.
+    """Makes a backward pass that fails, or makes NaN, name the line of the forward pass. Slow: for debugging.
 
     `check_nan` raises RuntimeError where a gradient holds NaN.
     """
@@ -191,6 +243,9 @@ class detect_anomaly(_Mode):  # noqa: N801
     def _value(self) -> int:
         return _modes.value | WATCHED
 
+    def _again(self) -> _Mode:
+        return detect_anomaly(self.check_nan)
+
     def __enter__(self) -> None:
         super().__enter__()
         anomaly.append(self.check_nan)
@@ -199,9 +254,26 @@ class detect_anomaly(_Mode):  # noqa: N801
         super().__exit__(kind, error, trace)
         anomaly.pop()
 
-    @classmethod
-    def __new_like__(cls, other: _Mode) -> _Mode:
-        return cls(other.check_nan)  # type: ignore[attr-defined]
 
+class set_detect_anomaly(_Mode):  # noqa: N801
+    """Turns anomaly detection on or off: at once, and back at the end where it is used in a `with`."""
 
-anomaly: list[bool] = []  # the `check_nan` of the anomaly modes that are entered
+    def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        super().__init__()
+        self.mode, self.check_nan = bool(mode), check_nan
+        self._before = (_modes.value, list(anomaly))
+        anomaly[:] = [check_nan] if self.mode else []
+        set_mode(self._value())
+
+    def _value(self) -> int:
+        return _modes.value | WATCHED if self.mode else _modes.value & ~WATCHED
+
+    def _again(self) -> _Mode:
+        return set_detect_anomaly(self.mode, self.check_nan)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        value, anomaly[:] = self._before
+        set_mode(value)

@@ -6,58 +6,96 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.code import native
-from ..engine.function import Hooks, differentiable_backward
+from ..engine.function import BACKWARDS
 from . import modes
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved "
+    "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+    "backward through the graph a second time or if you need to access saved tensors after calling backward."
+)
+_TYPES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+}  # fmt: skip
 
 
 class Node:
     """A step of the backward pass.
 
     An edge is another node, a leaf tensor, an `OutputOf` for all but the first output of a node, or None. Nodes of operators are
-    made by the resident code (resident/dispatch.py, `record_node`).
+    made by the resident code (resident/tape.py, `record_node`), with the `Tape` of their plan. What is saved is a tuple: the values, the
+    sizes that the backward operator takes, the version of each value; None when it was let go.
     """
 
-    __slots__ = (
-        "_backward", "_saved", "_versions", "_edges", "_sequence", "_name", "_shapes", "_extra", "__weakref__",
-    )  # fmt: skip
+    __slots__ = ("_tape", "_saved", "_edges", "_sequence", "_extra", "__weakref__")
+
+    _tape: Any
+    _saved: tuple[Any, ...] | None
+    _edges: tuple[Any, ...]
+    _sequence: int
+    _extra: dict[str, Any] | None
+
+    def begin(self, edges: tuple[Any, ...]) -> None:
+        """Puts a node that Python made on the tape, as the youngest."""
+        self._tape, self._saved, self._extra = None, (), None
+        self._edges, self._sequence = edges, native().next_sequence(None)
 
     def name(self) -> str:
         """The name of the operator's backward, such as `AddBackward0`."""
-        return self._name
+        return self._tape.name
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes this one hands gradients to, each with the number of its output."""
-        return tuple(_as_function(edge) for edge in self._edges)
+        return tuple(as_function(edge) for edge in self._edges)
 
     def apply_backward(self, grads: tuple[Any, ...]) -> Any:
-        """The gradients of the inputs, one for each edge; None where what was saved is gone or was changed."""
-        if not modes.is_grad_enabled():
-            return native().node_call(self, *grads)
-        if self._saved is None or any(
-            item._storage.version != version
-            for item, version in zip(self._saved, self._versions)
-            if isinstance(item, Hooks.tensor_types)
-        ):
-            return None
-        return differentiable_backward(self, grads, lambda k: self if k == 0 else OutputOf(self, k))
+        """The gradients of the inputs, one for each edge, from those of the outputs.
+
+        Raises RuntimeError where what was saved is gone or was changed.
+        """
+        self.check_saved()
+        saved, tape = self._saved, self._tape
+        assert saved is not None
+        n = len(saved) >> 1
+        if modes.mode() & modes.GRADIENTS:
+            values = [v if code >= 0 else self._restored(v, ~code) for v, code in zip(saved, tape.saved)]
+            return BACKWARDS[tape.backward].exact.run((*values, saved[n], *grads))
+        return tape.backward(*saved[: n + 1], *grads)
+
+    def _restored(self, value: Any, output: int) -> Any:
+        """A saved output with its place on the tape, for gradients of gradients."""
+        if output >= self.outputs:
+            return value
+        alias = native().make_tensor(value._layout, value._storage, value._offset)
+        alias._grad_fn, alias._needs = self if output == 0 else OutputOf(self, output), True
+        return alias
+
+    def check_saved(self) -> None:
+        """Raises RuntimeError where what was saved is gone or was changed."""
+        if self._saved is None:
+            raise RuntimeError(FREED)
+        n = len(self._saved) >> 1
+        for i, item in enumerate(self._saved[:n]):
+            storage = getattr(item, "_storage", None)
+            if storage is not None and storage.version != self._saved[n + 1 + i]:
+                code = self._tape.saved[i]
+                made_by, output = (self, ~code) if code < 0 else as_function(item._grad_fn)
+                raise changed(item, self._saved[n + 1 + i], made_by, output)
 
     @property
     def outputs(self) -> int:
         """How many outputs the operator had."""
-        return len(self._shapes)
+        return len(self._tape.shapes)
 
-    def release(self) -> None:
-        """Lets go of what was saved."""
-        self._saved = None
-
-    def register_hook(self, hook: Callable[..., Any]) -> Any:
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(grad_inputs, grad_outputs)` after this node ran; what it returns replaces the gradients of the inputs."""
-        return _register(self, "post", hook)
+        return RemovableHandle(self.notes().setdefault("post", {}), hook)
 
-    def register_prehook(self, hook: Callable[..., Any]) -> Any:
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Calls `hook(grad_outputs)` before this node runs; what it returns replaces them."""
-        return _register(self, "pre", hook)
+        return RemovableHandle(self.notes().setdefault("pre", {}), hook)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -72,6 +110,23 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
+
+
+def changed(item: Any, version: int, made_by: Node | None, output: int) -> RuntimeError:
+    """The error for a saved tensor that was written to."""
+    kind = _TYPES.get(item._layout.dtype.name, item._layout.dtype.name)
+    name = "" if made_by is None else f", which is output {output} of {made_by.name().rstrip('0123456789').removesuffix('Backward')},"
+    hint = (
+        "the notes of this error show the operation that failed to compute its gradient. The variable in question was changed in there or "
+        "anywhere later. Good luck!"
+        if modes.anomaly else "enable anomaly detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )  # fmt: skip
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[torch.{kind}Tensor {list(item._layout.shape)}]{name} is at version {item._storage.version}; expected version {version} "
+        f"instead. Hint: {hint}"
+    )
 
 
 class OutputOf:
@@ -92,21 +147,44 @@ class AccumulateGrad:
         self.variable = variable
 
     def name(self) -> str:
+        """The name that PyTorch gives it."""
         return "torch::autograd::AccumulateGrad"
 
     @property
     def next_functions(self) -> tuple[()]:
+        """Nothing: the way ends here."""
         return ()
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook((), (grad,))` after the gradient was added to the leaf's."""
+        return RemovableHandle(self.variable._notes().setdefault("post", {}), hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Calls `hook((grad,))` before the gradient is added to the leaf's; what it returns replaces it."""
+        return RemovableHandle(self.variable._notes().setdefault("pre", {}), hook)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return hash(self.variable)
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
 
 class RemovableHandle:
     """Takes a hook away again: by `remove()`, or at the end of a `with`."""
 
+    _next = 0
+
     def __init__(self, hooks: dict[int, Callable[..., Any]], hook: Callable[..., Any]) -> None:
-        self.hooks, self.id = hooks, max(hooks, default=-1) + 1
+        RemovableHandle._next += 1
+        self.hooks, self.id = hooks, RemovableHandle._next
         hooks[self.id] = hook
 
     def remove(self) -> None:
+        """Takes the hook away; does nothing the second time."""
         self.hooks.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
@@ -116,11 +194,13 @@ class RemovableHandle:
         self.remove()
 
 
-def _register(node: Node, when: str, hook: Callable[..., Any]) -> RemovableHandle:
-    return RemovableHandle(node.notes().setdefault(when, {}), hook)
+def edge_of(t: Any) -> Any:
+    """Where a tensor's gradient goes: its node, itself where it is a leaf that wants one, None otherwise."""
+    return None if not t._needs else t if t._grad_fn is None else t._grad_fn
 
 
-def _as_function(edge: Any) -> tuple[Any, int]:
+def as_function(edge: Any) -> tuple[Any, int]:
+    """An edge as a node and the number of its output."""
     if edge is None or isinstance(edge, Node):
         return edge, 0
     if isinstance(edge, OutputOf):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .contract_common import ELEMENTS
+from .elementwise import to_bfloat
 from .text import BITS, Builder, Val, vector
 
 
@@ -59,20 +60,9 @@ def convert(b: Builder, x: Val, element: str) -> Val:
     if x.element == element:
         return x
     if element == "bfloat":
-        return _to_bfloat(b, convert(b, x, "float"))
+        return to_bfloat(b, convert(b, x, "float"))
     op = "fptrunc" if BITS[element] < BITS[x.element] else "fpext"
     return b.cast(op, x, vector(x.lanes, element))
-
-
-def _to_bfloat(b: Builder, x: Val) -> Val:
-    """Rounds floats to the nearest bfloat16, ties to even, in integers: few processors have an instruction for it."""
-    bits = b.bitcast(x, vector(x.lanes, "i32"))
-    number = lambda value: b.int(value, bits.type)  # noqa: E731
-    odd = b.binary("and", b.binary("lshr", bits, number(16)), number(1))
-    rounded = b.binary("lshr", b.add(b.add(bits, number(0x7FFF)), odd), number(16))
-    quiet = b.binary("or", b.binary("lshr", bits, number(16)), number(0x40))
-    upper = b.select(b.fcmp("uno", x, x), quiet, rounded)
-    return b.bitcast(b.cast("trunc", upper, vector(x.lanes, "i16")), vector(x.lanes, "bfloat"))
 
 
 def put(b: Builder, pointer: Val, x: Val, mask: Val | None) -> None:

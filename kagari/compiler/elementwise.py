@@ -9,10 +9,11 @@ from ..ir.graph import COMPARE
 from . import vecmath
 from .text import BITS, Builder, Val, vector
 
-# How a dtype lies in memory, and what it is computed in.
+# How a dtype lies in memory, and what it is computed in. 16-bit floats are moved as integers: few processors have masked loads, or
+# stores, or shuffles of them, and LLVM calls functions of its own library in their place.
 MEMORY = {
-    "bool": "i8", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "float16": "half",
-    "bfloat16": "bfloat", "float32": "float", "float64": "double",
+    "bool": "i8", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "float16": "i16",
+    "bfloat16": "i16", "float32": "float", "float64": "double",
 }  # fmt: skip
 COMPUTE = MEMORY | {"bool": "i1", "float16": "float", "bfloat16": "float"}
 
@@ -32,15 +33,33 @@ def from_memory(b: Builder, x: Val, dt: dtype) -> Val:
     if dt.name == "bool":
         return b.icmp("ne", x, b.zero(x.type))
     target = compute_type(dt, x.lanes)
-    return x if x.type == target else b.cast("fpext", x, target)
+    if dt.name == "float16":
+        return b.cast("fpext", b.bitcast(x, vector(x.lanes, "half")), target)
+    if dt.name == "bfloat16":
+        wide = b.cast("zext", x, vector(x.lanes, "i32"))
+        return b.bitcast(b.binary("shl", wide, b.int(16, wide.type)), target)
+    return x
 
 
 def to_memory(b: Builder, x: Val, dt: dtype) -> Val:
     """A computed value as it is stored."""
     target = vector(x.lanes, MEMORY[dt.name])
-    if x.type == target:
-        return x
-    return b.cast("zext" if dt.name == "bool" else "fptrunc", x, target)
+    if dt.name == "bool":
+        return b.cast("zext", x, target)
+    if dt.name == "float16":
+        return b.bitcast(b.cast("fptrunc", x, vector(x.lanes, "half")), target)
+    return b.bitcast(to_bfloat(b, x), target) if dt.name == "bfloat16" else x
+
+
+def to_bfloat(b: Builder, x: Val) -> Val:
+    """Rounds floats to the nearest bfloat16, ties to even, in integers: few processors have an instruction for it."""
+    bits = b.bitcast(x, vector(x.lanes, "i32"))
+    number = lambda value: b.int(value, bits.type)  # noqa: E731
+    odd = b.binary("and", b.binary("lshr", bits, number(16)), number(1))
+    rounded = b.binary("lshr", b.add(b.add(bits, number(0x7FFF)), odd), number(16))
+    quiet = b.binary("or", b.binary("lshr", bits, number(16)), number(0x40))
+    upper = b.select(b.fcmp("uno", x, x), quiet, rounded)
+    return b.bitcast(b.cast("trunc", upper, vector(x.lanes, "i16")), vector(x.lanes, "bfloat"))
 
 
 def convert(b: Builder, x: Val, source: dtype, to: dtype) -> Val:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from ..base.dtypes import dtype
+from ..base.dtypes import accumulate, dtype
 from .body import HEAVY, Body, Node
 from .elementwise import COMPUTE, INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, convert, emit, from_memory, identity, to_memory
 from .text import BITS, KERNEL_PARAMS, Builder, Val, vector
@@ -169,9 +169,9 @@ class _Writer:
             return self.iota(i, width)
         if node.op == "load":
             return self.load(node.extra, width, mask, node.dtype, None)
-        args = [self.widen(memo[a], width) for a in node.args]
         if node.op == "gather":
-            return self.gather(node, args[0], width, mask)
+            return self.gather(node, memo[node.args[0]], width, mask)
+        args = [self.widen(memo[a], width) for a in node.args]
         if node.op == "cast":
             return convert(b, args[0], self.nodes[node.args[0]].dtype, node.dtype)
         return emit(b, node.op, self.nodes[node.args[-1]].dtype, args, lambda bad, bit: self.fault(bad, bit, mask))
@@ -232,7 +232,7 @@ class _Writer:
         if not width:
             return from_memory(b, b.load(address, element), dt)
         stride = self.strides[view][self.nest.vec]
-        if extra is None and stride is not None and stride.name == "1":
+        if (extra is None or not extra.lanes) and stride is not None and stride.name == "1":
             ty = vector(width, element)
             return from_memory(b, b.load(address, ty) if mask is None else b.masked_load(address, mask, ty), dt)
         offsets = b.mul(b.iota(width), b.splat(stride, width)) if stride is not None else b.zero(vector(width, "i64"))
@@ -679,8 +679,8 @@ class _Writer:
             row = b.add(b.mul(self.row, self.sizes[self.nest.vec]), self.index[self.nest.vec])
         place = b.add(b.mul(self.piece, self.count), row)
         for base, i in zip(self.partials, reductions):
-            dt = self.nodes[i].dtype
-            x = to_memory(b, self.memo[i], dt) if dt.name == "bool" else self.memo[i]
+            dt = accumulate(self.nodes[i].dtype)
+            x = to_memory(b, self.memo[i], dt)
             address = b.gep(base, place, MEMORY[dt.name])
             b.store(x, address) if mask is None or not x.lanes else b.masked_store(x, address, mask)
 

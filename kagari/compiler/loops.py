@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..base.dtypes import dtype
+from ..base.dtypes import accumulate, dtype
 from ..base.layout import is_contiguous
 from ..base.target import Target
 from .body import Body, Node
@@ -239,6 +239,7 @@ def _pieces(tags: str, sizes: list[int], vec: int, total: int, body: Body, targe
     inner *= min(sizes[vec], 64) if tags[vec] == "o" else 1
     pieces = sizes[first] * inner // PIECE
     simple = all(n.level <= 1 and not (n.whole and n.level) and not n.op.startswith("arg") for n in body.nodes)
+    simple = simple and not any(n.op == "iota" and not n.whole for n in body.nodes)
     roots = all(body.nodes[r].level == 1 for r in body.roots)
     return min(pieces, 64, sizes[first]) if simple and roots and pieces > 1 else 1
 
@@ -265,11 +266,11 @@ def _split(
     joined, loads = _joining(body, reductions)
     keep = [d for d, tag in enumerate(tags) if tag == "o"]
     steps = tuple(_count(tuple(outer[d + 1 :])) for d in range(len(outer)))
-    seen = [View(p, 0, (*steps, count), body.nodes[i].dtype) for p, i in zip(partial, reductions)]
+    seen = [View(p, 0, (*steps, count), accumulate(body.nodes[i].dtype)) for p, i in zip(partial, reductions)]
     others = [*loads, *range(nest.loads, len(views))]
     for i in others:
         view = views[i]
-        seen.append(View(view.buf, view.offset, (*(strides[i][d] for d in keep), 0), view.dtype))
+        seen.append(View(view.buf, view.offset, (*(strides[i][d] for d in keep), 0), view.dtype, view.gather_stride))
     split_at = len(reductions) + len(loads)
     shape = (*outer, pieces)
     joined.space = (shape, (len(outer),))
@@ -291,11 +292,11 @@ def _joining(body: Body, reductions: list[int]) -> tuple[Body, list[int]]:
     for i in sorted(wanted):
         node = body.nodes[i]
         if i in reductions:
-            result.nodes.append(Node("load", (), node.dtype, extra=reductions.index(i)))
+            result.nodes.append(Node("load", (), accumulate(node.dtype), extra=reductions.index(i)))
             result.nodes.append(Node(node.op, (len(result.nodes) - 1,), node.dtype, level=1, whole=False))
         else:
             extra = node.extra
-            if node.op == "load":
+            if node.op in ("load", "gather"):
                 loads.append(node.extra)
                 extra = len(reductions) + len(loads) - 1
             args = tuple(number[a] for a in node.args)

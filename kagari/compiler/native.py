@@ -37,6 +37,9 @@ EXTERNS = {
     "PyThread_acquire_lock": "i32",
     "PyThread_release_lock": "void",
     "PyErr_Occurred": "i64",
+    "PyErr_CheckSignals": "i32",
+    "PyDict_GetItem": "i64",
+    "PyType_IsSubtype": "i32",
     "Py_DecRef": "void",
     "memcpy": "i64",
 }

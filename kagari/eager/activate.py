@@ -4,14 +4,15 @@ native code.
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 import numpy as np
 
+from ..autograd import engine as autograd_engine
 from ..autograd import modes
 from ..autograd.library import RECORDS, function, make
 from ..autograd.node import Node, OutputOf
+from ..autograd.views import CHANGED_UNTRACKED, UNTRACKED
 from ..base.errors import OutOfMemoryError
 from ..engine.code import Native, native
 from ..engine.function import Function, Hooks
@@ -38,6 +39,7 @@ def install(loaded: Native) -> None:
     Hooks.in_place_gradient = staticmethod(inplace.with_gradient)
     Hooks.after = staticmethod(watch)
     offsets(loaded)
+    loaded.set_roots(untracked=UNTRACKED)
     loaded.set_roots(
         tensor=Tensor,
         parameter=Tensor,
@@ -48,6 +50,7 @@ def install(loaded: Native) -> None:
         on_no_memory=raise_no_memory,
     )
     modes.watch(loaded.set_mode)
+    autograd_engine.install(loaded)
     for record in RECORDS.values():
         _install(loaded, record)
 
@@ -197,8 +200,7 @@ def watch(f: Function, result: Any) -> None:
     """Notes the line of the program that made a node, in anomaly mode."""
     for t in result if isinstance(result, tuple) else (result,):
         if isinstance(t, Tensor) and t.grad_fn is not None:
-            stack = [s for s in traceback.extract_stack() if "/kagari/" not in s.filename.replace("\\", "/")]
-            t.grad_fn.notes().setdefault("forward", "".join(traceback.format_list(stack)))
+            t.grad_fn.notes().setdefault("forward", modes.forward_lines())
 
 
 def raise_status(status: int, miss: Any) -> None:
@@ -206,6 +208,8 @@ def raise_status(status: int, miss: Any) -> None:
     f: Function = miss.__self__
     if status & 1:
         raise RuntimeError("ZeroDivisionError")
+    if status & 8:
+        raise RuntimeError(CHANGED_UNTRACKED)
     if status & 4:
         raise RuntimeError(
             f"{f.display}: unsupported operation: some elements of the input tensor and the written-to tensor refer "

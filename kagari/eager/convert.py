@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,12 @@ from ..base.layout import Layout, layout
 from ..engine.code import native
 from ..engine.function import Hooks
 from .device import Device, check_device
+from .sizes import dense_strides
 
 _NUMPY = {
     "bool": np.dtype(np.bool_), "uint8": np.dtype(np.uint8), "int8": np.dtype(np.int8), "int16": np.dtype(np.int16),
-    "int32": np.dtype(np.int32), "int64": np.dtype(np.int64), "float16": np.dtype(np.float16), "bfloat16": np.dtype(np.uint16),
-    "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
+    "int32": np.dtype(np.int32), "int64": np.dtype(np.int64), "float16": np.dtype(np.float16),
+    "bfloat16": np.dtype(np.uint16), "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
 }  # fmt: skip
 FROM_NUMPY = {v: k for k, v in ((dt, _NUMPY[dt.name]) for dt in dtypes.ALL if dt is not dtypes.bfloat16)}
 _CTYPES = {
@@ -75,7 +78,8 @@ class _Memory:
         self.owner = t._storage
         self.__array_interface__ = {
             "version": 3, "shape": tuple(lay.shape), "typestr": _NUMPY[lay.dtype.name].str,
-            "data": (t._storage.data_ptr + t._offset, False), "strides": tuple(s * lay.dtype.itemsize for s in lay.strides),
+            "data": (t._storage.data_ptr + t._offset, False),
+            "strides": tuple(s * lay.dtype.itemsize for s in lay.strides),
         }  # fmt: skip
 
 
@@ -135,13 +139,12 @@ def from_numpy(array: np.ndarray) -> Any:
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
     dt = FROM_NUMPY.get(array.dtype)
     if dt is None:
-        known = ", ".join(sorted(str(d) for d in FROM_NUMPY))
-        raise TypeError(f"can't convert np.ndarray of type numpy.{array.dtype}. The only supported types are: {known}.")
+        raise TypeError(_foreign(array))
     if any(s < 0 for s in array.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
             "currently supported. "
-            "(You can probably work around this by making a copy of your array with array.copy().)"
+            "(You can probably work around this by making a copy of your array  with array.copy().) "
         )
     if any(s % dt.itemsize for s in array.strides):
         raise ValueError("given numpy array strides not a multiple of the element byte size")
@@ -170,89 +173,115 @@ def copied(array: np.ndarray, dt: dtype) -> Any:
 
 
 def from_data(data: Any, dt: dtype | None) -> Any:
-    """A tensor with a copy of numbers, nested lists, an array, or tensors in lists."""
+    """A tensor with a copy of numbers, nested lists, an array, or tensors in lists.
+
+    Raises ValueError for lists of unequal lengths, TypeError and RuntimeError for what are no numbers, RuntimeError for
+    numbers that the dtype can't hold.
+    """
     if is_tensor(data):
         with_dtype = data._layout.dtype if dt is None else dt
         return function("clone").run((to(data.detach(), with_dtype),))
-    if isinstance(data, np.ndarray | np.generic):
-        array = np.asarray(data)
-        found = FROM_NUMPY.get(array.dtype)
+    if isinstance(data, np.ndarray):
+        found = FROM_NUMPY.get(data.dtype)
         if found is None:
-            raise TypeError(f"can't convert np.ndarray of type numpy.{array.dtype}")
-        return copied(array, dt or found)
-    if dt is None:
-        dt = infer_dtype(data)
-    array = np.array(_plain(data, ()), _array_type(data, dt))
-    if array.dtype == object:
-        raise ValueError("expected sequences of equal length")
-    return copied(array, dt)
+            raise TypeError(_foreign(data))
+        if data.flags.c_contiguous:
+            return copied(data, dt or found)
+        lay = layout(data.shape, dense_strides(data.shape, [s // data.itemsize for s in data.strides]), dt or found)
+        made = wrap(lay, native().allocate_storage(lay.nbytes))
+        raw_array(made)[...] = as_stored(data, lay.dtype)
+        return made
+    if isinstance(data, str):
+        raise TypeError("new(): invalid data type 'str'")
+    shape: list[int] = []
+    inner = data
+    while isinstance(inner, Sequence | np.ndarray) and not isinstance(inner, str):
+        shape.append(len(inner))
+        if not len(inner):
+            break
+        inner = inner[0]
+    flat: list[Any] = []
+    kinds: set[Any] = set()
+    _gather(data, shape, 0, flat, kinds)
+    found = _dtype_of_kinds(kinds)
+    return copied(_values(flat, found, dt or found).reshape(shape), dt or found)
 
 
-def _array_type(data: Any, dt: dtype) -> Any:
-    if dt.category == 2:
-        return np.float32 if dt is dtypes.bfloat16 else _NUMPY[dt.name]
-    return np.float64 if _has_float(data) and dt.category < 2 else _NUMPY[dt.name]
+def _gather(data: Any, shape: list[int], dim: int, flat: list[Any], kinds: set[Any]) -> None:
+    """Appends the numbers of nested sequences to `flat`, and their kinds, Python types and dtypes, to `kinds`."""
+    if dim == len(shape):
+        _gather_number(data, flat, kinds)
+        return
+    if not isinstance(data, Sequence | np.ndarray):
+        raise TypeError(f"not a sequence: a number at dim {dim} where others are lists")
+    if len(data) != shape[dim]:
+        raise ValueError(f"expected sequence of length {shape[dim]} at dim {dim} (got {len(data)})")
+    if dim == len(shape) - 1 and type(data) in (list, tuple):
+        of_row = set(map(type, data))
+        if of_row <= _NUMBERS:
+            flat.extend(data)
+            kinds |= of_row
+            return
+    for x in data:
+        _gather(x, shape, dim + 1, flat, kinds)
 
 
-def _has_float(data: Any) -> bool:
-    return isinstance(data, float) or (isinstance(data, list | tuple) and any(_has_float(x) for x in data))
+_NUMBERS = {int, float, bool}
 
 
-def _plain(data: Any, path: tuple[int, ...]) -> Any:
-    """Nested lists of numbers; tensors among them become their values. Checks that the lengths agree."""
-    if is_tensor(data):
-        return data.tolist()
-    if isinstance(data, list | tuple):
-        parts = [_plain(x, (*path, i)) for i, x in enumerate(data)]
-        lengths = {len(p) if isinstance(p, list) else -1 for p in parts}
-        if len(lengths) > 1:
-            want = len(parts[0]) if isinstance(parts[0], list) else None
-            for i, p in enumerate(parts):
-                have = len(p) if isinstance(p, list) else None
-                if have != want and want is None:
-                    raise TypeError(f"must be real number, not {type(data[i]).__name__}")
-                if have != want:
-                    raise ValueError(
-                        f"expected sequence of length {want} at dim {len(path) + 1} (got {have})" if have is not None
-                        else f"expected sequence of length {want} at dim {len(path) + 1} (got a number)"
-                    )  # fmt: skip
-        return parts
-    if isinstance(data, str) or not hasattr(data, "__float__"):
-        raise TypeError(
-            f"new(): invalid data type '{type(data).__name__}'" if isinstance(data, str) else _no_data(data)
+def _gather_number(x: Any, flat: list[Any], kinds: set[Any]) -> None:
+    if is_tensor(x):
+        if x._layout.numel != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        kinds.add(x._layout.dtype)
+        flat.append(x.item())
+    elif isinstance(x, np.generic):
+        if x.dtype not in FROM_NUMPY:
+            raise TypeError(_foreign(x))
+        kinds.add(FROM_NUMPY[x.dtype])
+        flat.append(x.item())
+    elif isinstance(x, bool | int | float):
+        kinds.add(bool if isinstance(x, bool) else int if isinstance(x, int) else float)
+        flat.append(x)
+    elif isinstance(x, str):
+        raise ValueError("too many dimensions 'str'")
+    elif isinstance(x, Sequence) and flat:
+        wanted = (
+            "must be real number, not list" if float in kinds else "'list' object cannot be interpreted as an integer"
         )
-    return data
+        raise TypeError(wanted.replace("list", type(x).__name__))
+    else:
+        raise RuntimeError(f"Could not infer dtype of {type(x).__name__}")
 
 
-def _no_data(data: Any) -> str:
-    return f"Could not infer dtype of {type(data).__name__}"
+def _dtype_of_kinds(kinds: set[Any]) -> dtype:
+    """bool, int64, the default dtype or those of arrays and tensors: what all numbers fit into."""
+    by_type = {bool: dtypes.bool_, int: dtypes.int64, float: default_dtype()}
+    found = [by_type.get(k, k) for k in kinds]
+    return reduce(dtypes.promote, found) if found else default_dtype()
 
 
-def infer_dtype(data: Any) -> dtype:
-    """bool, int64 or the default dtype: the highest kind among the numbers."""
-    found = _highest(data)
-    return default_dtype() if found is None else found
+def _values(flat: list[Any], found: dtype, dt: dtype) -> np.ndarray:
+    """The numbers as an array that can be cast to the dtype. Raises where one does not fit; negative ones wrap around."""
+    if found.category == 2 or dt.category == 2:
+        array = np.array(flat, np.float64)
+    else:
+        try:
+            array = np.array(flat, np.int64)
+        except OverflowError:
+            raise ValueError("Overflow when unpacking long long") from None
+    if dt.category == 1 and dt is not found and array.size:
+        limit = 2.0 ** (dt.itemsize * 8 - dt.is_signed)
+        low = -limit if dt.is_signed else 1 - limit
+        if not ((array >= low) & (array < limit)).all():
+            raise RuntimeError(f"value cannot be converted to type {dt.name} without overflow")
+        return array.astype(np.int64)
+    return array
 
 
-def _highest(data: Any) -> dtype | None:
-    if is_tensor(data):
-        return data._layout.dtype
-    if isinstance(data, bool):
-        return dtypes.bool_
-    if isinstance(data, int):
-        return dtypes.int64
-    if isinstance(data, float):
-        return default_dtype()
-    if isinstance(data, np.generic | np.ndarray):
-        return FROM_NUMPY[data.dtype]
-    if isinstance(data, list | tuple):
-        result: dtype | None = None
-        for x in data:
-            kind = _highest(x)
-            if kind is not None:
-                result = kind if result is None else dtypes.promote(result, kind)
-        return result
-    raise RuntimeError(_no_data(data))
+def _foreign(array: Any) -> str:
+    known = "float64, float32, float16, int64, int32, int16, int8, uint8, and bool"
+    return f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: {known}."
 
 
 def item(t: Any) -> Any:

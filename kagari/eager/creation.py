@@ -376,7 +376,8 @@ def empty_strided(
     if any(s < 0 for s in strides):
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}")
     lay = layouts.layout(shape, strides, dt)
-    return finished(convert.wrap(lay, native().allocate_storage(lay.span * dt.itemsize)), None, requires_grad)
+    span = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, strides))
+    return finished(convert.wrap(lay, native().allocate_storage(span * dt.itemsize)), None, requires_grad)
 
 
 # Sequences and the unit matrix
@@ -438,11 +439,12 @@ def _arange(low: Any, high: Any, by: Any, dt: dtype) -> np.ndarray:
     if (by > 0) != (high >= low) and high != low:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     if dt.category == 1:
-        # The number of elements comes from the bounds as they are, or as integers where all are.
-        whole = all(isinstance(x, int) for x in (low, high, by))
-        n = -((low - high) // by) if whole else math.ceil((high - low) / by)
-        low, by = int(low), int(by)
-        return low + by * np.arange(n, dtype=np.int64)
+        if dt is dtypes.int64:
+            low, high, by = int(low), int(high), int(by)
+            n = -((low - high) // by)
+        else:
+            n = math.ceil((high - low) / by)
+        return int(low) + int(by) * np.arange(n, dtype=np.int64)
     low, high, by = float(low), float(high), float(by)
     return low + by * np.arange(math.ceil((high - low) / by), dtype=np.float64)
 
@@ -485,12 +487,12 @@ def _linspace(name: str, low: Any, high: Any, steps: Any, dt: dtype) -> np.ndarr
     kind = np.float32 if dt.category == 2 and dt is not dtypes.float64 else np.float64
     first, last = kind(low), kind(high)
     step = (last - first) / kind(steps - 1) if steps > 1 else kind(0)
-    at = np.arange(steps).astype(kind)
-    half = steps // 2
-    values = np.concatenate([first + step * at[:half], last - step * (steps - 1 - at[half:])])
+    at, half = np.arange(steps, dtype=np.float64), steps // 2
+    # In float64, and then rounded once: for float32 that is a fused multiply-add.
+    values = np.concatenate([first + step * at[:half], last - step * (steps - 1 - at[half:])], dtype=np.float64)
     if steps == 1:
         values[0] = first
-    return values.astype(np.int64) if dt.category == 1 else values
+    return values.astype(np.int64) if dt.category == 1 else values.astype(kind)
 
 
 def logspace(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import modes
+from ..autograd.views import check_writable, refresh, tell_base
 from ..base import dtypes
 from ..base.layout import layout
 from ..engine.code import native
@@ -43,6 +44,8 @@ def get(t: Any, index: Any) -> Any:
 def _recorded(t: Any) -> bool:
     """Whether a view of the tensor has to be an operator's: one that the tape or a mode wants to know of."""
     mode = modes.mode()
+    if t._base is not None and mode:
+        refresh(t)
     return mode > modes.GRADIENTS or (t._needs and mode == modes.GRADIENTS)
 
 
@@ -143,7 +146,7 @@ def _view(t: Any, items: tuple[Basic, ...]) -> Any:
     _walk(t, items, at)
     found = layout(tuple(shape), tuple(steps), lay.dtype)
     made = native().make_tensor(found, t._storage, t._offset + begin * lay.dtype.itemsize)
-    made._base = t if t._base is None else t._base
+    tell_base(made, t)
     return made
 
 
@@ -284,8 +287,6 @@ def put(t: Any, index: Any, value: Any) -> None:
     """`t[index] = value`. Raises what `get` raises, and RuntimeError for a value of a shape that does not fit."""
     items = _items(index)
     wanted = modes.is_grad_enabled() and (t._needs or getattr(value, "_needs", False))
-    if wanted and t._needs:
-        inplace.check(t)
     if not all(isinstance(i, _BASIC) for i in items):
         _put_advanced(t, items, value, wanted)
         return
@@ -310,16 +311,27 @@ def _as_value(t: Any, value: Any) -> Any:
         return value
     if isinstance(value, int | float):
         return convert.full((), checked_value(value, t._layout.dtype), t._layout.dtype)
-    if value is None or isinstance(value, str | dict | set):
-        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{TYPE_NAMES[t._layout.dtype]}Tensor")
-    return convert.from_data(value, t._layout.dtype)
+    if isinstance(value, np.generic):
+        return _as_value(t, value.item())
+    kind = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
+    raise TypeError(f"can't assign a {kind} to a torch.{TYPE_NAMES[t._layout.dtype]}Tensor")
 
 
 def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> None:
     """Writes at index tensors and masks; with a gradient by way of a scatter into a flat copy."""
+    if wanted:
+        check_writable(t)
     value = _as_value(t, value)
     with modes.no_grad():
         view, index = _spread(t, items)
+    if value._layout.dtype is not t._layout.dtype:
+        if value._layout.ndim:
+            names = (TYPE_NAMES[t._layout.dtype], TYPE_NAMES[value._layout.dtype])
+            raise RuntimeError(
+                f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} for "
+                "the source."
+            )
+        value = value.to(t._layout.dtype)
     _, dims = _flat_indices(view, index)
     key: list[Any] = [_EVERYTHING] * view._layout.ndim
     for d in dims:
@@ -328,7 +340,7 @@ def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> N
         _scatter(t, view, tuple(key), value)
         return
     array = convert.raw_array(view)
-    source = convert.raw_array(value.detach() if value._layout.dtype is t._layout.dtype else value.detach().to(t._layout.dtype))
+    source = convert.raw_array(value)
     try:
         array[tuple(key)] = source
     except ValueError:
@@ -352,8 +364,6 @@ def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any) -> None:
     seen = np.lib.stride_tricks.as_strided(
         places[view._offset // t._layout.dtype.itemsize :], tuple(view.shape), [8 * s for s in view._layout.strides]
     )[key]
-    if value._layout.dtype is not t._layout.dtype:
-        value = value.to(t._layout.dtype)
     try:
         np.broadcast_shapes(seen.shape, tuple(value.shape))
     except ValueError:
@@ -361,6 +371,6 @@ def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any) -> None:
     while value._layout.ndim > seen.ndim and _size(value._layout.shape, 0) == 1:
         value = value.squeeze(0)
     at = convert.copied(seen.reshape(-1), dtypes.int64)
-    alias = inplace.alias_of(t)
+    alias = inplace.as_it_is(t)
     changed = call("scatter")(alias.reshape(-1), 0, at, value.expand(seen.shape).reshape(-1))
     inplace.overwrite(t, changed.reshape(tuple(t.shape)))

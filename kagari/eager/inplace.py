@@ -1,8 +1,7 @@
 """In-place operators on the tape, and writing into `out=`.
 
-An in-place operator that wants a gradient computes its result beside the tensor, writes it there and takes over the
-result's place on the tape. On a view, the change is one of the view's base as well, and the view's history becomes one
-of the base's.
+An in-place operator that wants a gradient computes its result beside the tensor, writes it there and takes over the result's place on
+the tape.
 """
 
 from __future__ import annotations
@@ -11,133 +10,98 @@ from typing import Any
 
 from ..autograd import modes
 from ..autograd.library import function
-from ..autograd.node import Node
+from ..autograd.node import Node, OutputOf
+from ..autograd.views import check_writable, rewrite
 from ..base.layout import layout
 from ..engine.code import native
 from ..engine.function import Function
 
+_KINDS = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+}  # fmt: skip
+
 
 def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
-    """An in-place operator where an argument wants a gradient. Raises RuntimeError for leaves and for views of
-    leaves.
-    """
+    """An in-place operator where an argument wants a gradient. Raises RuntimeError for leaves and for views of leaves."""
     target = args[0]
-    check(target)
-    out_of_place = function(f.name[:-1])
-    alias = alias_of(target)
-    result = out_of_place.run((alias, *args[1:]))
-    _keep_original(result, alias)
+    check_writable(target)
+    before = _plain(target)
+    before._needs, before._grad_fn = target._needs, target._grad_fn
+    result = function(f.name[:-1]).run((before, *args[1:]))
     if result._layout.shape != target._layout.shape:
-        raise RuntimeError(
-            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}"
-        )
+        raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
+    _check_cast(result, target)
+    made = result._grad_fn
     if result._layout.dtype is not target._layout.dtype:
         result = function("to_dtype").run((result, target._layout.dtype))
-    overwrite(target, result)
+    if made is not None:
+        _keep_before(made.node if type(made) is OutputOf else made, before)
+    with modes.no_grad():
+        function("copy_").run((_plain(target), result))
+    if made is not None:
+        if result._grad_fn is made and result._layout is target._layout:
+            _keep_after(made.node if type(made) is OutputOf else made, result, target)
+        rewrite(target, result._grad_fn)
     return target
 
 
-def alias_of(t: Any) -> Any:
-    """The tensor as it is now, with its history, as an object of its own."""
-    made = native().make_tensor(t._layout, t._storage, t._offset)
+def as_it_is(t: Any) -> Any:
+    """The tensor with its present history, as an object of its own: what it was before it is overwritten."""
+    made = _plain(t)
     made._needs, made._grad_fn = t._needs, t._grad_fn
     return made
 
 
-def _keep_original(result: Any, alias: Any) -> None:
-    """Where the backward needs the value that is about to be overwritten, it gets a copy."""
-    node = result.grad_fn
-    if node is None or type(node) is not Node or not node._saved:
-        return
-    place = (alias._storage, alias._layout, alias._offset)
-    saved, versions = list(node._saved), list(node._versions)
-    for i, item in enumerate(saved):
-        if (getattr(item, "_storage", None), getattr(item, "_layout", None), getattr(item, "_offset", None)) == place:
-            with modes.no_grad():
-                saved[i] = function("clone").run((item,))
-            versions[i] = saved[i]._storage.version
-    node._saved, node._versions = tuple(saved), tuple(versions)
-
-
-def check(target: Any) -> None:
-    """Raises RuntimeError where a tensor that wants a gradient may not be overwritten: a leaf, or a view of one."""
-    base = target._base
-    if target._needs and target._grad_fn is None:
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    if base is not None and base._needs and base._grad_fn is None:
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-
-
 def overwrite(target: Any, result: Any) -> None:
-    """Writes a result with history into a tensor, which takes the history over."""
+    """Writes a result with history, of the same shape and dtype, into a tensor, which takes the history over."""
     with modes.no_grad():
-        plain = native().make_tensor(target._layout, target._storage, target._offset)
-        function("copy_").run((plain, result))
-    base = target._base
-    if base is not None:
-        _rebase(base, target, result)
-    target._grad_fn, target._needs = result._grad_fn, result._needs
+        function("copy_").run((_plain(target), result))
+    rewrite(target, result._grad_fn)
 
 
-def _rebase(base: Any, view: Any, result: Any) -> None:
-    """Gives a base the history of a change made through a view: outside of the view its old one, inside the result's.
-
-    The view's elements of the incoming gradient belong to the result; what is left belongs to the old base.
-    """
-    node = ChangedView.__new__(ChangedView)
-    old = base._grad_fn if base._grad_fn is not None else None
-    node._backward = None
-    node._saved, node._versions = (), ()
-    node._edges = (old, result._grad_fn if result._needs else None)
-    node._sequence = next_sequence()
-    node._name, node._shapes, node._extra = "CopySlices", (base._layout,), None
-    node.view = (view._layout, view._offset - base._offset)
-    base._grad_fn, base._needs = node, True
+def _plain(t: Any) -> Any:
+    """The same memory without history."""
+    return native().make_tensor(t._layout, t._storage, t._offset)
 
 
-def next_sequence() -> int:
-    """The number of the next node on the tape."""
-    roots = native().roots
-    roots[32] += 1
-    return roots[32]
+def _keep_before(node: Node, before: Any) -> None:
+    """A node that saved what is about to be overwritten keeps a copy of it."""
+    saved = node._saved
+    if not saved:
+        return
+    n = len(saved) >> 1
+    items, versions = list(saved[:n]), list(saved[n + 1 :])
+    for i, s in enumerate(items):
+        if getattr(s, "_storage", None) is before._storage and s._layout is before._layout and s._offset == before._offset:
+            with modes.no_grad():
+                items[i], versions[i] = function("clone").run((_plain(s),)), 0
+            items[i]._needs, items[i]._grad_fn = s._needs, s._grad_fn
+    node._saved = (*items, saved[n], *versions)
 
 
-class ChangedView(Node):
-    """The node of a base that was changed through a view."""
-
-    __slots__ = ("view",)
-
-    def apply_backward(self, grads: tuple[Any, ...]) -> tuple[Any, Any]:
-        (grad,) = grads
-        lay, offset = self.view
-        whole = function("clone").run((grad,), ()) if not grad._layout.contiguous else function("clone").run((grad,))
-        part = native().make_tensor(_strided_as(lay, whole._layout), whole._storage, whole._offset + offset)
-        inner = function("clone").run((part,))
-        function("zero_").run((part,))
-        return whole, inner
-
-    def release(self) -> None:
-        pass
+def _keep_after(node: Node, result: Any, target: Any) -> None:
+    """A node that saved its result saves the tensor that it was written to: one block of memory less."""
+    saved = node._saved
+    if saved is None or not any(getattr(s, "_storage", None) is result._storage for s in saved):
+        return
+    n = len(saved) >> 1
+    items, versions = list(saved[:n]), list(saved[n + 1 :])
+    for i, s in enumerate(items):
+        if getattr(s, "_storage", None) is result._storage and s._layout is target._layout:
+            items[i], versions[i] = _plain(target), target._storage.version
+    node._saved = (*items, saved[n], *versions)
 
 
-def _strided_as(view: Any, base: Any) -> Any:
-    """The view's layout within a copy of its base; both are contiguous bases."""
-    return layout(tuple(view.shape), view.strides, base.dtype)
+def _check_cast(result: Any, target: Any) -> None:
+    have, want = result._layout.dtype, target._layout.dtype
+    if have.category > want.category:
+        raise RuntimeError(f"result type {_KINDS[have.name]} can't be cast to the desired output type {_KINDS[want.name]}")
 
 
 def write_out(target: Any, value: Any) -> None:
     """Writes a result into a tensor given as `out=`, which is resized where its shape is another."""
-    if value._layout.dtype.category > target._layout.dtype.category:
-        names = {
-            "float32": "Float",
-            "float64": "Double",
-            "int64": "Long",
-            "bool": "Bool",
-            "int32": "Int",
-            "float16": "Half",
-        }
-        have, want = (names.get(t._layout.dtype.name, t._layout.dtype.name) for t in (value, target))
-        raise RuntimeError(f"result type {have} can't be cast to the desired output type {want}")
+    _check_cast(value, target)
     if target._layout.shape != value._layout.shape:
         lay = layout(tuple(value._layout.shape), None, target._layout.dtype)
         if target._storage.nbytes < lay.nbytes + target._offset:

@@ -152,7 +152,7 @@ def _drawn(t: Any, values: np.ndarray) -> Any:
 def _check_writable(t: Any) -> None:
     """Raises for a leaf that requires a gradient, before anything is drawn."""
     if t._needs and modes.is_grad_enabled():
-        inplace.check(t)
+        inplace.check_writable(t)
 
 
 def _floating(kernel: str, t: Any) -> str:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd import modes
-from ..autograd.api import backward
+from ..autograd.api import backward, backward_from
 from ..autograd.node import Node, OutputOf, RemovableHandle
+from ..autograd.views import refresh
 from ..base import dtypes
 from ..base.dtypes import dtype
 from ..base.layout import Layout, Size
 from ..engine.code import Native, native, slot_offset
+from ..engine.plan import Tape
 from ..ops.check import TYPE_NAMES
 from . import convert, indexing, printing, views
 from .device import CPU, Device
@@ -158,16 +160,19 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
+        if self._base is not None:
+            refresh(self)
         return self._needs
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if wanted and self._layout.dtype.category != 2:
-            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad_(wanted)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets whether gradients are wanted; a leaf alone can stop wanting them."""
+        refresh(self)
         if self._grad_fn is not None:
             if requires_grad:
                 return self
@@ -183,10 +188,12 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        return self._grad_fn is None
+        return self.grad_fn is None
 
     @property
     def grad_fn(self) -> Any:
+        if self._base is not None:
+            refresh(self)
         edge = self._grad_fn
         return edge.node if type(edge) is OutputOf else edge
 
@@ -241,31 +248,31 @@ class Tensor:
         >>> x.grad
         tensor([2., 4.])
         """
-        backward((self,), (gradient,), retain_graph, create_graph, inputs)
+        if inputs is None and not create_graph and not modes.anomaly:
+            backward_from(self, gradient, bool(retain_graph))
+        else:
+            backward(self, None if gradient is None else (gradient,), retain_graph, create_graph, inputs=inputs)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
         """Calls `hook(grad)` when the gradient of this tensor is known; what it returns replaces it."""
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        if self._grad_fn is None:
+        node = self.grad_fn
+        if node is None:
             return RemovableHandle(self._notes().setdefault("hooks", {}), hook)
-        index = self.output_nr
-
-        def on_node(grads: tuple[Any, ...]) -> Any:
-            replaced = hook(grads[index]) if grads[index] is not None else None
-            return None if replaced is None else (*grads[:index], replaced, *grads[index + 1 :])
-
-        return self.grad_fn.register_prehook(on_node)
+        return RemovableHandle(node.notes().setdefault("hooks", {}).setdefault(self.output_nr, {}), hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Calls `hook(self)` after a backward pass added to `grad`. For leaves."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self._grad_fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         return RemovableHandle(self._notes().setdefault("accumulated", {}), hook)
 
     def retain_grad(self) -> None:
         """Makes a backward pass fill in `grad` though this is no leaf."""
-        if not self._needs:
+        if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._grad_fn is None or self.retains_grad:
             return
@@ -277,8 +284,8 @@ class Tensor:
         return self._extra is not None and "retains" in self._extra
 
     def _notes(self) -> dict[str, Any]:
-        if self._extra is None:
-            self._extra = {}
+        if type(self._extra) is not dict:
+            self._extra = dict(self._extra or ())
         return self._extra
 
     def detach(self) -> Tensor:
@@ -286,7 +293,9 @@ class Tensor:
         return native().make_tensor(self._layout, self._storage, self._offset)
 
     def detach_(self) -> Tensor:
-        """Forgets this tensor's history."""
+        """Forgets this tensor's history. Raises RuntimeError for views."""
+        if self._base is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._grad_fn, self._needs = None, False
         return self
 
@@ -490,7 +499,8 @@ def offsets(loaded: Native) -> None:
     """Tells the resident code where the slots of tensors and nodes are."""
     names = ["layout", "storage", "offset", "needs", "grad_fn", "grad", "base", "extra"]
     loaded.set_offsets(**{f"at_{n}": slot_offset(Tensor, f"_{n}") for n in names})
-    names = ["backward", "saved", "versions", "edges", "sequence", "name", "shapes", "extra"]
+    names = ["tape", "saved", "edges", "sequence", "extra"]
     loaded.set_offsets(**{f"node_{n}": slot_offset(Node, f"_{n}") for n in names})
+    loaded.set_offsets(**{f"tape_{n}": slot_offset(Tape, n) for n in ("backward", "shapes")})
     loaded.set_offsets(**{f"output_{n}": slot_offset(OutputOf, n) for n in ("node", "index")})
     loaded.set_offsets(**{f"layout_{n}": slot_offset(Layout, n) for n in ("numel", "dense", "dtype", "nbytes")})

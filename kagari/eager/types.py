@@ -22,6 +22,8 @@ class finfo:
 
     def __init__(self, type: Any = None) -> None:
         dt = default_dtype() if type is None else type
+        if not isinstance(dt, dtype):
+            raise TypeError(f"finfo(): argument 'type' (position 1) must be torch.dtype, not {dt.__class__.__name__}")
         if not isinstance(dt, dtype) or dt.category != 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{dt}'")
         digits, exponent = _FLOAT_DIGITS[dt.name]
@@ -123,7 +125,7 @@ def set_default_dtype(d: dtype) -> None:
     if not isinstance(d, dtype):
         raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
     if d.category != 2:
-        raise TypeError(f"only floating-point types are supported as the default type, but got {d}")
+        raise TypeError("only floating-point types are supported as the default type")
     dtypes.set_default_dtype(d)
 
 

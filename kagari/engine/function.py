@@ -50,6 +50,7 @@ class Hooks:
     out: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
     in_place_gradient: Callable[[Function, tuple[Any, ...]], Any]
     mode: Callable[[], int]
+    refresh: Callable[[Any], None]
     after: Callable[[Function, Any], None]
 
 
@@ -79,6 +80,7 @@ class Function:
         self.kinds = tuple(kinds + [True] * (MAX_WORDS - len(kinds))) if spread else tuple(kinds)
         self.many = bool(parameters) and parameters[-1].many
         self._backwards: dict[int, BackwardFunction] = {}
+        self._composed: set[Any] = set()  # calls of an in-place operator that no single plan can record
         self._miss = self.miss  # one bound method, kept alive for native code
         self._reset_words()
 
@@ -209,6 +211,8 @@ class Function:
         needs = []
         for i, a in enumerate(args):
             if isinstance(a, Hooks.tensor_types):
+                if gradients and a._base is not None:
+                    Hooks.refresh(a)
                 wants = gradients and a._needs and self.differentiable
                 key.append((a._layout, bool(wants)))
                 if wants:
@@ -217,7 +221,7 @@ class Function:
                 key.append(type(a))
             else:
                 key.append((type(a), a))
-        if needs and self.into is not None:
+        if needs and self.into is not None and not self.recordable_in_place(args, tuple(needs), tuple(key)):
             return Hooks.in_place_gradient(self, args)
         plan = self.plans.get(tuple(key))
         self.activate()
@@ -232,6 +236,19 @@ class Function:
         if mode > 1:
             Hooks.after(self, result)
         return result
+
+    def recordable_in_place(self, args: tuple[Any, ...], needs: tuple[int, ...], key: tuple[Any, ...]) -> bool:
+        """Whether a plan can overwrite the tensor and record that; else the floors above compose it. See `guarded` in resident/tape.py."""
+        target = args[0]
+        if target._base is not None or target._extra is not None or (target._needs and target._grad_fn is None):
+            return False
+        if any(isinstance(a, Hooks.tensor_types) and a._storage is target._storage for a in args[1:]):
+            return False
+        if key in self.plans:
+            return True
+        if key not in self._composed and not self.traced(args)[0].recordable_in_place(needs):
+            self._composed.add(key)
+        return key not in self._composed
 
     def enterable(self, raw: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
         """Whether the call as it was made says all: a static argument that came as a tensor has another value next time."""
@@ -255,7 +272,9 @@ class Function:
             shapes = tuple(o.layout for o in bound.outputs[: variant.visible])
             tape = Tape(self.backward(variant.backward, variant), variant.saved, variant.edges, self.node_name, sizes, shapes)
         positions = tuple(v.attrs[0] for v in variant.program.inputs)
-        return Plan(positions, bound, variant.visible, tape)
+        return Plan(positions, bound, variant.visible, tape, self.private_views)
+
+    private_views = False  # whether views are results of their own, which no in-place change ties to what they are views of
 
     def backward(self, traced: Traced, variant: Any) -> Any:
         """The native function of a trace's backward operator, made once."""
@@ -315,6 +334,8 @@ class Function:
 class BackwardFunction(Function):
     """The backward operator of a trace: takes what was saved, the forward sizes, and a gradient (or None) for each output."""
 
+    private_views = True
+
     def __init__(self, forward: Function, traced: Traced, variant: Variant) -> None:
         saved, visible = len(variant.saved), variant.visible
         parameters = [Parameter(f"saved{i}", "operand") for i in range(saved)]
@@ -346,20 +367,6 @@ class BackwardFunction(Function):
 
 # The backward operator behind each native function that a node of the tape calls.
 BACKWARDS: dict[Any, BackwardFunction] = {}
-
-
-def differentiable_backward(node: Any, grads: tuple[Any, ...], edge_of: Callable[[int], Any]) -> Any:
-    """The gradients of a node's inputs as results of operators with history, for gradients of gradients.
-
-    Saved outputs get their place on the tape back: `edge_of(k)` is that of output k. The saved tensors' versions have been checked.
-    """
-    backward = BACKWARDS[node._backward].exact
-    saved = list(node._saved)
-    for i, code in enumerate(backward.variant.saved):
-        if code < 0 and ~code < backward.variant.visible:
-            saved[i] = native().make_tensor(saved[i]._layout, saved[i]._storage, saved[i]._offset)
-            saved[i]._grad_fn, saved[i]._needs = edge_of(~code), True
-    return backward.run((*saved, *grads))
 
 
 def _number_dtype(kind: type) -> dtype:

@@ -9,9 +9,9 @@ from typing import Any
 from ..base.errors import CompileError
 from ..base.layout import Layout
 from . import code
-from .program import Bound
+from .program import IN_PLACE, Bound
 
-LONG, GRADIENT = 1, 2
+LONG, GRADIENT, PRIVATE, REWRITES = 1, 2, 4, 8
 # What `execute` of resident/dispatch.py has room for on its stack.
 MAX_BUFFERS, MAX_OUTPUTS = 64, 32
 # Element operations from which a plan releases the GIL while it runs.
@@ -26,13 +26,15 @@ def words(*values: int) -> Any:
 class Tape:
     """What a plan records for the gradient: the backward operator, what it saves and where gradients go.
 
-    `saved` are argument numbers, or complements of output numbers; `edges` argument numbers.
+    `saved` are argument numbers, or complements of output numbers; `edges` argument numbers. `shapes` are the layouts of the
+    visible outputs.
     """
 
-    __slots__ = ("backward", "saved", "edges", "name", "sizes", "shapes")
+    __slots__ = ("backward", "saved", "edges", "name", "sizes", "shapes", "nothing")
 
     def __init__(self, backward: Any, saved: tuple[int, ...], edges: tuple[int, ...], name: str, sizes: tuple[int, ...], shapes: Any) -> None:
         self.backward, self.saved, self.edges, self.name, self.sizes, self.shapes = backward, saved, edges, name, sizes, shapes
+        self.nothing = (sizes,)  # what a node saves that saves no values
 
 
 class _Block:
@@ -70,7 +72,7 @@ class Plan:
 
     __slots__ = ("address", "bound", "_alive", "visible")
 
-    def __init__(self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None) -> None:
+    def __init__(self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None, private: bool = False) -> None:
         self.bound, self.visible = bound, visible
         if len(positions) + len(bound.outputs) + len(bound.temps) > MAX_BUFFERS or len(bound.outputs) > MAX_OUTPUTS:
             raise CompileError(
@@ -79,7 +81,9 @@ class Plan:
             )
         block = _Block(_HEADER)
         header = block.words
-        header[0] = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else 0)
+        header[0] = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else PRIVATE if private else 0)
+        if tape and any(o.kind == IN_PLACE for o in bound.outputs):
+            header[0] |= REWRITES
         outputs: list[int] = []
         for o in bound.outputs:
             outputs += (o.kind, id(o.layout), o.layout.nbytes if o.kind == 0 else o.arg, o.offset)
@@ -97,8 +101,8 @@ class Plan:
             block.refer(at + 3, block.add(launch.bufs))
         header[9] = visible
         if tape is not None:
-            header[10], header[15], header[16], header[17] = id(tape.backward), id(tape.name), id(tape.shapes), id(tape.sizes)
-            header[18] = sum(1 << (k - 1) for k, o in enumerate(bound.outputs[:visible]) if k and o.layout.dtype.category == 2)
+            header[10], header[15], header[17] = id(tape), id(tape.nothing), id(tape.sizes)
+            header[16] = sum(1 << k for k, lay in enumerate(tape.shapes) if lay.dtype.category == 2)
             self._part(block, 11, len(tape.saved), tape.saved)
             self._part(block, 13, len(tape.edges), tape.edges)
         finished = block.finish()

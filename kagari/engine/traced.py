@@ -68,20 +68,35 @@ class Traced:
         program = Program(graph, self.symbols, self.preserve, self.into, self.strict_view, aliases)
         return Variant(program, len(self.outputs))
 
-    def _with_gradient(self, needs: tuple[int, ...]) -> Variant:
+    def recordable_in_place(self, needs: tuple[int, ...]) -> bool:
+        """Whether the operator can overwrite its argument as it runs and be differentiated: its backward needs nothing overwritten."""
+        joint = self._joint(needs)
+        if joint is None:
+            return False
+        saved, hidden = _cut(joint[1], joint[2])
+        return not hidden and all(v.op != "input" or v.attrs[0] != self.into for v in saved)
+
+    def _joint(self, needs: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[Value, ...], tuple[Value, ...]] | None:
+        """The inputs that get gradients, and the outputs and those gradients as one graph; None where there are none."""
         wrt = tuple(i for i in needs if self.inputs[i].dtype.category == 2)
         seeds = [
             Value("input", (), (-1 - k,), v.shape, v.dtype) if v.dtype.category == 2 else None for k, v in enumerate(self.outputs)
         ]
         if not wrt or not any(seeds):
-            return self._plain(self.outputs)
+            return None
         grads = self._gradients(wrt, seeds)
         visible = len(self.outputs)
         leaves = [*self.inputs.values(), *(s for s in seeds if s is not None)]
-        joint = simplify(Graph(leaves, (*self.outputs, *grads))).outputs
-        outputs, grads = joint[:visible], joint[visible:]
+        outputs = simplify(Graph(leaves, (*self.outputs, *grads))).outputs
+        return wrt, outputs[:visible], outputs[visible:]
+
+    def _with_gradient(self, needs: tuple[int, ...]) -> Variant:
+        joint = self._joint(needs)
+        if joint is None:
+            return self._plain(self.outputs)
+        edges, outputs, grads = joint
+        visible = len(outputs)
         saved, hidden = _cut(outputs, grads)
-        edges = wrt
         backward = _backward(saved, grads, outputs, visible, self.symbols)
         exact = _backward(saved, grads, outputs, visible, self.symbols, frozenset(hidden)) if hidden else backward
         forward = self._plain((*outputs, *hidden), taped=True)

@@ -520,6 +520,16 @@ def outer_product(v: Value) -> Value | None:
     return graph.elementwise("mul", graph.expand(a, v.shape), graph.expand(b, v.shape))
 
 
+def product_of_integers(v: Value) -> Value | None:
+    """A matrix product of integers is a sum of products: kernels for contractions are for floats."""
+    a, b = v.args
+    if v.dtype.is_floating_point:
+        return None
+    shape = (*a.shape, b.shape[-1])
+    factors = (graph.expand(build.unsqueeze(x, d), shape) for x, d in ((a, a.ndim), (b, b.ndim - 2)))
+    return graph.reduce("sum", graph.elementwise("mul", *factors), (a.ndim - 1,))
+
+
 def sum_of_products(v: Value) -> Value | None:
     """A sum of matrix products over all their batches is one product, over the batches and the inner dimension together."""
     (x,), (dims,) = v.args, v.attrs
@@ -575,6 +585,6 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "reduce_min": _REDUCE,
     "argmax": (first_of_one,),
     "argmin": (first_of_one,),
-    "dot": (outer_product,),
+    "dot": (outer_product, product_of_integers,),
 }  # fmt: skip
 """For each primitive the rules that are tried in order. A rule returns a simpler value, or None where it is no use."""

@@ -18,7 +18,23 @@ from .reduction import check_reduction, legacy_reduction
 
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
 _OPERATORS = frozenset(
-    ("elu_", "gelu", "leaky_relu_", "linear", "logsigmoid", "normalize", "relu_", "rms_norm", "softplus")
+    [
+        "celu_",
+        "elu_",
+        "gelu",
+        "hardshrink",
+        "hardtanh_",
+        "leaky_relu_",
+        "linear",
+        "logsigmoid",
+        "normalize",
+        "relu_",
+        "rms_norm",
+        "selu_",
+        "softplus",
+        "softshrink",
+        "threshold_",
+    ]
 )
 
 
@@ -36,6 +52,11 @@ def __getattr__(name: str) -> Any:
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     r""":math:`\max(0, x)`, element by element. See :class:`~kagari.nn.ReLU`."""
     return ops.relu_(input) if inplace else ops.relu(input)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    r""":math:`x` above ``threshold``, ``value`` elsewhere."""
+    return ops.threshold_(input, threshold, value) if inplace else ops.threshold(input, threshold, value)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -457,15 +478,18 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
     "cross_entropy",
     "dropout",
     "elu",
     "elu_",
     "embedding",
     "gelu",
+    "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "huber_loss",
     "kl_div",
     "l1_loss",
@@ -486,13 +510,17 @@ __all__ = [
     "relu_",
     "rms_norm",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
     "softmax",
     "softmin",
     "softplus",
+    "softshrink",
     "softsign",
     "tanh",
     "tanhshrink",
+    "threshold",
+    "threshold_",
 ]

@@ -214,6 +214,43 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return reduced(_entropies(input, target, weight), reduction)
 
 
+def _surprise(input: Value, target: Value, pos_weight: Value | None) -> Value:
+    """`(1 + (p - 1) t) -log s(x)`; of the logarithm the first part never overflows."""
+    negative_log = ir.add(ir.log1p(ir.exp(ir.neg(ir.abs_(input)))), ir.maximum(ir.neg(input), 0))
+    return negative_log if pos_weight is None else ir.mul(_positive_factor(target, pos_weight), negative_log)
+
+
+def _positive_factor(target: Value, pos_weight: Value) -> Value:
+    return ir.add(ir.mul(ir.sub(pos_weight, 1), target), 1)
+
+
+def _logits_gradient(
+    g: Value,
+    input: Value,
+    target: Value,
+    weight: Value | None = None,
+    pos_weight: Value | None = None,
+    reduction: str = "mean",
+) -> list[Value]:
+    """`s(x) - t`, smooth where the terms of the definition are not."""
+    surprise = _surprise(input, target, None)
+    loss = ir.add(ir.mul(ir.sub(1, target), input), _surprise(input, target, pos_weight))
+    each = _spread_over(g, loss if weight is None else ir.mul(loss, weight), reduction)
+    weighted = each if weight is None else ir.mul(each, weight)
+    if pos_weight is None:
+        slope, by_target = ir.sub(ir.sigmoid(input), target), ir.neg(input)
+    else:
+        factor = _positive_factor(target, pos_weight)
+        slope = ir.sub(ir.sub(1, target), ir.mul(factor, ir.sigmoid(ir.neg(input))))
+        by_target = ir.sub(ir.mul(ir.sub(pos_weight, 1), surprise), input)
+    return for_tensors(
+        (input, ir.mul(weighted, slope)),
+        (target, ir.mul(weighted, by_target)),
+        (weight, ir.mul(each, loss)),
+        (pos_weight, ir.mul(weighted, ir.mul(target, surprise))),
+    )
+
+
 def _logit_weights(make: Make) -> Iterator[Sample]:
     both = {"weight": make(3, low=0, high=2, constant=True), "pos_weight": make(3, low=0.5, high=2, constant=True)}
     yield (make(2, 3), make(2, 3, low=0, high=1)), both
@@ -229,6 +266,7 @@ def _logit_weights(make: Make) -> Iterator[Sample]:
     method=False,
     out=False,
     dtypes="f",
+    gradient=_logits_gradient,
     samples=_together(_pairs(-3, 3, 0, 1), _logit_weights),
     errors=[
         (
@@ -247,10 +285,7 @@ def binary_cross_entropy_with_logits(
 ) -> Value:
     """`-w (p y log s(x) + (1 - y) log(1 - s(x)))` with the logistic function s, for logits x of any size."""
     require("binary_cross_entropy_with_logits", result_type(input, target))
-    # -log s(x), of which the first part never overflows.
-    positive = ir.add(ir.log1p(ir.exp(ir.neg(ir.abs_(input)))), ir.maximum(ir.neg(input), 0))
-    factor = None if pos_weight is None else ir.add(ir.mul(ir.sub(pos_weight, 1), target), 1)
-    loss = ir.add(ir.mul(ir.sub(1, target), input), positive if factor is None else ir.mul(factor, positive))
+    loss = ir.add(ir.mul(ir.sub(1, target), input), _surprise(input, target, pos_weight))
     return reduced(loss if weight is None else ir.mul(loss, weight), reduction)
 
 

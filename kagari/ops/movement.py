@@ -47,7 +47,8 @@ def _reshape_errors(name: str) -> list[tuple[Sample, type, str]]:
     out=False,
     samples=calls(
         ((2, 3), args((6,))), ((2, 3), args((3, 2))), ((4, 6), args((-1, 3))), ((2, 3, 4), args((2, -1))),
-        ((), args((1, 1))), ((1,), args(())), ((0, 3), args((3, 0))), ((0,), args((-1, 3))), ((4, 6), args((2, 2, 2, -1))),
+        ((), args((1, 1))), ((1,), args(())), ((0, 3), args((3, 0))), ((0,), args((-1, 3))),
+        ((4, 6), args((2, 2, 2, -1))),
     ),
     errors=_reshape_errors("reshape"),
 )  # fmt: skip

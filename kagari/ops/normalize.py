@@ -74,7 +74,7 @@ def _layers(make: Make) -> Iterator[Sample]:
         yield (make(*shape), inner), {}
         yield (make(*shape), inner, make(*inner), make(*inner)), {}
     yield (make(4, 5, noncontiguous=True), (5,), make(5), make(5), 0.1), {}
-    yield (make(4, 5), (5,), None, make(5)), {}
+    yield (make(4, 5), (5,), None, make(5, constant=True)), {}
 
 
 _SHAPE_ERRORS = [

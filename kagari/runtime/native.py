@@ -46,9 +46,10 @@ _DEFAULT, _NO_INSTANTIATION = 0, 1 << 7
 # The words of ROOTS, in the order of resident/memory.py.
 _ROOTS = (
     "tensor parameter node storage none true false zero float int bool at_layout at_storage at_offset at_needs at_grad_fn at_grad "
-    "at_base at_extra node_backward node_saved node_versions node_edges node_sequence node_name node_extra thread thread_id mode "
-    "mode_of_thread on_status on_no_memory sequence madvise node_shapes list layout_numel "
-    "layout_dense layout_dtype layout_nbytes output_of output_node output_index"
+    "at_base at_extra node_tape node_saved tuple node_edges node_sequence tape_backward node_extra thread thread_id mode "
+    "mode_of_thread on_status on_no_memory sequence madvise tape_shapes list layout_numel "
+    "layout_dense layout_dtype layout_nbytes output_of output_node output_index on_node on_leaf on_join on_explain "
+    "add add_in_place untracked"
 ).split()
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 
@@ -89,10 +90,11 @@ def slot_offset(cls: type, name: str) -> int:
 
 def _storage_type(dealloc: int) -> type:
     members = keep(
-        (_MemberDef * 5)(
+        (_MemberDef * 6)(
             _MemberDef(b"data_ptr", _LONGLONG, 16, _READONLY, b"Address of the first byte."),
             _MemberDef(b"nbytes", _LONGLONG, 24, _READONLY, b"Size in bytes."),
             _MemberDef(b"version", _LONGLONG, 32, 0, b"Number of times the contents were changed in place."),
+            _MemberDef(b"history", _LONGLONG, 56, 0, b"Number of the last node that rewrote the history of views."),
             _MemberDef(b"owner", _OBJECT, 40, 0, b"The object whose memory this is, None for the pool's own."),
             _MemberDef(None, 0, 0, 0, None),
         )
@@ -113,8 +115,8 @@ def _storage_type(dealloc: int) -> type:
 
 
 EXPORTS = {
-    "allocate_storage": _ONE, "empty_cache": _ONE, "insert": _FASTCALL, "call_plan": _FASTCALL, "node_call": _FASTCALL,
-    "make_tensor": _FASTCALL, "run_worker": _ONE, "set_mode": _ONE, "foreach": _FASTCALL,
+    "allocate_storage": _ONE, "empty_cache": _ONE, "insert": _FASTCALL, "call_plan": _FASTCALL, "make_tensor": _FASTCALL,
+    "run_pass": _FASTCALL, "next_sequence": _ONE, "run_worker": _ONE, "set_mode": _ONE, "foreach": _FASTCALL,
 }  # fmt: skip
 
 
@@ -128,7 +130,8 @@ class Native:
     empty_cache: Callable[[None], None]
     insert: Callable[..., None]
     call_plan: Callable[..., Any]
-    node_call: Callable[..., Any]
+    run_pass: Callable[..., None]
+    next_sequence: Callable[[None], int]
     make_tensor: Callable[..., Any]
     run_worker: Callable[[int], None]
     set_mode: Callable[[int], None]
@@ -159,7 +162,7 @@ class Native:
         self._used_methods = self._used_reflected = 0
         self.Storage = keep(_storage_type(addresses["storage_dealloc"]))
         self.set_roots(
-            storage=self.Storage, none=None, true=True, false=False, zero=0, float=float, int=int, bool=bool, list=list
+            storage=self.Storage, none=None, true=True, false=False, zero=0, float=float, int=int, bool=bool, list=list, tuple=tuple
         )
         self.roots[ROOT["madvise"]] = cpu.optional_symbol("madvise") if os.name == "posix" and hasattr(os, "sched_getaffinity") else 0
 

@@ -8,8 +8,8 @@ STATE of an operator: 0 table, 1 mask, 2 miss, 3 words to an entry, 4... a 1 for
 An entry: 0 hash, 1 plan, 2... the key.
 
 PLAN: 0 flags, 1 inputs, 2 -> argument numbers, 3 outputs, 4 -> records, 5 temporaries, 6 -> sizes, 7 launches, 8 -> records,
-9 visible outputs, 10 backward, 11 saved, 12 -> codes, 13 edges, 14 -> argument numbers, 15 name, 16 shapes of the outputs,
-17 the sizes the backward operator takes after what was saved, 18 a bit for each further output that has a gradient.
+9 visible outputs, 10 tape, 11 saved, 12 -> codes, 13 edges, 14 -> argument numbers, 15 what is saved where that is nothing,
+16 bits of the outputs that get a place on the tape, 17 the sizes the backward operator takes after what was saved.
 Output record: kind, layout, nbytes or argument, byte offset. Launch record: function, operands, buffers, -> numbers, total, grain.
 A saved code is an argument's number, or the complement of an output's number.
 """
@@ -21,6 +21,8 @@ REFLECTED_STATES = WORDS(32)
 
 LONG = 1
 GRADIENT = 2
+PRIVATE = 4
+REWRITES = 8
 FRESH = 0
 SAME = 1
 VIEW = 2
@@ -73,13 +75,18 @@ def dispatch(state, args, nargs):
     overflow = stack(1)
     tensor = ROOTS[TENSOR]
     parameter = ROOTS[PARAMETER]
+    none = ROOTS[NONE]
     h = nargs
     i = 0
     while i < nargs:
         a = args[i]
         kind = a[1]
         if kind == tensor or kind == parameter:
-            w = (a + ROOTS[AT_LAYOUT])[0] | ((a + ROOTS[AT_NEEDS])[0] == ROOTS[TRUE] and mode != 0)
+            w = (a + ROOTS[AT_LAYOUT])[0]
+            if mode != 0:
+                if (a + ROOTS[AT_BASE])[0] != none and stale(a):
+                    return miss(state, args, nargs)
+                w = w | ((a + ROOTS[AT_NEEDS])[0] == ROOTS[TRUE])
         else:
             if state[4 + i] != 0:
                 w = a
@@ -118,7 +125,10 @@ def dispatch(state, args, nargs):
     entry = find(state, words, nargs, h)
     if entry == 0:
         return miss(state, args, nargs)
-    return execute(entry[1], args, scalars, state)
+    plan = entry[1]
+    if (plan[0] & REWRITES) != 0 and guarded(args, nargs):
+        return miss(state, args, nargs)
+    return execute(plan, args, scalars, state)
 
 
 def find(state, words, nargs, h):
@@ -194,19 +204,19 @@ def byte_offset(t):
 
 
 def view_of(source, t):
-    """A new tensor as a view: its base is the source's, or the source itself."""
+    """A new tensor as a view: its base is the source's, or the source itself. Notes where it is made while nothing is recorded."""
     if t == 0:
         return 0
     base = (source + ROOTS[AT_BASE])[0]
     if base == ROOTS[NONE]:
         base = source
-    slot = t + ROOTS[AT_BASE]
-    Py_DecRef(slot[0])
-    slot[0] = reference(base)
+    replace(t + ROOTS[AT_BASE], reference(base))
+    if thread_mode() == 0:
+        replace(t + ROOTS[AT_EXTRA], reference(ROOTS[UNTRACKED]))
     return t
 
 
-def make_output(record, args, data):
+def make_output(plan, record, args, data):
     """One output of a plan as a tensor; its address goes to data[0]. 0 where memory is out."""
     kind = record[0]
     if kind == FRESH:
@@ -220,7 +230,10 @@ def make_output(record, args, data):
     data[0] = storage[2] + byte_offset(source)
     if kind == VIEW:
         offset = PyLong_FromLongLong(byte_offset(source) + record[3])
-        return view_of(source, new_tensor(record[1], reference(storage), offset))
+        view = new_tensor(record[1], reference(storage), offset)
+        if (plan[0] & PRIVATE) != 0:
+            return view
+        return view_of(source, view)
     if kind == IN_PLACE:
         storage[4] = storage[4] + 1
     return reference(source)
@@ -322,8 +335,11 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
     n_out = plan[3]
     n_temp = plan[5]
     positions = plan[2]
-    if n_out > 0 and (plan[4])[0] == IN_PLACE and overlaps(plan, args):
-        return fault(4, state)
+    if n_out > 0 and (plan[4])[0] == IN_PLACE:
+        if overlaps(plan, args):
+            return fault(4, state)
+        if unclear(args[(plan[4])[2]]):
+            return fault(8, state)
     i = 0
     while i < n_in:
         t = args[positions[i]]
@@ -332,7 +348,7 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
     record = plan[4]
     i = 0
     while i < n_out:
-        outs[i] = make_output(record, args, bufs + (n_in + i) * 8)
+        outs[i] = make_output(plan, record, args, bufs + (n_in + i) * 8)
         if outs[i] == 0:
             drop(outs, i)
             return no_memory(record[2])
@@ -377,86 +393,6 @@ def deliver(outs, visible, count):
         result[3 + i] = outs[i]
         i += 1
     return result
-
-
-def edge_of(t):
-    """Where a tensor's gradient goes: its node, itself where it is a leaf that wants one, None otherwise."""
-    if (t + ROOTS[AT_NEEDS])[0] != ROOTS[TRUE]:
-        return ROOTS[NONE]
-    node = (t + ROOTS[AT_GRAD_FN])[0]
-    if node != ROOTS[NONE]:
-        return node
-    return t
-
-
-def record_node(plan, args, outs):
-    """Makes the tape's node of this call and ties the outputs to it, all but the first through an `OutputOf`.
-
-    An output that is saved is saved as an alias without history, so that the node does not hold itself alive.
-    """
-    node = PyType_GenericAlloc(ROOTS[NODE], 0)
-    none = ROOTS[NONE]
-    n = plan[11]
-    codes = plan[12]
-    saved = PyTuple_New(n + 1)
-    versions = PyTuple_New(n)
-    saved[3 + n] = reference(plan[17])
-    i = 0
-    while i < n:
-        code = codes[i]
-        version = 0
-        if code >= 0:
-            item = args[code]
-            kind = item[1]
-            if kind == ROOTS[TENSOR] or kind == ROOTS[PARAMETER]:
-                version = ((item + ROOTS[AT_STORAGE])[0])[4]
-            saved[3 + i] = reference(item)
-        else:
-            item = outs[~code]
-            storage = (item + ROOTS[AT_STORAGE])[0]
-            version = storage[4]
-            offset = reference((item + ROOTS[AT_OFFSET])[0])
-            saved[3 + i] = new_tensor((item + ROOTS[AT_LAYOUT])[0], reference(storage), offset)
-        versions[3 + i] = PyLong_FromLongLong(version)
-        i += 1
-    n = plan[13]
-    positions = plan[14]
-    edges = PyTuple_New(n)
-    i = 0
-    while i < n:
-        edges[3 + i] = reference(edge_of(args[positions[i]]))
-        i += 1
-    ROOTS[SEQUENCE] = ROOTS[SEQUENCE] + 1
-    (node + ROOTS[NODE_BACKWARD])[0] = reference(plan[10])
-    (node + ROOTS[NODE_SAVED])[0] = saved
-    (node + ROOTS[NODE_VERSIONS])[0] = versions
-    (node + ROOTS[NODE_EDGES])[0] = edges
-    (node + ROOTS[NODE_SEQUENCE])[0] = PyLong_FromLongLong(ROOTS[SEQUENCE])
-    (node + ROOTS[NODE_NAME])[0] = reference(plan[15])
-    (node + ROOTS[NODE_SHAPES])[0] = reference(plan[16])
-    (node + ROOTS[NODE_EXTRA])[0] = reference(none)
-    more = plan[18]
-    i = 1
-    while more != 0:
-        if (more & 1) != 0:
-            output = PyType_GenericAlloc(ROOTS[OUTPUT_OF], 0)
-            (output + ROOTS[OUTPUT_NODE])[0] = reference(node)
-            (output + ROOTS[OUTPUT_INDEX])[0] = PyLong_FromLongLong(i)
-            tie(outs[i], output)
-        more = more >> 1
-        i += 1
-    tie(outs[0], node)
-
-
-def tie(t, edge):
-    replace(t + ROOTS[AT_GRAD_FN], edge)
-    replace(t + ROOTS[AT_NEEDS], reference(ROOTS[TRUE]))
-
-
-def replace(slot, o):
-    old = slot[0]
-    slot[0] = o
-    Py_DecRef(old)
 
 
 def call_operator(holder, args, nargs, names):
@@ -527,47 +463,6 @@ def call_plan(module, args, nargs):
     result = execute(PyLong_AsLongLong(args[0]), args + 16, scalars, PyLong_AsLongLong(args[1]))
     if scalars != few:
         PyMem_RawFree(scalars)
-    return result
-
-
-def node_call(module, args, nargs):
-    """Python: node_call(node, gradient, ...): checks the saved tensors' versions and calls the backward operator.
-
-    Returns None, so that Python can raise with all it knows, where a saved tensor was changed, or is no longer there.
-    """
-    node = args[0]
-    saved = (node + ROOTS[NODE_SAVED])[0]
-    if saved == ROOTS[NONE]:
-        return reference(saved)
-    versions = (node + ROOTS[NODE_VERSIONS])[0]
-    n = versions[2]
-    few = stack(32)
-    call = few
-    if n + nargs > STACK_WORDS:
-        call = PyMem_RawMalloc((n + nargs) * 8)
-        if call == 0:
-            return no_memory((n + nargs) * 8)
-    i = 0
-    while i < n:
-        item = saved[3 + i]
-        kind = item[1]
-        if kind == ROOTS[TENSOR] or kind == ROOTS[PARAMETER]:
-            if ((item + ROOTS[AT_STORAGE])[0])[4] != PyLong_AsLongLong(versions[3 + i]):
-                if call != few:
-                    PyMem_RawFree(call)
-                return reference(ROOTS[NONE])
-        call[i] = item
-        i += 1
-    call[n] = saved[3 + n]
-    i = n + 1
-    j = 1
-    while j < nargs:
-        call[i] = args[j]
-        i += 1
-        j += 1
-    result = PyObject_Vectorcall((node + ROOTS[NODE_BACKWARD])[0], call, i, 0)
-    if call != few:
-        PyMem_RawFree(call)
     return result
 
 

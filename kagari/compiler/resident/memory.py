@@ -43,12 +43,12 @@ AT_GRAD_FN = 15
 AT_GRAD = 16
 AT_BASE = 17
 AT_EXTRA = 18
-NODE_BACKWARD = 19
+NODE_TAPE = 19
 NODE_SAVED = 20
-NODE_VERSIONS = 21
+TUPLE = 21
 NODE_EDGES = 22
 NODE_SEQUENCE = 23
-NODE_NAME = 24
+TAPE_BACKWARD = 24
 NODE_EXTRA = 25
 THREAD = 26
 THREAD_ID = 27
@@ -58,7 +58,7 @@ ON_STATUS = 30
 ON_NO_MEMORY = 31
 SEQUENCE = 32
 MADVISE = 33
-NODE_SHAPES = 34
+TAPE_SHAPES = 34
 LIST = 35
 LAYOUT_NUMEL = 36
 LAYOUT_DENSE = 37
@@ -66,6 +66,13 @@ LAYOUT_DTYPE = 38
 OUTPUT_OF = 40
 OUTPUT_NODE = 41
 OUTPUT_INDEX = 42
+ON_NODE = 43
+ON_LEAF = 44
+ON_JOIN = 45
+ON_EXPLAIN = 46
+ADD = 47
+ADD_IN_PLACE = 48
+UNTRACKED = 49
 LAYOUT_NBYTES = 39
 
 
@@ -139,7 +146,8 @@ def empty_pool():
         c += 1
 
 
-# A storage is a Python object of these words: 0 count, 1 type, 2 data, 3 nbytes, 4 version, 5 owner, 6 size class, 7 unused
+# A storage is a Python object of these words: 0 count, 1 type, 2 data, 3 nbytes, 4 version, 5 owner, 6 size class,
+# 7 the number of the last node that rewrote the history of its views
 
 
 def new_storage(nbytes):

@@ -1,0 +1,170 @@
+"""Whole derivatives of functions: Jacobians, Hessians and their products with vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..engine.function import Hooks
+from .api import filled, grad
+from .library import function
+from .modes import enable_grad
+
+__all__ = ["hessian", "hvp", "jacobian", "vjp"]
+
+
+def _listed(x: Any, what: str) -> tuple[tuple[Any, ...], bool]:
+    """Tensors as a tuple, and whether they came as one. Raises TypeError for anything else."""
+    single = not isinstance(x, tuple | list)
+    listed = (x,) if single else tuple(x)
+    for i, t in enumerate(listed):
+        if not isinstance(t, Hooks.tensor_types):
+            at = "" if single else f" at index {i}"
+            raise TypeError(f"{what} must be either a Tensor or a tuple of Tensors but the value{at} has type {type(t)}.")
+    return listed, single
+
+
+def _leaves(inputs: Sequence[Any], create_graph: bool) -> tuple[Any, ...]:
+    """The inputs as tensors of their own that want gradients; still tied to the originals where a graph is created."""
+    if create_graph:
+        return tuple([function("alias").run((t,)) if t._needs else t.detach().requires_grad_() for t in inputs])
+    return tuple([t.detach().requires_grad_() for t in inputs])
+
+
+def _stacked(rows: list[Any]) -> Any:
+    """Tensors of one shape along a new first dimension, a dozen to a kernel."""
+    parts = [function("unsqueeze").run((r, 0)) for r in rows]
+    while len(parts) > 1:
+        parts = [function("cat").miss(0, *parts[i : i + 12]) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 12)]
+    return parts[0]
+
+
+def jacobian(
+    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:  # fmt: skip
+    """The derivative of every element of `func(*inputs)` by every element of the inputs.
+
+    Args:
+        func: takes the inputs as tensors, returns a tensor or a tuple of tensors.
+        inputs: a tensor or a tuple of tensors.
+        create_graph: whether the result can be differentiated.
+        strict: raises RuntimeError where an output does not depend on an input, instead of giving zeros.
+        vectorize: has no effect.
+        strategy: `"reverse-mode"`, the only one there is.
+
+    Returns for one input and one output a tensor of the output's shape followed by the input's; else tuples, by output and then by input.
+
+    >>> import kagari as torch
+    >>> torch.autograd.functional.jacobian(lambda x: x * x, torch.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    if strategy != "reverse-mode":
+        raise NotImplementedError(f'jacobian(): strategy "{strategy}" is not supported; use "reverse-mode"')
+    given, single_input = _listed(inputs, "The inputs given to jacobian")
+    with enable_grad():
+        leaves = _leaves(given, create_graph)
+        outputs, single_output = _listed(func(*leaves), "The outputs of the user-provided function given to jacobian")
+        result = tuple([_rows(out, leaves, i, create_graph, strict) for i, out in enumerate(outputs)])
+    if single_input:
+        result = tuple([r[0] for r in result])
+    return result[0] if single_output else result
+
+
+def _rows(out: Any, leaves: tuple[Any, ...], number: int, create_graph: bool, strict: bool) -> tuple[Any, ...]:
+    """The derivative of one output by each input."""
+    rows: list[list[Any]] = [[] for _ in leaves]
+    flat = function("reshape").run((out, (-1,)))
+    for k in range(out._layout.numel):
+        found: Sequence[Any] = [None] * len(leaves)
+        if out._needs:
+            at = function("select").run((flat, 0, k))
+            found = grad(at, leaves, retain_graph=True, create_graph=create_graph, allow_unused=True)
+        for i, g in enumerate(found):
+            if g is None and strict:
+                raise RuntimeError(
+                    f"Output {number} of the user-provided function is independent of input {i}. This is not allowed in strict mode."
+                )
+            rows[i].append(filled(leaves[i]._layout, 0) if g is None else g)
+    shapes = [(*out._layout.shape, *t._layout.shape) for t in leaves]
+    return tuple([
+        function("reshape").run((_stacked(r), shape)) if r else function("reshape").run((filled(t._layout, 0), (0,))).reshape(shape)
+        for r, shape, t in zip(rows, shapes, leaves)
+    ])  # fmt: skip
+
+
+def hessian(
+    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:  # fmt: skip
+    """The second derivatives of a scalar function by every pair of elements of its inputs.
+
+    Args are those of `jacobian`. Raises RuntimeError where `func` returns more than one element.
+
+    >>> import kagari as torch
+    >>> torch.autograd.functional.hessian(lambda x: (x * x * x).sum(), torch.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    given, single = _listed(inputs, "The inputs given to hessian")
+
+    def slope(*leaves: Any) -> Any:
+        out = func(*leaves)
+        if not isinstance(out, Hooks.tensor_types) or out._layout.numel != 1:
+            raise RuntimeError("The Tensor returned by the function given to hessian should contain a single element")
+        found = jacobian_of_scalar(out, leaves, strict)
+        return found[0] if single else found
+
+    return jacobian(slope, given[0] if single else given, create_graph, strict, vectorize, outer_jacobian_strategy)
+
+
+def jacobian_of_scalar(out: Any, leaves: tuple[Any, ...], strict: bool) -> tuple[Any, ...]:
+    """The gradient of a scalar, itself differentiable."""
+    found: Sequence[Any] = [None] * len(leaves)
+    if out._needs:
+        found = grad(out, leaves, create_graph=True, allow_unused=True)
+    if strict and None in found:
+        raise RuntimeError(f"The output of the user-provided function is independent of input {list(found).index(None)}.")
+    return tuple([filled(t._layout, 0) if g is None else g for t, g in zip(leaves, found)])
+
+
+def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+    """`func(*inputs)` and the product of the vector `v` with its Jacobian; `v` may be left out for a scalar.
+
+    >>> import kagari as torch
+    >>> torch.autograd.functional.vjp(lambda x: x * x, torch.tensor([1.0, 2.0]), torch.ones(2))
+    (tensor([1., 4.]), tensor([2., 4.]))
+    """
+    given, single = _listed(inputs, "The inputs given to vjp")
+    with enable_grad():
+        leaves = _leaves(given, create_graph)
+        outputs, single_output = _listed(func(*leaves), "The outputs of the user-provided function given to vjp")
+        seeds = None if v is None else _listed(v, "The vector v given to vjp")[0]
+        found = grad(outputs, leaves, seeds, create_graph=create_graph, allow_unused=True)
+    if strict and None in found:
+        raise RuntimeError(f"The output of the user-provided function is independent of input {list(found).index(None)}.")
+    products = tuple([filled(t._layout, 0) if g is None else g for t, g in zip(leaves, found)])
+    values = outputs if create_graph else tuple([o.detach() for o in outputs])
+    return values[0] if single_output else values, products[0] if single else products
+
+
+def hvp(func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+    """`func(*inputs)`, a scalar, and the product of its Hessian with the vector `v`.
+
+    >>> import kagari as torch
+    >>> torch.autograd.functional.hvp(lambda x: (x * x).sum(), torch.tensor([1.0, 2.0]), torch.ones(2))
+    (tensor(5.), tensor([2., 2.]))
+    """
+    given, single = _listed(inputs, "The inputs given to hvp")
+    with enable_grad():
+        leaves = _leaves(given, create_graph)
+        out = func(*leaves)
+        slopes = jacobian_of_scalar(out, leaves, strict)
+        seeds = _listed(v, "The vector v given to hvp")[0]
+        pairs = [(s, w) for s, w in zip(slopes, seeds) if s._needs]
+        found: Sequence[Any] = [None] * len(leaves)
+        if pairs:
+            found = grad([s for s, _ in pairs], leaves, [w for _, w in pairs], create_graph=create_graph, allow_unused=True)
+    products = tuple([filled(t._layout, 0) if g is None else g for t, g in zip(leaves, found)])
+    return out if create_graph else out.detach(), products[0] if single else products

@@ -1,0 +1,273 @@
+"""gradcheck and gradgradcheck: derived gradients against differences of the function's values."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..base.dtypes import float64
+from ..engine.code import native
+from ..engine.function import Hooks
+from . import modes
+from .api import filled, grad
+from .engine import laid_out
+from .library import function
+
+
+class GradcheckError(RuntimeError):
+    """A gradient that does not agree with the function's values."""
+
+
+def gradcheck(
+    func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True,
+    nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False, check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:  # fmt: skip
+    """Compares the gradients of a function with finite differences, `(f(x + eps) - f(x - eps)) / (2 eps)`.
+
+    Args:
+        func: takes the inputs, returns a tensor or a tuple of tensors.
+        inputs: a tensor or a tuple; those that require a gradient are checked, and should be float64.
+        eps: the step of the differences.
+        atol: the absolute tolerance.
+        rtol: the relative tolerance.
+        raise_exception: raises GradcheckError for a mismatch, instead of returning False.
+        nondet_tol: by how much two backward passes may differ.
+        check_undefined_grad: also checks that outputs without a gradient are taken as zeros.
+        check_grad_dtypes: also checks that gradients have their inputs' dtypes.
+        check_batched_grad: not supported.
+        check_batched_forward_grad: not supported.
+        check_forward_ad: not supported.
+        check_backward_ad: whether reverse mode is checked; there is no other.
+        fast_mode: has no effect: everything is compared.
+        masked: has no effect: there are no sparse tensors.
+
+    >>> import kagari as torch
+    >>> x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(lambda x: x * x, x)
+    True
+    """
+    unsupported = {
+        "check_batched_grad": check_batched_grad, "check_batched_forward_grad": check_batched_forward_grad, "check_forward_ad": check_forward_ad,
+    }  # fmt: skip
+    for name, asked in unsupported.items():
+        if asked:
+            raise NotImplementedError(f"gradcheck(): {name}=True is not supported: there is neither vmap nor forward mode yet")
+    if not check_backward_ad:
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+    given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
+    checked = _checked_inputs(given)
+    try:
+        with modes.enable_grad():
+            _Check(func, given, checked, eps, atol, rtol, nondet_tol, check_grad_dtypes).run(check_undefined_grad)
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def _checked_inputs(given: Sequence[Any]) -> list[int]:
+    """The numbers of the inputs to check. Raises ValueError where there are none."""
+    found = []
+    for i, t in enumerate(given):
+        if not isinstance(t, Hooks.tensor_types) or not t._needs:
+            continue
+        found.append(i)
+        if t._layout.dtype is not float64:
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check will likely fail if all "
+                "the inputs are not of double precision floating point or complex. ",
+                stacklevel=3,
+            )
+        if any(n > 1 and s == 0 for n, s in zip(t._layout.shape, t._layout.strides)):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to be able to "
+                "compute the numerical gradients correctly. You should call .contiguous on the input before passing it to gradcheck."
+            )
+        if t._grad_fn is not None:
+            t.retain_grad()
+    if not found:
+        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
+    return found
+
+
+class _Check:
+    """One run of gradcheck; raises GradcheckError at the first mismatch."""
+
+    def __init__(
+        self, func: Callable[..., Any], given: Sequence[Any], checked: list[int], eps: float, atol: float, rtol: float, nondet_tol: float,
+        dtypes: bool,
+    ) -> None:  # fmt: skip
+        self.func, self.given, self.checked, self.eps = func, list(given), checked, eps
+        self.atol, self.rtol, self.nondet_tol, self.dtypes = atol, rtol, nondet_tol, dtypes
+        self.leaves = [given[i] for i in checked]
+
+    def run(self, undefined: bool) -> None:
+        outputs = self.outputs(self.func(*self.given))
+        differentiable = [o for o in outputs if o._needs]
+        if not differentiable:
+            self.expect_zero()
+            return
+        numerical = self.numerical([o._layout.shape for o in differentiable])
+        for k, out in enumerate(differentiable):
+            analytical = self.analytical(out)
+            again = self.analytical(out)
+            for j, i in enumerate(self.checked):
+                a, b, n = analytical[j], again[j], numerical[k][j]
+                if not np.allclose(a, b, rtol=0.0, atol=self.nondet_tol):
+                    raise GradcheckError(
+                        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different "
+                        "values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism was "
+                        f"{self.nondet_tol}.\n\nNOTE: If your op relies on non-deterministic operations i.e., it is listed here: this failure "
+                        "might be expected."
+                    )
+                if not np.allclose(a, n, rtol=self.rtol, atol=self.atol):
+                    raise GradcheckError(
+                        f"Jacobian mismatch for output {k} with respect to input {i},\nnumerical:{_shown(n)}\nanalytical:{_shown(a)}\n"
+                    )
+        if undefined:
+            self.undefined()
+
+    @staticmethod
+    def outputs(result: Any) -> list[Any]:
+        """The floating-point tensors among what a function returned."""
+        listed = (result,) if isinstance(result, Hooks.tensor_types) else result
+        return [o for o in listed if isinstance(o, Hooks.tensor_types) and o._layout.dtype.category == 2]
+
+    def expect_zero(self) -> None:
+        """For outputs that claim to depend on nothing."""
+        shapes = [o._layout.shape for o in self.outputs(self.func(*self.given))]
+        for per_output in self.numerical(shapes, all_outputs=True):
+            for n in per_output:
+                if np.any(n != 0):
+                    raise GradcheckError("Numerical gradient for function expected to be zero")
+
+    def numerical(self, shapes: Sequence[Any], all_outputs: bool = False) -> list[list[Any]]:
+        """For each output and input a matrix of differences: a row for each element of the input."""
+        sizes = [int(np.prod(tuple(s))) for s in shapes]
+        result = [[np.zeros((t._layout.numel, n)) for t in self.leaves] for n in sizes]
+        for j, i in enumerate(self.checked):
+            t = self.given[i]
+            for e in range(t._layout.numel):
+                low, high = self.moved(i, e, -self.eps, all_outputs), self.moved(i, e, self.eps, all_outputs)
+                for k in range(len(sizes)):
+                    result[k][j][e] = (high[k] - low[k]) / (2 * self.eps)
+        return result
+
+    def moved(self, i: int, element: int, step: float, all_outputs: bool) -> list[Any]:
+        """The outputs where one element of one input is moved."""
+        t = self.given[i]
+        copy = laid_out_plain(t)
+        array = _array(copy)
+        array[np.unravel_index(element, array.shape)] += step
+        copy._needs = True
+        outs = self.outputs(self.func(*self.given[:i], copy, *self.given[i + 1 :]))
+        return [_array(o).astype(np.float64).reshape(-1) for o in outs if all_outputs or o._needs]
+
+    def analytical(self, out: Any) -> list[Any]:
+        """For each input the derived matrix of one output: a column for each element of the output."""
+        result = [np.zeros((t._layout.numel, out._layout.numel)) for t in self.leaves]
+        for e in range(out._layout.numel):
+            seed = filled(out._layout, 0)
+            array = _array(seed)
+            array[np.unravel_index(e, array.shape)] = 1
+            for j, g in enumerate(grad(out, self.leaves, seed, retain_graph=True, allow_unused=True)):
+                if g is not None:
+                    self.fits(g, j)
+                    result[j][:, e] = _array(g).reshape(-1)
+        return result
+
+    def fits(self, g: Any, j: int) -> None:
+        t = self.leaves[j]
+        if g._layout.shape != t._layout.shape:
+            raise GradcheckError("Analytical gradient has incorrect size")
+        if self.dtypes and g._layout.dtype is not t._layout.dtype:
+            raise GradcheckError("Analytical gradient has incorrect dtype")
+
+    def undefined(self) -> None:
+        """Outputs without a gradient have to count as zeros: checked with each of several outputs alone."""
+        outputs = [o for o in self.outputs(self.func(*self.given)) if o._needs]
+        if len(outputs) < 2:
+            return
+        for k in range(len(outputs)):
+            seeds = [filled(o._layout, 1 if m == k else 0) for m, o in enumerate(outputs)]
+            alone = grad(outputs[k], self.leaves, seeds[k], retain_graph=True, allow_unused=True)
+            together = grad(outputs, self.leaves, seeds, retain_graph=True, allow_unused=True)
+            for a, b in zip(alone, together):
+                zeros = 0.0
+                if not np.allclose(zeros if a is None else _array(a), zeros if b is None else _array(b), equal_nan=True):
+                    raise GradcheckError(
+                        "Expected backward function to handle undefined output grads. Please look at \"Notes about undefined output "
+                        "gradients\" in \"tools/autograd/derivatives.yaml\""
+                    )  # fmt: skip
+
+
+def laid_out_plain(t: Any) -> Any:
+    """A copy without history in the same layout."""
+    with modes.no_grad():
+        return laid_out(t, t._layout)
+
+
+def _array(t: Any) -> Any:
+    with modes.no_grad():
+        return native().make_tensor(t._layout, t._storage, t._offset).numpy()
+
+
+def _shown(matrix: Any) -> str:
+    made = filled(_matrix_layout(matrix.shape), 0)
+    _array(made)[...] = matrix
+    return repr(made)
+
+
+def _matrix_layout(shape: tuple[int, ...]) -> Any:
+    from ..base.layout import layout
+
+    return layout(tuple(shape), None, float64)
+
+
+def gradgradcheck(
+    func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False, check_batched_grad: bool = False, check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True,
+    fast_mode: bool = False, masked: bool = False,
+) -> bool:  # fmt: skip
+    """Compares the gradients of a function's gradients with finite differences. See `gradcheck` for the arguments.
+
+    `grad_outputs` are the gradients that the first derivative is taken with; random ones if None.
+
+    >>> import kagari as torch
+    >>> x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradgradcheck(lambda x: x * x * x, x)
+    True
+    """
+    if check_fwd_over_rev:
+        raise NotImplementedError("gradgradcheck(): check_fwd_over_rev=True is not supported: there is no forward mode yet")
+    given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
+    outputs = [o for o in _Check.outputs(func(*given)) if o._needs]
+    if grad_outputs is None:
+        random = np.random.default_rng(0)
+        seeds = [filled(o._layout, 0) for o in outputs]
+        for s in seeds:
+            _array(s)[...] = random.standard_normal(s._layout.shape)
+            s._needs = True
+    else:
+        seeds = [grad_outputs] if isinstance(grad_outputs, Hooks.tensor_types) else list(grad_outputs)
+    wanted = [i for i, t in enumerate(given) if isinstance(t, Hooks.tensor_types) and t._needs]
+
+    def first(*args: Any) -> tuple[Any, ...]:
+        own, seeds_ = args[: len(given)], args[len(given) :]
+        # A tensor of its own, so that a function that returns its input can be differentiated by both.
+        own = tuple([function("alias").run((a,)) if i in wanted else a for i, a in enumerate(own)])
+        outs = [o for o in _Check.outputs(func(*own)) if o._needs]
+        leaves = [own[i] for i in wanted]
+        return tuple([g for g in grad(outs, leaves, list(seeds_), create_graph=True, allow_unused=True) if g is not None])
+
+    return gradcheck(
+        first, (*given, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad,
+    )  # fmt: skip

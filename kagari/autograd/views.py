@@ -1,0 +1,183 @@
+"""Views and in-place changes on the tape.
+
+A change through a view is one of the view's base: the base gets a node that says so (`ChangedView`). The history of every view of that base
+is then out of date. Its storage notes the number of the change, and a view whose node is older gets a new one when it is next used:
+elements of the base, as it is now (`StridedView`).
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+from ..base.layout import Layout, layout
+from ..engine.code import native
+from ..engine.function import Hooks
+from . import modes
+from .engine import blank, laid_out
+from .library import function
+from .node import Node, OutputOf, edge_of
+
+# Notes of a view made where nothing is recorded, shared by all of them.
+UNTRACKED = MappingProxyType({"untracked": True})
+_AMBIGUOUS = (
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+    "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to "
+    "be tracked)."
+)
+CHANGED_UNTRACKED = f"A view was created in no_grad mode and is being modified inplace with grad mode enabled. {_AMBIGUOUS}"
+
+
+class ChangedView(Node):
+    """The node of a base that was changed through a view: edges to the base before, and to what was written."""
+
+    __slots__ = ("base", "view", "offset")
+
+    def __init__(self, base: Any, view: Any, edges: tuple[Any, Any]) -> None:
+        self.begin(edges)
+        self.base, self.view, self.offset = base._layout, view._layout, view._offset - base._offset
+
+    def name(self) -> str:
+        """PyTorch's name for it."""
+        return "CopySlices"
+
+    @property
+    def outputs(self) -> int:
+        """The base."""
+        return 1
+
+    def apply_backward(self, grads: tuple[Any, ...]) -> tuple[Any, Any]:
+        """The gradient outside of the view for the base before, that inside for what was written."""
+        whole = laid_out(grads[0], self.base)
+        part = strided(whole, self.view, self.offset)
+        inside = function("clone").run((part,))
+        function("zero_").run((part,))
+        return whole, inside
+
+
+class StridedView(Node):
+    """The node of a view by its layout alone, whatever made it."""
+
+    __slots__ = ("base", "view", "offset")
+
+    def __init__(self, base: Any, view: Any) -> None:
+        self.begin((edge_of(base),))
+        self.base, self.view, self.offset = base._layout, view._layout, view._offset - base._offset
+
+    def name(self) -> str:
+        """PyTorch's name for it."""
+        return "AsStridedBackward0"
+
+    @property
+    def outputs(self) -> int:
+        """The view."""
+        return 1
+
+    def apply_backward(self, grads: tuple[Any, ...]) -> tuple[Any]:
+        """The gradient at the view's places, zeros elsewhere. Elements that the view shows repeatedly get the sum."""
+        whole = blank(self.base)
+        function("zero_").run((whole,))
+        grad, lay = grads[0], self.view
+        repeated = tuple(d for d, (n, s) in enumerate(zip(lay.shape, lay.strides)) if n > 1 and s == 0)
+        if repeated:
+            grad = function("sum").run((grad, repeated, True))
+            lay = layout(tuple(1 if d in repeated else n for d, n in enumerate(lay.shape)), lay.strides, lay.dtype)
+        function("copy_").run((strided(whole, lay, self.offset), grad))
+        return (whole,)
+
+
+def tell_base(view: Any, source: Any) -> None:
+    """Notes whose view a tensor is, as `view_of` of resident/dispatch.py does for views made by operators."""
+    view._base = source if source._base is None else source._base
+    if not modes.mode():
+        view._extra = UNTRACKED
+
+
+def strided(base: Any, lay: Layout, offset: int) -> Any:
+    """A view of a base by layout and offset in bytes."""
+    view = native().make_tensor(lay, base._storage, base._offset + offset)
+    if modes.mode() & modes.GRADIENTS:
+        view._base = base if base._base is None else base._base
+        if base._needs:
+            view._grad_fn, view._needs = StridedView(base, view), True
+    return view
+
+
+def refresh(t: Any) -> None:
+    """Gives a view a new place on the tape where its base's history has changed since it got its own.
+
+    Raises RuntimeError for a view that was made where nothing is recorded.
+    """
+    base = t._base
+    if base is None or not t._storage.history or not base._needs:
+        return
+    edge = t._grad_fn
+    node = edge.node if type(edge) is OutputOf else edge
+    if node is not None and node._sequence >= t._storage.history:
+        return
+    kind = t._extra or {}
+    if "untracked" in kind:
+        raise RuntimeError(
+            "A view was created in no_grad mode and its base or another view of its base has been modified inplace with grad mode enabled. "
+            + _AMBIGUOUS
+        )
+    if "custom" in kind:
+        raise RuntimeError(f"{_custom(t)} is a view and its base or another view of its base has been modified inplace. {_FORBIDDEN}")
+    t._grad_fn, t._needs = StridedView(base, t), True
+
+
+Hooks.refresh = staticmethod(refresh)  # type: ignore[method-assign]
+
+
+def check_writable(t: Any) -> None:
+    """Raises RuntimeError where an in-place change that wants a gradient would lose one: for leaves and certain views."""
+    base = t._base
+    if base is not None:
+        kind = t._extra or {}
+        if "untracked" in kind:
+            raise RuntimeError(CHANGED_UNTRACKED)
+        if "custom" in kind:
+            raise RuntimeError(f"{_custom(t)} is a view and is being modified inplace. {_FORBIDDEN}")
+        if base._needs and base._grad_fn is None:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if t._needs and t._grad_fn is None:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+
+
+_FORBIDDEN = (
+    "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace "
+    "would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. "
+    "You can fix this by cloning the output of the custom Function."
+)
+
+
+def _custom(t: Any) -> str:
+    node, index = (t._grad_fn.node, t._grad_fn.index) if type(t._grad_fn) is OutputOf else (t._grad_fn, 0)
+    return f"Output {index} of {node.name().removesuffix('Backward')}"
+
+
+def rewrite(t: Any, edge: Any) -> None:
+    """Makes an edge the history of a tensor that was overwritten; of a view, its base's too."""
+    base = t._base
+    if base is None:
+        old = t._grad_fn
+        t._grad_fn, t._needs = edge, True
+        t._storage.history = _number(edge)
+        if t._extra is not None and "retains" in t._extra:
+            _move_retained(t, old, edge)
+        return
+    base._grad_fn, base._needs = ChangedView(base, t, (edge_of(base), edge)), True
+    base._storage.history = _number(base._grad_fn)
+    t._grad_fn, t._needs = StridedView(base, t), True
+
+
+def _number(edge: Any) -> int:
+    return (edge.node if type(edge) is OutputOf else edge)._sequence
+
+
+def _move_retained(t: Any, old: Any, new: Any) -> None:
+    """A tensor whose gradient is retained has it retained at its new place."""
+    index = old.index if type(old) is OutputOf else 0
+    kept = (old.node if type(old) is OutputOf else old)._extra["retains"].pop(index)
+    index = new.index if type(new) is OutputOf else 0
+    (new.node if type(new) is OutputOf else new).notes().setdefault("retains", {})[index] = kept
