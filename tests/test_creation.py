@@ -259,7 +259,13 @@ def test_numpy_shares_memory() -> None:
 def test_default_dtype() -> None:
     kagari.set_default_dtype(kagari.float64)
     try:
-        for t in (kagari.zeros(1), kagari.tensor([1.5]), kagari.arange(1.0), kagari.rand(1), kagari.ones(1, dtype=kagari.int32) / 2):
+        for t in (
+            kagari.zeros(1),
+            kagari.tensor([1.5]),
+            kagari.arange(1.0),
+            kagari.rand(1),
+            kagari.ones(1, dtype=kagari.int32) / 2,
+        ):
             assert t.dtype is kagari.float64
     finally:
         kagari.set_default_dtype(kagari.float32)

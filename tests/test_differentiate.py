@@ -152,6 +152,10 @@ STRUCTURE: dict[str, list[tuple]] = {
     "reduce_min": [(lambda x: graph.reduce("min", x * x, (0,)), ANY)],
     "cumsum": [(lambda x: graph.scan("cumsum", x * x, 1), ANY)],
     "cumprod": [(lambda x: graph.scan("cumprod", x, 1), spaced(2, 4)), (lambda x: graph.scan("cumprod", x, 0), ANY)],
+    "pick": [
+        (lambda x: graph.pick(x * x, constant(INDEX[:, 0]), 1), spaced(len(INDEX), 4)),
+        (lambda x: graph.pick(x * x, constant(INDEX), 1), spaced(INDEX.shape[0], 3, INDEX.shape[1])),
+    ],
     "gather": [
         (lambda x: graph.gather(x * x, constant(INDEX), 0), spaced(3, 3)),
         (lambda x: graph.gather(x * x, constant(INDEX), 1), spaced(3, 4)),
@@ -184,7 +188,7 @@ def test_cumprod_with_zeros() -> None:
 
 
 def test_every_primitive_is_covered() -> None:
-    others = {"pad", "cat", "cumsum", "cumprod", "gather", "scatter", "scatter_add", "dot"}
+    others = {"pad", "cat", "cumsum", "cumprod", "gather", "pick", "scatter", "scatter_add", "dot"}
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | others
     assert set(VJP) | NOT_DIFFERENTIABLE == known
     assert not set(VJP) & NOT_DIFFERENTIABLE

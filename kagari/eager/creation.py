@@ -26,6 +26,7 @@ from .tensor import wanting_grad
 if TYPE_CHECKING:
     from .tensor import Tensor
 
+
 def finished(made: Any, out: Any = None, requires_grad: bool = False) -> Any:
     """A new tensor as its maker returns it: written to `out` where there is one, a leaf that wants gradients if it
     should.

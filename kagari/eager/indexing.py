@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Callable
 from types import EllipsisType
 from typing import Any
@@ -23,6 +24,7 @@ from .sizes import checked_value
 Basic = int | slice | EllipsisType | None
 _BASIC = (int, slice, EllipsisType, type(None))
 _EVERYTHING = slice(None)
+_NESTED = (list, tuple, slice, EllipsisType, type(None))
 _MASKS = (dtypes.bool_, dtypes.uint8)
 _size = tuple.__getitem__  # of a shape, without its care for slices
 
@@ -53,6 +55,12 @@ def _items(index: Any) -> tuple[Any, ...]:
     """The index as a tuple of integers, slices, `...`, None and tensors."""
     if isinstance(index, str):
         raise TypeError("new(): invalid data type 'str'")
+    if isinstance(index, list) and any(isinstance(i, _NESTED) or isinstance(i, Hooks.tensor_types) for i in index):
+        warnings.warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] instead of x[seq].",
+            stacklevel=4,
+        )
+        index = tuple(index)
     return tuple([_item(i) for i in (index if isinstance(index, tuple) else (index,))])
 
 
@@ -94,7 +102,7 @@ def _walk(t: Any, items: tuple[Basic, ...], at: Callable[..., None]) -> None:
     dim, spread = 0, False
     for i in items:
         if i is None:
-            at(None, dim, 1)
+            at(None, dim, _size(t._layout.shape, dim) if dim < ndim else 1)
         elif i is Ellipsis:
             for _ in range(0 if spread else ndim - used):
                 at(_EVERYTHING, dim, _size(t._layout.shape, dim))
@@ -254,7 +262,9 @@ def _flat_indices(t: Any, index: dict[int, Any]) -> tuple[np.ndarray, list[int]]
         np.broadcast_shapes(*[a.shape for a in arrays.values()])
     except ValueError:
         listed = ", ".join(str(list(a.shape)) for a in arrays.values())
-        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}") from None
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
+        ) from None
     flat: Any = 0
     for d in sorted(arrays):
         flat = flat * shape[d] + arrays[d]
@@ -292,7 +302,7 @@ def put(t: Any, index: Any, value: Any) -> None:
         return
     target = _recorded_view(t, items) if wanted and _recorded(t) else _view(t, items)
     if isinstance(value, int | float):
-        call("fill_")(target, checked_value(value, t._layout.dtype))
+        call("fill_")(target, _as_number(t, value))
         return
     value = _as_value(t, value)
     lay, goal = value._layout, target._layout
@@ -305,12 +315,18 @@ def put(t: Any, index: Any, value: Any) -> None:
     call("copy_")(target, value)
 
 
+def _as_number(t: Any, value: float) -> Any:
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+        raise ValueError("Overflow when unpacking long long")
+    return checked_value(value, t._layout.dtype)
+
+
 def _as_value(t: Any, value: Any) -> Any:
     """What is to be written, as a tensor."""
     if isinstance(value, Hooks.tensor_types):
         return value
     if isinstance(value, int | float):
-        return convert.full((), checked_value(value, t._layout.dtype), t._layout.dtype)
+        return convert.full((), _as_number(t, value), t._layout.dtype)
     if isinstance(value, np.generic):
         return _as_value(t, value.item())
     kind = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__

@@ -30,7 +30,9 @@ def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
     before._needs, before._grad_fn = target._needs, target._grad_fn
     result = function(f.name[:-1]).run((before, *args[1:]))
     if result._layout.shape != target._layout.shape:
-        raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}")
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}"
+        )
     _check_cast(result, target)
     made = result._grad_fn
     if result._layout.dtype is not target._layout.dtype:
@@ -73,7 +75,11 @@ def _keep_before(node: Node, before: Any) -> None:
     n = len(saved) >> 1
     items, versions = list(saved[:n]), list(saved[n + 1 :])
     for i, s in enumerate(items):
-        if getattr(s, "_storage", None) is before._storage and s._layout is before._layout and s._offset == before._offset:
+        if (
+            getattr(s, "_storage", None) is before._storage
+            and s._layout is before._layout
+            and s._offset == before._offset
+        ):
             with modes.no_grad():
                 items[i], versions[i] = function("clone").run((_plain(s),)), 0
             items[i]._needs, items[i]._grad_fn = s._needs, s._grad_fn
@@ -96,7 +102,9 @@ def _keep_after(node: Node, result: Any, target: Any) -> None:
 def _check_cast(result: Any, target: Any) -> None:
     have, want = result._layout.dtype, target._layout.dtype
     if have.category > want.category:
-        raise RuntimeError(f"result type {_KINDS[have.name]} can't be cast to the desired output type {_KINDS[want.name]}")
+        raise RuntimeError(
+            f"result type {_KINDS[have.name]} can't be cast to the desired output type {_KINDS[want.name]}"
+        )
 
 
 def write_out(target: Any, value: Any) -> None:

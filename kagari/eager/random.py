@@ -314,7 +314,7 @@ def _sized(name: str, args: tuple[Any, ...], size: Any, dt: Any, layout: Any, de
     if size is not None:
         args = (size,)
     elif not args:
-        raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+        raise TypeError(f"{name}() received an invalid combination of arguments - got (), but expected sizes")
     if layout is not None:
         check_layout(name, layout)
     return blank(name, args, dt, device, out)

@@ -75,9 +75,7 @@ def number(name: str, argument: str, position: int, given: Any) -> Any:
 
 
 def checked_value(value: Any, dt: dtype) -> Any:
-    """A number that is to be stored in a dtype. Raises RuntimeError where it does not fit; negative ones wrap
-    around.
-    """
+    """A number to be stored in a dtype. Raises RuntimeError where it does not fit; negative ones wrap around."""
     if dt.category == 2:
         fits = not math.isfinite(value) or abs(value) <= LARGEST[dt]
     elif dt.category == 1:

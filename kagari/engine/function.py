@@ -22,6 +22,8 @@ MAX_PLANS = 2048
 # Ways to call one plan: static arguments are known by identity, and a tuple made anew for each call would fill the table.
 MAX_WAYS = 16
 REQUIRED = object()
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
+"""What NumPy calls parameters: PyTorch accepts these, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class Function:
         kinds = [p.kind in ("static", "either") for p in parameters]
         self.kinds = tuple(kinds + [True] * (MAX_WORDS - len(kinds))) if spread else tuple(kinds)
         self.many = bool(parameters) and parameters[-1].many
+        self.positional = sum(not p.keyword_only for p in parameters)
         self._backwards: dict[int, BackwardFunction] = {}
         self._composed: set[Any] = set()  # calls of an in-place operator that no single plan can record
         self._miss = self.miss  # one bound method, kept alive for native code
@@ -181,10 +184,11 @@ class Function:
         at = self.spread
         if at is not None and len(args) > at and isinstance(args[at], int):
             args = (*args[:at], tuple(args[at:]))
-        if len(args) > len(self.parameters) and not self.many:
-            raise TypeError(f"{self.display}() takes {len(self.parameters)} positional arguments but {len(args)} were given")
+        if len(args) > self.positional and not self.many:
+            raise TypeError(self._too_many(len(args)))
         values = list(args)
         known = {p.name: i for i, p in enumerate(self.parameters)}
+        kwargs = {self._name_of(name, known): value for name, value in kwargs.items()}
         for name in kwargs:
             if name not in known:
                 raise TypeError(f"{self.display}() got an unexpected keyword argument '{name}'")
@@ -202,6 +206,20 @@ class Function:
             elif i < last:
                 values.append(p.default)
         return tuple(values)
+
+    def _too_many(self, given: int) -> str:
+        needed = sum(p.default is REQUIRED for p in self.parameters[: self.positional])
+        takes = str(needed) if needed == self.positional else f"from {needed} to {self.positional}"
+        return f"{self.display}() takes {takes} positional argument{'s' * (self.positional != 1)} but {given} were given"
+
+    def _name_of(self, name: str, known: dict[str, int]) -> str:
+        """A parameter's name, where NumPy's name for it or another one is given."""
+        if name in known:
+            return name
+        if self.record is not None and name in self.record.synonyms:
+            return self.record.synonyms[name]
+        found = NUMPY_NAMES.get(name, name)
+        return found if found in known else name
 
     def run(self, args: tuple[Any, ...], raw: tuple[Any, ...] = ()) -> Any:
         """Runs checked, positional arguments; `raw` is the call as it was made."""

@@ -16,7 +16,7 @@ from .samples import args, together, unary, wanted
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 SQRT_HALF, SQRT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 
-_nn: dict[str, Any] = {"namespace": "nn.functional", "pointwise": True, "method": False}
+_nn: dict[str, Any] = {"namespace": "nn.functional", "pointwise": True, "method": False, "out": False}
 
 
 def _no_ints(kernel: str, *rest: Any) -> Any:
@@ -264,14 +264,14 @@ def logsigmoid(input: Tensor) -> Value:
     return ir.neg(_softplus(ir.neg(input)))
 
 
-@operator(samples=unary(), dtypes="fi", out=False, **_nn)
+@operator(samples=unary(), dtypes="fi", **_nn)
 def softsign(input: Tensor) -> Value:
     """`out_i = input_i / (1 + |input_i|)`."""
     require("abs_cpu", input.dtype, lowest=1)
     return input / (1 + ir.abs_(input))
 
 
-@operator(samples=unary(), dtypes="fi", out=False, **_nn)
+@operator(samples=unary(), dtypes="fi", **_nn)
 def tanhshrink(input: Tensor) -> Value:
     """`out_i = input_i - tanh(input_i)`."""
     return input - ir.tanh(input)

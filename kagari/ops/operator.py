@@ -5,10 +5,9 @@
         \"\"\"Adds `other`, scaled by `alpha`.\"\"\"
         return input + other * alpha
 
-The annotations say what a parameter is: `Tensor`, `Number` (a Python number that is an operand: another value needs no other
-kernel), both, either with `| None`; `Static` together with `Tensor`, a tensor or a number that is part of the structure; anything else is
-static, part of the structure. Definitions get IR values for tensors and operand
-numbers, and return one value or a tuple of them.
+The annotations say what a parameter is: `Tensor`, `Number` (a Python number that is an operand: another value needs no
+other kernel), both, either with `| None`; `Tensor | Static` is a tensor or something static; anything else is static, part
+of the structure. Definitions get IR values for tensors and operand numbers, and return one value or a tuple of them.
 """
 
 from __future__ import annotations
@@ -45,10 +44,15 @@ class Param:
 class Operator:
     """The record of one operator.
 
-    `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators it stands behind.
-    `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for each tensor argument where the derived
-    one is not the best. `spread` names a static parameter that may come as several integers, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says `fresh=False`).
-    `returns` names the parts of a result that is a pair. `oracle` is PyTorch's name where it differs; `namespace` is `torch` or `nn.functional`.
+    `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators it
+    stands behind. `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for each tensor
+    argument where the derived one is not the best. `spread` names a static parameter that may come as several integers,
+    `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says `fresh=False`). `returns` names the
+    parts of a result that is a pair, `synonyms` gives further names of parameters; `namespace` is `torch` or
+    `nn.functional`.
+
+    For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer, boolean),
+    `errors` holds arguments that must fail, with the type of the exception and a pattern of its text.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Operator:
     strict_view: bool = False
     fresh: bool = False
     returns: tuple[str, ...] = ()
+    synonyms: dict[str, str] = field(default_factory=dict)
     errors: list[tuple[Sample, type, str]] = field(default_factory=list)
 
     @property
@@ -114,5 +119,8 @@ def _params(define: Callable[..., Any]) -> tuple[Param, ...]:
 def _param(name: str, define: Callable[..., Any], defaults: dict[str, Any], keyword_only: bool) -> Param:
     annotation = str(define.__annotations__.get(name, ""))
     tensor, number = "Tensor" in annotation, "Number" in annotation
-    kind = "either" if tensor and "Static" in annotation else "operand" if tensor and number else "tensor" if tensor else "number" if number else "static"
+    if tensor:
+        kind = "either" if "Static" in annotation else "operand" if number else "tensor"
+    else:
+        kind = "number" if number else "static"
     return Param(name, kind, defaults.get(name, REQUIRED), "None" in annotation, keyword_only)

@@ -304,6 +304,8 @@ def pow_(input: Tensor | Number, exponent: Tensor | Static) -> Value:
     >>> 2 ** torch.tensor([1, 2, 3])
     tensor([2, 4, 8])
     """
+    if not any(isinstance(x, Value) and not x.weak for x in (input, exponent)):
+        raise TypeError("pow() received an invalid combination of arguments - expected one of them to be a Tensor")
     dt = result_type(input, exponent)
     if dt is bool_:
         if isinstance(exponent, Value):

@@ -49,6 +49,13 @@ def _restored(x: Value, input: Value, dims: tuple[int, ...], keepdim: bool) -> V
     return x if keepdim else ir.keep(x, input.shape, dims)
 
 
+def _several(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
+    """Dimensions as a tuple; all of them for None or an empty list."""
+    if isinstance(dim, str | float):
+        raise TypeError(f"{name}(): argument 'dim' (position 2) must be tuple of ints, not {type(dim).__name__}")
+    return ir.normalize_dims(dim, ndim)
+
+
 def _single(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
     """One dimension, or all of them for None, as a tuple."""
     if dim is None:
@@ -126,7 +133,7 @@ def _without_nan(x: Value) -> Value:
 @operator(fresh=True, samples=together(reduced(*_all), _special(dim=1), _special()), errors=[_out_of_range])
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The sum of what is not NaN."""
-    return ir.sum_(_summed(_without_nan(input), dtype), dim, keepdim)
+    return ir.sum_(_summed(_without_nan(input), dtype), _several("nansum", dim, input.ndim) or None, keepdim)
 
 
 @operator(
@@ -149,7 +156,7 @@ def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dt
             f"nanmean(): expected input to have floating point or complex dtype but got {TYPE_NAMES[input.dtype]}"
         )
     dt = dtype or input.dtype
-    x = ir.astype(input, accumulate(dt))
+    x, dim = ir.astype(input, accumulate(dt)), _several("nanmean", dim, input.ndim) or None
     count = ir.sum_(ir.astype(ir.eq(x, x), x.dtype), dim, keepdim)
     return ir.astype(ir.sum_(_without_nan(x), dim, keepdim) / count, dt)
 
@@ -215,7 +222,7 @@ def _ties(make: Callable[..., Any]) -> Iterator[Sample]:
 
 def _amax(name: str, op: str, word: str) -> Operator:
     def define(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Value:
-        dims = ir.normalize_dims(dim, input.ndim)
+        dims = _several(name, dim, input.ndim)
         _not_empty(name, input, dims, not isinstance(dim, int) and not dim)
         return ir.keep(graph.reduce(op, input, dims), input.shape, dims, keepdim)
 
@@ -274,6 +281,7 @@ def _extremum(name: str, word: str) -> Operator:
         gradient=gradient,
         samples=samples,
         errors=_empty(name),
+        synonyms={"other": "dim"},
         returns=("values", "indices"),
     )(define)
 
@@ -498,7 +506,9 @@ def _logsumexp_gradient(g: Value, input: Value, dim: Any, keepdim: bool = False)
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Value:
     """`ln(sum(e ** input_i))` over the dimensions `dim`, without overflow on the way."""
     dt = input.dtype if input.dtype.category == 2 else ir.default_dtype()
-    x, dims = ir.astype(input, accumulate(dt)), ir.normalize_dims(dim, input.ndim)
+    if dim is None:
+        raise TypeError("logsumexp(): argument 'dim' (position 2) must be tuple of ints, not NoneType")
+    x, dims = ir.astype(input, accumulate(dt)), _several("logsumexp", dim, input.ndim)
     top = graph.reduce("max", x, dims)
     top = ir.where(ir.eq(ir.abs_(top), math.inf), 0, top)
     shifted = ir.exp(x - ir.keep(top, x.shape, dims))
@@ -508,7 +518,9 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Value:
 def _power_of(p: Any) -> float:
     if p in (None, "fro"):
         return 2.0
-    if not isinstance(p, int | float):
+    if not isinstance(p, int | float | str):
+        raise TypeError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(p).__name__}")
+    if isinstance(p, str):
         raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     return float(p)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.dtypes import float64
 from ..eager import Tensor
 from ..eager.convert import array_of
 from ..eager.creation import as_tensor
@@ -64,10 +65,8 @@ def assert_close(
     >>> torch.testing.assert_close(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0 + 1e-6]))
     """
     if (rtol is None) != (atol is None):
-        given, missing = ("rtol", "atol") if atol is None else ("atol", "rtol")
-        raise ValueError(
-            f"rtol and atol must both be specified or both be unspecified, but got no {missing} with {given}."
-        )
+        missing = "atol" if atol is None else "rtol"
+        raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}.")
     _compare(actual, expected, (), _Options(rtol, atol, equal_nan, allow_subclasses, check_dtype, check_stride, msg))
 
 
@@ -107,7 +106,7 @@ def _compare_leaves(actual: Any, expected: Any, path: tuple[Any, ...], options: 
         )
     if numbers and options.check_dtype and type(actual) is not type(expected):
         _fail(f"The (d)types do not match: {type(actual)} != {type(expected)}.", path, options)
-    a, e = (x.detach() if isinstance(x, Tensor) else as_tensor(x) for x in (actual, expected))
+    a, e = (x.detach() if isinstance(x, Tensor) else _as_number(x) for x in (actual, expected))
     if a.shape != e.shape:
         _fail(f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.", path, options)
     if not numbers and options.check_dtype and a.dtype is not e.dtype:
@@ -116,6 +115,10 @@ def _compare_leaves(actual: Any, expected: Any, path: tuple[Any, ...], options: 
         _fail(f"The values for attribute 'stride()' do not match: {a.stride()} != {e.stride()}.", path, options)
     rtol, atol = _tolerances(a, e, options, numbers)
     _compare_values(array_of(a), array_of(e), rtol, atol, numbers, path, options)
+
+
+def _as_number(x: Any) -> Tensor:
+    return as_tensor(x, float64) if isinstance(x, float) else as_tensor(x)
 
 
 def _tolerances(a: Tensor, e: Tensor, options: _Options, numbers: bool) -> tuple[float, float]:
@@ -130,15 +133,16 @@ def _compare_values(
     a: np.ndarray, e: np.ndarray, rtol: float, atol: float, numbers: bool, path: tuple[Any, ...], options: _Options
 ) -> None:
     exact = a.dtype.kind != "f" and e.dtype.kind != "f" and rtol == atol == 0
-    if not exact:
-        a, e = a.astype(np.float64), e.astype(np.float64)
+    if exact:
+        a, e = a.astype(np.int64), e.astype(np.int64)
     with np.errstate(all="ignore"):
-        close = a == e if exact else np.isclose(a, e, rtol=rtol, atol=atol, equal_nan=options.equal_nan)
+        wide = [x.astype(np.float64) for x in (a, e)]
+        close = a == e if exact else np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=options.equal_nan)
         if close.all():
             return
-        a, e = a.astype(np.float64), e.astype(np.float64)
-        distance = np.where(close, 0, np.abs(a - e))
-        ratio = np.where(close, 0, distance / np.abs(e))
+        # The differences are those of the dtype, not of float64, as PyTorch prints them.
+        distance = np.where(close, a.dtype.type(0), np.abs(a - e))
+        ratio = np.where(close, a.dtype.type(0), distance / np.abs(e))
     kind = "equal" if rtol == atol == 0 else "close"
     if numbers:
         lines = [f"Scalars are not {kind}!", "", f"Expected {e.item()} but got {a.item()}."]
