@@ -37,6 +37,7 @@ print(time.time())
 def run(source: str, framework: str, store: str) -> float:
     """The number that the script prints, in a new process whose kernel store is the given folder."""
     environment = os.environ | {"KAGARI_CACHE_DIR": store}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code, as PyTorch has here
     result = subprocess.run(
         [sys.executable, "-c", source.format(framework=framework)],
         env=environment,

@@ -14,7 +14,7 @@ import kagari
 from kagari.autograd import graph
 from kagari.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
-from .programs import Program, collector, outcome
+from programs import Program, collector, outcome
 
 PROGRAMS, program = collector()
 

@@ -38,7 +38,11 @@ LOOSE = {
     "pow": 1e-4,
 }
 ALL = list(cases(OPERATORS))
-DIFFERENTIABLE = [c for c in ALL if c.dtype in ("float32", "float64") and any(a.differentiable for a in c.arrays)]
+DIFFERENTIABLE = [
+    c
+    for c in ALL
+    if any(a.differentiable for a in c.arrays) and (c.dtype == "float64" or (c.dtype, c.number) == ("float32", 0))
+]
 IN_PLACE = [
     c for c in ALL if c.record.inplace and c.dtype in ("float32", "int64", "bool") and isinstance(c.args[0], Array)
 ]

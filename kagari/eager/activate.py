@@ -4,6 +4,7 @@ native code.
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -65,31 +66,13 @@ parameter_types: list[type] = []
 
 
 def _install(loaded: Native, record: Operator) -> None:
-    plain = function(record.name)
+    """Gives an operator its faces: one callable serves as function, as method and under all aliases."""
     doc = f"{record.signature}\n--\n\n{record.doc}"
-    names = (record.name, *record.aliases)
-    state = plain.activate()
-    if record.function:
-        made = loaded.operator_function(record.name, state, doc)
-        if record.returns:
-            made = named(made, record.name, record.returns, doc)
-        made = named(made, record.name, record.returns, doc) if record.returns else made
-        for name in names:
-            FUNCTIONS[name] = made
-    if record.method:
-        described = loaded.operator_method(Tensor, record.name, state, doc)
-        described = named(described, record.name, record.returns, doc) if record.returns else described
-        for name in names:
-            if name not in Tensor.__dict__:
-                setattr(Tensor, name, described)
+    made = loaded.operator_function(record.name, function(record.name).activate(), doc)
+    _name(loaded, record, named(made, record.name, record.returns, doc) if record.returns else made, "")
     if record.inplace:
         changing = function(record.name + "_").activate()
-        described = loaded.operator_method(Tensor, record.name + "_", changing, doc)
-        for name in names:
-            if name + "_" not in Tensor.__dict__:
-                setattr(Tensor, name + "_", described)
-            if record.function:
-                FUNCTIONS[name + "_"] = loaded.operator_function(name + "_", changing, doc)
+        _name(loaded, record, loaded.operator_function(record.name + "_", changing, doc), "_")
     if record.dunder:
         operator = make(record, dunder=record.dunder)
         setattr(Tensor, record.dunder, loaded.operator_method(Tensor, record.dunder, operator.activate(), doc))
@@ -101,6 +84,16 @@ def _install(loaded: Native, record: Operator) -> None:
             _kept.append(changing_operator)
         if record.reflected:
             setattr(Tensor, record.reflected, loaded.operator_reflected(Tensor, record.reflected, operator.activate()))
+
+
+def _name(loaded: Native, record: Operator, made: Any, suffix: str) -> None:
+    """Enters a callable under the operator's names, as far as it has that face."""
+    method = made if isinstance(made, FunctionType) else loaded.bindable(made)
+    for name in (record.name + suffix, *(alias + suffix for alias in record.aliases)):
+        if record.function:
+            FUNCTIONS[name] = made
+        if (record.method or suffix) and name not in Tensor.__dict__:
+            setattr(Tensor, name, method)
 
 
 _kept: list[Function] = []

@@ -196,8 +196,8 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
     """Fills with normally distributed numbers.
 
     >>> import kagari as torch
-    >>> torch.zeros(2).normal_(std=0.0)
-    tensor([0., 0.])
+    >>> torch.zeros(2).normal_(5, std=0.0)
+    tensor([5., 5.])
     """
     _check_writable(self)
     if std < 0:
@@ -394,7 +394,7 @@ def randperm(
     >>> import kagari as torch
     >>> generator = torch.manual_seed(0)
     >>> torch.randperm(4)
-    tensor([2, 0, 1, 3])
+    tensor([0, 1, 3, 2])
     """
     n = integer("randperm", "n", 1, n)
     made = _sized("randperm", (n,), None, dtypes.int64 if dtype is None and out is None else dtype, layout, device, out)

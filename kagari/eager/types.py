@@ -127,6 +127,7 @@ def set_default_dtype(d: dtype) -> None:
     if d.category != 2:
         raise TypeError("only floating-point types are supported as the default type")
     dtypes.set_default_dtype(d)
+    forget_plans()
 
 
 def get_default_dtype() -> dtype:

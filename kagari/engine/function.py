@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +85,7 @@ class Function:
         self.positional = sum(not p.keyword_only for p in parameters)
         self._backwards: dict[int, BackwardFunction] = {}
         self._composed: set[Any] = set()  # calls of an in-place operator that no single plan can record
+        _functions.add(self)
         self._miss = self.miss  # one bound method, kept alive for native code
         self._reset_words()
 
@@ -347,6 +349,17 @@ class Function:
             inputs, outputs, tuple(names.values()), guards, values=tuple(values), gradient=self.gradient, preserve=self.preserve,
             into=self.into, strict_view=self.strict_view, aliases=self.aliases,
         )  # fmt: skip
+
+
+_functions: weakref.WeakSet[Function] = weakref.WeakSet()
+
+
+def forget_plans() -> None:
+    """Drops the plans of all operators: what they were made under, such as the default dtype, has changed."""
+    for f in list(_functions):
+        if f.plans:
+            f.activate()
+            f.forget()
 
 
 class BackwardFunction(Function):

@@ -5,21 +5,22 @@
         \"\"\"Adds `other`, scaled by `alpha`.\"\"\"
         return input + other * alpha
 
-The annotations say what a parameter is: `Tensor`, `Number` (a Python number that is an operand: another value needs no
-other kernel), both, either with `| None`; `Tensor | Static` is a tensor or something static; anything else is static, part
-of the structure. Definitions get IR values for tensors and operand numbers, and return one value or a tuple of them.
+The annotations say what a parameter is: `Tensor`, `Number` (a Python number that is an operand: another value needs
+no other kernel), both, either with `| None`; `Tensor | Static` is a tensor or something static; anything else is
+static, part of the structure. Definitions get IR values for tensors and operand numbers, and return one value or a
+tuple of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from ..ir.graph import Value
 
 Tensor = Value
-Number = Union[Value, int, float, bool]
+Number = Value | int | float | bool
 Static = Any
 
 Sample = tuple[tuple[Any, ...], dict[str, Any]]
@@ -44,15 +45,15 @@ class Param:
 class Operator:
     """The record of one operator.
 
-    `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators it
-    stands behind. `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for each tensor
-    argument where the derived one is not the best. `spread` names a static parameter that may come as several integers,
-    `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says `fresh=False`). `returns` names the
-    parts of a result that is a pair, `synonyms` gives further names of parameters; `namespace` is `torch` or
-    `nn.functional`.
+    `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators
+    it stands behind. `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for
+    each tensor argument where the derived one is not the best. `spread` names a static parameter that may come as
+    several integers, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says `fresh=False`).
+    `returns` names the parts of a result that is a pair, `synonyms` gives further names of parameters; `namespace` is
+    `torch` or `nn.functional`.
 
-    For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer, boolean),
-    `errors` holds arguments that must fail, with the type of the exception and a pattern of its text.
+    For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer,
+    boolean), `errors` holds arguments that must fail, with the type of the exception and a pattern of its text.
     """
 
     name: str
@@ -104,11 +105,11 @@ def operator(**options: Any) -> Callable[[Callable[..., Any]], Operator]:
 
 def _params(define: Callable[..., Any]) -> tuple[Param, ...]:
     """The parameters of a definition. Annotations are read as text: no module has to be imported for them."""
-    code = define.__code__  # type: ignore[attr-defined]
+    code = define.__code__
     positional = code.co_varnames[: code.co_argcount]
     keyword = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
-    defaults = dict(zip(reversed(positional), reversed(define.__defaults__ or ())))  # type: ignore[attr-defined]
-    defaults |= define.__kwdefaults__ or {}  # type: ignore[attr-defined]
+    defaults = dict(zip(reversed(positional), reversed(define.__defaults__ or ())))
+    defaults |= define.__kwdefaults__ or {}
     result = [_param(n, define, defaults, False) for n in positional]
     if code.co_flags & 4:
         rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount]

@@ -182,8 +182,16 @@ class Native:
         """The Python function of an operator; `state` is the Storage that holds its table's description."""
         return pyfunction(name, self._operator_address, _FASTCALL | _KEYWORDS, state, doc)
 
+    @staticmethod
+    def bindable(function: Callable[..., Any]) -> Any:
+        """A native function as a class attribute that takes the instance as its first argument, as Python functions do."""
+        make = ctypes.pythonapi.PyInstanceMethod_New
+        make.restype = ctypes.py_object
+        make.argtypes = [ctypes.py_object]
+        return make(function)
+
     def operator_method(self, cls: type, name: str, state: Any, doc: str) -> Any:
-        """The same as a method of a class: its `self` is the operator's first argument."""
+        """The same as a method descriptor of a class, which Python's own operators call without making a bound method."""
         number = self._used_methods
         self._used_methods += 1
         self._method_states[number] = state.data_ptr

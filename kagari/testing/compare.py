@@ -136,8 +136,8 @@ def _compare_values(
     if exact:
         a, e = a.astype(np.int64), e.astype(np.int64)
     with np.errstate(all="ignore"):
-        wide = [x.astype(np.float64) for x in (a, e)]
-        close = a == e if exact else np.isclose(*wide, rtol=rtol, atol=atol, equal_nan=options.equal_nan)
+        near = np.isclose(a.astype(float), e.astype(float), rtol=rtol, atol=atol, equal_nan=options.equal_nan)
+        close = a == e if exact else near
         if close.all():
             return
         # The differences are those of the dtype, not of float64, as PyTorch prints them.

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..native import translate
 
 FILES = ("memory.py", "threads.py", "dispatch.py", "tape.py")
-METHODS = 512
+METHODS = 64
 
 REFLECTED = 32
 

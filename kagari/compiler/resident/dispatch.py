@@ -16,7 +16,7 @@ A saved code is an argument's number, or the complement of an output's number.
 
 from compiler.native import WORDS  # noqa: F401
 
-METHOD_STATES = WORDS(512)
+METHOD_STATES = WORDS(64)
 REFLECTED_STATES = WORDS(32)
 
 LONG = 1
