@@ -59,7 +59,7 @@ __all__ = [
     "erfc_", "erfinv", "erfinv_", "exp", "exp2", "exp2_", "exp_", "expm1", "expm1_", "eye", "fill", "fill_", "finfo",
     "fix", "fix_", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_", "floor_divide",
     "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "from_numpy", "frombuffer", "full", "full_like",
-    "gather", "ge", "ge_", "ger", "get_default_dtype", "get_num_threads", "get_printoptions", "get_rng_state",
+    "gather", "ge", "ge_", "ger", "get_default_dtype", "get_num_threads", "get_rng_state",
     "greater", "greater_", "greater_equal", "greater_equal_", "gt", "gt_", "half", "hardshrink", "heaviside",
     "heaviside_", "hypot", "hypot_", "iinfo", "index_add", "index_add_", "index_fill", "index_fill_", "index_select",
     "inf", "inference_mode", "initial_seed", "int", "int16", "int32", "int64", "int8", "is_complex",

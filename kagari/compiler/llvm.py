@@ -7,9 +7,6 @@ from typing import Any
 
 from ..base.target import Target
 
-# The level at which LLVM's standard pipeline runs, inlining included.
-WHOLE_PROGRAM = 3
-
 _lock = threading.Lock()
 _machines: dict[tuple[Target, int], Any] = {}
 
@@ -45,10 +42,8 @@ def _optimised(llvm: Any, text: str, target: Target, level: int) -> tuple[Any, A
     machine = _machine(target, level)
     module = llvm.parse_assembly(text)
     module.triple = target.triple
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=min(level, 2)))
-    if level >= WHOLE_PROGRAM:
-        builder.getModulePassManager().run(module, builder)
-    elif level:
+    if level:
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
         passes = llvm.create_new_function_pass_manager()
         passes.add_sroa_pass()
         passes.add_instruction_combine_pass()
@@ -60,7 +55,7 @@ def _optimised(llvm: Any, text: str, target: Target, level: int) -> tuple[Any, A
 
 
 def compile_object(text: str, target: Target, level: int = 2) -> bytes:
-    """Optimises and assembles a module: 0 as it stands, 1 or 2 for kernels, WHOLE_PROGRAM for functions that call each other.
+    """Optimises and assembles a module: 0 as it stands, 1 or more through the passes.
 
     Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the user.
     """

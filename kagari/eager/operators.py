@@ -11,13 +11,13 @@ from typing import Any
 from ..autograd.library import RECORDS
 from ..engine.code import native
 from . import activate, convert, creation, methods, random, types, views
-from .printing import get_printoptions, set_printoptions
+from .printing import set_printoptions
 
 WRITTEN: dict[str, Any] = {
     f.__name__: f
     for f in (
         *creation.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS, *methods.FUNCTIONS,
-        convert.is_tensor, get_printoptions, set_printoptions,
+        convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES  # fmt: skip
 

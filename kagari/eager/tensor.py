@@ -73,6 +73,7 @@ class Tensor:
 
     @property
     def shape(self) -> Size:
+        """The size of each dimension."""
         return self._layout.shape
 
     def size(self, dim: int | None = None) -> Any:
@@ -89,6 +90,7 @@ class Tensor:
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions."""
         return self._layout.ndim
 
     def dim(self) -> int:
@@ -103,24 +105,29 @@ class Tensor:
 
     @property
     def dtype(self) -> dtype:
+        """The number type of the elements."""
         return self._layout.dtype
 
     @property
     def device(self) -> Device:
+        """Where the tensor lies."""
         return CPU
 
     @property
     def layout(self) -> layout:
+        """`torch.strided`: there is no other kind of storage."""
         return strided
 
     @property
     def itemsize(self) -> int:
+        """Bytes of an element."""
         return self._layout.dtype.itemsize
 
     element_size = lambda self: self._layout.dtype.itemsize  # noqa: E731 - PyTorch has both spellings
 
     @property
     def nbytes(self) -> int:
+        """Bytes of all elements."""
         return self._layout.nbytes
 
     def is_floating_point(self) -> bool:
@@ -149,6 +156,7 @@ class Tensor:
 
     @property
     def _version(self) -> int:
+        """How often the memory was changed in place."""
         return self._storage.version
 
     is_cpu = True
@@ -160,6 +168,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
+        """Whether gradients are wanted."""
         if self._base is not None:
             refresh(self)
         return self._needs
@@ -188,10 +197,12 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no operator on the tape made the tensor."""
         return self.grad_fn is None
 
     @property
     def grad_fn(self) -> Any:
+        """The node of the operator that made the tensor; None for a leaf."""
         if self._base is not None:
             refresh(self)
         edge = self._grad_fn
@@ -199,10 +210,12 @@ class Tensor:
 
     @property
     def output_nr(self) -> int:
+        """Which output of its node the tensor is."""
         return self._grad_fn.index if type(self._grad_fn) is OutputOf else 0
 
     @property
     def grad(self) -> Tensor | None:
+        """What backward passes have added up; None before the first one."""
         return self._grad
 
     @grad.setter
@@ -281,6 +294,7 @@ class Tensor:
 
     @property
     def retains_grad(self) -> bool:
+        """Whether `retain_grad` was asked of a tensor that is no leaf."""
         return self._extra is not None and "retains" in self._extra
 
     def _notes(self) -> dict[str, Any]:
@@ -301,6 +315,7 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
+        """The same memory without history, and without a watch on changes."""
         return native().make_tensor(self._layout, self._storage, self._offset)
 
     @data.setter
@@ -449,10 +464,12 @@ class Tensor:
 
     @property
     def T(self) -> Tensor:
+        """The tensor with its dimensions in the opposite order."""
         return self.permute(*range(self._layout.ndim - 1, -1, -1))
 
     @property
     def H(self) -> Tensor:
+        """The transpose of a matrix."""
         if self._layout.ndim not in (0, 2):
             raise RuntimeError(
                 f"tensor.H is only supported on matrices (2-D tensors). Got {self._layout.ndim}-D tensor."
@@ -461,6 +478,7 @@ class Tensor:
 
     @property
     def mT(self) -> Tensor:
+        """The tensor with its last two dimensions exchanged."""
         if self._layout.ndim < 2:
             raise RuntimeError(
                 f"tensor.mT is only supported on matrices or batches of matrices. Got {self._layout.ndim}-D tensor."

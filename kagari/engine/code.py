@@ -12,7 +12,7 @@ from pathlib import Path
 from ..base import config
 from ..compiler import resident
 from ..compiler.kernel import Kernel
-from ..compiler.llvm import WHOLE_PROGRAM, compile_object
+from ..compiler.llvm import compile_object
 from ..compiler.llvm import version as llvm_version
 from ..compiler.native import EXTERNS
 from ..runtime import cpu
@@ -76,7 +76,7 @@ def address(kernel: Kernel) -> int:
 def _resident_objects() -> tuple[bytes, bytes]:
     target = cpu.host_target()
     result = []
-    for name, write, level in (("core", lambda: resident.core_ir(target.triple), WHOLE_PROGRAM), ("stubs", resident.stubs_ir, 0)):
+    for name, write, level in (("core", lambda: resident.core_ir(target.triple), 1), ("stubs", resident.stubs_ir, 0)):
         key = f"{_salt()}|resident {name}"
         code = store().get(key)
         if code is None:

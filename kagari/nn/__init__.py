@@ -32,16 +32,15 @@ from .parameter import Buffer, Parameter
 from .softmax import LogSoftmax, Softmax, Softmin
 
 __all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "SELU",
     "BCELoss",
     "BCEWithLogitsLoss",
     "Buffer",
+    "CELU",
     "CrossEntropyLoss",
     "Dropout",
+    "ELU",
     "Flatten",
+    "GELU",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -64,6 +63,7 @@ __all__ = [
     "ParameterList",
     "ReLU",
     "ReLU6",
+    "SELU",
     "Sequential",
     "SiLU",
     "Sigmoid",

@@ -22,7 +22,7 @@ def contiguous(input: Tensor) -> Value:
     return input
 
 
-@operator(function=False, out=False)
+@operator(function=False, method=False, out=False)
 def alias(input: Tensor) -> Value:
     """The same elements, as a view."""
     return input
