@@ -10,7 +10,7 @@ import numpy as np
 
 
 def described(value: Any, lib: ModuleType) -> Any:
-    """A result without the library that it belongs to: tensors as their elements, dtype, strides and place on the tape."""
+    """A result without its library: tensors as their elements, dtype, strides and whether they want gradients."""
     if isinstance(value, lib.Tensor):
         detached = value.detach()
         elements = detached.float() if value.dtype is lib.bfloat16 else detached
@@ -38,7 +38,7 @@ def evaluated(source: str, lib: ModuleType, names: dict[str, Any]) -> tuple[Any,
 
 
 def assert_same(source: str, oracle: ModuleType, kagari: ModuleType, **names: Any) -> None:
-    """Compares the two. An error's type may be a subclass; of a message that goes on about overloads the beginning counts."""
+    """Compares the two. An error's type may be a subclass; of a message that lists overloads the beginning counts."""
     ours, theirs = (
         evaluated(source, lib, {name: make(lib) for name, make in names.items()}) for lib in (kagari, oracle)
     )
@@ -48,7 +48,7 @@ def assert_same(source: str, oracle: ModuleType, kagari: ModuleType, **names: An
         return
     assert issubclass(ours[1], theirs[1]), (ours, theirs)
     said, expected = (text.partition(", but expected")[0] for text in (ours[2], theirs[2]))
-    assert said == expected.replace("torch.FloatTensor", "torch.FloatTensor")
+    assert said == expected
 
 
 def assert_equal(ours: Any, theirs: Any) -> None:

@@ -6,10 +6,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from outcomes import assert_same
 
 import kagari
-
-from outcomes import assert_same
 
 SAME = """
 torch.zeros(2, 3)
@@ -239,10 +238,10 @@ def test_sequences(steps: int, oracle: ModuleType) -> None:
     """PyTorch rounds twice here and there, depending on its vectors' width."""
     for dtype in ("float32", "float64"):
         for make in (
-            lambda t: t.linspace(-1.3, 2.7, steps, dtype=getattr(t, dtype)),
-            lambda t: t.arange(-0.3, 1, 1 / steps, dtype=getattr(t, dtype)),
+            lambda t, dtype: t.linspace(-1.3, 2.7, steps, dtype=dtype),
+            lambda t, dtype: t.arange(-0.3, 1, 1 / steps, dtype=dtype),
         ):
-            ours, theirs = make(kagari).numpy(), make(oracle).numpy()
+            ours, theirs = (make(t, getattr(t, dtype)).numpy() for t in (kagari, oracle))
             np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=2 * np.finfo(dtype).eps)
 
 

@@ -6,9 +6,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from outcomes import assert_same, evaluated
 
 import kagari
-from outcomes import assert_same, evaluated
 
 NAMES: dict[str, Any] = {
     "x": lambda t: t.arange(24.0).reshape(2, 3, 4),

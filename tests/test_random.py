@@ -6,9 +6,9 @@ import pickle
 from types import ModuleType
 
 import pytest
+from outcomes import assert_same
 
 import kagari
-from outcomes import assert_same
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 

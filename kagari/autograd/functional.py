@@ -13,14 +13,16 @@ from .modes import enable_grad
 __all__ = ["hessian", "hvp", "jacobian", "vjp"]
 
 
-def _listed(x: Any, what: str) -> tuple[tuple[Any, ...], bool]:
+def _listed(x: Any, what: str, name: str) -> tuple[tuple[Any, ...], bool]:
     """Tensors as a tuple, and whether they came as one. Raises TypeError for anything else."""
     single = not isinstance(x, tuple | list)
     listed = (x,) if single else tuple(x)
     for i, t in enumerate(listed):
         if not isinstance(t, Hooks.tensor_types):
-            at = "" if single else f" at index {i}"
-            raise TypeError(f"{what} must be either a Tensor or a tuple of Tensors but the value{at} has type {type(t)}.")
+            which = f"given {what}" if single else f"value at index {i}"
+            raise TypeError(
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the {which} has type {type(t)}."
+            )
     return listed, single
 
 
@@ -62,10 +64,10 @@ def jacobian(
     """
     if strategy != "reverse-mode":
         raise NotImplementedError(f'jacobian(): strategy "{strategy}" is not supported; use "reverse-mode"')
-    given, single_input = _listed(inputs, "The inputs given to jacobian")
+    given, single_input = _listed(inputs, "inputs", "jacobian")
     with enable_grad():
         leaves = _leaves(given, create_graph)
-        outputs, single_output = _listed(func(*leaves), "The outputs of the user-provided function given to jacobian")
+        outputs, single_output = _listed(func(*leaves), "outputs of the user-provided function", "jacobian")
         result = tuple([_rows(out, leaves, i, create_graph, strict) for i, out in enumerate(outputs)])
     if single_input:
         result = tuple([r[0] for r in result])
@@ -107,19 +109,19 @@ def hessian(
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    given, single = _listed(inputs, "The inputs given to hessian")
+    given, single = _listed(inputs, "inputs", "hessian")
 
     def slope(*leaves: Any) -> Any:
         out = func(*leaves)
         if not isinstance(out, Hooks.tensor_types) or out._layout.numel != 1:
             raise RuntimeError("The Tensor returned by the function given to hessian should contain a single element")
-        found = jacobian_of_scalar(out, leaves, strict)
+        found = _slopes(out, leaves, strict)
         return found[0] if single else found
 
     return jacobian(slope, given[0] if single else given, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
-def jacobian_of_scalar(out: Any, leaves: tuple[Any, ...], strict: bool) -> tuple[Any, ...]:
+def _slopes(out: Any, leaves: tuple[Any, ...], strict: bool) -> tuple[Any, ...]:
     """The gradient of a scalar, itself differentiable."""
     found: Sequence[Any] = [None] * len(leaves)
     if out._needs:
@@ -136,11 +138,11 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     >>> torch.autograd.functional.vjp(lambda x: x * x, torch.tensor([1.0, 2.0]), torch.ones(2))
     (tensor([1., 4.]), tensor([2., 4.]))
     """
-    given, single = _listed(inputs, "The inputs given to vjp")
+    given, single = _listed(inputs, "inputs", "vjp")
     with enable_grad():
         leaves = _leaves(given, create_graph)
-        outputs, single_output = _listed(func(*leaves), "The outputs of the user-provided function given to vjp")
-        seeds = None if v is None else _listed(v, "The vector v given to vjp")[0]
+        outputs, single_output = _listed(func(*leaves), "outputs of the user-provided function", "vjp")
+        seeds = None if v is None else _listed(v, "vector v", "vjp")[0]
         found = grad(outputs, leaves, seeds, create_graph=create_graph, allow_unused=True)
     if strict and None in found:
         raise RuntimeError(f"The output of the user-provided function is independent of input {list(found).index(None)}.")
@@ -156,12 +158,12 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool = Fals
     >>> torch.autograd.functional.hvp(lambda x: (x * x).sum(), torch.tensor([1.0, 2.0]), torch.ones(2))
     (tensor(5.), tensor([2., 2.]))
     """
-    given, single = _listed(inputs, "The inputs given to hvp")
+    given, single = _listed(inputs, "inputs", "hvp")
     with enable_grad():
         leaves = _leaves(given, create_graph)
         out = func(*leaves)
-        slopes = jacobian_of_scalar(out, leaves, strict)
-        seeds = _listed(v, "The vector v given to hvp")[0]
+        slopes = _slopes(out, leaves, strict)
+        seeds = _listed(v, "vector v", "hvp")[0]
         pairs = [(s, w) for s, w in zip(slopes, seeds) if s._needs]
         found: Sequence[Any] = [None] * len(leaves)
         if pairs:

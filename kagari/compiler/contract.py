@@ -52,6 +52,11 @@ TURN_LANES = 128  # P contiguous along its rows is rewritten where this many lan
 TURN_BYTES = 1 << 20  # and it spans this much memory
 PACK_CYCLES = {"": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0}  # for each float of Q
 PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
+# The blocks that are weighed: into how many parts the rows are cut, and how many panels are side by side. Fewer for work so small
+# that weighing them would take as long.
+SMALL_WORK = 1 << 24
+COARSE_PARTS, COARSE_WIDTHS = (1, 2, 4), (1, 4)
+FINE_PARTS, FINE_WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 32), (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
 
 
 @dataclass(slots=True)
@@ -395,8 +400,10 @@ def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[i
     width, size, height, batches, k = form.width, form.size, form.heights[0], problem.batches, problem.k
     pack = width * PACK_CYCLES[form.pack] * size / 4
     best: tuple[float, int, int] | None = None
-    talls = {min(tallest, -(-problem.rows // (parts * height)) * height) for parts in (1, 2, 3, 4, 6, 8, 12, 16, 32)}
-    wides = {min(panels, widest, x) for x in (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, panels)}
+    small = batches * problem.rows * problem.lanes * k < SMALL_WORK
+    parts, widths = (COARSE_PARTS, COARSE_WIDTHS) if small else (FINE_PARTS, FINE_WIDTHS)
+    talls = {min(tallest, -(-problem.rows // (n * height)) * height) for n in parts}
+    wides = {min(panels, widest, n) for n in widths} | {min(panels, widest)}
     for tall in talls:
         tiles = _row_cycles(tall, form.heights) + pack
         streamed = tall * size / 16  # P arrives from L3

@@ -92,7 +92,8 @@ def _name(loaded: Native, record: Operator, made: Any, suffix: str) -> None:
     for name in (record.name + suffix, *(alias + suffix for alias in record.aliases)):
         if record.function:
             FUNCTIONS[name] = made
-        if (record.method or suffix) and name not in Tensor.__dict__:
+        # What is no function, such as `copy_`, has its in-place form as a method alone.
+        if (record.method or (suffix and not record.function)) and name not in Tensor.__dict__:
             setattr(Tensor, name, method)
 
 

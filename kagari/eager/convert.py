@@ -262,7 +262,7 @@ def _dtype_of_kinds(kinds: set[Any]) -> dtype:
 
 
 def _values(flat: list[Any], found: dtype, dt: dtype) -> np.ndarray:
-    """The numbers as an array that can be cast to the dtype. Raises where one does not fit; negative ones wrap around."""
+    """The numbers as an array to be cast to the dtype. Raises where one does not fit; negative ones wrap around."""
     if found.category == 2 or dt.category == 2:
         array = np.array(flat, np.float64)
     else:

@@ -407,8 +407,10 @@ def arange(
     """
     if len(args) > 3 or (not args and end is None):
         kinds = ", ".join(type(a).__name__ for a in args)
-        raise TypeError(f"arange() received an invalid combination of arguments - got ({kinds}), but expected (end), (start, end) or "
-                        "(start, end, step)")  # fmt: skip
+        raise TypeError(
+            f"arange() received an invalid combination of arguments - got ({kinds}), but expected (end), (start, end) "
+            "or (start, end, step)"
+        )
     if len(args) == 1 and end is None:
         end = args[0]
     elif len(args) == 1:

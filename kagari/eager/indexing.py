@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import EllipsisType
 from typing import Any
 
@@ -32,18 +32,18 @@ _size = tuple.__getitem__  # of a shape, without its care for slices
 def get(t: Any, index: Any) -> Any:
     """`t[index]`.
 
-    Raises IndexError for an index out of range, too many of them, and what can't be an index; ValueError for a slice's step that is not
-    positive.
+    Raises IndexError for an index out of range, too many of them, and what can't be an index; ValueError for a slice's
+    step that is not positive.
     """
-    if type(index) is int and t._layout.ndim and not _recorded(t):
+    if type(index) is int and t._layout.ndim and not recorded(t):
         return _view(t, (index,))
     items = _items(index)
     if not all(isinstance(i, _BASIC) for i in items):
         return _advanced(t, items)
-    return _recorded_view(t, items) if _recorded(t) else _view(t, items)
+    return _recorded_view(t, items) if recorded(t) else _view(t, items)
 
 
-def _recorded(t: Any) -> bool:
+def recorded(t: Any) -> bool:
     """Whether a view of the tensor has to be an operator's: one that the tape or a mode wants to know of."""
     mode = modes.mode()
     if t._base is not None and mode:
@@ -55,9 +55,10 @@ def _items(index: Any) -> tuple[Any, ...]:
     """The index as a tuple of integers, slices, `...`, None and tensors."""
     if isinstance(index, str):
         raise TypeError("new(): invalid data type 'str'")
-    if isinstance(index, list) and any(isinstance(i, _NESTED) or isinstance(i, Hooks.tensor_types) for i in index):
+    if isinstance(index, list) and any(isinstance(i, (*_NESTED, *Hooks.tensor_types)) for i in index):
         warnings.warn(
-            "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] instead of x[seq].",
+            "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] instead of "
+            "x[seq].",
             stacklevel=4,
         )
         index = tuple(index)
@@ -79,7 +80,8 @@ def _item(i: Any) -> Any:
     if hasattr(i, "__index__"):
         return operator.index(i)
     raise IndexError(
-        f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {type(i).__name__})"
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+        f"{type(i).__name__})"
     )
 
 
@@ -93,7 +95,8 @@ def _walk(t: Any, items: tuple[Basic, ...], at: Callable[..., None]) -> None:
     if used > ndim:
         if not ndim and any(isinstance(i, int) for i in items):
             raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor "
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                "convert a 0-dim tensor "
                 "to a number"
             )
         if not ndim:
@@ -125,6 +128,25 @@ def _range(s: slice, n: int) -> range:
     if s.step is not None and operator.index(s.step) <= 0:
         raise ValueError("slice step cannot be zero" if not s.step else "step must be greater than zero")
     return range(*s.indices(n))
+
+
+def parts(t: Any, dim: int, bounds: Sequence[tuple[int, int]], keep: bool = True) -> tuple[Any, ...]:
+    """Views of ranges (begin, length) along a dimension, without history; without `keep` each is one element, and
+    the dimension goes.
+    """
+    lay, storage, offset = t._layout, t._storage, t._offset
+    step = lay.strides[dim] * lay.dtype.itemsize
+    before, after = slice(None, dim), slice(dim + 1, None)
+    shape, strides = tuple(lay.shape), lay.strides
+    make = native().make_tensor
+    made = []
+    for begin, n in bounds:
+        new = (*shape[before], n, *shape[after]) if keep else (*shape[before], *shape[after])
+        found = layout(new, strides if keep else (*strides[before], *strides[after]), lay.dtype)
+        view = make(found, storage, offset + begin * step)
+        tell_base(view, t)
+        made.append(view)
+    return tuple(made)
 
 
 def _view(t: Any, items: tuple[Basic, ...]) -> Any:
@@ -182,7 +204,9 @@ def _recorded_view(t: Any, items: tuple[Basic, ...]) -> Any:
 
 
 def _spread(t: Any, items: tuple[Any, ...]) -> tuple[Any, dict[int, Any]]:
-    """The tensor after its basic items, and the index tensor of each remaining dimension that has one. Masks become indices."""
+    """The tensor after its basic items, and the index tensor of each remaining dimension that has one. Masks become
+    indices.
+    """
     basic: list[Any] = []
     found: list[Any] = []
     used = sum(_consumed(i) for i in items)
@@ -216,7 +240,7 @@ def _spread(t: Any, items: tuple[Any, ...]) -> tuple[Any, dict[int, Any]]:
             new += t._layout.ndim - used
         elif not isinstance(i, int):
             new += 1
-    view = _recorded_view(t, tuple(basic)) if _recorded(t) else _view(t, tuple(basic))
+    view = _recorded_view(t, tuple(basic)) if recorded(t) else _view(t, tuple(basic))
     return view, dict(zip(positions, found))
 
 
@@ -234,13 +258,16 @@ def _check_mask(t: Any, mask: Any, dim: int) -> None:
             raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
         if shape[dim + d] != n:
             raise IndexError(
-                f"The shape of the mask {list(have)} at index {d} does not match the shape of the indexed tensor {list(shape)} at index "
+                f"The shape of the mask {list(have)} at index {d} does not match the shape of the indexed tensor "
+                f"{list(shape)} at index "
                 f"{dim + d}"
             )
 
 
 def _index_array(i: Any, dim: int, size: int) -> np.ndarray:
-    """The indices of a dimension as an array, those from the end counted from the front. Raises IndexError for one out of range."""
+    """The indices of a dimension as an array, those from the end counted from the front. Raises IndexError for one
+    out of range.
+    """
     if i._layout.dtype not in (dtypes.int64, dtypes.int32, dtypes.uint8):
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     array = convert.raw_array(i).astype(np.int64, copy=False)
@@ -272,7 +299,8 @@ def _flat_indices(t: Any, index: dict[int, Any]) -> tuple[np.ndarray, list[int]]
 
 
 def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
-    """A copy of the elements at index tensors: theirs is the shape in place of the dimensions they index, which come first unless they are
+    """A copy of the elements at index tensors: theirs is the shape in place of the dimensions they index, which come
+    first unless they are
     neighbours."""
     view, index = _spread(t, items)
     flat, dims = _flat_indices(view, index)
@@ -300,7 +328,7 @@ def put(t: Any, index: Any, value: Any) -> None:
     if not all(isinstance(i, _BASIC) for i in items):
         _put_advanced(t, items, value, wanted)
         return
-    target = _recorded_view(t, items) if wanted and _recorded(t) else _view(t, items)
+    target = _recorded_view(t, items) if wanted and recorded(t) else _view(t, items)
     if isinstance(value, int | float):
         call("fill_")(target, _as_number(t, value))
         return
@@ -344,7 +372,8 @@ def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> N
         if value._layout.ndim:
             names = (TYPE_NAMES[t._layout.dtype], TYPE_NAMES[value._layout.dtype])
             raise RuntimeError(
-                f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} for "
+                f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
+                f"{names[1]} for "
                 "the source."
             )
         value = value.to(t._layout.dtype)
@@ -366,7 +395,8 @@ def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> N
 
 def _mismatch(value: Any, shape: tuple[int, ...]) -> RuntimeError:
     return RuntimeError(
-        f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape {list(shape)}"
+        f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape "
+        f"{list(shape)}"
     )
 
 

@@ -1,7 +1,7 @@
 """In-place operators on the tape, and writing into `out=`.
 
-An in-place operator that wants a gradient computes its result beside the tensor, writes it there and takes over the result's place on
-the tape.
+An in-place operator that wants a gradient computes its result beside the tensor, writes it there and takes over the
+result's place on the tape.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _KINDS = {
 
 
 def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
-    """An in-place operator where an argument wants a gradient. Raises RuntimeError for leaves and for views of leaves."""
+    """An in-place operator where an argument wants a gradient. Raises RuntimeError for leaves and for views of
+    leaves.
+    """
     target = args[0]
     check_writable(target)
     before = _plain(target)

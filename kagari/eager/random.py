@@ -376,8 +376,10 @@ def randint(
         low, high = (low, given[0]) if high is None else (given[0], high)
     if high is None or not isinstance(size, Sequence) or len(given) > 2:
         kinds = ", ".join(type(a).__name__ for a in args)
-        raise TypeError(f"randint() received an invalid combination of arguments - got ({kinds}), but expected (high, size) or "
-                        "(low, high, size)")  # fmt: skip
+        raise TypeError(
+            f"randint() received an invalid combination of arguments - got ({kinds}), but expected (high, size) or "
+            "(low, high, size)"
+        )
     low, high = integer("randint", "low", 1, low), integer("randint", "high", len(given) or 1, high)
     made = _sized("randint", (), size, dtypes.int64 if dtype is None and out is None else dtype, layout, device, out)
     random_(made, low, high, generator=generator)

@@ -123,7 +123,9 @@ class Tensor:
         """Bytes of an element."""
         return self._layout.dtype.itemsize
 
-    element_size = lambda self: self._layout.dtype.itemsize  # noqa: E731 - PyTorch has both spellings
+    def element_size(self) -> int:
+        """Bytes of an element."""
+        return self._layout.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -235,7 +237,8 @@ class Tensor:
                 )
             if value._layout.shape != self._layout.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: expected {list(self.shape)}, got {list(value.shape)}"
+                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size '{list(self.shape)}'. Please ensure "
+                    "that the gradient and the tensor are the same size"
                 )
         self._grad = value
 

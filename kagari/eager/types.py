@@ -6,7 +6,7 @@ from typing import Any
 
 from ..base import dtypes
 from ..base.dtypes import default_dtype, dtype, promote
-from ..engine.function import Hooks
+from ..engine.function import Hooks, forget_plans
 
 _FLOAT_DIGITS = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127), "float64": (52, 1023)}
 _RESOLUTION = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}
@@ -126,8 +126,9 @@ def set_default_dtype(d: dtype) -> None:
         raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
     if d.category != 2:
         raise TypeError("only floating-point types are supported as the default type")
-    dtypes.set_default_dtype(d)
-    forget_plans()
+    if d is not default_dtype():
+        dtypes.set_default_dtype(d)
+        forget_plans()
 
 
 def get_default_dtype() -> dtype:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 from ..engine.function import Hooks
 from . import inplace
 from .calls import call
+from .indexing import parts, recorded
 
 
 def checked_dim(dim: int, ndim: int) -> int:
@@ -28,6 +30,8 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     if not input._layout.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     dim = checked_dim(dim, input._layout.ndim)
+    if not recorded(input):
+        return parts(input, dim, [(i, 1) for i in range(input._layout.shape[dim])], keep=False)
     select = call("select")
     return tuple([select(input, dim, i) for i in range(input._layout.shape[dim])])
 
@@ -53,17 +57,21 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0
         raise TypeError(f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {kind}")
     else:
         sections = list(split_size_or_sections)
+        if any(n < 0 for n in sections):
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sections}"
+            )
         if sum(sections) != length:
             raise RuntimeError(
                 f"split_with_sizes expects split_sizes to sum exactly to {length} (input tensor's size at dimension "
                 f"{dim}), but got "
                 f"split_sizes={sections}"
             )
-    narrow, at, parts = call("narrow"), 0, []
-    for n in sections:
-        parts.append(narrow(tensor, dim, at, n))
-        at += n
-    return tuple(parts)
+    bounds = [(at - n, n) for at, n in zip(accumulate(sections), sections)]
+    if not recorded(tensor):
+        return parts(tensor, dim, bounds)
+    narrow = call("narrow")
+    return tuple([narrow(tensor, dim, at, n) for at, n in bounds])
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
@@ -112,7 +120,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[An
     else:
         cuts = [min(max(i + length if i < 0 else i, 0), length) for i in indices_or_sections]
     bounds = [0, *cuts, length]
-    return tuple([call("slice")(input, dim, a, max(a, b), 1) for a, b in zip(bounds, bounds[1:])])
+    return tuple([call("slice")(input, dim, a, max(a, b), 1) for a, b in pairwise(bounds)])
 
 
 def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
@@ -122,10 +130,10 @@ def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     >>> torch.cat([torch.zeros(1), torch.ones(2)])
     tensor([0., 1., 1.])
     """
-    parts = _parts("cat", tensors)
-    if not parts:
+    given = _parts("cat", tensors)
+    if not given:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    joined = _joined(parts, dim)
+    joined = _joined(given, dim)
     return joined if out is None else _written(out, joined)
 
 
@@ -136,19 +144,19 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     >>> torch.stack([torch.zeros(2), torch.ones(2)]).shape
     torch.Size([2, 2])
     """
-    parts = _parts("stack", tensors)
-    if not parts:
+    given = _parts("stack", tensors)
+    if not given:
         raise RuntimeError("stack expects a non-empty TensorList")
-    dim = checked_dim(dim, parts[0]._layout.ndim + 1)
-    shape = parts[0]._layout.shape
-    for i, t in enumerate(parts):
+    dim = checked_dim(dim, given[0]._layout.ndim + 1)
+    shape = given[0]._layout.shape
+    for i, t in enumerate(given):
         if t._layout.shape != shape:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} "
                 f"at entry {i}"
             )
     unsqueeze = call("unsqueeze")
-    joined = _joined([unsqueeze(t, dim) for t in parts], dim)
+    joined = _joined([unsqueeze(t, dim) for t in given], dim)
     return joined if out is None else _written(out, joined)
 
 

@@ -357,8 +357,7 @@ _functions: weakref.WeakSet[Function] = weakref.WeakSet()
 def forget_plans() -> None:
     """Drops the plans of all operators: what they were made under, such as the default dtype, has changed."""
     for f in list(_functions):
-        if f.plans:
-            f.activate()
+        if f.state is not None and (f.plans or f._entries):
             f.forget()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from ..base.errors import CompileError
@@ -37,33 +37,6 @@ class Tape:
         self.nothing = (sizes,)  # what a node saves that saves no values
 
 
-class _Block:
-    """Words under construction: parts are added one after the other, and refer to each other by their place."""
-
-    def __init__(self, header: int) -> None:
-        self.words = [0] * header
-        self.addresses: list[int] = []  # places of words that hold a place and become an address
-
-    def add(self, values: Iterable[int]) -> int:
-        """Adds a part and gives its place."""
-        place = len(self.words)
-        self.words.extend(values)
-        return place
-
-    def refer(self, at: int, place: int) -> None:
-        """Makes the word at one place the address of another."""
-        self.words[at] = place * 8
-        self.addresses.append(at)
-
-    def finish(self) -> Any:
-        block = (ctypes.c_longlong * len(self.words))()
-        base = ctypes.addressof(block)
-        for at in self.addresses:
-            self.words[at] += base
-        block[:] = self.words
-        return block
-
-
 _HEADER, _LAUNCH = 24, 6
 
 
@@ -79,40 +52,49 @@ class Plan:
                 f"a plan has room for {MAX_BUFFERS} buffers and {MAX_OUTPUTS} outputs, got {len(positions)} inputs, "
                 f"{len(bound.outputs)} outputs and {len(bound.temps)} temporaries"
             )
-        block = _Block(_HEADER)
-        header = block.words
-        header[0] = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else PRIVATE if private else 0)
+        # All parts lie in one block; a word that refers to a part holds its place until the block's address is known.
+        block = [0] * _HEADER
+        references: list[int] = []
+
+        def part(at: int, values: Sequence[int]) -> None:
+            block[at] = len(values)
+            block[at + 1] = len(block) * 8
+            references.append(at + 1)
+            block.extend(values)
+
+        block[0] = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else PRIVATE if private else 0)
         if tape and any(o.kind == IN_PLACE for o in bound.outputs):
-            header[0] |= REWRITES
+            block[0] |= REWRITES
         outputs: list[int] = []
         for o in bound.outputs:
             outputs += (o.kind, id(o.layout), o.layout.nbytes if o.kind == 0 else o.arg, o.offset)
-        self._part(block, 1, len(positions), positions)
-        self._part(block, 3, len(bound.outputs), outputs)
-        self._part(block, 5, len(bound.temps), bound.temps)
-        records = block.add([0] * (_LAUNCH * len(bound.launches)))
-        header[7] = len(bound.launches)
-        block.refer(8, records)
-        for i, launch in enumerate(bound.launches):
-            at = records + _LAUNCH * i
-            header[at], header[at + 2] = code.address(launch.kernel), len(launch.bufs)
-            header[at + 4], header[at + 5] = launch.total, launch.grain
-            block.refer(at + 1, block.add(launch.ops))
-            block.refer(at + 3, block.add(launch.bufs))
-        header[9] = visible
+        part(1, positions)
+        part(3, outputs)
+        block[3] = len(bound.outputs)
+        part(5, bound.temps)
+        records = len(block)
+        part(7, [0] * (_LAUNCH * len(bound.launches)))
+        block[7] = len(bound.launches)
+        for at, launch in enumerate(bound.launches):
+            at = records + _LAUNCH * at
+            block[at], block[at + 4], block[at + 5] = code.address(launch.kernel), launch.total, launch.grain
+            block[at + 1], block[at + 2] = len(block) * 8, len(launch.bufs)
+            block.extend(launch.ops)
+            block[at + 3] = len(block) * 8
+            block.extend(launch.bufs)
+            references += (at + 1, at + 3)
+        block[9] = visible
         if tape is not None:
-            header[10], header[15], header[17] = id(tape), id(tape.nothing), id(tape.sizes)
-            header[16] = sum(1 << k for k, lay in enumerate(tape.shapes) if lay.dtype.category == 2)
-            self._part(block, 11, len(tape.saved), tape.saved)
-            self._part(block, 13, len(tape.edges), tape.edges)
-        finished = block.finish()
-        self.address = ctypes.addressof(finished)
-        self._alive = (tape, finished)
-
-    @staticmethod
-    def _part(block: _Block, at: int, count: int, values: Iterable[int]) -> None:
-        block.words[at] = count
-        block.refer(at + 1, block.add(values))
+            block[10], block[15], block[17] = id(tape), id(tape.nothing), id(tape.sizes)
+            block[16] = sum(1 << k for k, lay in enumerate(tape.shapes) if lay.dtype.category == 2)
+            part(11, tape.saved)
+            part(13, tape.edges)
+        memory = (ctypes.c_longlong * len(block))()
+        self.address = ctypes.addressof(memory)
+        for at in references:
+            block[at] += self.address
+        memory[:] = block
+        self._alive = (tape, memory)
 
     @property
     def layouts(self) -> list[Layout]:

@@ -261,7 +261,7 @@ def softplus(input: Tensor, beta: Number = 1.0, threshold: Number = 20.0) -> Val
 def logsigmoid(input: Tensor) -> Value:
     """`out_i = ln(sigmoid(input_i))`, without overflow on the way."""
     require("log_sigmoid_cpu", input.dtype)
-    return ir.neg(_softplus(ir.neg(input)))
+    return ir.sub(ir.minimum(input, 0), ir.log1p(ir.exp(ir.neg(ir.abs_(input)))))
 
 
 @operator(samples=unary(), dtypes="fi", **_nn)
