@@ -11,7 +11,7 @@ Program = Callable[[Any], Any]
 
 
 def outcome(program: Program, library: ModuleType) -> Any:
-    """What a program returns, without the library it came from; for an error its type and the first line of its text."""
+    """What a program returns, without the library it came from; for an error its type and the text's first line."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -9,11 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from programs import Program, collector, outcome
 
 import kagari
 from kagari.autograd import graph
-
-from programs import Program, collector, outcome
 
 PROGRAMS, program = collector()
 
@@ -505,7 +504,9 @@ def test_like_the_oracle(run: Program, oracle: ModuleType) -> None:
 # What needs no oracle
 
 
-@pytest.mark.parametrize("step", [lambda y: y * 1.0, lambda y: y + 1.0, lambda y: y.view(2)], ids=["saves", "saves nothing", "view"])
+@pytest.mark.parametrize(
+    "step", [lambda y: y * 1.0, lambda y: y + 1.0, lambda y: y.view(2)], ids=["saves", "saves nothing", "view"]
+)
 def test_deep_graphs(step: Any) -> None:
     x = leaf(kagari, 1.0, 2.0)
     y = x
@@ -604,7 +605,9 @@ def test_passes_in_several_threads() -> None:
 def test_modes_belong_to_their_thread() -> None:
     seen = []
     with kagari.no_grad():
-        thread = threading.Thread(target=lambda: seen.append((kagari.is_grad_enabled(), (leaf(kagari) * 2).requires_grad)))
+        thread = threading.Thread(
+            target=lambda: seen.append((kagari.is_grad_enabled(), (leaf(kagari) * 2).requires_grad))
+        )
         thread.start()
         thread.join()
         assert (leaf(kagari) * 2).requires_grad is False
@@ -613,7 +616,10 @@ def test_modes_belong_to_their_thread() -> None:
 
 def test_anomaly_mode_names_the_forward_line() -> None:
     x = leaf(kagari)
-    with kagari.autograd.detect_anomaly(), pytest.raises(RuntimeError, match="DivBackward0' returned nan values in its 1th output") as caught:
+    with (
+        kagari.autograd.detect_anomaly(),
+        pytest.raises(RuntimeError, match="DivBackward0' returned nan values in its 1th output") as caught,
+    ):
         zero = x * 0
         y = zero / zero  # the line
         y.sum().backward()

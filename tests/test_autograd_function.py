@@ -96,7 +96,7 @@ def several_outputs(t: Any) -> Any:
         return grads[0] + grads[1]
 
     x = leaf(t)
-    a, b, n, text = made(t, forward=lambda ctx, x: (x * 1, x * 2, x.long(), "s"), backward=backward)(x)
+    _, b, n, text = made(t, forward=lambda ctx, x: (x * 1, x * 2, x.long(), "s"), backward=backward)(x)
     b.sum().backward()
     return seen, x.grad, b.output_nr, n.requires_grad, text
 

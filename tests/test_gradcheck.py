@@ -48,9 +48,13 @@ def test_gradcheck_refuses_what_is_wrong() -> None:
 
 FUNCTIONAL: list[Program] = [
     lambda t: t.autograd.functional.jacobian(lambda a: a * a, t.tensor([1.0, 2.0])),
-    lambda t: t.autograd.functional.jacobian(lambda a, b: (a * b, a.sum()), (t.tensor([1.0, 2.0]), t.tensor([3.0, 4.0]))),
+    lambda t: t.autograd.functional.jacobian(
+        lambda a, b: (a * b, a.sum()), (t.tensor([1.0, 2.0]), t.tensor([3.0, 4.0]))
+    ),
     lambda t: t.autograd.functional.hessian(lambda a: (a**3).sum(), t.tensor([1.0, 2.0])),
-    lambda t: t.autograd.functional.hessian(lambda a, b: (a * b * b).sum(), (t.tensor([1.0, 2.0]), t.tensor([3.0, 4.0]))),
+    lambda t: t.autograd.functional.hessian(
+        lambda a, b: (a * b * b).sum(), (t.tensor([1.0, 2.0]), t.tensor([3.0, 4.0]))
+    ),
     lambda t: t.autograd.functional.vjp(lambda a: a.exp().sum(0), t.ones(2, 2), t.tensor([1.0, 2.0])),
     lambda t: t.autograd.functional.hvp(lambda a: (a**3).sum(), t.tensor([1.0, 2.0]), t.tensor([1.0, 3.0])),
     lambda t: t.autograd.functional.jacobian(lambda a: a, 3.0),

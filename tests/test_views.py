@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 
 import pytest
+from outcomes import assert_same
 
 import kagari
-from outcomes import assert_same
 
 NAMES = {"x": lambda t: t.arange(12.0).reshape(3, 4), "z": lambda t: t.tensor(1.0)}
 

@@ -23,14 +23,13 @@ def backward(
 
     Args:
         tensors: the tensors to start from.
-        grad_tensors: for each, the gradient of some scalar with respect to it; may be left out for tensors of one element.
-        retain_graph: whether what was saved is kept for another pass; as `create_graph` if None.
-        create_graph: whether the pass is recorded itself, for gradients of gradients.
-        grad_variables: an old name of `grad_tensors`.
+        grad_tensors: for each, the gradient of some scalar with respect to it; may be left out for tensors of one
+        element. retain_graph: whether what was saved is kept for another pass; as `create_graph` if None. create_graph:
+        whether the pass is recorded itself, for gradients of gradients. grad_variables: an old name of `grad_tensors`.
         inputs: the tensors that alone get gradients.
 
-    Raises RuntimeError where nothing recorded how a tensor came about, where what was saved has been let go, and where it was
-    overwritten.
+    Raises RuntimeError where nothing recorded how a tensor came about, where what was saved has been let go, and where
+    it was overwritten.
 
     >>> import kagari as torch
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -60,8 +59,8 @@ def backward_from(root: Any, gradient: Any, keep: bool) -> None:
 
 
 def grad(
-    outputs: Tensors, inputs: Tensors, grad_outputs: Tensors = None, retain_graph: bool | None = None, create_graph: bool = False,
-    allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False,
+    outputs: Tensors, inputs: Tensors, grad_outputs: Tensors = None, retain_graph: bool | None = None, create_graph:
+    bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False,
 ) -> tuple[Any, ...]:  # fmt: skip
     """The gradients of outputs with respect to inputs, as a tuple; no `grad` is touched.
 
@@ -81,9 +80,13 @@ def grad(
     (tensor(6.),)
     """
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     if is_grads_batched:
-        raise NotImplementedError("grad(): is_grads_batched=True needs vmap, which there is not yet; call grad once for each gradient")
+        raise NotImplementedError(
+            "grad(): is_grads_batched=True needs vmap, which there is not yet; call grad once for each gradient"
+        )
     roots, wanted = _listed(outputs), _fresh(_listed(inputs))
     if not wanted:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
@@ -91,7 +94,9 @@ def grad(
     for t in wanted:
         if not t._needs:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
-    found = engine.run(roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, wanted, accumulate=False)
+    found = engine.run(
+        roots, seeds, create_graph if retain_graph is None else retain_graph, create_graph, wanted, accumulate=False
+    )
     for i, g in enumerate(found):
         if g is not None:
             continue
@@ -99,8 +104,8 @@ def grad(
             found[i] = filled(wanted[i]._layout, 0)
         elif not allow_unused:
             raise RuntimeError(
-                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is the "
-                "desired behavior."
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior."
             )
     return tuple(found)
 
@@ -155,6 +160,7 @@ def seed(root: Any, grad: Any, index: int = 0) -> Any:
         raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")
     if grad._layout.shape != lay.shape:
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[{index}] has a shape of {grad._layout.shape} and output[{index}] has a shape of {lay.shape}."
+            f"Mismatch in shape: grad_output[{index}] has a shape of {grad._layout.shape} and output[{index}] has a "
+            f"shape of {lay.shape}."
         )
     return grad if grad._layout.dtype is lay.dtype else function("to_dtype").run((grad, lay.dtype))

@@ -1,7 +1,7 @@
 """The backward pass: what resident/tape.py leaves to Python.
 
-The loop over nodes is native and runs nodes of operators by itself. It comes here for nodes with hooks or a body in Python, for leaves with
-hooks, for gradients of gradients, and where only the gradients of certain tensors are wanted.
+The loop over nodes is native and runs nodes of operators by itself. It comes here for nodes with hooks or a body in
+Python, for leaves with hooks, for gradients of gradients, and where only the gradients of certain tensors are wanted.
 """
 
 from __future__ import annotations
@@ -27,16 +27,23 @@ def install(loaded: Native) -> None:
     """Tells the resident code where it finds us."""
     loaded.set_roots(
         on_node=_on_node, on_leaf=_on_leaf, on_join=_on_join, on_explain=_on_explain,
-        **{name: loaded.operator_function(f, function(f).activate(), "") for name, f in (("add", "add"), ("add_in_place", "add_"))},
+        add=loaded.operator_function("add", function("add").activate(), ""),
+        add_in_place=loaded.operator_function("add_", function("add_").activate(), ""),
     )  # fmt: skip
 
 
 def run(
-    roots: Sequence[Any], grads: Sequence[Any], keep: bool, create: bool, inputs: Sequence[Any] | None = None, accumulate: bool = True
+    roots: Sequence[Any],
+    grads: Sequence[Any],
+    keep: bool,
+    create: bool,
+    inputs: Sequence[Any] | None = None,
+    accumulate: bool = True,
 ) -> list[Any]:
     """Propagates gradients from the roots.
 
-    With `accumulate` they are added to the `grad` of the leaves (of `inputs` alone where given); else those of `inputs` are returned.
+    With `accumulate` they are added to the `grad` of the leaves (of `inputs` alone where given); else those of `inputs`
+    are returned.
     """
     edges: list[Any] = []
     for t, g in zip(roots, grads):
@@ -134,10 +141,8 @@ def _place(edge: Any) -> tuple[Node, int]:
 def _on_node(wanted: _Wanted | None, flags: int, node: Node, grad: Any) -> tuple[Any, ...]:
     """Runs a node with all that may be tied to it: hooks, retained gradients, captured gradients."""
     grads: Sequence[Any]
-    if type(grad) is dict:
-        grads = [grad.get(i) for i in range(node.outputs)]
-    else:
-        grads = [grad, *([None] * (node.outputs - 1))]
+    by_output = grad if type(grad) is dict else {0: grad}
+    grads = [by_output.get(i) for i in range(node.outputs)]
     extra = node._extra
     if extra is not None:
         _before(extra, grads)
@@ -155,7 +160,9 @@ def _on_node(wanted: _Wanted | None, flags: int, node: Node, grad: Any) -> tuple
             _check_nan(node, outs)
     except Exception as error:
         if extra is not None and "forward" in extra:
-            error.add_note(f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{extra['forward']}")
+            error.add_note(
+                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{extra['forward']}"
+            )
         raise
     if extra is not None:
         for hook in tuple(extra.get("post", {}).values()):
@@ -188,7 +195,9 @@ def _fits(hook: Callable[..., Any], grad: Any, replaced: Any) -> Any:
         raise TypeError(f"expected Variable, but hook returned '{type(replaced).__name__}'")
     name = getattr(hook, "__name__", type(hook).__name__)
     if grad is not None and replaced._layout.dtype is not grad._layout.dtype:
-        raise RuntimeError(f"hook '{name}' has changed the type of value (was {grad._layout.dtype} got {replaced._layout.dtype})")
+        raise RuntimeError(
+            f"hook '{name}' has changed the type of value (was {grad._layout.dtype} got {replaced._layout.dtype})"
+        )
     if grad is not None and replaced._layout.shape != grad._layout.shape:
         raise RuntimeError(f"hook '{name}' has changed the size of value")
     return replaced
@@ -201,7 +210,9 @@ def _replaced(hook: Callable[..., Any], grads: tuple[Any, ...], replaced: Any) -
     result = replaced if isinstance(replaced, tuple) else (replaced,)
     if len(result) != len(grads):
         name = getattr(hook, "__name__", type(hook).__name__)
-        raise RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {len(result)}, but expected {len(grads)})")
+        raise RuntimeError(
+            f"hook '{name}' has returned an incorrect number of values (got {len(result)}, but expected {len(grads)})"
+        )
     return tuple([r if r is None else _fits(hook, g, r) for g, r in zip(grads, result)])
 
 
@@ -258,7 +269,12 @@ def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
     elif have is not None:
         with _accumulating:
             function("add_").run((have, grad))
-    elif alone and not grad._needs and grad._layout.strides == lay.strides and grad._storage.nbytes == grad._layout.nbytes:
+    elif (
+        alone
+        and not grad._needs
+        and grad._layout.strides == lay.strides
+        and grad._storage.nbytes == grad._layout.nbytes
+    ):
         leaf._grad = grad
     elif lay.dense:
         leaf._grad = laid_out(grad, lay)

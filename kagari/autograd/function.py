@@ -49,7 +49,7 @@ class FunctionCtx(Node):
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What `save_for_backward` kept. Raises RuntimeError where it has been let go, or was changed in place since."""
+        """What `save_for_backward` kept. Raises RuntimeError where it has been let go, or was changed in place."""
         if self._saved is None:
             raise RuntimeError(FREED)
         n = len(self._saved) >> 1
@@ -72,20 +72,25 @@ class FunctionCtx(Node):
         return self if index == 0 else OutputOf(self, index)
 
     def _keep(self, outputs: Sequence[Any]) -> None:
-        """Turns what is to be saved into what is saved. An output is saved without history, or the node would hold itself alive."""
+        """Turns what is to be saved into what is saved.
+
+        An output is saved without history, or the node would hold itself alive.
+        """
         items: list[Any] = []
         versions: list[int] = []
         places: list[Any] = []
         for i, t in enumerate(self._to_save):
             if t is not None and not isinstance(t, Hooks.tensor_types):
-                raise TypeError(f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}")
-            index = next((k for k, o in enumerate(outputs) if o is t and t is not None), None)
-            if index is not None:
-                places.append(index if t._needs else -1)
-                items.append(native().make_tensor(t._layout, t._storage, t._offset))
-            else:
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
+                )
+            index = next((k for k, o in enumerate(outputs) if o is t), None)
+            if t is None or index is None:
                 places.append(None)
                 items.append(t)
+            else:
+                places.append(index if t._needs else -1)
+                items.append(native().make_tensor(t._layout, t._storage, t._offset))
             versions.append(0 if t is None else t._storage.version)
         self._to_save, self._from = (), tuple(places)
         self._saved = (*items, None, *versions)
@@ -113,14 +118,16 @@ class FunctionCtx(Node):
         """The gradients for the tensor arguments; raises RuntimeError where one does not fit its argument."""
         name, count = self.name(), len(self._inputs)
         if len(found) < count or any(g is not None for g in found[count:]):
-            raise RuntimeError(f"function {name} returned an incorrect number of gradients (expected {count}, got {len(found)})")
-        result = []
+            raise RuntimeError(
+                f"function {name} returned an incorrect number of gradients (expected {count}, got {len(found)})"
+            )
+        result: list[Any] = []
         for i, (g, lay) in enumerate(zip(found, self._inputs)):
             if lay is None:
                 if g is not None:
                     raise RuntimeError(
-                        f"function {name} returned a gradient different than None at position {i + 1}, but the corresponding forward input "
-                        "was not a Variable"
+                        f"function {name} returned a gradient different than None at position {i + 1}, but the "
+                        "corresponding forward input was not a Variable"
                     )
                 continue
             if g is None:
@@ -141,11 +148,14 @@ def _fitting(name: str, index: int, grad: Any, lay: Any) -> Any:
             fits = False
         if not fits:
             raise RuntimeError(
-                f"Function {name} returned an invalid gradient at index {index} - got {list(grad._layout.shape)} but expected shape "
-                f"compatible with {list(lay.shape)}"
+                f"Function {name} returned an invalid gradient at index {index} - got {list(grad._layout.shape)} but "
+                f"expected shape compatible with {list(lay.shape)}"
             )
         extra = grad._layout.ndim - lay.ndim
-        dims = (*range(extra), *(extra + d for d, n in enumerate(lay.shape) if n == 1 and grad._layout.shape[extra + d] != 1))
+        dims = (
+            *range(extra),
+            *(extra + d for d, n in enumerate(lay.shape) if n == 1 and grad._layout.shape[extra + d] != 1),
+        )
         grad = function("reshape").run((function("sum").run((grad, dims, True)), tuple(lay.shape)))
     return grad if grad._layout.dtype is lay.dtype else function("to_dtype").run((grad, lay.dtype))
 
@@ -153,8 +163,9 @@ def _fitting(name: str, index: int, grad: Any, lay: Any) -> Any:
 class Function:
     """An operation with a gradient of the user's own. Subclass it, and call it by `apply`.
 
-    `forward(ctx, *args)` computes the result, `backward(ctx, *grads)` returns a gradient for each argument, None for those that have
-    none. Both are static methods. With a static method `setup_context(ctx, inputs, output)`, `forward` takes no `ctx`.
+    `forward(ctx, *args)` computes the result, `backward(ctx, *grads)` returns a gradient for each argument, None for
+    those that have none. Both are static methods. With a static method `setup_context(ctx, inputs, output)`, `forward`
+    takes no `ctx`.
 
     >>> import kagari as torch
     >>> class Square(torch.autograd.Function):
@@ -192,7 +203,8 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """Returns a gradient for each argument of `forward`; to be written by the subclass."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+            "backward mode AD."
         )
 
     vjp = backward
@@ -280,13 +292,13 @@ def _check_dirty(ctx: FunctionCtx, given: list[Any], outputs: tuple[Any, ...], r
     for d in ctx._dirty:
         if not any(d is o for o in outputs):
             raise RuntimeError(
-                "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified inplace "
-                "must all be outputs of the Function."
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+                "are modified inplace must all be outputs of the Function."
             )
         if not any(d is g for g in given):
             warnings.warn(
-                "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed to "
-                "ctx.mark_dirty().",
+                "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated "
+                "should be passed to ctx.mark_dirty().",
                 stacklevel=4,
             )
         elif recorded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..base.layout import layout
 from ..engine.function import Hooks
 from .api import filled, grad
 from .library import function
@@ -21,7 +22,8 @@ def _listed(x: Any, what: str, name: str) -> tuple[tuple[Any, ...], bool]:
         if not isinstance(t, Hooks.tensor_types):
             which = f"given {what}" if single else f"value at index {i}"
             raise TypeError(
-                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the {which} has type {type(t)}."
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the {which} has type "
+                f"{type(t)}."
             )
     return listed, single
 
@@ -37,7 +39,10 @@ def _stacked(rows: list[Any]) -> Any:
     """Tensors of one shape along a new first dimension, a dozen to a kernel."""
     parts = [function("unsqueeze").run((r, 0)) for r in rows]
     while len(parts) > 1:
-        parts = [function("cat").miss(0, *parts[i : i + 12]) if i + 1 < len(parts) else parts[i] for i in range(0, len(parts), 12)]
+        parts = [
+            function("cat").miss(0, *parts[i : i + 12]) if i + 1 < len(parts) else parts[i]
+            for i in range(0, len(parts), 12)
+        ]
     return parts[0]
 
 
@@ -55,7 +60,8 @@ def jacobian(
         vectorize: has no effect.
         strategy: `"reverse-mode"`, the only one there is.
 
-    Returns for one input and one output a tensor of the output's shape followed by the input's; else tuples, by output and then by input.
+    Returns for one input and one output a tensor of the output's shape followed by the input's; else tuples, by output
+    and then by input.
 
     >>> import kagari as torch
     >>> torch.autograd.functional.jacobian(lambda x: x * x, torch.tensor([1.0, 2.0]))
@@ -86,12 +92,13 @@ def _rows(out: Any, leaves: tuple[Any, ...], number: int, create_graph: bool, st
         for i, g in enumerate(found):
             if g is None and strict:
                 raise RuntimeError(
-                    f"Output {number} of the user-provided function is independent of input {i}. This is not allowed in strict mode."
+                    f"Output {number} of the user-provided function is independent of input {i}. This is not allowed "
+                    "in strict mode."
                 )
             rows[i].append(filled(leaves[i]._layout, 0) if g is None else g)
     shapes = [(*out._layout.shape, *t._layout.shape) for t in leaves]
     return tuple([
-        function("reshape").run((_stacked(r), shape)) if r else function("reshape").run((filled(t._layout, 0), (0,))).reshape(shape)
+        function("reshape").run((_stacked(r), shape)) if r else filled(layout(shape, None, t._layout.dtype), 0)
         for r, shape, t in zip(rows, shapes, leaves)
     ])  # fmt: skip
 
@@ -127,11 +134,15 @@ def _slopes(out: Any, leaves: tuple[Any, ...], strict: bool) -> tuple[Any, ...]:
     if out._needs:
         found = grad(out, leaves, create_graph=True, allow_unused=True)
     if strict and None in found:
-        raise RuntimeError(f"The output of the user-provided function is independent of input {list(found).index(None)}.")
+        raise RuntimeError(
+            f"The output of the user-provided function is independent of input {list(found).index(None)}."
+        )
     return tuple([filled(t._layout, 0) if g is None else g for t, g in zip(leaves, found)])
 
 
-def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vjp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """`func(*inputs)` and the product of the vector `v` with its Jacobian; `v` may be left out for a scalar.
 
     >>> import kagari as torch
@@ -145,13 +156,17 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
         seeds = None if v is None else _listed(v, "vector v", "vjp")[0]
         found = grad(outputs, leaves, seeds, create_graph=create_graph, allow_unused=True)
     if strict and None in found:
-        raise RuntimeError(f"The output of the user-provided function is independent of input {list(found).index(None)}.")
+        raise RuntimeError(
+            f"The output of the user-provided function is independent of input {list(found).index(None)}."
+        )
     products = tuple([filled(t._layout, 0) if g is None else g for t, g in zip(leaves, found)])
     values = outputs if create_graph else tuple([o.detach() for o in outputs])
     return values[0] if single_output else values, products[0] if single else products
 
 
-def hvp(func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def hvp(
+    func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """`func(*inputs)`, a scalar, and the product of its Hessian with the vector `v`.
 
     >>> import kagari as torch
@@ -167,6 +182,8 @@ def hvp(func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool = Fals
         pairs = [(s, w) for s, w in zip(slopes, seeds) if s._needs]
         found: Sequence[Any] = [None] * len(leaves)
         if pairs:
-            found = grad([s for s, _ in pairs], leaves, [w for _, w in pairs], create_graph=create_graph, allow_unused=True)
+            found = grad(
+                [s for s, _ in pairs], leaves, [w for _, w in pairs], create_graph=create_graph, allow_unused=True
+            )
     products = tuple([filled(t._layout, 0) if g is None else g for t, g in zip(leaves, found)])
     return out if create_graph else out.detach(), products[0] if single else products

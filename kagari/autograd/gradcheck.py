@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import float64
+from ..base.layout import layout
 from ..engine.code import native
 from ..engine.function import Hooks
 from . import modes
@@ -22,10 +23,10 @@ class GradcheckError(RuntimeError):
 
 
 def gradcheck(
-    func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True,
-    nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False,
-    check_batched_forward_grad: bool = False, check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
-    masked: bool | None = None,
+    func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
+    raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True, check_grad_dtypes: bool =
+    False, check_batched_grad: bool = False, check_batched_forward_grad: bool = False, check_forward_ad: bool = False,
+    check_backward_ad: bool = True, fast_mode: bool = False, masked: bool | None = None,
 ) -> bool:  # fmt: skip
     """Compares the gradients of a function with finite differences, `(f(x + eps) - f(x - eps)) / (2 eps)`.
 
@@ -52,11 +53,14 @@ def gradcheck(
     True
     """
     unsupported = {
-        "check_batched_grad": check_batched_grad, "check_batched_forward_grad": check_batched_forward_grad, "check_forward_ad": check_forward_ad,
+        "check_batched_grad": check_batched_grad, "check_batched_forward_grad": check_batched_forward_grad,
+        "check_forward_ad": check_forward_ad,
     }  # fmt: skip
     for name, asked in unsupported.items():
         if asked:
-            raise NotImplementedError(f"gradcheck(): {name}=True is not supported: there is neither vmap nor forward mode yet")
+            raise NotImplementedError(
+                f"gradcheck(): {name}=True is not supported: there is neither vmap nor forward mode yet"
+            )
     if not check_backward_ad:
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
@@ -80,19 +84,22 @@ def _checked_inputs(given: Sequence[Any]) -> list[int]:
         found.append(i)
         if t._layout.dtype is not float64:
             warnings.warn(
-                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check will likely fail if all "
-                "the inputs are not of double precision floating point or complex. ",
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
+                "will likely fail if all the inputs are not of double precision floating point or complex. ",
                 stacklevel=3,
             )
         if any(n > 1 and s == 0 for n, s in zip(t._layout.shape, t._layout.strides)):
             raise RuntimeError(
-                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to be able to "
-                "compute the numerical gradients correctly. You should call .contiguous on the input before passing it to gradcheck."
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
+                "non-overlapping to be able to compute the numerical gradients correctly. You should call .contiguous "
+                "on the input before passing it to gradcheck."
             )
         if t._grad_fn is not None:
             t.retain_grad()
     if not found:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
+        )
     return found
 
 
@@ -100,8 +107,8 @@ class _Check:
     """One run of gradcheck; raises GradcheckError at the first mismatch."""
 
     def __init__(
-        self, func: Callable[..., Any], given: Sequence[Any], checked: list[int], eps: float, atol: float, rtol: float, nondet_tol: float,
-        dtypes: bool,
+        self, func: Callable[..., Any], given: Sequence[Any], checked: list[int], eps: float, atol: float, rtol: float,
+        nondet_tol: float, dtypes: bool,
     ) -> None:  # fmt: skip
         self.func, self.given, self.checked, self.eps = func, list(given), checked, eps
         self.atol, self.rtol, self.nondet_tol, self.dtypes = atol, rtol, nondet_tol, dtypes
@@ -121,14 +128,15 @@ class _Check:
                 a, b, n = analytical[j], again[j], numerical[k][j]
                 if not np.allclose(a, b, rtol=0.0, atol=self.nondet_tol):
                     raise GradcheckError(
-                        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different "
-                        "values, although analytical gradient matches numerical gradient.The tolerance for nondeterminism was "
-                        f"{self.nondet_tol}.\n\nNOTE: If your op relies on non-deterministic operations i.e., it is listed here: this failure "
-                        "might be expected."
+                        "Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
+                        "times gives different values, although analytical gradient matches numerical gradient.The "
+                        f"tolerance for nondeterminism was {self.nondet_tol}.\n\nNOTE: If your op relies on "
+                        "non-deterministic operations i.e., it is listed here: this failure might be expected."
                     )
                 if not np.allclose(a, n, rtol=self.rtol, atol=self.atol):
                     raise GradcheckError(
-                        f"Jacobian mismatch for output {k} with respect to input {i},\nnumerical:{_shown(n)}\nanalytical:{_shown(a)}\n"
+                        f"Jacobian mismatch for output {k} with respect to input "
+                        f"{i},\nnumerical:{_shown(n)}\nanalytical:{_shown(a)}\n"
                     )
         if undefined:
             self.undefined()
@@ -200,10 +208,12 @@ class _Check:
             together = grad(outputs, self.leaves, seeds, retain_graph=True, allow_unused=True)
             for a, b in zip(alone, together):
                 zeros = 0.0
-                if not np.allclose(zeros if a is None else _array(a), zeros if b is None else _array(b), equal_nan=True):
+                if not np.allclose(
+                    zeros if a is None else _array(a), zeros if b is None else _array(b), equal_nan=True
+                ):
                     raise GradcheckError(
-                        "Expected backward function to handle undefined output grads. Please look at \"Notes about undefined output "
-                        "gradients\" in \"tools/autograd/derivatives.yaml\""
+                        "Expected backward function to handle undefined output grads. Please look at \"Notes about "
+                        "undefined output gradients\" in \"tools/autograd/derivatives.yaml\""
                     )  # fmt: skip
 
 
@@ -219,22 +229,16 @@ def _array(t: Any) -> Any:
 
 
 def _shown(matrix: Any) -> str:
-    made = filled(_matrix_layout(matrix.shape), 0)
+    made = filled(layout(matrix.shape, None, float64), 0)
     _array(made)[...] = matrix
     return repr(made)
 
 
-def _matrix_layout(shape: tuple[int, ...]) -> Any:
-    from ..base.layout import layout
-
-    return layout(tuple(shape), None, float64)
-
-
 def gradgradcheck(
-    func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
-    gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
-    check_grad_dtypes: bool = False, check_batched_grad: bool = False, check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True,
-    fast_mode: bool = False, masked: bool = False,
+    func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5, rtol:
+    float = 1e-3, gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True, nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True, check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True, fast_mode: bool = False, masked: bool = False,
 ) -> bool:  # fmt: skip
     """Compares the gradients of a function's gradients with finite differences. See `gradcheck` for the arguments.
 
@@ -246,7 +250,9 @@ def gradgradcheck(
     True
     """
     if check_fwd_over_rev:
-        raise NotImplementedError("gradgradcheck(): check_fwd_over_rev=True is not supported: there is no forward mode yet")
+        raise NotImplementedError(
+            "gradgradcheck(): check_fwd_over_rev=True is not supported: there is no forward mode yet"
+        )
     given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
     outputs = [o for o in _Check.outputs(func(*given)) if o._needs]
     if grad_outputs is None:
@@ -265,9 +271,12 @@ def gradgradcheck(
         own = tuple([function("alias").run((a,)) if i in wanted else a for i, a in enumerate(own)])
         outs = [o for o in _Check.outputs(func(*own)) if o._needs]
         leaves = [own[i] for i in wanted]
-        return tuple([g for g in grad(outs, leaves, list(seeds_), create_graph=True, allow_unused=True) if g is not None])
+        return tuple(
+            [g for g in grad(outs, leaves, list(seeds_), create_graph=True, allow_unused=True) if g is not None]
+        )
 
     return gradcheck(
         first, (*given, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
-        check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad,
+        check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad,
     )  # fmt: skip

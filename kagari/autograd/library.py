@@ -11,8 +11,8 @@ from ..engine.function import Function, Parameter
 from ..ir.build import broadcast_shape, broadcast_to
 from ..ir.graph import Value, cast
 from ..ops import OPERATORS
-from ..ops.operator import Operator, Param
 from ..ops.operator import REQUIRED as NO_DEFAULT
+from ..ops.operator import Operator, Param
 
 RECORDS: dict[str, Operator] = {record.name: record for record in OPERATORS}
 
@@ -24,13 +24,13 @@ def _parameter(p: Param) -> Parameter:
 
 
 def make(record: Operator, *, dunder: str = "", inplace: bool = False) -> Function:
-    """The function of a record; of one of its Python operators, which has a table of its own; or of its in-place form."""
+    """The function of a record, of a Python operator of it, which has a table of its own, or of its in-place form."""
     base = function(record.name + "_" * inplace) if dunder else None
     define = _overwriting(record) if inplace else record.define
     made = Function(
         record.name + "_" * inplace, tuple(_parameter(p) for p in record.params), define, display=dunder or record.name,
-        gradient=record.gradient, preserve=record.pointwise, differentiable=record.differentiable, into=0 if inplace else None,
-        spread=record.spread, strict_view=record.strict_view, aliases="fresh" if record.fresh else "view",
+        gradient=record.gradient, preserve=record.pointwise, differentiable=record.differentiable, into=0 if inplace
+        else None, spread=record.spread, strict_view=record.strict_view, aliases="fresh" if record.fresh else "view",
         traces=base.traces if base else None,
     )  # fmt: skip
     made.record, made.dunder = record, dunder
@@ -55,7 +55,8 @@ def _overwriting(record: Operator) -> Callable[..., Value]:
         if result.shape != target.shape:
             if broadcast_shape(result.shape, target.shape) != target.shape:
                 raise RuntimeError(
-                    f"output with shape {[hint(s) for s in target.shape]} doesn't match the broadcast shape {[hint(s) for s in result.shape]}"
+                    f"output with shape {[hint(s) for s in target.shape]} doesn't match the broadcast shape "
+                    f"{[hint(s) for s in result.shape]}"
                 )
             result = broadcast_to(result, target.shape)
         return cast(result, target.dtype)

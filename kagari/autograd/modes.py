@@ -23,8 +23,11 @@ class _Modes(threading.local):
 
 
 _modes = _Modes()
-_tell: list[Callable[[int], None]] = []  # the resident code's copy, once it is loaded
 anomaly: list[bool] = []  # the `check_nan` of the anomaly modes that are on
+
+
+def _tell(value: int) -> None:
+    """Tells the resident code of this thread's modes: nothing until it is loaded."""
 
 
 def mode() -> int:
@@ -32,19 +35,19 @@ def mode() -> int:
     return _modes.value
 
 
-Hooks.mode = staticmethod(mode)  # type: ignore[method-assign]
+Hooks.mode = staticmethod(mode)
 
 
 def watch(tell: Callable[[int], None]) -> None:
     """Has every change of this module's modes told to native code."""
-    _tell.append(tell)
+    global _tell
+    _tell = tell  # type: ignore[assignment]
 
 
 def set_mode(value: int) -> None:
     """Sets this thread's modes."""
     _modes.value = value
-    for tell in _tell:
-        tell(value)
+    _tell(value)
 
 
 def is_grad_enabled() -> bool:
@@ -74,7 +77,10 @@ def forward_lines() -> str:
 
 
 class _Mode:
-    """A context manager that is a decorator too, of functions and of generators. Entering it again, or in another thread, is allowed."""
+    """A context manager that is a decorator too, of functions and of generators.
+
+    Entering it again, or in another thread, is allowed.
+    """
 
     def __init__(self) -> None:
         self._previous: list[int] = []
@@ -90,7 +96,9 @@ class _Mode:
         self._previous.append(_modes.value)
         set_mode(self._value())
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         set_mode(self._previous.pop())
 
     def __call__(self, function: _F) -> _F:
@@ -147,7 +155,7 @@ class _Plain(_Mode):
         super().__init__()
 
 
-class no_grad(_Plain):  # noqa: N801 - PyTorch's name
+class no_grad(_Plain):
     """Nothing inside records what a backward pass needs. A context manager and a decorator.
 
     >>> import kagari as torch
@@ -161,14 +169,14 @@ class no_grad(_Plain):  # noqa: N801 - PyTorch's name
         return _modes.value & ~GRADIENTS
 
 
-class enable_grad(_Plain):  # noqa: N801
+class enable_grad(_Plain):
     """Records inside, also within `no_grad`. A context manager and a decorator."""
 
     def _value(self) -> int:
         return _modes.value | GRADIENTS
 
 
-class set_grad_enabled(_Mode):  # noqa: N801
+class set_grad_enabled(_Mode):
     """Turns recording on or off: at once, and back at the end where it is used in a `with`.
 
     >>> import kagari as torch
@@ -191,18 +199,22 @@ class set_grad_enabled(_Mode):  # noqa: N801
     def __enter__(self) -> None:
         set_mode(self._value())
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         set_mode(self._before)
 
     def __call__(self, function: _F) -> _F:
+        """The function as one that runs in this mode; the mode is not turned on here."""
         set_mode(self._before)
         return super().__call__(function)
 
 
-class inference_mode(_Mode):  # noqa: N801
+class inference_mode(_Mode):
     """`no_grad` for code whose results never meet a backward pass. `mode=False` changes nothing."""
 
     def __new__(cls, mode: Any = True) -> Any:
+        """The mode, or the decorated function where it decorates without parentheses."""
         made = super().__new__(cls)
         if not callable(mode):
             return made
@@ -225,12 +237,14 @@ class inference_mode(_Mode):  # noqa: N801
         self._inference.append(_modes.inference)
         _modes.inference = _modes.inference or self.mode
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         super().__exit__(kind, error, trace)
         _modes.inference = self._inference.pop()
 
 
-class detect_anomaly(_Mode):  # noqa: N801
+class detect_anomaly(_Mode):
     """Makes a backward pass that fails, or makes NaN, name the line of the forward pass. Slow: for debugging.
 
     `check_nan` raises RuntimeError where a gradient holds NaN.
@@ -250,12 +264,14 @@ class detect_anomaly(_Mode):  # noqa: N801
         super().__enter__()
         anomaly.append(self.check_nan)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         super().__exit__(kind, error, trace)
         anomaly.pop()
 
 
-class set_detect_anomaly(_Mode):  # noqa: N801
+class set_detect_anomaly(_Mode):
     """Turns anomaly detection on or off: at once, and back at the end where it is used in a `with`."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
@@ -274,6 +290,8 @@ class set_detect_anomaly(_Mode):  # noqa: N801
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         value, anomaly[:] = self._before
         set_mode(value)

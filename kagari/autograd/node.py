@@ -10,9 +10,10 @@ from ..engine.function import BACKWARDS
 from . import modes
 
 FREED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). Saved "
-    "intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
-    "backward through the graph a second time or if you need to access saved tensors after calling backward."
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
+    "tensors after calling backward."
 )
 _TYPES = {
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
@@ -23,9 +24,10 @@ _TYPES = {
 class Node:
     """A step of the backward pass.
 
-    An edge is another node, a leaf tensor, an `OutputOf` for all but the first output of a node, or None. Nodes of operators are
-    made by the resident code (resident/tape.py, `record_node`), with the `Tape` of their plan. What is saved is a tuple: the values, the
-    sizes that the backward operator takes, the version of each value; None when it was let go.
+    An edge is another node, a leaf tensor, an `OutputOf` for all but the first output of a node, or None. Nodes of
+    operators are made by the resident code (resident/tape.py, `record_node`), with the `Tape` of their plan. What is
+    saved is a tuple: the values, the sizes that the backward operator takes, the version of each value; None when it
+    was let go.
     """
 
     __slots__ = ("_tape", "_saved", "_edges", "_sequence", "_extra", "__weakref__")
@@ -90,7 +92,7 @@ class Node:
         return len(self._tape.shapes)
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Calls `hook(grad_inputs, grad_outputs)` after this node ran; what it returns replaces the gradients of the inputs."""
+        """Calls `hook(grad_inputs, grad_outputs)` after this node ran; what it returns replaces `grad_inputs`."""
         return RemovableHandle(self.notes().setdefault("post", {}), hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -109,23 +111,29 @@ class Node:
         return self._extra
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.name().rpartition('::')[2]} object at {id(self):#x}>"
 
 
 def changed(item: Any, version: int, made_by: Node | None, output: int) -> RuntimeError:
     """The error for a saved tensor that was written to."""
     kind = _TYPES.get(item._layout.dtype.name, item._layout.dtype.name)
-    name = "" if made_by is None else f", which is output {output} of {made_by.name().rstrip('0123456789').removesuffix('Backward')},"
+    of = ""
+    if made_by is not None:
+        name = made_by.name().rstrip("0123456789").removesuffix("Backward")
+        of = f", which is output {output} of {name},"
     hint = (
-        "the notes of this error show the operation that failed to compute its gradient. The variable in question was changed in there or "
-        "anywhere later. Good luck!"
-        if modes.anomaly else "enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
-    )  # fmt: skip
+        "the notes of this error show the operation that failed to compute its gradient. The variable in question was "
+        "changed in there or anywhere later. Good luck!"
+    )
+    if not modes.anomaly:
+        hint = (
+            "enable anomaly detection to find the operation that failed to compute its gradient, with "
+            "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        )
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{kind}Tensor {list(item._layout.shape)}]{name} is at version {item._storage.version}; expected version {version} "
-        f"instead. Hint: {hint}"
+        f"[torch.{kind}Tensor {list(item._layout.shape)}]{of} is at version {item._storage.version}; expected "
+        f"version {version} instead. Hint: {hint}"
     )
 
 

@@ -1,8 +1,8 @@
 """Views and in-place changes on the tape.
 
-A change through a view is one of the view's base: the base gets a node that says so (`ChangedView`). The history of every view of that base
-is then out of date. Its storage notes the number of the change, and a view whose node is older gets a new one when it is next used:
-elements of the base, as it is now (`StridedView`).
+A change through a view is one of the view's base: the base gets a node that says so (`ChangedView`). The history of
+every view of that base is then out of date. Its storage notes the number of the change, and a view whose node is older
+gets a new one when it is next used: elements of the base, as it is now (`StridedView`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from .node import Node, OutputOf, edge_of
 # Notes of a view made where nothing is recorded, shared by all of them.
 UNTRACKED = MappingProxyType({"untracked": True})
 _AMBIGUOUS = (
-    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
-    "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to "
-    "be tracked)."
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
+    "both outside (if you want the inplace to be tracked)."
 )
-CHANGED_UNTRACKED = f"A view was created in no_grad mode and is being modified inplace with grad mode enabled. {_AMBIGUOUS}"
+CHANGED_UNTRACKED = (
+    f"A view was created in no_grad mode and is being modified inplace with grad mode enabled. {_AMBIGUOUS}"
+)
 
 
 class ChangedView(Node):
@@ -39,7 +41,7 @@ class ChangedView(Node):
 
     def name(self) -> str:
         """PyTorch's name for it."""
-        return "CopySlices"
+        return "torch::autograd::CopySlices"
 
     @property
     def outputs(self) -> int:
@@ -118,19 +120,21 @@ def refresh(t: Any) -> None:
     kind = t._extra or {}
     if "untracked" in kind:
         raise RuntimeError(
-            "A view was created in no_grad mode and its base or another view of its base has been modified inplace with grad mode enabled. "
-            + _AMBIGUOUS
+            "A view was created in no_grad mode and its base or another view of its base has been modified inplace "
+            "with grad mode enabled. " + _AMBIGUOUS
         )
     if "custom" in kind:
-        raise RuntimeError(f"{_custom(t)} is a view and its base or another view of its base has been modified inplace. {_FORBIDDEN}")
+        raise RuntimeError(
+            f"{_custom(t)} is a view and its base or another view of its base has been modified inplace. {_FORBIDDEN}"
+        )
     t._grad_fn, t._needs = StridedView(base, t), True
 
 
-Hooks.refresh = staticmethod(refresh)  # type: ignore[method-assign]
+Hooks.refresh = staticmethod(refresh)
 
 
 def check_writable(t: Any) -> None:
-    """Raises RuntimeError where an in-place change that wants a gradient would lose one: for leaves and certain views."""
+    """Raises RuntimeError where an in-place change would lose a gradient that is wanted: for leaves, certain views."""
     base = t._base
     if base is not None:
         kind = t._extra or {}
@@ -138,16 +142,16 @@ def check_writable(t: Any) -> None:
             raise RuntimeError(CHANGED_UNTRACKED)
         if "custom" in kind:
             raise RuntimeError(f"{_custom(t)} is a view and is being modified inplace. {_FORBIDDEN}")
-        if base._needs and base._grad_fn is None:
+        if (base._needs and base._grad_fn is None) or (t._needs and t._grad_fn is None):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if t._needs and t._grad_fn is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
 _FORBIDDEN = (
-    "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle view+inplace "
-    "would override the custom backward associated with the custom Function, leading to incorrect gradients. This behavior is forbidden. "
-    "You can fix this by cloning the output of the custom Function."
+    "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic "
+    "to handle view+inplace would override the custom backward associated with the custom Function, leading to "
+    "incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
 )
 
 
@@ -178,6 +182,6 @@ def _number(edge: Any) -> int:
 def _move_retained(t: Any, old: Any, new: Any) -> None:
     """A tensor whose gradient is retained has it retained at its new place."""
     index = old.index if type(old) is OutputOf else 0
-    kept = (old.node if type(old) is OutputOf else old)._extra["retains"].pop(index)
+    kept = (old.node if type(old) is OutputOf else old).notes()["retains"].pop(index)
     index = new.index if type(new) is OutputOf else 0
     (new.node if type(new) is OutputOf else new).notes().setdefault("retains", {})[index] = kept

@@ -24,7 +24,7 @@ _NUMPY = {
     "bfloat16": np.dtype(np.uint16), "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
 }  # fmt: skip
 FROM_NUMPY = {v: k for k, v in ((dt, _NUMPY[dt.name]) for dt in dtypes.ALL if dt is not dtypes.bfloat16)}
-_CTYPES = {
+_CTYPES: dict[str, Any] = {
     "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16, "int32":
     ctypes.c_int32, "int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double,
 }  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.dtypes import dtype
-from ..base.layout import Size
+from ..base.layout import Size, layout
 from ..engine.function import Hooks
 from ..ops.check import TYPE_NAMES
 from . import convert, creation, random, views
@@ -172,7 +172,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     if as_tuple:
         found = np.atleast_1d(array).nonzero()
         return tuple([convert.copied(part, dtypes.int64) for part in found])
-    return convert.copied(np.argwhere(array), dtypes.int64)
+    rows = np.argwhere(array).T  # one for each dimension in memory, as PyTorch has it
+    made = convert.copied(np.ascontiguousarray(rows), dtypes.int64)
+    return convert.wrap(layout(rows.shape[::-1], (1, rows.shape[1]), dtypes.int64), made._storage)
 
 
 def argwhere(input: Tensor) -> Tensor:

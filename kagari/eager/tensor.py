@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,14 @@ class Tensor:
 
     __array_priority__ = 1000
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """The operators, which `activate` adds."""
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """The legacy constructor."""
+        made: Any
         if not args:
             made = convert.from_data([], dtypes.float32)
         elif isinstance(args[0], Tensor):
@@ -63,7 +70,7 @@ class Tensor:
     @staticmethod
     def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Any:
         """The same memory as a tensor of a subclass, as a leaf."""
-        made = object.__new__(cls)
+        made: Any = object.__new__(cls)
         made._layout, made._storage, made._offset = data._layout, data._storage, data._offset
         made._grad_fn = made._grad = made._base = made._extra = None
         made._needs = False
@@ -237,8 +244,9 @@ class Tensor:
                 )
             if value._layout.shape != self._layout.shape:
                 raise RuntimeError(
-                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size '{list(self.shape)}'. Please ensure "
-                    "that the gradient and the tensor are the same size"
+                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                    f"'{list(self.shape)}'. "
+                    "Please ensure that the gradient and the tensor are the same size"
                 )
         self._grad = value
 
@@ -398,7 +406,8 @@ class Tensor:
             raise RuntimeError(
                 f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(value)}."
             )
-        return bool((self == value).any())
+        found: Any = self == value
+        return bool(found.any())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self._layout.ndim else object.__format__(self, spec)
@@ -410,7 +419,7 @@ class Tensor:
         array = convert.array_of(self)
         return printing.format_tensor(
             array, dtype_name=self._layout.dtype.name, default_dtype_name=convert.default_dtype().name,
-            requires_grad=self._needs, grad_fn=edge.name() if edge is not None else None,
+            requires_grad=self._needs, grad_fn=edge.name().rpartition("::")[2] if edge is not None else None,
         )  # fmt: skip
 
     def __getitem__(self, index: Any) -> Tensor:

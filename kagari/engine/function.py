@@ -47,7 +47,7 @@ class Parameter:
 class Hooks:
     """What the floors above tell the engine about tensors; set once by them."""
 
-    tensor_types: tuple[type, ...] = ()
+    tensor_types: tuple[Any, ...] = ()
     convert: Callable[[Function, tuple[Any, ...]], tuple[Any, ...]]
     override: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
     out: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
@@ -238,6 +238,8 @@ class Function:
                 if wants:
                     needs.append(i)
             elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
+                if type(a) is int and not -(1 << 63) <= a < 1 << 63:
+                    raise RuntimeError("Overflow when unpacking long long")
                 key.append(type(a))
             else:
                 key.append((type(a), a))

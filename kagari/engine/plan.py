@@ -6,14 +6,11 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.errors import CompileError
 from ..base.layout import Layout
 from . import code
 from .program import IN_PLACE, Bound
 
 LONG, GRADIENT, PRIVATE, REWRITES = 1, 2, 4, 8
-# What `execute` of resident/dispatch.py has room for on its stack.
-MAX_BUFFERS, MAX_OUTPUTS = 64, 32
 # Element operations from which a plan releases the GIL while it runs.
 LONG_WORK = 1 << 17
 
@@ -47,11 +44,6 @@ class Plan:
 
     def __init__(self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None, private: bool = False) -> None:
         self.bound, self.visible = bound, visible
-        if len(positions) + len(bound.outputs) + len(bound.temps) > MAX_BUFFERS or len(bound.outputs) > MAX_OUTPUTS:
-            raise CompileError(
-                f"a plan has room for {MAX_BUFFERS} buffers and {MAX_OUTPUTS} outputs, got {len(positions)} inputs, "
-                f"{len(bound.outputs)} outputs and {len(bound.temps)} temporaries"
-            )
         # All parts lie in one block; a word that refers to a part holds its place until the block's address is known.
         block = [0] * _HEADER
         references: list[int] = []
@@ -86,7 +78,9 @@ class Plan:
         block[9] = visible
         if tape is not None:
             block[10], block[15], block[17] = id(tape), id(tape.nothing), id(tape.sizes)
-            block[16] = sum(1 << k for k, lay in enumerate(tape.shapes) if lay.dtype.category == 2)
+            tied = [k for k, lay in enumerate(tape.shapes) if lay.dtype.category == 2]
+            block[16] = sum(1 << k for k in tied if k < 63)
+            part(18, [k for k in tied if k >= 63])
             part(11, tape.saved)
             part(13, tape.edges)
         memory = (ctypes.c_longlong * len(block))()

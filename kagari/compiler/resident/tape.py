@@ -1,10 +1,11 @@
 """Resident code of the tape: recording a node for a call, and the backward pass over nodes.
 
-Nodes are numbered in the order of their making, and a node's edges lead to older ones. So the pass needs no search for an order: it keeps
-the nodes that have got a gradient sorted by number and always takes the youngest, which nothing can add to any more.
+Nodes are numbered in the order of their making, and a node's edges lead to older ones. So the pass needs no search for
+an order: it keeps the nodes that have got a gradient sorted by number and always takes the youngest, which nothing can
+add to any more.
 
-WORK of a pass: 0 -> entries, 1 their count, 2 their capacity, 3 flags, 4 state, 5 guide, 6 leaves, 7 the flags as a Python object.
-An entry: the node's number, the node, its gradient: a tensor, or a dictionary by output number.
+WORK of a pass: 0 -> entries, 1 their count, 2 their capacity, 3 flags, 4 state, 5 guide, 6 leaves, 7 the flags as a
+Python object. An entry: the node's number, the node, its gradient: a tensor, or a dictionary by output number.
 """
 
 # Flags of a pass
@@ -27,6 +28,7 @@ def edge_of(t):
 
 
 def is_tensor(o):
+    """Whether an object is a tensor or a parameter; other subclasses don't count."""
     kind = o[1]
     return kind == ROOTS[TENSOR] or kind == ROOTS[PARAMETER]
 
@@ -43,14 +45,14 @@ def stale(t):
 
 
 def unclear(t):
-    """Whether a tensor is a view, made where nothing is recorded, of one with a gradient, and is about to be changed where that counts."""
+    """Whether a tensor that is to be changed is a view of one with a gradient, made where nothing is recorded."""
     if (t + ROOTS[AT_EXTRA])[0] != ROOTS[UNTRACKED] or thread_mode() == 0:
         return 0
     return ((t + ROOTS[AT_BASE])[0] + ROOTS[AT_NEEDS])[0] == ROOTS[TRUE]
 
 
 def guarded(args, nargs):
-    """Whether an in-place change that is recorded takes more than a plan: of a leaf, a view, with itself, or with notes about it."""
+    """Whether a recorded change in place takes more than a plan: of a leaf, a view, with itself, with notes on it."""
     target = args[0]
     none = ROOTS[NONE]
     if (target + ROOTS[AT_BASE])[0] != none or (target + ROOTS[AT_EXTRA])[0] != none:
@@ -60,9 +62,8 @@ def guarded(args, nargs):
     storage = (target + ROOTS[AT_STORAGE])[0]
     i = 1
     while i < nargs:
-        if is_tensor(args[i]):
-            if ((args[i]) + ROOTS[AT_STORAGE])[0] == storage:
-                return 1
+        if is_tensor(args[i]) and ((args[i]) + ROOTS[AT_STORAGE])[0] == storage:
+            return 1
         i += 1
     return 0
 
@@ -117,21 +118,30 @@ def record_node(plan, args, outs):
     if (plan[0] & REWRITES) != 0:
         ((outs[0] + ROOTS[AT_STORAGE])[0])[7] = ROOTS[SEQUENCE]
     tied = plan[16]
-    if tied == 1:
+    if tied == 1 and plan[18] == 0:
         tie(outs[0], node)
         return 0
     k = 0
     while tied != 0:
         if (tied & 1) != 0:
-            edge = reference(node)
-            if k > 0:
-                edge = PyType_GenericAlloc(ROOTS[OUTPUT_OF], 0)
-                (edge + ROOTS[OUTPUT_NODE])[0] = reference(node)
-                (edge + ROOTS[OUTPUT_INDEX])[0] = PyLong_FromLongLong(k)
-            tie(outs[k], edge)
+            tie_output(outs, k, node)
         tied = tied >> 1
         k += 1
+    further = plan[19]
+    i = 0
+    while i < plan[18]:
+        tie_output(outs, further[i], node)
+        i += 1
     Py_DecRef(node)
+
+
+def tie_output(outs, k, node):
+    edge = reference(node)
+    if k > 0:
+        edge = PyType_GenericAlloc(ROOTS[OUTPUT_OF], 0)
+        (edge + ROOTS[OUTPUT_NODE])[0] = node
+        (edge + ROOTS[OUTPUT_INDEX])[0] = PyLong_FromLongLong(k)
+    tie(outs[k], edge)
 
 
 def tie(t, edge):
@@ -141,6 +151,7 @@ def tie(t, edge):
 
 
 def replace(slot, o):
+    """Puts an object into a slot; takes over the reference."""
     old = slot[0]
     slot[0] = o
     Py_DecRef(old)
@@ -160,9 +171,8 @@ def node_call(node, grad):
     i = 0
     while i < n:
         item = saved[3 + i]
-        if is_tensor(item):
-            if ((item + ROOTS[AT_STORAGE])[0])[4] != PyLong_AsLongLong(saved[4 + n + i]):
-                return reference(none)
+        if is_tensor(item) and ((item + ROOTS[AT_STORAGE])[0])[4] != PyLong_AsLongLong(saved[4 + n + i]):
+            return reference(none)
         call[i] = item
         i += 1
     call[n] = saved[3 + n]
@@ -193,7 +203,8 @@ def ask(function, a, b, c, d):
 def run_pass(module, args, nargs):
     """Python: run_pass(flags, state, guide, leaves, edge, gradient, edge, gradient, ...).
 
-    `guide` is None, or maps the nodes that are to run to whether they do so as they are; all others lead through Python.
+    `guide` is None, or maps the nodes that are to run to whether they do so as they are; all others lead through
+    Python.
     """
     work = stack(8)
     work[0] = stack(96)
@@ -322,7 +333,7 @@ def place_of(work, number):
 
 
 def give_node(work, node, index, grad):
-    """Adds a gradient to what a node has got for one of its outputs; `index` is 0 for the first, else a Python number."""
+    """Adds a gradient to what a node has got for an output; `index` is 0 for the first, else a Python number."""
     if work[5] != ROOTS[NONE] and PyDict_GetItem(work[5], node) == 0:
         Py_DecRef(grad)
         return 1
@@ -367,6 +378,7 @@ def give_node(work, node, index, grad):
 
 
 def index_object(index):
+    """An output's number as Python has it."""
     if index == 0:
         return ROOTS[ZERO]
     return index
@@ -390,7 +402,6 @@ def widen(work):
 
 def give_leaf(work, leaf, grad):
     """Adds a gradient to that of a leaf. A gradient that nothing else holds becomes the leaf's as it is."""
-    fine = 1
     if simple_leaf(work, leaf, grad):
         have = (leaf + ROOTS[AT_GRAD])[0]
         if have != ROOTS[NONE]:
@@ -413,7 +424,12 @@ def give_leaf(work, leaf, grad):
 
 def simple_leaf(work, leaf, grad):
     """Whether a leaf without hooks gets a gradient of its own layout, too small for the GIL to be let go."""
-    if (work[3] & CREATE) != 0 or work[4] != ROOTS[NONE] or (leaf + ROOTS[AT_EXTRA])[0] != ROOTS[NONE] or is_tensor(grad) == 0:
+    if (
+        (work[3] & CREATE) != 0
+        or work[4] != ROOTS[NONE]
+        or (leaf + ROOTS[AT_EXTRA])[0] != ROOTS[NONE]
+        or is_tensor(grad) == 0
+    ):
         return 0
     layout = (leaf + ROOTS[AT_LAYOUT])[0]
     if (grad + ROOTS[AT_LAYOUT])[0] != layout:
