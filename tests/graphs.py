@@ -18,7 +18,7 @@ from kagari.eager import Tensor, convert
 from kagari.engine.function import Function, Parameter
 from kagari.ir import build, graph
 from kagari.ir.graph import Graph, Value
-from kagari.ir.interpret import interpret
+from kagari.engine.interpret import interpret
 
 PAGE = mmap.PAGESIZE
 # Relative error a compiled kernel may have against the interpreter; integers have none.

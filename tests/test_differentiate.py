@@ -11,7 +11,7 @@ from kagari.base.symbols import Guards, Sym
 from kagari.ir import build, graph
 from kagari.ir.differentiate import NOT_DIFFERENTIABLE, VJP, differentiate
 from kagari.ir.graph import Graph, Value
-from kagari.ir.interpret import evaluate_size, interpret
+from kagari.engine.interpret import evaluate_size, interpret
 from kagari.ir.simplify import simplify
 from kagari.ir.spec import verify
 
@@ -127,6 +127,7 @@ def constant(array: np.ndarray) -> Value:
 
 STRUCTURE: dict[str, list[tuple]] = {
     "where": [(lambda a, b: build.where(build.lt(a, 0), a * a, b * a), ANY, spaced(2, 3, seed=1))],
+    "require": [(lambda x: build.require(build.lt(x, 100), x * x), ANY)],
     "cast": [(lambda x: graph.cast(x, float64) * x, ANY)],
     "reshape": [(lambda x: graph.reshape(x * x, (3, 2)), ANY)],
     "permute": [(lambda x: graph.permute(x * x, (2, 0, 1)), spaced(2, 3, 2))],

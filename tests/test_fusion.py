@@ -14,7 +14,7 @@ from kagari.engine.traced import Traced, symbolic_shape
 from kagari.ir import graph
 from kagari.ir.differentiate import differentiate
 from kagari.ir.graph import Graph, Value
-from kagari.ir.interpret import interpret
+from kagari.engine.interpret import interpret
 from kagari.ir.simplify import simplify
 from kagari.ir.spec import verify
 

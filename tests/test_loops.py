@@ -22,7 +22,7 @@ from kagari.engine.traced import Traced
 from kagari.ir import build as ir
 from kagari.ir import graph
 from kagari.ir.graph import Value
-from kagari.ir.interpret import round_to
+from kagari.engine.interpret import round_to
 from kagari.runtime import cpu
 
 RANDOM = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from kagari.base.symbols import Guards, Sym
 from kagari.ir import build, graph
 from kagari.ir.differentiate import differentiate
 from kagari.ir.graph import ELEMENTWISE, MOVEMENT, Graph, Value
-from kagari.ir.interpret import interpret
+from kagari.engine.interpret import interpret
 from kagari.ir.simplify import is_number, simplify
 from kagari.ir.spec import verify
 

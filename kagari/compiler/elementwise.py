@@ -19,6 +19,7 @@ COMPUTE = MEMORY | {"bool": "i1", "float16": "float", "bfloat16": "float"}
 
 DIVISION_BY_ZERO = 1
 INDEX_OUT_OF_RANGE = 2
+NOT_ALLOWED = 16
 
 _FLOATS = ("half", "bfloat", "float", "double")
 
@@ -102,6 +103,9 @@ def emit(b: Builder, op: str, dt: dtype, args: list[Val], fault: Callable[[Val, 
     x = args[0]
     if op == "where":
         return b.select(*args)
+    if op == "require":
+        fault(b.binary("xor", x, b.splat(Val("true", "i1"), x.lanes)), NOT_ALLOWED)
+        return args[1]
     if op in COMPARE:
         if is_float:
             return b.fcmp(_ORDERED[op], *args)

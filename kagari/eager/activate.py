@@ -202,6 +202,8 @@ def raise_status(status: int, miss: Any) -> None:
     f: Function = miss.__self__
     if status & 1:
         raise RuntimeError("ZeroDivisionError")
+    if status & 16:
+        raise RuntimeError(f.record.refusal)
     if status & 8:
         raise RuntimeError(CHANGED_UNTRACKED)
     if status & 4:

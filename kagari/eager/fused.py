@@ -13,11 +13,10 @@ from typing import Any
 from ..base.dtypes import dtype
 from ..engine import foreach as engine
 from ..engine.code import native
-from ..ir import build as ir
-from ..ir.graph import Value
+from ..ops import updates
 from .convert import wrap
 
-Update = Callable[..., tuple[Value, ...]]
+Update = Callable[..., Any]
 
 
 def sgd_step(
@@ -31,9 +30,9 @@ def sgd_step(
     key = (weight_decay != 0.0, nesterov, maximize, first) if momentum_buffers is not None else (weight_decay != 0.0, False, maximize, False)
     scalars = (float(lr), float(momentum), 1.0 - dampening, float(weight_decay))
     if momentum_buffers is None:
-        _apply(_sgd_plain, key, (True, False), scalars, (params, grads))
+        _apply(updates.sgd_plain, key, (True, False), scalars, (params, grads))
     else:
-        _apply(_sgd_momentum, key, (True, False, True), scalars, (params, grads, momentum_buffers))
+        _apply(updates.sgd_momentum, key, (True, False, True), scalars, (params, grads, momentum_buffers))
 
 
 def adam_step(
@@ -48,9 +47,9 @@ def adam_step(
     lists = [params, grads, exp_avgs, exp_avg_sqs, *([max_exp_avg_sqs] if max_exp_avg_sqs is not None else [])]
     if not isinstance(step, int):
         for t in sorted(set(step)):
-            part = [[x for x, s in zip(tensors, step) if s == t] for tensors in lists]
+            p, g, m, v, *top = [[x for x, s in zip(tensors, step) if s == t] for tensors in lists]
             adam_step(
-                *part[:4], part[4] if amsgrad else None, step=t, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
+                p, g, m, v, top[0] if top else None, step=t, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
                 weight_decay=weight_decay, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize,
             )  # fmt: skip
         return
@@ -59,38 +58,7 @@ def adam_step(
     scalars = (lr / correction1, correction2**0.5, float(eps), 1.0 - beta1, float(beta2), 1.0 - beta2, decay)
     key = (weight_decay != 0.0, decoupled, amsgrad, maximize)
     writes = (True, False, True, True, True)[: len(lists)]
-    _apply(_adam, key, writes, scalars, tuple(lists))
-
-
-# The equations. `k` holds the structure, `s` the operands in the order of the calls above.
-
-
-def _sgd_plain(k: tuple[bool, ...], s: Sequence[Value], p: Value, g: Value) -> tuple[Value, ...]:
-    decays, _, maximize, _ = k
-    g = -g if maximize else g
-    g = g + p * s[3] if decays else g
-    return (p - g * s[0],)
-
-
-def _sgd_momentum(k: tuple[bool, ...], s: Sequence[Value], p: Value, g: Value, b: Value) -> tuple[Value, ...]:
-    decays, nesterov, maximize, first = k
-    g = -g if maximize else g
-    g = g + p * s[3] if decays else g
-    b = g if first else b * s[1] + g * s[2]
-    return p - (g + b * s[1] if nesterov else b) * s[0], b
-
-
-def _adam(k: tuple[bool, ...], s: Sequence[Value], p: Value, g: Value, m: Value, v: Value, top: Value | None = None) -> tuple[Value, ...]:
-    decays, decoupled, amsgrad, maximize = k
-    rate, root, eps, weight1, beta2, weight2, decay = s
-    g = -g if maximize else g
-    if decays:
-        p, g = (p * decay, g) if decoupled else (p, g + p * decay)
-    m = m + (g - m) * weight1
-    v = v * beta2 + g * g * weight2
-    largest = ir.maximum(top, v) if top is not None else v
-    p = p - rate * m / (ir.sqrt(largest) / root + eps)
-    return (p, m, v, largest) if amsgrad else (p, m, v)
+    _apply(updates.adam, key, writes, scalars, tuple(lists))
 
 
 @cache

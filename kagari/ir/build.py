@@ -96,6 +96,11 @@ def where(condition: Value, a: Operand, b: Operand) -> Value:
     return graph.elementwise("where", *args)
 
 
+def require(condition: Value, x: Value) -> Value:
+    """x; running it is an error where the condition does not hold."""
+    return graph.elementwise("require", condition, x)
+
+
 def _unary(op: str, to_float: bool = False):
     def build(x: Operand) -> Value:
         return pointwise(op, x, to_float=to_float)

@@ -329,6 +329,7 @@ VJP: dict[str, Rule] = {
     "maximum": _extremum(lt),
     "minimum": _extremum(gt),
     "where": _where,
+    "require": lambda v, g: (None, g),
     "cast": lambda v, g: (graph.cast(g, v.args[0].dtype),),
     "reshape": lambda v, g: (graph.reshape(g, v.args[0].shape),),
     "permute": _permute,

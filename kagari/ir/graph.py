@@ -11,6 +11,7 @@ Primitives take arguments of exactly the shapes and dtypes listed in `spec.py`; 
     const       -                    (number,)        a literal, 0-d
     ELEMENTWISE same shapes          ()               same shape
     cast        x                    ()               same shape, other dtype
+    require     condition, x         ()               x; an error where the condition does not hold
     detach      x                    ()               x, taken for a constant by differentiation
     reshape     x                    ()               new shape, row-major order kept
     permute     x                    (dims,)          dimensions in another order
@@ -45,7 +46,7 @@ UNARY_ANY = frozenset("neg abs sign floor ceil trunc round detach".split())
 UNARY_BITS = frozenset(("bitnot",))
 BINARY = frozenset("add sub mul div idiv rem pow atan2 maximum minimum bitand bitor bitxor shl shr".split())
 COMPARE = frozenset("eq ne lt le gt ge".split())
-ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast"}
+ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast", "require"}
 MOVEMENT = frozenset("reshape permute expand slice".split())
 REDUCE = frozenset("reduce_sum reduce_prod reduce_max reduce_min argmax argmin".split())
 LEAVES = frozenset("input scalar size const iota".split())

@@ -189,6 +189,13 @@ def _where(v: Value) -> None:
     _like(v, a)
 
 
+def _require_value(v: Value) -> None:
+    condition, x = v.args
+    _require(condition.dtype is bool_, "its condition should be boolean")
+    _same_shape(condition, x)
+    _like(v, x)
+
+
 def _cast(v: Value) -> None:
     _shape(v, v.args[0].shape)
 
@@ -315,7 +322,7 @@ def _dot(v: Value) -> None:
 
 ARITY = {
     **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
-    **dict.fromkeys((*BINARY, *COMPARE, "gather", "pick", "dot"), 2),
+    **dict.fromkeys((*BINARY, *COMPARE, "require", "gather", "pick", "dot"), 2),
     **dict.fromkeys(("where", "scatter", "scatter_add"), 3),
     "cat": -1,
 }
@@ -330,6 +337,7 @@ SPEC: dict[str, Check] = {
     **dict.fromkeys(UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY, _elementwise),
     **dict.fromkeys(COMPARE, _compare),
     "where": _where,
+    "require": _require_value,
     "cast": _cast,
     "reshape": _reshape,
     "permute": _permute,

@@ -195,6 +195,7 @@ def _weighted(make: Make) -> Iterator[Sample]:
     method=False,
     out=False,
     dtypes="f",
+    refusal="all elements of input should be between 0 and 1",
     gradient=_binary_cross_entropy_gradient,
     samples=_together(_pairs(0.05, 0.95, 0, 1), _weighted),
     errors=[
@@ -211,6 +212,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     if target.dtype is not input.dtype:
         raise RuntimeError(f"Found dtype {TYPE_NAMES[target.dtype]} but expected {TYPE_NAMES[input.dtype]}")
     require("binary_cross_entropy", input.dtype)
+    input = ir.require(ir.bitand(ir.ge(input, 0), ir.le(input, 1)), input)
     return reduced(_entropies(input, target, weight), reduction)
 
 

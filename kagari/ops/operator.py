@@ -48,7 +48,7 @@ class Operator:
     `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators
     it stands behind. `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for
     each tensor argument where the derived one is not the best. `spread` names a static parameter that may come as
-    several integers, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says `fresh=False`).
+    several integers, `refusal` says what a failed `require` means, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says `fresh=False`).
     `returns` names the parts of a result that is a pair, `synonyms` gives further names of parameters; `namespace` is
     `torch` or `nn.functional`.
 
@@ -75,6 +75,7 @@ class Operator:
     dtypes: str = "fib"
     spread: str = ""
     strict_view: bool = False
+    refusal: str = ""
     fresh: bool = False
     returns: tuple[str, ...] = ()
     synonyms: dict[str, str] = field(default_factory=dict)

@@ -9,7 +9,8 @@ An entry: 0 hash, 1 plan, 2... the key.
 
 PLAN: 0 flags, 1 inputs, 2 -> argument numbers, 3 outputs, 4 -> records, 5 temporaries, 6 -> sizes, 7 launches, 8 -> records,
 9 visible outputs, 10 tape, 11 saved, 12 -> codes, 13 edges, 14 -> argument numbers, 15 what is saved where that is nothing,
-16 bits of the outputs that get a place on the tape, 18 the count of further ones, 19 -> their numbers, 17 the sizes the backward operator takes after what was saved.
+16 bits of the outputs that get a place on the tape, 17 the sizes the backward operator takes after what was saved, 18 outputs
+beyond those of 16, 19 -> their numbers.
 Output record: kind, layout, nbytes or argument, byte offset. Launch record: function, operands, buffers, -> numbers, total, grain.
 A saved code is an argument's number, or the complement of an output's number.
 """

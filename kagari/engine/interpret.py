@@ -22,7 +22,7 @@ import numpy as np
 from ..base import dtypes
 from ..base.dtypes import dtype
 from ..base.symbols import Size
-from .graph import ELEMENTWISE, Graph, Value
+from ..ir.graph import ELEMENTWISE, Graph, Value
 
 Array = np.ndarray
 
@@ -166,6 +166,12 @@ def _rem(a: Array, b: Array) -> Array:
     return np.fmod(a, b)
 
 
+def _require(condition: Array, x: Array) -> Array:
+    if not condition.all():
+        raise ValueError("a value is not allowed")
+    return x
+
+
 def _check_divisor(b: Array) -> None:
     if not np.all(b):
         raise ZeroDivisionError("ZeroDivisionError")
@@ -203,6 +209,7 @@ ELEMENT: dict[str, Callable[..., Array]] = {
     "atan2": np.arctan2, "maximum": np.maximum, "minimum": np.minimum,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "where": np.where,
+    "require": lambda condition, x: _require(condition, x),
 }  # fmt: skip
 
 
