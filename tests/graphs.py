@@ -16,9 +16,9 @@ from kagari.base.layout import contiguous_strides, layout
 from kagari.base.symbols import hint, product
 from kagari.eager import Tensor, convert
 from kagari.engine.function import Function, Parameter
+from kagari.engine.interpret import interpret
 from kagari.ir import build, graph
 from kagari.ir.graph import Graph, Value
-from kagari.engine.interpret import interpret
 
 PAGE = mmap.PAGESIZE
 # Relative error a compiled kernel may have against the interpreter; integers have none.
@@ -134,7 +134,10 @@ def guarded(nbytes: int) -> np.ndarray:
 
 
 def strides_of(shape: tuple[int, ...], how: str) -> tuple[int, ...]:
-    """Strides in elements: `contiguous`, `transposed` (first dimension innermost), `gaps` (every second), `expanded`."""
+    """Strides in elements:
+
+    `contiguous`, `transposed` (first dimension innermost), `gaps` (every second), `expanded`.
+    """
     if how == "transposed":
         return tuple(reversed(contiguous_strides(reversed(shape))))
     strides = contiguous_strides(shape)
@@ -192,7 +195,10 @@ def interpreted(define: Callable[..., Any], operands: Sequence[Any]) -> list[np.
 
 
 def check(define: Callable[..., Any], *operands: Any, tolerance: float = 0, **options: Any) -> Function:
-    """Runs a definition through the engine and compares with the interpreter; one result also goes into a tensor given."""
+    """Runs a definition through the engine and compares with the interpreter;
+
+    one result also goes into a tensor given.
+    """
     function = compiled(define, len(operands), **options)
     result = function.run(operands)
     expected = interpreted(define, operands)

@@ -8,10 +8,10 @@ import pytest
 
 from kagari.base.dtypes import bool_, float16, float32, float64, int64
 from kagari.base.symbols import Guards, Sym
+from kagari.engine.interpret import evaluate_size, interpret
 from kagari.ir import build, graph
 from kagari.ir.differentiate import NOT_DIFFERENTIABLE, VJP, differentiate
 from kagari.ir.graph import Graph, Value
-from kagari.engine.interpret import evaluate_size, interpret
 from kagari.ir.simplify import simplify
 from kagari.ir.spec import verify
 

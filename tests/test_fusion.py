@@ -10,11 +10,11 @@ import pytest
 from kagari.autograd.library import RECORDS
 from kagari.base.dtypes import dtype, float32, int64
 from kagari.base.symbols import Guards
+from kagari.engine.interpret import interpret
 from kagari.engine.traced import Traced, symbolic_shape
 from kagari.ir import graph
 from kagari.ir.differentiate import differentiate
 from kagari.ir.graph import Graph, Value
-from kagari.engine.interpret import interpret
 from kagari.ir.simplify import simplify
 from kagari.ir.spec import verify
 

@@ -19,10 +19,10 @@ from kagari.base.dtypes import (
 )
 from kagari.base.errors import BroadcastError, CompileError
 from kagari.base.symbols import Guards, Sym, identical, is_positive, product
+from kagari.engine.interpret import ELEMENT, STRUCTURE, evaluate_size, interpret, round_to
 from kagari.ir import build, graph
 from kagari.ir.fold import FOLD, convert, wrap
 from kagari.ir.graph import Graph, Value
-from kagari.engine.interpret import ELEMENT, STRUCTURE, evaluate_size, interpret, round_to
 from kagari.ir.printer import ATTRS, format_graph
 from kagari.ir.spec import ARITY, SPEC, verify
 

@@ -18,11 +18,11 @@ from kagari.base.target import Target
 from kagari.compiler.llvm import compile_object
 from kagari.eager import Tensor, convert
 from kagari.eager.activate import KernelIndexError
+from kagari.engine.interpret import round_to
 from kagari.engine.traced import Traced
 from kagari.ir import build as ir
 from kagari.ir import graph
 from kagari.ir.graph import Value
-from kagari.engine.interpret import round_to
 from kagari.runtime import cpu
 
 RANDOM = np.random.default_rng(0)
@@ -122,7 +122,9 @@ def test_nan_and_infinity(dt: dtype) -> None:
     x, y = (tensor(v, dt) for v in np.meshgrid(special, special))
 
     def define(x: Value, y: Value) -> tuple[Value, ...]:
-        binary = [graph.elementwise(n, x, y) for n in ("add", "mul", "div", "maximum", "minimum", *sorted(graph.COMPARE))]
+        binary = [
+            graph.elementwise(n, x, y) for n in ("add", "mul", "div", "maximum", "minimum", *sorted(graph.COMPARE))
+        ]
         return (*binary, ir.exp(x), ir.tanh(x), ir.sqrt(x), graph.elementwise("sign", x), ir.where(ir.ne(x, x), y, x))
 
     check(define, x, y)
@@ -150,7 +152,11 @@ def test_transposing_copies(dt: dtype, shape: tuple[int, ...]) -> None:
         return graph.permute(x, (*range(1, x.ndim), 0))
 
     check(lambda x: graph.permute(x, tuple(reversed(range(x.ndim)))), normal(*shape, dt=dt), aliases="fresh")
-    check(lambda x, y: ir.where(ir.lt(y, turned(x)), turned(x), y), normal(*shape, dt=dt), normal(*shape[1:], shape[0], dt=dt))
+    check(
+        lambda x, y: ir.where(ir.lt(y, turned(x)), turned(x), y),
+        normal(*shape, dt=dt),
+        normal(*shape[1:], shape[0], dt=dt),
+    )
 
 
 def test_transposed_and_broadcast_together() -> None:
@@ -248,7 +254,14 @@ def test_reductions_of_nan_and_infinity(op: str, dt: dtype) -> None:
 
 @pytest.mark.parametrize(
     ("shape", "dims"),
-    [((300000,), (0,)), ((700, 500), (0, 1)), ((200000, 3), (0,)), ((3, 150001), (1,)), ((100000, 1, 2), (0,)), ((2, 90000, 2), (1,))],
+    [
+        ((300000,), (0,)),
+        ((700, 500), (0, 1)),
+        ((200000, 3), (0,)),
+        ((3, 150001), (1,)),
+        ((100000, 1, 2), (0,)),
+        ((2, 90000, 2), (1,)),
+    ],
 )
 def test_rows_in_pieces(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:
     check(lambda x: graph.reduce("sum", x, dims), integers(-5, 6, *shape))
@@ -265,8 +278,13 @@ def test_rows_in_pieces(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:
         bias = normal(rows) if len(shape) == 2 else None
         if bias is not None:
             check(lambda x, b: ir.amax(x, dims) * b + 1, normal(*shape), bias)
-            check(lambda x, i, b: ir.amax(x, dims) + graph.gather(b, i, 0), normal(*shape), integers(0, rows, rows), bias)
-            check(lambda x: ir.amax(x, dims) + graph.iota((x.shape[0] if 0 not in dims else x.shape[1],), 0), normal(*shape))
+            check(
+                lambda x, i, b: ir.amax(x, dims) + graph.gather(b, i, 0), normal(*shape), integers(0, rows, rows), bias
+            )
+            check(
+                lambda x: ir.amax(x, dims) + graph.iota((x.shape[0] if 0 not in dims else x.shape[1],), 0),
+                normal(*shape),
+            )
 
 
 # Row kernels: several passes
@@ -297,7 +315,9 @@ def test_row_kernels_of_every_float(dt: dtype) -> None:
     check(lambda x: softmax(x, 1), x, tolerance=1e-4)
     check(lambda x: ir.log(softmax(x, 0)), x, tolerance=1e-4)
     check(layer_norm, x, w, b, tolerance=1e-4)
-    check(lambda x, w, b: layer_norm(x, w, b)[0], normal(7, 33, dt=dt, how="transposed"), normal(33, dt=dt), w_like(b, 33))
+    check(
+        lambda x, w, b: layer_norm(x, w, b)[0], normal(7, 33, dt=dt, how="transposed"), normal(33, dt=dt), w_like(b, 33)
+    )
 
 
 def w_like(b: Tensor, n: int) -> Tensor:
@@ -330,7 +350,9 @@ def test_in_place_from_other_places() -> None:
         lambda x, y: x + ir.transpose(x),
         lambda x, y: graph.slice_(x, (39, 0), (-1, 1), (40, 40)) * 2,
         lambda x, y: x + graph.dot(y, x),
-        lambda x, y: graph.cat((graph.slice_(x, (1, 0), (1, 1), (39, 40)), graph.slice_(x, (0, 0), (1, 1), (1, 40))), 0),
+        lambda x, y: graph.cat(
+            (graph.slice_(x, (1, 0), (1, 1), (39, 40)), graph.slice_(x, (0, 0), (1, 1), (1, 40))), 0
+        ),
         lambda x, y: graph.scatter("scatter", x, graph.cast(ir.full(x.shape, 3, int64), int64), y, 1),
         lambda x, y: ir.transpose(y),
         lambda x, y: y,
@@ -360,12 +382,18 @@ def test_reductions_that_follow_each_other(shape: tuple[int, ...]) -> None:
 # Gathers, scatter, scans
 
 
-@pytest.mark.parametrize("dt", [float32, float64, int64, dtypes.uint8, dtypes.bool_, dtypes.bfloat16], ids=lambda dt: dt.name)
+@pytest.mark.parametrize(
+    "dt", [float32, float64, int64, dtypes.uint8, dtypes.bool_, dtypes.bfloat16], ids=lambda dt: dt.name
+)
 def test_gather_and_pick(dt: dtype) -> None:
     x = normal(10, 30, dt=dt)
     check(lambda x, i: graph.gather(x, i, 1), x, integers(0, 30, 10, 37))
     check(lambda x, i: graph.gather(x, i, 0), x, integers(0, 10, 37, 30))
-    check(lambda x, i: graph.gather(x, i, 0), normal(10, 30, dt=dt, how="transposed"), integers(0, 10, 3, 7, how="transposed"))
+    check(
+        lambda x, i: graph.gather(x, i, 0),
+        normal(10, 30, dt=dt, how="transposed"),
+        integers(0, 10, 3, 7, how="transposed"),
+    )
     check(lambda x, i: graph.pick(x, i, 1), x, integers(0, 30, 10))
     check(lambda x, i: graph.pick(x, i, 0), x, integers(0, 10, 30))
     check(lambda x, i: graph.gather(x, i, 1), x, integers(0, 30, 10, 0))
@@ -409,13 +437,27 @@ def test_scatter(op: str, dt: dtype) -> None:
     for dim, shape in ((1, (10, 40)), (0, (5, 30)), (1, (3, 7)), (0, (0, 30))):
         x, i = normal(10, 30, dt=dt), integers(0, 30 if dim else 10, *shape)
         check(lambda x, i, s: graph.scatter(op, x, i, s, dim), x, i, normal(*shape, dt=dt), tolerance=5e-3)  # noqa: B023
-        check(lambda x, i, s: graph.scatter(op, x, i, s + s, dim) * s.shape[0], x, i, normal(*shape, dt=dt), tolerance=5e-3)  # noqa: B023
+        check(
+            lambda x, i, s: graph.scatter(op, x, i, s + s, dim) * s.shape[0],
+            x,
+            i,
+            normal(*shape, dt=dt),
+            tolerance=5e-3,
+        )  # noqa: B023
 
 
 @pytest.mark.parametrize("op", ["cumsum", "cumprod"])
 @pytest.mark.parametrize("dt", [float32, float64, int64, dtypes.int8, dtypes.bfloat16], ids=lambda dt: dt.name)
 def test_scans(op: str, dt: dtype) -> None:
-    for shape, dim in (((10, 30), 1), ((10, 30), 0), ((300, 200), 1), ((2, 3, 4), 1), ((0, 3), 0), ((3, 0), 1), ((5,), 0)):
+    for shape, dim in (
+        ((10, 30), 1),
+        ((10, 30), 0),
+        ((300, 200), 1),
+        ((2, 3, 4), 1),
+        ((0, 3), 0),
+        ((3, 0), 1),
+        ((5,), 0),
+    ):
         for how in LAYOUTS[:2]:
             x = tensor(RANDOM.choice([-1, 1, 1], shape), dt, how)
             check(lambda x: graph.scan(op, x, dim), x, tolerance=2e-2 if dt.itemsize == 2 else 1e-5)  # noqa: B023
@@ -463,7 +505,12 @@ def test_products_among_other_work() -> None:
     check(lambda x, w, v: graph.dot(ir.tanh(graph.dot(x, w)), v), x, w, v, tolerance=1e-4)
     check(lambda x, w: (graph.dot(x, w), graph.dot(x, w) + 1, ir.sum_(graph.dot(x, w))), x, w, tolerance=1e-3)
     check(lambda x, w: ir.transpose(graph.dot(x, w)) * 2, x, w, tolerance=1e-4)
-    check(lambda x, w: graph.dot(graph.slice_(x, (0, 3), (1, 1), (20, 20)), graph.slice_(w, (5, 0), (1, 1), (20, 40))), x, w, tolerance=1e-4)
+    check(
+        lambda x, w: graph.dot(graph.slice_(x, (0, 3), (1, 1), (20, 20)), graph.slice_(w, (5, 0), (1, 1), (20, 40))),
+        x,
+        w,
+        tolerance=1e-4,
+    )
     check(lambda x, w, s: graph.dot(x, w) * s, x, w, 0.25, tolerance=1e-4)
     check(lambda x, w: graph.cat((graph.dot(x, w), graph.dot(x, w)), 0), x, w, tolerance=1e-4)
 
@@ -473,7 +520,12 @@ def test_batches_of_products() -> None:
     check(lambda x, y: graph.dot(x, y), x, y, tolerance=1e-4)
     check(lambda x, y, b: ir.tanh(graph.dot(x, y) + b), x, y, b, tolerance=1e-4)
     check(lambda x, y: ir.sum_(graph.dot(x, y), 0), x, y, tolerance=1e-4)
-    check(lambda x, y: graph.dot(x, graph.expand(graph.reshape(y, (1, 30, 20)), (3, 30, 20))), x, normal(30, 20), tolerance=1e-4)
+    check(
+        lambda x, y: graph.dot(x, graph.expand(graph.reshape(y, (1, 30, 20)), (3, 30, 20))),
+        x,
+        normal(30, 20),
+        tolerance=1e-4,
+    )
     check(lambda x, y: softmax(graph.dot(x, ir.transpose(y)) * 0.1, -1), x, normal(3, 40, 30), tolerance=1e-4)
 
 
@@ -579,8 +631,21 @@ def test_gradients(define: Callable[..., Any], shapes: list[tuple[int, ...]]) ->
 @pytest.mark.skipif(cpu.host_target().vector_bytes <= 32, reason="this processor has no wider vectors")
 def test_with_256_bit_vectors() -> None:
     chosen = "every_dtype or every_shape or primitive or casts or transposing or reductions or arg_extrema or row_kernels or epilogues"
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__, "-k", f"({chosen}) and not pieces"]
-    done = subprocess.run(command, env={**os.environ, "KAGARI_ISA": "avx2"}, capture_output=True, text=True, timeout=300)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        __file__,
+        "-k",
+        f"({chosen}) and not pieces",
+    ]
+    done = subprocess.run(
+        command, env={**os.environ, "KAGARI_ISA": "avx2"}, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout[-3000:]
 
 

@@ -241,7 +241,9 @@ def test_error(name: str, oracle: ModuleType) -> None:
             warnings.simplefilter("ignore")
             with pytest.raises(Exception) as caught:  # which one is what is compared
                 ERRORS[name](lib, lib.nn)
-        raised.append((caught.type, re.sub(r"Target \d+ is", "Target is", str(caught.value).replace("torch.", "kagari."))))
+        raised.append(
+            (caught.type, re.sub(r"Target \d+ is", "Target is", str(caught.value).replace("torch.", "kagari.")))
+        )
     assert issubclass(raised[0][0], raised[1][0])
     assert raised[0][1] == raised[1][1]
 

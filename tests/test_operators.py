@@ -18,9 +18,9 @@ import pytest
 
 import kagari
 from kagari.base import dtypes
+from kagari.engine.interpret import interpret
 from kagari.ir.build import default_dtype
 from kagari.ir.graph import Graph, Value
-from kagari.engine.interpret import interpret
 from kagari.ops import OPERATORS
 from kagari.ops.operator import Operator
 from kagari.testing.cases import FLOATS, Array, Case, build, cases, failures, mapped, target

@@ -8,10 +8,10 @@ from graphs import RandomGraph, leaf
 
 from kagari.base.dtypes import bool_, float16, float32, float64, int32, int64, uint8
 from kagari.base.symbols import Guards, Sym
+from kagari.engine.interpret import interpret
 from kagari.ir import build, graph
 from kagari.ir.differentiate import differentiate
 from kagari.ir.graph import ELEMENTWISE, MOVEMENT, Graph, Value
-from kagari.engine.interpret import interpret
 from kagari.ir.simplify import is_number, simplify
 from kagari.ir.spec import verify
 

@@ -1,10 +1,10 @@
 """What the environment decides, read once.
 
-    KAGARI_CACHE        0 turns the kernel store off
-    KAGARI_CACHE_DIR    where the kernel store lies; by default `kagari` in the user's cache directory
-    KAGARI_CACHE_MB     the store's size limit in MiB, 256 by default
-    KAGARI_NUM_THREADS  threads for kernels (also OMP_NUM_THREADS); by default the processors this process may use
-    KAGARI_ISA          compile for less than the processor has: `avx2`
+KAGARI_CACHE        0 turns the kernel store off
+KAGARI_CACHE_DIR    where the kernel store lies; by default `kagari` in the user's cache directory
+KAGARI_CACHE_MB     the store's size limit in MiB, 256 by default
+KAGARI_NUM_THREADS  threads for kernels (also OMP_NUM_THREADS); by default the processors this process may use
+KAGARI_ISA          compile for less than the processor has: `avx2`
 """
 
 from __future__ import annotations

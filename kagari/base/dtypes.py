@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-class dtype:  # noqa: N801 - PyTorch's name
+class dtype:
     """A number type, such as `kagari.float32`.
 
-    `itemsize` is in bytes. `category` orders the kinds: 0 bool, 1 integer, 2 floating point. `rank` orders the types of one
-    category.
+    `itemsize` is in bytes. `category` orders the kinds: 0 bool, 1 integer, 2 floating point. `rank` orders the types of
+    one category.
     """
 
     __slots__ = ("name", "itemsize", "category", "rank", "is_signed", "_numpy")
@@ -70,8 +70,8 @@ def promote(a: dtype, b: dtype) -> dtype:
     """The smallest type that holds both, as `torch.promote_types`.
 
     >>> import kagari
-    >>> promote(kagari.uint8, kagari.int8), promote(kagari.float16, kagari.bfloat16), promote(kagari.int64, kagari.float16)
-    (torch.int16, torch.float32, torch.float16)
+    >>> promote(kagari.uint8, kagari.int8), promote(kagari.float16, kagari.bfloat16), promote(kagari.int64,
+    kagari.float16) (torch.int16, torch.float32, torch.float16)
     """
     if a is b:
         return a

@@ -1,10 +1,10 @@
 """The exceptions of Kagari, drawn as a tree. Each is also the builtin type PyTorch raises in its place.
 
-    RuntimeError
-      OutOfMemoryError        a buffer could not be had; says how much was asked and how much the pool holds
-      BroadcastError          shapes that can't be brought to one
-      KernelError             a fault found while a kernel ran: an index out of range, an integer division by zero
-    CompileError              a template made illegal code: never the user's fault
+RuntimeError
+  OutOfMemoryError        a buffer could not be had; says how much was asked and how much the pool holds
+  BroadcastError          shapes that can't be brought to one
+  KernelError             a fault found while a kernel ran: an index out of range, an integer division by zero
+CompileError              a template made illegal code: never the user's fault
 """
 
 from __future__ import annotations

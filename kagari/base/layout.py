@@ -1,4 +1,7 @@
-"""Interned layouts: shape, strides and dtype of a tensor. Equal layouts are one object, so a look-up by layout is one by identity."""
+"""Interned layouts:
+
+shape, strides and dtype of a tensor. Equal layouts are one object, so a look-up by layout is one by identity.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ class Layout:
         self.ndim, self.numel = len(shape), self.shape.numel()
         self.nbytes = self.numel * dt.itemsize
         if self.nbytes >> 63:
-            raise RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}")
+            raise RuntimeError(
+                f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}"
+            )
         self.contiguous = self.numel == 0 or is_contiguous(shape, strides)
         self.dense = self.contiguous or is_dense(shape, strides)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Target:
     """A processor as the code generator sees it.
 
-    `vector_bytes` is the width of a vector register, `vector_registers` their number. `features` is LLVM's feature string.
+    `vector_bytes` is the width of a vector register, `vector_registers` their number. `features` is LLVM's feature
+    string.
     """
 
     triple: str

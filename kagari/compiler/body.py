@@ -1,6 +1,7 @@
 """The body of a loop kernel: what is computed for one element of an iteration space, as a list of nodes.
 
-A node's arguments come before it. Leaves read memory through an *access*: a buffer and the movement between it and the space.
+A node's arguments come before it. Leaves read memory through an *access*: a buffer and the movement between it and the
+space.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from .fuse import GATHERS, REDUCTIONS, Space, Stage, kept, rows_match, strip
 
 @dataclass(slots=True)
 class Node:
-    """One computed or loaded value. `level` counts the reductions below it: 0 none, 1 needs one pass over the row, ..."""
+    """One computed or loaded value.
+
+    `level` counts the reductions below it: 0 none, 1 needs one pass over the row, ...
+    """
 
     op: str
     args: tuple[int, ...]
@@ -28,17 +32,25 @@ class Node:
 
 @dataclass(slots=True)
 class Access:
-    """A buffer seen from the space: the movements, outermost first, that lead from `base` to the space's (or its rows') shape."""
+    """A buffer seen from the space:
+
+    the movements, outermost first, that lead from `base` to the space's (or its rows') shape.
+    """
 
     base: Value
     moves: tuple[Value, ...]
     rows: bool  # the shape is that of the rows
-    gather: tuple[int, bool] | None = None  # the dimension that is looked up, whose stride is taken at run time; whether it goes
+    gather: tuple[int, bool] | None = (
+        None  # the dimension that is looked up, whose stride is taken at run time; whether it goes
+    )
 
 
 @dataclass(slots=True)
 class Body:
-    """The nodes of a stage. `roots` are the nodes stored, one for each output; `sizes` the symbolic numbers it computes with."""
+    """The nodes of a stage.
+
+    `roots` are the nodes stored, one for each output; `sizes` the symbolic numbers it computes with.
+    """
 
     space: Space
     nodes: list[Node] = field(default_factory=list)
@@ -66,8 +78,37 @@ class Body:
 
 
 HEAVY = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc erfinv lgamma digamma "
-    "sigmoid pow atan2 idiv rem".split()
+    [
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "erf",
+        "erfc",
+        "erfinv",
+        "lgamma",
+        "digamma",
+        "sigmoid",
+        "pow",
+        "atan2",
+        "idiv",
+        "rem",
+    ]
 )
 
 
@@ -128,7 +169,10 @@ class BodyBuilder:
         return [(a, whole) for a in v.args if not is_number(a)]
 
     def number(self, v: Value, dt: dtype) -> int:
-        """The node of a literal or of a Python number in the dtype its user computes with: a double reaches it unrounded."""
+        """The node of a literal or of a Python number in the dtype its user computes with:
+
+        a double reaches it unrounded.
+        """
         base = strip(v)
         found = self.numbers.get((base, dt))
         if found is None:
@@ -202,7 +246,9 @@ class BodyBuilder:
         self.body.accesses.append(Access(strip(source), chain(source), not whole, (dim, v.op == "pick")))
         self.body.sizes.append(source.shape[dim])
         level = self.body.nodes[index].level
-        node = Node("gather", (index,), v.dtype, extra=len(self.body.accesses) - 1, value=len(self.body.sizes) - 1, level=level)
+        node = Node(
+            "gather", (index,), v.dtype, extra=len(self.body.accesses) - 1, value=len(self.body.sizes) - 1, level=level
+        )
         node.whole = whole
         return self.add(node)
 

@@ -52,7 +52,8 @@ TURN_LANES = 128  # P contiguous along its rows is rewritten where this many lan
 TURN_BYTES = 1 << 20  # and it spans this much memory
 PACK_CYCLES = {"": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0}  # for each float of Q
 PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
-# The blocks that are weighed: into how many parts the rows are cut, and how many panels are side by side. Fewer for work so small
+# The blocks that are weighed: into how many parts the rows are cut, and how many panels are side by side. Fewer for
+# work so small
 # that weighing them would take as long.
 SMALL_WORK = 1 << 24
 COARSE_PARTS, COARSE_WIDTHS = (1, 2, 4), (1, 4)
@@ -323,7 +324,15 @@ def _orient(problem: Problem, target: Target) -> Problem:
     The time small products save is less than that of compiling the code for both ways.
     """
     other = Problem(
-        problem.element, problem.batch, problem.lanes, problem.rows, problem.k, problem.q.turned, problem.p.turned, problem.c, True
+        problem.element,
+        problem.batch,
+        problem.lanes,
+        problem.rows,
+        problem.k,
+        problem.q.turned,
+        problem.p.turned,
+        problem.c,
+        True,
     )
     gain = 1.0 if _is_parallel(problem, target) else 0.75
     return other if _cycles(other, target) < gain * _cycles(problem, target) else problem

@@ -9,7 +9,8 @@ from ..ir.graph import COMPARE
 from . import vecmath
 from .text import BITS, Builder, Val, vector
 
-# How a dtype lies in memory, and what it is computed in. 16-bit floats are moved as integers: few processors have masked loads, or
+# How a dtype lies in memory, and what it is computed in. 16-bit floats are moved as integers: few processors have
+# masked loads, or
 # stores, or shuffles of them, and LLVM calls functions of its own library in their place.
 MEMORY = {
     "bool": "i8", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "float16": "i16",
@@ -79,7 +80,9 @@ def convert(b: Builder, x: Val, source: dtype, to: dtype) -> Val:
         if to.category == 2:
             return b.cast("fpext" if BITS[x.element] < BITS[Val("", target).element] else "fptrunc", x, target)
         through = vector(x.lanes, "i64")
-        whole = b.intrinsic("fptosi.sat.i64" if not x.lanes else f"fptosi.sat.v{x.lanes}i64", x.type, x, returns=through)
+        whole = b.intrinsic(
+            "fptosi.sat.i64" if not x.lanes else f"fptosi.sat.v{x.lanes}i64", x.type, x, returns=through
+        )
         return whole if target == through else b.cast("trunc", whole, target)
     signed = source.is_signed
     if to.category == 2:
@@ -181,7 +184,10 @@ def _shift(b: Builder, op: str, x: Val, amount: Val, beyond: Val) -> Val:
 
 
 def _divide(b: Builder, op: str, dt: dtype, x: Val, y: Val, fault: Callable[[Val, int], None]) -> Val:
-    """Division towards zero. A divisor of 0 is reported; the lowest number over -1 wraps, as the processor would trap on both."""
+    """Division towards zero.
+
+    A divisor of 0 is reported; the lowest number over -1 wraps, as the processor would trap on both.
+    """
     zero = b.icmp("eq", y, b.zero(y.type))
     fault(zero, DIVISION_BY_ZERO)
     one = b.int(1, y.type)
@@ -238,7 +244,9 @@ def identity(b: Builder, op: str, type_: str, dt: dtype) -> Val:
 
 def combine(b: Builder, op: str, dt: dtype, a: Val, x: Val) -> Val:
     """One step of a reduction."""
-    name = {"reduce_sum": "add", "cumsum": "add", "reduce_prod": "mul", "cumprod": "mul", "reduce_max": "maximum"}.get(op, "minimum")
+    name = {"reduce_sum": "add", "cumsum": "add", "reduce_prod": "mul", "cumprod": "mul", "reduce_max": "maximum"}.get(
+        op, "minimum"
+    )
     if dt.name == "bool":
         return b.binary("or" if name in ("add", "maximum") else "and", a, x)
     return emit(b, name, dt, [a, x], lambda lanes, bit: None)

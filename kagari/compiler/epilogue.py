@@ -35,7 +35,9 @@ class BodyEpilogue(Epilogue):
 
     def __init__(self, body: Body | None, out: dtype, loads: list[View], sizes: list[int]) -> None:
         self.body, self.loads, self.dtype = body, loads, out
-        classes = ["".join("0" if s == 0 else "1" if s == 1 else "s" for s in v.strides[-2:]) + v.dtype.name for v in loads]
+        classes = [
+            "".join("0" if s == 0 else "1" if s == 1 else "s" for s in v.strides[-2:]) + v.dtype.name for v in loads
+        ]
         key = f"body.{body.key}.{classes}" if body else "store"
         ops: list[int] = []
         for v in loads:
@@ -43,7 +45,9 @@ class BodyEpilogue(Epilogue):
         folds = all(not any(v.strides[:-1]) for v in loads)
         super().__init__(out.name, key, tuple(v.buf for v in loads), (*ops, *sizes), folds)
 
-    def store(self, b: Builder, out: Val, acc: Val, row: Val, col: Val, lanes: int, mask: Val | None, context: Context) -> None:
+    def store(
+        self, b: Builder, out: Val, acc: Val, row: Val, col: Val, lanes: int, mask: Val | None, context: Context
+    ) -> None:
         if self.body is None:
             super().store(b, out, acc, row, col, lanes, mask, context)
             return
@@ -98,10 +102,12 @@ class BodyEpilogue(Epilogue):
         if not lanes:
             return from_memory(b, b.load(address, element), view.dtype)
         offsets = b.mul(b.iota(lanes), b.splat(col_step, lanes))
-        pointers = b.value(f"getelementptr {element}, ptr {address.name}, <{lanes} x i64> {offsets.name}", f"<{lanes} x ptr>")
+        pointers = b.value(
+            f"getelementptr {element}, ptr {address.name}, <{lanes} x i64> {offsets.name}", f"<{lanes} x ptr>"
+        )
         short = {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(element, element)
         wide = mask or b.splat(Val("true", "i1"), lanes)
         name = f"llvm.masked.gather.v{lanes}{short}.v{lanes}p0"
-        return from_memory(b, b.call(name, vector(lanes, element), pointers, wide, b.zero(vector(lanes, element))), view.dtype)
-
-
+        return from_memory(
+            b, b.call(name, vector(lanes, element), pointers, wide, b.zero(vector(lanes, element))), view.dtype
+        )

@@ -23,8 +23,8 @@ class Kernel:
 class Launch:
     """One call of a kernel: which buffers it gets, its i64 operands and its parallel range.
 
-    The range [0, total) is cut into pieces of `grain` indices shared among the threads; a total of at most one grain runs
-    on the calling thread alone.
+    The range [0, total) is cut into pieces of `grain` indices shared among the threads; a total of at most one grain
+    runs on the calling thread alone.
     """
 
     kernel: Kernel

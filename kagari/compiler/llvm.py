@@ -1,4 +1,7 @@
-"""From LLVM IR text to the bytes of an object file, for one target. The only place of the compiler that opens llvmlite."""
+"""From LLVM IR text to the bytes of an object file, for one target.
+
+The only place of the compiler that opens llvmlite.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,9 @@ def _machine(target: Target, level: int) -> Any:
 def _optimised(llvm: Any, text: str, target: Target, level: int) -> tuple[Any, Any]:
     """The module after the passes of its level.
 
-    Templates write loops as they should be, vectorised and unrolled, so three passes are enough for kernels: variables become registers,
-    arithmetic on addresses is folded, empty blocks go. The standard pipeline takes ten times as long and finds nothing more.
+    Templates write loops as they should be, vectorised and unrolled, so three passes are enough for kernels: variables
+    become registers, arithmetic on addresses is folded, empty blocks go. The standard pipeline takes ten times as long
+    and finds nothing more.
     """
     machine = _machine(target, level)
     module = llvm.parse_assembly(text)
@@ -57,7 +61,8 @@ def _optimised(llvm: Any, text: str, target: Target, level: int) -> tuple[Any, A
 def compile_object(text: str, target: Target, level: int = 2) -> bytes:
     """Optimises and assembles a module: 0 as it stands, 1 or more through the passes.
 
-    Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the user.
+    Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the
+    user.
     """
     import llvmlite.binding as llvm
 

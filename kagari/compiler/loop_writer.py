@@ -1,7 +1,8 @@
 """Writes the LLVM IR of a loop kernel from its nest.
 
-Values are emitted at the outermost place where they are known: what depends on no dimension at the start, what depends on the rows
-once a row, the rest in the inner loop. Each inner loop stands twice: with the full lanes, and masked for what is left over.
+Values are emitted at the outermost place where they are known: what depends on no dimension at the start, what depends
+on the rows once a row, the rest in the inner loop. Each inner loop stands twice: with the full lanes, and masked for
+what is left over.
 """
 
 from __future__ import annotations
@@ -12,9 +13,19 @@ from dataclasses import dataclass
 
 from ..base.dtypes import accumulate, dtype
 from .body import HEAVY, Body, Node
-from .elementwise import COMPUTE, INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, convert, emit, from_memory, identity, to_memory
+from .elementwise import (
+    COMPUTE,
+    INDEX_OUT_OF_RANGE,
+    MEMORY,
+    combine,
+    compute_type,
+    convert,
+    emit,
+    from_memory,
+    identity,
+    to_memory,
+)
 from .text import BITS, KERNEL_PARAMS, Builder, Val, vector
-
 
 # The side of the square that is transposed at once, through a buffer that stays in the first-level cache.
 TILE = 64
@@ -22,7 +33,10 @@ TILE = 64
 
 @dataclass(slots=True)
 class Nest:
-    """All that the code of a loop kernel depends on. `tags` has an `o` for each kept dimension and an `r` for each reduced one."""
+    """All that the code of a loop kernel depends on.
+
+    `tags` has an `o` for each kept dimension and an `r` for each reduced one.
+    """
 
     body: Body
     tags: str
@@ -86,7 +100,9 @@ class _Writer:
 
     def write(self) -> str:
         b = self.b
-        self.bufs, self.ops, self.scalars, self.begin, self.end, _, self.status = b.begin_function(self.symbol, KERNEL_PARAMS)
+        self.bufs, self.ops, self.scalars, self.begin, self.end, _, self.status = b.begin_function(
+            self.symbol, KERNEL_PARAMS
+        )
         self.read_operands()
         self.prepare(range(len(self.nodes)), frozenset(), final=False)
         if self.nest.stream:
@@ -110,7 +126,10 @@ class _Writer:
         self.vector_loops(self.begin, self.end, lambda lanes, i, mask: self.store_all({0: i}, lanes, mask, 0))
 
     def aligned_stores(self) -> Val:
-        """Whether all outputs begin at a whole cache line, as memory of the pool does: only such can be stored past the caches."""
+        """Whether all outputs begin at a whole cache line, as memory of the pool does:
+
+        only such can be stored past the caches.
+        """
         b, bits = self.b, self.b.int(0)
         for base in self.bases[self.nest.loads :]:
             bits = b.binary("or", bits, b.cast("ptrtoint", base, "i64"))
@@ -144,12 +163,24 @@ class _Writer:
     def place(self, i: int, at: frozenset[int]) -> bool:
         return self.depends[i] <= at
 
-    def prepare(self, nodes: Iterable[int], known: frozenset[int], level: int = 0, index: dict[int, Val] | None = None, final: bool = True) -> None:
+    def prepare(
+        self,
+        nodes: Iterable[int],
+        known: frozenset[int],
+        level: int = 0,
+        index: dict[int, Val] | None = None,
+        final: bool = True,
+    ) -> None:
         """Emits, as scalars, the nodes that depend on the known dimensions only and on finished reductions."""
         self.index = index or {}
         for i in nodes:
             node = self.nodes[i]
-            if i in self.memo or not self.place(i, known) or node.op.startswith(("reduce", "arg")) or node.level > level:
+            if (
+                i in self.memo
+                or not self.place(i, known)
+                or node.op.startswith(("reduce", "arg"))
+                or node.level > level
+            ):
                 continue
             if all(a in self.memo for a in node.args):
                 self.memo[i] = self.emit_node(i, self.memo, 0, None)
@@ -225,7 +256,9 @@ class _Writer:
         b, element = self.b, MEMORY[dt.name]
         if view in self.tiled:
             row = b.add(b.mul(self.tile_row, b.int(TILE)), self.tile_column)
-            return from_memory(b, b.load(b.gep(self.tiled[view], row, element), vector(width, element), BITS[element] // 8), dt)
+            return from_memory(
+                b, b.load(b.gep(self.tiled[view], row, element), vector(width, element), BITS[element] // 8), dt
+            )
         address = self.pointer(view)
         if extra is not None and not extra.lanes:
             address = b.gep(address, extra, element)
@@ -244,7 +277,9 @@ class _Writer:
         """Lanes from computed places."""
         b = self.b
         mask = mask or b.splat(Val("true", "i1"), width)
-        pointers = b.value(f"getelementptr {element}, ptr {address.name}, <{width} x i64> {offsets.name}", f"<{width} x ptr>")
+        pointers = b.value(
+            f"getelementptr {element}, ptr {address.name}, <{width} x i64> {offsets.name}", f"<{width} x ptr>"
+        )
         ty = vector(width, element)
         short = {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(element, element)
         return b.call(f"llvm.masked.gather.v{width}{short}.v{width}p0", ty, pointers, mask, b.zero(ty))
@@ -277,7 +312,9 @@ class _Writer:
         else:
             mask = mask or b.splat(Val("true", "i1"), width)
             offsets = b.mul(b.iota(width), b.splat(stride, width))
-            pointers = b.value(f"getelementptr {x.element}, ptr {address.name}, <{width} x i64> {offsets.name}", f"<{width} x ptr>")
+            pointers = b.value(
+                f"getelementptr {x.element}, ptr {address.name}, <{width} x i64> {offsets.name}", f"<{width} x ptr>"
+            )
             short = {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(x.element, x.element)
             name = f"llvm.masked.scatter.v{width}{short}.v{width}p0"
             b.call(name, "void", x, pointers, mask)
@@ -636,14 +673,18 @@ class _Writer:
             halves = []
             for first in (0, half):
                 lanes = ", ".join(f"i32 {k}" for k in range(first, first + half))
-                halves.append(b.value(f"shufflevector {x.type} {x.name}, {x.type} poison, <{half} x i32> <{lanes}>", ty))
+                halves.append(
+                    b.value(f"shufflevector {x.type} {x.name}, {x.type} poison, <{half} x i32> <{lanes}>", ty)
+                )
             x = combine(b, op, dt, halves[0], halves[1])
         return b.value(f"extractelement {x.type} {x.name}, i64 0", x.element) if x.lanes else x
 
     def joined_index(self, op: str, dt: dtype, slots: list[tuple[Val, Val | None, str]], widths: list[int]) -> Val:
         """The lowest index among the lanes that hold the best value."""
         b = self.b
-        results = [self.lowest(op, dt, slot, index_slot, ty, width) for (slot, index_slot, ty), width in zip(slots, widths)]
+        results = [
+            self.lowest(op, dt, slot, index_slot, ty, width) for (slot, index_slot, ty), width in zip(slots, widths)
+        ]
         (best, at), *others = results
         for x, x_at in others:
             wins = self.better(op, dt, x, best)
@@ -683,5 +724,3 @@ class _Writer:
             x = to_memory(b, self.memo[i], dt)
             address = b.gep(base, place, MEMORY[dt.name])
             b.store(x, address) if mask is None or not x.lanes else b.masked_store(x, address, mask)
-
-

@@ -1,13 +1,15 @@
 """Loop kernels: an outer parallel space and, inside it, a sequence of loops over a row that stays in cache.
 
-`bind` fixes a body at the sizes and strides of one call. It drops dimensions of size 1, joins those that lie behind each other, and
-picks the dimension that is vectorised:
+`bind` fixes a body at the sizes and strides of one call. It drops dimensions of size 1, joins those that lie behind
+each other, and picks the dimension that is vectorised:
 
     element-wise   no reduced dimension: the vector runs along the last dimension of the result
-    row            the vector runs along a reduced dimension: one accumulator for each lane, joined at the end of the row
+    row            the vector runs along a reduced dimension: one accumulator for each lane, joined at the end of the
+    row
     column         the vector runs along a kept dimension: a block of columns is accumulated side by side
 
-What remains is a `Nest`: tags, stride classes and dtypes, and that alone is what code depends on. Sizes and strides are operands.
+What remains is a `Nest`: tags, stride classes and dtypes, and that alone is what code depends on. Sizes and strides are
+operands.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ from .loop_writer import TILE, Nest, write_nest
 
 # Elements below which a second thread costs more than it brings, for plain and for heavy bodies.
 GRAIN, HEAVY_GRAIN = 32768, 4096
-# A row longer than this, where there are too few rows for the threads, is cut into pieces that are joined by a second kernel.
+# A row longer than this, where there are too few rows for the threads, is cut into pieces that are joined by a second
+# kernel.
 PIECE = 32768
 # More bytes than the last-level cache holds: what is written goes past the caches.
 STREAMED = 40 << 20
@@ -32,7 +35,10 @@ STREAMED = 40 << 20
 
 @dataclass(slots=True)
 class View:
-    """Where an access or an output finds its elements: buffer number, element offset and a stride for each dimension."""
+    """Where an access or an output finds its elements:
+
+    buffer number, element offset and a stride for each dimension.
+    """
 
     buf: int
     offset: int
@@ -83,13 +89,14 @@ def bind(
     if pieces > 1:
         return _split(nest, sizes_of, strides, pieces, total, ops, views, sizes, names, target, scratch)
     grain = _grain(body, total, _count(tuple(sizes_of)) // max(1, total), target)
-    if total == 1 or tags == "o" and grain % 64:
+    if total == 1 or (tags == "o" and grain % 64):
         grain = (grain + 63) & ~63
     return [Launch(_kernel(nest), tuple(names), tuple(ops), total, grain)]
 
 
 def _flat(views: list[View], strides: tuple[int, ...]) -> list[tuple[int, ...]] | None:
-    """The strides of an element-wise kernel over one dimension, where every view is one number or goes through memory in one way.
+    """The strides of an element-wise kernel over one dimension, where every view is one number or goes through memory
+    in one way.
 
     That way is row-major without gaps or sizes of 1, the commonest case; None for all others.
     """
@@ -105,10 +112,14 @@ def _flat(views: list[View], strides: tuple[int, ...]) -> list[tuple[int, ...]] 
 
 
 def _classes(row: tuple[int, ...], vec: int, tile: int | None) -> tuple[str, ...]:
-    """For each dimension how a view steps: `0` not at all, `1` by one along the vector, `t` by one along the tile, else `s`."""
+    """For each dimension how a view steps:
+
+    `0` not at all, `1` by one along the vector, `t` by one along the tile, else `s`.
+    """
     transposed = tile is not None and row[tile] == 1 and row[vec] not in (0, 1)
     return tuple(
-        "0" if s == 0 else "1" if s == 1 and d == vec else "t" if transposed and d == tile else "s" for d, s in enumerate(row)
+        "0" if s == 0 else "1" if s == 1 and d == vec else "t" if transposed and d == tile else "s"
+        for d, s in enumerate(row)
     )
 
 
@@ -151,7 +162,9 @@ def _iota_dims(body: Body) -> list[int]:
     return [n.extra if n.whole else outer[n.extra] for n in body.nodes if n.op == "iota"]
 
 
-def _order(shape: tuple[int, ...], reduced: tuple[int, ...], views: list[View], stores: list[View], body: Body) -> list[int]:
+def _order(
+    shape: tuple[int, ...], reduced: tuple[int, ...], views: list[View], stores: list[View], body: Body
+) -> list[int]:
     """Kept dimensions first, by falling stride of what is written; reduced ones by falling stride of what is read."""
     kept = [d for d in range(len(shape)) if d not in reduced]
     writes = max(stores, key=lambda v: sum(1 for s in v.strides if s))
@@ -163,9 +176,16 @@ def _order(shape: tuple[int, ...], reduced: tuple[int, ...], views: list[View], 
 
 
 def _collapse(
-    shape: tuple[int, ...], reduced: tuple[int, ...], order: list[int], strides: list[tuple[int, ...]], iota_dims: list[int]
+    shape: tuple[int, ...],
+    reduced: tuple[int, ...],
+    order: list[int],
+    strides: list[tuple[int, ...]],
+    iota_dims: list[int],
 ) -> tuple[list[tuple[int, bool]], list[tuple[int, ...]], list[int]]:
-    """Dimensions without those of size 1, neighbours joined where every view allows it: (size, reduced), strides, iota places."""
+    """Dimensions without those of size 1, neighbours joined where every view allows it:
+
+    (size, reduced), strides, iota places.
+    """
     dims: list[list[int]] = []  # size, reduced, last original dimension
     columns: list[list[int]] = []
     place: dict[int, int] = {}
@@ -198,7 +218,7 @@ def _vector_dim(dims: list[tuple[int, bool]], strides: list[tuple[int, ...]], lo
     best, most = len(dims) - 1, 0.0
     for d, n in enumerate(sizes):
         read = sum(_count(tuple(m for m, s in zip(sizes, row) if s)) for row in strides[:loads] if row[d] == 1)
-        if read * min(n, 64) >= most > 0 or read and not most:
+        if read * min(n, 64) >= most > 0 or (read and not most):
             best, most = d, read * min(n, 64)
     return best
 
@@ -278,7 +298,10 @@ def _split(
 
 
 def _joining(body: Body, reductions: list[int]) -> tuple[Body, list[int]]:
-    """The body that reduces the partial results and goes on as the whole one did; and which of the old accesses it loads."""
+    """The body that reduces the partial results and goes on as the whole one did;
+
+    and which of the old accesses it loads.
+    """
     result = Body(body.space, sizes=body.sizes)
     wanted: set[int] = set()
     stack = list(body.roots)

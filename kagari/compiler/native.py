@@ -1,9 +1,10 @@
 """Resident code: functions written in a small subset of Python, translated to LLVM IR.
 
-What must run without the interpreter but is no kernel (the dispatcher, the memory pool, the threads) is written as Python functions
-over 64-bit words. The subset: assignments, `if`, `while`, `break`, `continue`, `return`, integer arithmetic, comparisons, `and`, `or`,
-`not`, calls. A variable is an i64; `p[i]` is the i-th word at address p. Names in capitals are constants of the module or, where
-they are declared as `WORDS(n)`, arrays of words that live in the generated code.
+What must run without the interpreter but is no kernel (the dispatcher, the memory pool, the threads) is written as
+Python functions over 64-bit words. The subset: assignments, `if`, `while`, `break`, `continue`, `return`, integer
+arithmetic, comparisons, `and`, `or`, `not`, calls. A variable is an i64; `p[i]` is the i-th word at address p. Names in
+capitals are constants of the module or, where they are declared as `WORDS(n)`, arrays of words that live in the
+generated code.
 
     def push(head, block):
         block[0] = head[0]
@@ -66,7 +67,9 @@ class WORDS:
 class _Translator:
     """Writes one function at a time into a builder."""
 
-    def __init__(self, builder: Builder, constants: dict[str, int], arrays: Iterable[str], functions: dict[str, int]) -> None:
+    def __init__(
+        self, builder: Builder, constants: dict[str, int], arrays: Iterable[str], functions: dict[str, int]
+    ) -> None:
         self.b, self.constants, self.arrays, self.functions = builder, constants, set(arrays), functions
         self.locals: dict[str, Val] = {}
         self.loops: list[tuple[str, str]] = []
@@ -74,7 +77,9 @@ class _Translator:
     def function(self, node: ast.FunctionDef) -> None:
         params = [(a.arg, "i64") for a in node.args.args]
         exported = bool(params) and params[0][0] in ENTRY_PARAMS
-        values = self.b.begin_function(node.name, params, "i64", "" if exported else "internal", "noinline" if node.name in NEVER_INLINED else "")
+        values = self.b.begin_function(
+            node.name, params, "i64", "" if exported else "internal", "noinline" if node.name in NEVER_INLINED else ""
+        )
         self.locals = {name: self.b.var("i64", v) for (name, _), v in zip(params, values)}
         self.body(node.body)
         self.b.ret(self.b.int(0))
@@ -286,7 +291,11 @@ def translate(sources: Iterable[str], triple: str) -> str:
 
 def _relax(triple: str) -> str:
     """The function `relax`: the processor's hint for waiting loops, or nothing where we know of none."""
-    hint = {"x86_64": ("llvm.x86.sse2.pause", ""), "aarch64": ("llvm.aarch64.hint", "i32 1"), "arm64": ("llvm.aarch64.hint", "i32 1")}
+    hint = {
+        "x86_64": ("llvm.x86.sse2.pause", ""),
+        "aarch64": ("llvm.aarch64.hint", "i32 1"),
+        "arm64": ("llvm.aarch64.hint", "i32 1"),
+    }
     name, args = hint.get(triple.split("-")[0], ("", ""))
     declare = f"declare void @{name}({args[:3]})\n" if name else ""
     call = f"  call void @{name}({args})\n" if name else ""

@@ -47,7 +47,8 @@ def _buffer(b: Builder, bufs: Val, number: int) -> Val:
 def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -> Launch:
     """Writes (`scatter`) or adds (`scatter_add`) each element of src at its place in out, in order, on one thread.
 
-    Operands: index's shape, its strides, src's, out's with that of `dim` last, the size of out along `dim`, three offsets.
+    Operands: index's shape, its strides, src's, out's with that of `dim` last, the size of out along `dim`, three
+    offsets.
     """
     rank = len(index.shape)
     others = [d for d in range(rank) if d != dim]
@@ -94,7 +95,8 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -
 def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> Launch:
     """A running sum or product along `dim`; rows are shared among the threads.
 
-    Operands: the sizes of the other dimensions, x's strides along them, out's, then size, x's and out's stride along `dim`, offsets.
+    Operands: the sizes of the other dimensions, x's strides along them, out's, then size, x's and out's stride along
+    `dim`, offsets.
     """
     rank = len(out.shape)
     others = [d for d in range(rank) if d != dim]

@@ -1,7 +1,8 @@
 """A small writer of LLVM IR text: typed values, one method per instruction, structured loops.
 
-The text form is used instead of an object builder because it is what a reader sees in LLVM's own documentation, and because
-joining strings is the cheapest way to make it: a fused element-wise kernel is written in a few hundred microseconds.
+The text form is used instead of an object builder because it is what a reader sees in LLVM's own documentation, and
+because joining strings is the cheapest way to make it: a fused element-wise kernel is written in a few hundred
+microseconds.
 
 Every kernel has the same signature, `KERNEL_PARAMS`:
 
@@ -83,7 +84,9 @@ class Builder:
 
     # Functions and modules
 
-    def begin_function(self, name: str, params=KERNEL_PARAMS, returns: str = "void", linkage: str = "", attributes: str = "") -> list[Val]:
+    def begin_function(
+        self, name: str, params=KERNEL_PARAMS, returns: str = "void", linkage: str = "", attributes: str = ""
+    ) -> list[Val]:
         """Starts a function and returns its parameters."""
         self._lines, self._entry, self._count = [], [], 0
         listed = ", ".join(f"{ty} %{label}" for label, ty in params)
@@ -96,7 +99,14 @@ class Builder:
     def module(self, attributes: str = "nounwind") -> str:
         """The whole text: declarations and functions; `attributes` apply to every function."""
         declarations = "\n".join(self._declarations.values())
-        return declarations + "\n\n" + "\n\n".join(self._functions) + f"\n\nattributes #0 = {{ {attributes} }}\n" + "\n".join(sorted(self._metadata)) + "\n"
+        return (
+            declarations
+            + "\n\n"
+            + "\n\n".join(self._functions)
+            + f"\n\nattributes #0 = {{ {attributes} }}\n"
+            + "\n".join(sorted(self._metadata))
+            + "\n"
+        )
 
     def declare(self, name: str, returns: str, arg_types: list[str]) -> None:
         self._declarations.setdefault(name, f"declare {returns} @{name}({', '.join(arg_types)})")
@@ -123,7 +133,16 @@ class Builder:
         return self.splat(Val(float_literal(value, ty.element), ty.element), ty.lanes)
 
     def zero(self, type_: str) -> Val:
-        return Val("null" if type_ == "ptr" else "zeroinitializer" if type_[0] == "<" else "0.0" if type_ in ("half", "bfloat", "float", "double") else "0", type_)
+        return Val(
+            "null"
+            if type_ == "ptr"
+            else "zeroinitializer"
+            if type_[0] == "<"
+            else "0.0"
+            if type_ in ("half", "bfloat", "float", "double")
+            else "0",
+            type_,
+        )
 
     def splat(self, x: Val, lanes: int) -> Val:
         """The scalar in every lane; a literal becomes a constant vector."""
@@ -191,9 +210,17 @@ class Builder:
     # Calls
 
     def intrinsic(self, name: str, type_: str, *args: Val, returns: str | None = None) -> Val:
-        """A call of `llvm.<name>` overloaded on one type: `fma`, `sqrt`, `fabs`, `floor`, `maximum`, `masked.load`..."""
+        """A call of `llvm.<name>` overloaded on one type:
+
+        `fma`, `sqrt`, `fabs`, `floor`, `maximum`, `masked.load`...
+        """
         ty = Val("", type_)
-        suffix = (f"v{ty.lanes}" if ty.lanes else "") + {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(ty.element, ty.element)
+        suffix = (f"v{ty.lanes}" if ty.lanes else "") + {
+            "float": "f32",
+            "double": "f64",
+            "half": "f16",
+            "bfloat": "bf16",
+        }.get(ty.element, ty.element)
         return self.call(f"llvm.{name}.{suffix}", returns or type_, *args)
 
     def call(self, name: str, returns: str, *args: Val, flags: str = "") -> Val:
@@ -252,14 +279,25 @@ class Builder:
     def masked_load(self, pointer: Val, mask: Val, type_: str) -> Val:
         """Lanes whose mask bit is off read nothing and give zero."""
         ty = Val("", type_)
-        suffix = f"v{ty.lanes}" + {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(ty.element, ty.element) + ".p0"
+        suffix = (
+            f"v{ty.lanes}"
+            + {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(ty.element, ty.element)
+            + ".p0"
+        )
         name = f"llvm.masked.load.{suffix}"
         self.declare(name, type_, ["ptr", mask.type, type_])
         align = max(1, BITS[ty.element] // 8)
-        return self.value(f"call {type_} @{name}(ptr align {align} {pointer.name}, {mask.type} {mask.name}, {type_} zeroinitializer)", type_)
+        return self.value(
+            f"call {type_} @{name}(ptr align {align} {pointer.name}, {mask.type} {mask.name}, {type_} zeroinitializer)",
+            type_,
+        )
 
     def masked_store(self, x: Val, pointer: Val, mask: Val) -> None:
-        suffix = f"v{x.lanes}" + {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(x.element, x.element) + ".p0"
+        suffix = (
+            f"v{x.lanes}"
+            + {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}.get(x.element, x.element)
+            + ".p0"
+        )
         name = f"llvm.masked.store.{suffix}"
         self.declare(name, "void", [x.type, "ptr", mask.type])
         align = max(1, BITS[x.element] // 8)

@@ -1,12 +1,12 @@
 """Optimizer steps: one native call over all parameters.
 
-A step is element-wise arithmetic on a parameter, its gradient and its state, written here over IR values; from it follows one kernel that
-reads and writes each of them once.
+A step is element-wise arithmetic on a parameter, its gradient and its state, written here over IR values; from it
+follows one kernel that reads and writes each of them once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -23,11 +23,17 @@ def sgd_step(
     params: list[Any], grads: list[Any], momentum_buffers: list[Any] | None, *, lr: float, momentum: float, dampening: float,
     weight_decay: float, nesterov: bool, maximize: bool, first: bool,
 ) -> None:  # fmt: skip
-    """One step of gradient descent, in place: g = grad + weight_decay p; b = momentum b + (1 - dampening) g; p = p - lr b.
+    """One step of gradient descent, in place: g = grad + weight_decay p; b = momentum b + (1 - dampening) g; p = p - lr
+    b.
 
-    `first` starts the momentum buffers at g. `nesterov` steps along g + momentum b. `maximize` turns the sign of the gradient.
+    `first` starts the momentum buffers at g. `nesterov` steps along g + momentum b. `maximize` turns the sign of the
+    gradient.
     """
-    key = (weight_decay != 0.0, nesterov, maximize, first) if momentum_buffers is not None else (weight_decay != 0.0, False, maximize, False)
+    key = (
+        (weight_decay != 0.0, nesterov, maximize, first)
+        if momentum_buffers is not None
+        else (weight_decay != 0.0, False, maximize, False)
+    )
     scalars = (float(lr), float(momentum), 1.0 - dampening, float(weight_decay))
     if momentum_buffers is None:
         _apply(updates.sgd_plain, key, (True, False), scalars, (params, grads))
@@ -42,7 +48,8 @@ def adam_step(
 ) -> None:  # fmt: skip
     """One step of Adam (Kingma and Ba, 2015), in place; `decoupled` is AdamW (Loshchilov and Hutter, 2019).
 
-    m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p = p - lr / (1 - beta1^t) * m / (sqrt(v / (1 - beta2^t)) + eps).
+    m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p = p - lr / (1 - beta1^t) * m / (sqrt(v / (1 -
+    beta2^t)) + eps).
     """
     lists = [params, grads, exp_avgs, exp_avg_sqs, *([max_exp_avg_sqs] if max_exp_avg_sqs is not None else [])]
     if not isinstance(step, int):
@@ -66,7 +73,13 @@ def _kernel(update: Update, key: tuple[bool, ...], writes: tuple[bool, ...], sca
     return engine.ForEach(lambda s, tensors: update(key, s, *tensors), writes, scalars, dt)
 
 
-def _apply(update: Update, key: tuple[bool, ...], writes: tuple[bool, ...], scalars: tuple[float, ...], lists: tuple[list[Any], ...]) -> None:
+def _apply(
+    update: Update,
+    key: tuple[bool, ...],
+    writes: tuple[bool, ...],
+    scalars: tuple[float, ...],
+    lists: tuple[list[Any], ...],
+) -> None:
     """Runs an update over the lists; sets that do not share a layout are brought to one first."""
     start, count = 0, len(lists[0])
     while start < count:
@@ -79,7 +92,9 @@ def _apply(update: Update, key: tuple[bool, ...], writes: tuple[bool, ...], scal
             start += 1
 
 
-def _apply_copied(kernel: engine.ForEach, writes: tuple[bool, ...], scalars: tuple[float, ...], tensors: list[Any]) -> None:
+def _apply_copied(
+    kernel: engine.ForEach, writes: tuple[bool, ...], scalars: tuple[float, ...], tensors: list[Any]
+) -> None:
     """One set whose layouts differ: the kernel runs on contiguous copies, and what it wrote is copied back."""
     dt = tensors[0]._layout.dtype
     copies = [t.detach().to(dt).clone().contiguous() for t in tensors]
@@ -88,5 +103,3 @@ def _apply_copied(kernel: engine.ForEach, writes: tuple[bool, ...], scalars: tup
     for t, c, written in zip(tensors, copies, writes):
         if written:
             wrap(t._layout, t._storage, t._offset).copy_(c)
-
-

@@ -101,7 +101,8 @@ def _load() -> Native:
             loaded = Native(*_resident_objects(), resident.METHODS, resident.REFLECTED, EXTERNS)
             _loaded.append(loaded)
             if hasattr(os, "register_at_fork"):
-                # No other thread may be compiling while the process is copied: its locks would stay locked in the child.
+                # No other thread may be compiling while the process is copied: its locks would stay locked in the
+                # child.
                 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)
             loaded.start_threads(_threads[0])
             for function in ON_LOAD:
@@ -137,4 +138,3 @@ def set_num_threads(count: int) -> None:
         raise RuntimeError("set_num_threads expects a positive integer")
     _threads[0] = count
     native().start_threads(count)
-

@@ -27,7 +27,11 @@ class ForEach:
     """
 
     def __init__(
-        self, update: Callable[[Sequence[Value], Sequence[Value]], tuple[Value, ...]], writes: tuple[bool, ...], scalars: int, dt: dtype
+        self,
+        update: Callable[[Sequence[Value], Sequence[Value]], tuple[Value, ...]],
+        writes: tuple[bool, ...],
+        scalars: int,
+        dt: dtype,
     ) -> None:
         n = Sym.symbol("s0", _ANY, Guards())
         operands = [Value("scalar", (), (i,), (), float64 if dt is float64 else float32, True) for i in range(scalars)]
@@ -43,7 +47,12 @@ class ForEach:
         assert all(position.get(i, i) == i for i in range(len(writes)))
         self._ops, self._writes = words(*launch.ops), words(*writes)
         self._words = words(
-            code.address(launch.kernel), len(writes), ctypes.addressof(self._writes), len(launch.ops), ctypes.addressof(self._ops), GRAIN
+            code.address(launch.kernel),
+            len(writes),
+            ctypes.addressof(self._writes),
+            len(launch.ops),
+            ctypes.addressof(self._ops),
+            GRAIN,
         )
         self.address = ctypes.addressof(self._words)
 

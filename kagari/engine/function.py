@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..base.dtypes import bool_, default_dtype, dtype, int64
@@ -20,7 +20,8 @@ from .traced import GradientRule, Traced, Variant, symbolic_shape, without
 MAX_WORDS = 14
 # Plans of one operator: beyond this the table starts anew, or a program with ever new shapes would grow without end.
 MAX_PLANS = 2048
-# Ways to call one plan: static arguments are known by identity, and a tuple made anew for each call would fill the table.
+# Ways to call one plan: static arguments are known by identity, and a tuple made anew for each call would fill the
+# table.
 MAX_WAYS = 16
 REQUIRED = object()
 NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
@@ -31,9 +32,8 @@ NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input",
 class Parameter:
     """One parameter of an operator.
 
-    `kind` is `tensor`, `number` (a Python number that is an operand), `operand` (either), `static`: part of the structure,
-    or `either`: a tensor or static.
-    `many` marks a trailing `*tensors`.
+    `kind` is `tensor`, `number` (a Python number that is an operand), `operand` (either), `static`: part of the
+    structure, or `either`: a tensor or static. `many` marks a trailing `*tensors`.
     """
 
     name: str
@@ -60,8 +60,8 @@ class Hooks:
 class Function:
     """An operator that can be called.
 
-    A call that the resident table knows never comes here. One that it does not is checked, traced or taken from a trace of the same
-    structure, bound to its layouts, entered into the table, and run.
+    A call that the resident table knows never comes here. One that it does not is checked, traced or taken from a trace
+    of the same structure, bound to its layouts, entered into the table, and run.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class Function:
         gradient: GradientRule | None = None, preserve: bool = False, into: int | None = None, traces: dict[Any, list[Traced]] | None = None,
         differentiable: bool = True, spread: str = "", strict_view: bool = False, aliases: str = "view",
     ) -> None:  # fmt: skip
+        if into is not None:  # what is overwritten has memory
+            parameters = (*parameters[:into], replace(parameters[into], kind="tensor"), *parameters[into + 1 :])
         self.name, self.parameters, self.define = name, parameters, define
         self.display = display or name
         self.gradient, self.preserve, self.into, self.differentiable = gradient, preserve, into, differentiable
@@ -212,7 +214,9 @@ class Function:
     def _too_many(self, given: int) -> str:
         needed = sum(p.default is REQUIRED for p in self.parameters[: self.positional])
         takes = str(needed) if needed == self.positional else f"from {needed} to {self.positional}"
-        return f"{self.display}() takes {takes} positional argument{'s' * (self.positional != 1)} but {given} were given"
+        return (
+            f"{self.display}() takes {takes} positional argument{'s' * (self.positional != 1)} but {given} were given"
+        )
 
     def _name_of(self, name: str, known: dict[str, int]) -> str:
         """A parameter's name, where NumPy's name for it or another one is given."""
@@ -260,7 +264,10 @@ class Function:
         return result
 
     def recordable_in_place(self, args: tuple[Any, ...], needs: tuple[int, ...], key: tuple[Any, ...]) -> bool:
-        """Whether a plan can overwrite the tensor and record that; else the floors above compose it. See `guarded` in resident/tape.py."""
+        """Whether a plan can overwrite the tensor and record that;
+
+        else the floors above compose it. See `guarded` in resident/tape.py.
+        """
         target = args[0]
         if target._base is not None or target._extra is not None or (target._needs and target._grad_fn is None):
             return False
@@ -273,7 +280,10 @@ class Function:
         return key not in self._composed
 
     def enterable(self, raw: tuple[Any, ...], args: tuple[Any, ...]) -> bool:
-        """Whether the call as it was made says all: a static argument that came as a tensor has another value next time."""
+        """Whether the call as it was made says all:
+
+        a static argument that came as a tensor has another value next time.
+        """
         for i, r in enumerate(raw):
             if i < len(args) and r is args[i]:
                 continue
@@ -292,11 +302,15 @@ class Function:
         tape = None
         if variant.backward is not None:
             shapes = tuple(o.layout for o in bound.outputs[: variant.visible])
-            tape = Tape(self.backward(variant.backward, variant), variant.saved, variant.edges, self.node_name, sizes, shapes)
+            tape = Tape(
+                self.backward(variant.backward, variant), variant.saved, variant.edges, self.node_name, sizes, shapes
+            )
         positions = tuple(v.attrs[0] for v in variant.program.inputs)
         return Plan(positions, bound, variant.visible, tape, self.private_views)
 
-    private_views = False  # whether views are results of their own, which no in-place change ties to what they are views of
+    private_views = (
+        False  # whether views are results of their own, which no in-place change ties to what they are views of
+    )
 
     def backward(self, traced: Traced, variant: Any) -> Any:
         """The native function of a trace's backward operator, made once."""
@@ -312,7 +326,9 @@ class Function:
         for i, a in enumerate(args):
             if isinstance(a, Hooks.tensor_types):
                 lay = a._layout
-                key.append((lay.dtype, tuple([n if n < 2 else names.setdefault(n, f"s{len(names)}") for n in lay.shape])))
+                key.append(
+                    (lay.dtype, tuple([n if n < 2 else names.setdefault(n, f"s{len(names)}") for n in lay.shape]))
+                )
             elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
                 key.append(type(a))
             else:
@@ -364,7 +380,10 @@ def forget_plans() -> None:
 
 
 class BackwardFunction(Function):
-    """The backward operator of a trace: takes what was saved, the forward sizes, and a gradient (or None) for each output."""
+    """The backward operator of a trace:
+
+    takes what was saved, the forward sizes, and a gradient (or None) for each output.
+    """
 
     private_views = True
 
@@ -403,5 +422,3 @@ BACKWARDS: dict[Any, BackwardFunction] = {}
 
 def _number_dtype(kind: type) -> dtype:
     return default_dtype() if kind is float else bool_ if kind is bool else int64
-
-

@@ -23,14 +23,29 @@ def words(*values: int) -> Any:
 class Tape:
     """What a plan records for the gradient: the backward operator, what it saves and where gradients go.
 
-    `saved` are argument numbers, or complements of output numbers; `edges` argument numbers. `shapes` are the layouts of the
-    visible outputs.
+    `saved` are argument numbers, or complements of output numbers; `edges` argument numbers. `shapes` are the layouts
+    of the visible outputs.
     """
 
     __slots__ = ("backward", "saved", "edges", "name", "sizes", "shapes", "nothing")
 
-    def __init__(self, backward: Any, saved: tuple[int, ...], edges: tuple[int, ...], name: str, sizes: tuple[int, ...], shapes: Any) -> None:
-        self.backward, self.saved, self.edges, self.name, self.sizes, self.shapes = backward, saved, edges, name, sizes, shapes
+    def __init__(
+        self,
+        backward: Any,
+        saved: tuple[int, ...],
+        edges: tuple[int, ...],
+        name: str,
+        sizes: tuple[int, ...],
+        shapes: Any,
+    ) -> None:
+        self.backward, self.saved, self.edges, self.name, self.sizes, self.shapes = (
+            backward,
+            saved,
+            edges,
+            name,
+            sizes,
+            shapes,
+        )
         self.nothing = (sizes,)  # what a node saves that saves no values
 
 
@@ -38,11 +53,16 @@ _HEADER, _LAUNCH = 24, 6
 
 
 class Plan:
-    """A bound program in memory, with all that native code points at kept alive. The words are those of resident/dispatch.py."""
+    """A bound program in memory, with all that native code points at kept alive.
+
+    The words are those of resident/dispatch.py.
+    """
 
     __slots__ = ("address", "bound", "_alive", "visible")
 
-    def __init__(self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None, private: bool = False) -> None:
+    def __init__(
+        self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None, private: bool = False
+    ) -> None:
         self.bound, self.visible = bound, visible
         # All parts lie in one block; a word that refers to a part holds its place until the block's address is known.
         block = [0] * _HEADER

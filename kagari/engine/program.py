@@ -1,7 +1,7 @@
 """Programs: a graph with its schedule, made once for a structure, and bound to the layouts of each call.
 
-Making a program traces, simplifies, differentiates and fuses. Binding does none of that: it puts numbers into what is there, and takes
-some tens of microseconds for layouts never seen before.
+Making a program traces, simplifies, differentiates and fuses. Binding does none of that: it puts numbers into what is
+there, and takes some tens of microseconds for layouts never seen before.
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ class Place:
 class Program:
     """A graph ready to be bound. `symbols` are the names its symbolic sizes are written in.
 
-    `preserve` keeps the strides of the inputs where all agree, as element-wise operators do. `into` is the number of the argument that
-    the only output overwrites. `aliases` says what becomes of an output that is an input, or movement of one: a `view`, the `same` tensor
-    (a view where it was moved), or `fresh` memory. `strict_view` refuses where a view can't be had.
+    `preserve` keeps the strides of the inputs where all agree, as element-wise operators do. `into` is the number of
+    the argument that the only output overwrites. `aliases` says what becomes of an output that is an input, or movement
+    of one: a `view`, the `same` tensor (a view where it was moved), or `fresh` memory. `strict_view` refuses where a
+    view can't be had.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Program:
         self._sizes = self._collect_sizes()
         names = ",".join(symbols)
         source = f"lambda {names}: ({''.join(f'{s},' for s in self._sizes)})"
-        self._evaluate = eval(source)  # noqa: S307 - the source is made of symbols and integers
+        self._evaluate = eval(source)
         self._keys = [s._key for s in self._sizes]
 
     def _reads_out_of_order(self) -> bool:
@@ -136,7 +137,9 @@ class Program:
 
 
 class _Binder:
-    def __init__(self, program: Program, layouts: Mapping[int, Layout], sizes: Mapping[Any, int], target: Target) -> None:
+    def __init__(
+        self, program: Program, layouts: Mapping[int, Layout], sizes: Mapping[Any, int], target: Target
+    ) -> None:
         self.program, self.layouts, self.sizes, self.target = program, layouts, sizes, target
         self.places: dict[Value, Place] = {}
         self.launches: list[Launch] = []
@@ -269,7 +272,9 @@ class _Binder:
                 if found is None:
                     if not copy:
                         return None
-                    whole = Place(self.temp(_product(shape) * place.dtype.itemsize), shape, contiguous_strides(shape), place.dtype)
+                    whole = Place(
+                        self.temp(_product(shape) * place.dtype.itemsize), shape, contiguous_strides(shape), place.dtype
+                    )
                     self.copy(Place(number, shape, strides, place.dtype, offset), whole)
                     number, offset = whole.number, 0
                     found = contiguous_strides(new)
@@ -316,7 +321,10 @@ class _Binder:
             strides = place.strides if whole else _over_rows(place, len(shape), dims)
             stores.append(View(place.number, place.offset, strides, v.dtype))
         sizes = [self.number(s) for s in body.sizes]
-        self.add(bind(body, shape, loads, stores, sizes, self.target, self.scratch), _product(shape) * (4 if body.heavy else 1))
+        self.add(
+            bind(body, shape, loads, stores, sizes, self.target, self.scratch),
+            _product(shape) * (4 if body.heavy else 1),
+        )
 
     def load_view(self, access: Any, shape: Ints, dims: Ints) -> View:
         place = self.moved(self.buffer(access.base), access.moves)
@@ -341,7 +349,13 @@ class _Binder:
         sizes = [self.number(s) for s in body.sizes] if body else []
         contiguous = n <= 1 or out.strides[-1] == 1
         self.work += m * n * k * _product(tuple(batch)) // 4
-        target_place = out if contiguous else Place(self.temp(_product(out.shape) * out.dtype.itemsize), out.shape, contiguous_strides(out.shape), out.dtype)
+        target_place = (
+            out
+            if contiguous
+            else Place(
+                self.temp(_product(out.shape) * out.dtype.itemsize), out.shape, contiguous_strides(out.shape), out.dtype
+            )
+        )
         views = [a.strides, target_place.strides, *(v.strides for v in loads)]
         joined, rows, right, views = _joined_rows(tuple(batch), m, b.strides, views)
         if body is not None and not (contiguous and all(not any(s[: len(joined)]) for s in views[2:])):
@@ -356,7 +370,20 @@ class _Binder:
         if not contiguous:
             self.copy(target_place, out)
 
-    def unfused_dot(self, stage: Stage, body: Body, loads: list[View], sizes: list[int], a: Place, b: Place, batch: Ints, m: int, n: int, k: int, out: Place) -> None:
+    def unfused_dot(
+        self,
+        stage: Stage,
+        body: Body,
+        loads: list[View],
+        sizes: list[int],
+        a: Place,
+        b: Place,
+        batch: Ints,
+        m: int,
+        n: int,
+        k: int,
+        out: Place,
+    ) -> None:
         """The product into a temporary buffer, then the epilogue's body as a loop of its own."""
         source = stage.source
         assert source is not None
@@ -378,7 +405,12 @@ class _Binder:
         """The place with its first element at the buffer's start, copied there where it is not."""
         if not place.offset:
             return place
-        whole = Place(self.temp(_product(place.shape) * place.dtype.itemsize), place.shape, contiguous_strides(place.shape), place.dtype)
+        whole = Place(
+            self.temp(_product(place.shape) * place.dtype.itemsize),
+            place.shape,
+            contiguous_strides(place.shape),
+            place.dtype,
+        )
         self.copy(place, whole)
         return whole
 
@@ -390,7 +422,9 @@ class _Binder:
             dim, at = source.attrs[0], 0
             for part in source.args:
                 shape = self.numbers(part.shape)
-                self.write_part(part, Place(out.number, shape, out.strides, out.dtype, out.offset + at * out.strides[dim]))
+                self.write_part(
+                    part, Place(out.number, shape, out.strides, out.dtype, out.offset + at * out.strides[dim])
+                )
                 at += shape[dim]
             return
         fill = fill_body(len(out.shape), out.dtype)
@@ -406,10 +440,23 @@ class _Binder:
         if base.op == "input" or base in self.program.schedule.buffers:
             self.copy(self.seen(part), to)
             return
-        body = build_body(Stage("loop", [part], (part.shape, ())), self.program.schedule.buffers, self.program.schedule.apart)
+        body = build_body(
+            Stage("loop", [part], (part.shape, ())), self.program.schedule.buffers, self.program.schedule.apart
+        )
         loads = [self.load_view(a, to.shape, ()) for a in body.accesses]
         sizes = [self.number(s) for s in body.sizes]
-        self.add(bind(body, to.shape, loads, [View(to.number, to.offset, to.strides, to.dtype)], sizes, self.target, self.scratch), _product(to.shape))
+        self.add(
+            bind(
+                body,
+                to.shape,
+                loads,
+                [View(to.number, to.offset, to.strides, to.dtype)],
+                sizes,
+                self.target,
+                self.scratch,
+            ),
+            _product(to.shape),
+        )
 
     def stage_scatter(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
@@ -417,7 +464,10 @@ class _Binder:
         out = self.buffer(source)
         x, index, src = (self.part(a) for a in source.args)
         self.copy(x, out)
-        self.add([scatter_launch(source.op, source.attrs[0], out, index, src)] if _product(index.shape) else [], _product(index.shape))
+        self.add(
+            [scatter_launch(source.op, source.attrs[0], out, index, src)] if _product(index.shape) else [],
+            _product(index.shape),
+        )
 
     def part(self, v: Value) -> Place:
         """A value in memory, computed into a temporary buffer where it is not yet."""
@@ -439,7 +489,8 @@ class _Binder:
 
 
 def _joined_rows(batch: Ints, m: int, right: Ints, views: list[Ints]) -> tuple[Ints, int, Ints, list[Ints]]:
-    """Batches that share their right factor as rows of one product, from the last batch dimension on, where strides allow it.
+    """Batches that share their right factor as rows of one product, from the last batch dimension on, where strides
+    allow it.
 
     `views` are the strides of what has the rows: the left factor, the result and what its epilogue loads.
     """
@@ -480,5 +531,3 @@ def fill_body(rank: int, dt: dtype) -> Body:
     body = Body(((), ()), [Node("const", (), dt, value=0, whole=False)], roots=[0])
     body.write_key()
     return body
-
-

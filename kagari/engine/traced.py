@@ -1,7 +1,8 @@
 """Traces: a definition run once for a structure, and what follows from it: the programs with and without gradients.
 
-The backward operator of a trace takes what was saved, the sizes of the forward call and the gradients of the outputs. Its graph is made by
-differentiating the forward graph, so it can be differentiated in turn: there is no rule for second gradients.
+The backward operator of a trace takes what was saved, the sizes of the forward call and the gradients of the outputs.
+Its graph is made by differentiating the forward graph, so it can be differentiated in turn: there is no rule for second
+gradients.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _CHEAP = ELEMENTWISE | MOVEMENT
 class Variant:
     """A program for one choice of the inputs that want gradients. `backward` is None where there are none.
 
-    `exact` is the backward operator to differentiate: it takes the same arguments, but computes from inputs and outputs what the other
-    one finds saved, so that the gradient's own gradient sees where that came from.
+    `exact` is the backward operator to differentiate: it takes the same arguments, but computes from inputs and outputs
+    what the other one finds saved, so that the gradient's own gradient sees where that came from.
     """
 
     program: Program
@@ -69,7 +70,10 @@ class Traced:
         return Variant(program, len(self.outputs))
 
     def recordable_in_place(self, needs: tuple[int, ...]) -> bool:
-        """Whether the operator can overwrite its argument as it runs and be differentiated: its backward needs nothing overwritten."""
+        """Whether the operator can overwrite its argument as it runs and be differentiated:
+
+        its backward needs nothing overwritten.
+        """
         joint = self._joint(needs)
         if joint is None:
             return False
@@ -77,10 +81,14 @@ class Traced:
         return not hidden and all(v.op != "input" or v.attrs[0] != self.into for v in saved)
 
     def _joint(self, needs: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[Value, ...], tuple[Value, ...]] | None:
-        """The inputs that get gradients, and the outputs and those gradients as one graph; None where there are none."""
+        """The inputs that get gradients, and the outputs and those gradients as one graph;
+
+        None where there are none.
+        """
         wrt = tuple(i for i in needs if self.inputs[i].dtype.category == 2)
         seeds = [
-            Value("input", (), (-1 - k,), v.shape, v.dtype) if v.dtype.category == 2 else None for k, v in enumerate(self.outputs)
+            Value("input", (), (-1 - k,), v.shape, v.dtype) if v.dtype.category == 2 else None
+            for k, v in enumerate(self.outputs)
         ]
         if not wrt or not any(seeds):
             return None
@@ -107,14 +115,20 @@ class Traced:
         """One gradient for each argument in `wrt`, zeros where the operator is flat."""
         if self.gradient is not None:
             rule = self.gradient(seeds[0] if len(self.outputs) == 1 else seeds, *self.values)
-            by_argument = dict(zip((i for i, v in enumerate(self.values) if isinstance(v, Value) and v.op == "input"), rule))
+            by_argument = dict(
+                zip((i for i, v in enumerate(self.values) if isinstance(v, Value) and v.op == "input"), rule)
+            )
             found = [by_argument.get(i) for i in wrt]
         else:
             found = differentiate(self.outputs, seeds, [self.inputs[i] for i in wrt])
         result = []
         for i, g in zip(wrt, found):
             x = self.inputs[i]
-            g = build.full(x.shape, 0, x.dtype) if g is None else build.broadcast_to(build.sum_to(cast(g, x.dtype), x.shape), x.shape)
+            g = (
+                build.full(x.shape, 0, x.dtype)
+                if g is None
+                else build.broadcast_to(build.sum_to(cast(g, x.dtype), x.shape), x.shape)
+            )
             result.append(g)
         return result
 
@@ -123,11 +137,12 @@ def _compile_guards(guards: Guards, symbols: tuple[str, ...]) -> Callable[..., b
     """The guards as one function of the symbols; None where there are none."""
     if not guards.conditions:
         return None
-    return eval(f"lambda {','.join(symbols)}: {' and '.join(guards.conditions)}")  # noqa: S307 - symbols and integers only
+    return eval(f"lambda {','.join(symbols)}: {' and '.join(guards.conditions)}")
 
 
 def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value], list[Value]]:
-    """What the backward graph needs of the forward one: (all that is saved, the values among it that become hidden outputs).
+    """What the backward graph needs of the forward one: (all that is saved, the values among it that become hidden
+    outputs).
 
     Inputs and outputs are saved as they are, cheap values are computed again, the rest is an output more.
     """
@@ -147,9 +162,7 @@ def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value],
         seen.add(v)
         if v in late:
             stack.extend(v.args)
-        elif v.op in ("input", "scalar"):
-            saved[v] = None
-        elif v in results:
+        elif v.op in ("input", "scalar") or v in results:
             saved[v] = None
         elif v.op in _CHEAP:
             stack.extend(v.args)

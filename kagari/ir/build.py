@@ -1,7 +1,7 @@
 """What operator definitions are written in: the primitives with PyTorch's promotion and broadcasting.
 
-Everything takes values or Python numbers. `add(x, 1)` on an integer x is an integer, on a float16 x a float16; a Python float
-raises integers to the default dtype.
+Everything takes values or Python numbers. `add(x, 1)` on an integer x is an integer, on a float16 x a float16; a Python
+float raises integers to the default dtype.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from . import graph
 from .graph import Value
 
 Operand = Union[Value, int, float, bool, Sym]
+
 
 def lift(x: Operand) -> Value:
     """A number as a weak 0-d value."""

@@ -1,8 +1,8 @@
 """The intermediate representation: values made by primitives from other values. Pure, typed, without memory or layout.
 
-A value is a node. It knows its primitive (`op`), its arguments, its static attributes, its shape (sizes or symbols) and its dtype.
-Primitives take arguments of exactly the shapes and dtypes listed in `spec.py`; broadcasting and promotion are the business of
-`build.py`, which is what operator definitions use.
+A value is a node. It knows its primitive (`op`), its arguments, its static attributes, its shape (sizes or symbols) and
+its dtype. Primitives take arguments of exactly the shapes and dtypes listed in `spec.py`; broadcasting and promotion
+are the business of `build.py`, which is what operator definitions use.
 
     op          arguments            attrs            result
     input       -                    (index,)         a tensor operand
@@ -23,7 +23,8 @@ Primitives take arguments of exactly the shapes and dtypes listed in `spec.py`; 
     reduce_sum, reduce_prod, reduce_max, reduce_min   x, (dims,): dims removed
     argmax, argmin                   x, (dim,)        int64 index of the first extremum, NaN counts as extremum
     cumsum, cumprod                  x, (dim,)        running sum, product
-    gather      x, index             (dim,)           out[i..] = x[.., index[i..] at dim, ..], index within bounds or an error
+    gather      x, index             (dim,)           out[i..] = x[.., index[i..] at dim, ..], index within bounds or an
+    error
     pick        x, index             (dim,)           as gather, of one element along dim, which is removed
     scatter_add x, index, src        (dim,)           x with src added at index
     scatter     x, index, src        (dim,)           x with src written at index
@@ -39,17 +40,62 @@ from ..base.dtypes import bool_, dtype, int64
 from ..base.symbols import Size, identical
 
 UNARY_FLOAT = frozenset(
-    "sqrt rsqrt exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
-    "erf erfc erfinv lgamma digamma sigmoid".split()
+    [
+        "sqrt",
+        "rsqrt",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "asinh",
+        "acosh",
+        "atanh",
+        "erf",
+        "erfc",
+        "erfinv",
+        "lgamma",
+        "digamma",
+        "sigmoid",
+    ]
 )
-UNARY_ANY = frozenset("neg abs sign floor ceil trunc round detach".split())
+UNARY_ANY = frozenset(["neg", "abs", "sign", "floor", "ceil", "trunc", "round", "detach"])
 UNARY_BITS = frozenset(("bitnot",))
-BINARY = frozenset("add sub mul div idiv rem pow atan2 maximum minimum bitand bitor bitxor shl shr".split())
-COMPARE = frozenset("eq ne lt le gt ge".split())
+BINARY = frozenset(
+    [
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "idiv",
+        "rem",
+        "pow",
+        "atan2",
+        "maximum",
+        "minimum",
+        "bitand",
+        "bitor",
+        "bitxor",
+        "shl",
+        "shr",
+    ]
+)
+COMPARE = frozenset(["eq", "ne", "lt", "le", "gt", "ge"])
 ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast", "require"}
-MOVEMENT = frozenset("reshape permute expand slice".split())
-REDUCE = frozenset("reduce_sum reduce_prod reduce_max reduce_min argmax argmin".split())
-LEAVES = frozenset("input scalar size const iota".split())
+MOVEMENT = frozenset(["reshape", "permute", "expand", "slice"])
+REDUCE = frozenset(["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"])
+LEAVES = frozenset(["input", "scalar", "size", "const", "iota"])
 
 
 Operation: TypeAlias = Callable[["Value", Any], "Value"]
@@ -85,7 +131,13 @@ class Value:
     __invert__: Callable[[Value], Value]
 
     def __init__(
-        self, op: str, args: tuple[Value, ...], attrs: tuple[Any, ...], shape: tuple[Size, ...], dt: dtype, weak: bool = False
+        self,
+        op: str,
+        args: tuple[Value, ...],
+        attrs: tuple[Any, ...],
+        shape: tuple[Size, ...],
+        dt: dtype,
+        weak: bool = False,
     ) -> None:
         self.op, self.args, self.attrs, self.shape, self.dtype, self.weak = op, args, attrs, shape, dt, weak
 
@@ -98,7 +150,10 @@ class Value:
 
 
 class Graph:
-    """Outputs, and the inputs they are made from. `inputs` holds the `input` and `scalar` leaves in the order of the arguments."""
+    """Outputs, and the inputs they are made from.
+
+    `inputs` holds the `input` and `scalar` leaves in the order of the arguments.
+    """
 
     __slots__ = ("inputs", "outputs")
 

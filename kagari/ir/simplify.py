@@ -531,7 +531,9 @@ def product_of_integers(v: Value) -> Value | None:
 
 
 def sum_of_products(v: Value) -> Value | None:
-    """A sum of matrix products over all their batches is one product, over the batches and the inner dimension together."""
+    """A sum of matrix products over all their batches is one product, over the batches and the inner dimension
+    together.
+    """
     (x,), (dims,) = v.args, v.attrs
     batch = tuple(range(x.ndim - 2))
     if x.op != "dot" or not batch or dims[: len(batch)] != batch:

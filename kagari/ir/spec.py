@@ -295,7 +295,9 @@ def _pick(v: Value) -> None:
     (x, index), (dim,) = v.args, v.attrs
     _dim(dim, x.ndim)
     _require(index.dtype is int64, "its index should be int64")
-    _require(_equal(index.shape, _without(x.shape, dim)), f"its index should have the shape of what it indexes without {dim}")
+    _require(
+        _equal(index.shape, _without(x.shape, dim)), f"its index should have the shape of what it indexes without {dim}"
+    )
     _shape(v, index.shape)
     _dtype(v, x.dtype)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..base.dtypes import dtype
 from ..ir import build as ir
-from ..ir.graph import Value, cast
 from ..ir.build import broadcast_shape
-from .shapes import listed
+from ..ir.graph import Value, cast
 from .operator import Number, Operator, Tensor, operator
+from .shapes import listed
 
 
 @operator(pointwise=True, fresh=True)

@@ -28,7 +28,9 @@ def sgd_momentum(k: tuple[bool, ...], s: Sequence[Value], p: Value, g: Value, b:
     return p - (g + b * s[1] if nesterov else b) * s[0], b
 
 
-def adam(k: tuple[bool, ...], s: Sequence[Value], p: Value, g: Value, m: Value, v: Value, top: Value | None = None) -> tuple[Value, ...]:
+def adam(
+    k: tuple[bool, ...], s: Sequence[Value], p: Value, g: Value, m: Value, v: Value, top: Value | None = None
+) -> tuple[Value, ...]:
     """m' = m + (1 - beta1) (g - m); v' = beta2 v + (1 - beta2) g^2; p' = p - rate m' / (sqrt(v') / root + eps)."""
     decays, decoupled, amsgrad, maximize = k
     rate, root, eps, weight1, beta2, weight2, decay = s

@@ -1,4 +1,7 @@
-"""The processor at hand: its description for the compiler, and loading of object code. The runtime's only use of llvmlite."""
+"""The processor at hand:
+
+its description for the compiler, and loading of object code. The runtime's only use of llvmlite.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ def host_target() -> Target:
 
 @cache
 def _engine() -> Any:
-    """The linker of object code in memory. Never disposed of: worker threads stay in its code until the process ends."""
+    """The linker of object code in memory.
+
+    Never disposed of: worker threads stay in its code until the process ends.
+    """
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()

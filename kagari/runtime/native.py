@@ -5,9 +5,9 @@ Nothing here is loaded at import; `Native.get()` does it at the first tensor.
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import os
-import _thread
 from collections.abc import Callable
 from typing import Any
 
@@ -44,13 +44,58 @@ _LONGLONG, _OBJECT, _READONLY = 17, 6, 1
 _DEFAULT, _NO_INSTANTIATION = 0, 1 << 7
 
 # The words of ROOTS, in the order of resident/memory.py.
-_ROOTS = (
-    "tensor parameter node storage none true false zero float int bool at_layout at_storage at_offset at_needs at_grad_fn at_grad "
-    "at_base at_extra node_tape node_saved tuple node_edges node_sequence tape_backward node_extra thread thread_id mode "
-    "mode_of_thread on_status on_no_memory sequence madvise tape_shapes list layout_numel "
-    "layout_dense layout_dtype layout_nbytes output_of output_node output_index on_node on_leaf on_join on_explain "
-    "add add_in_place untracked"
-).split()
+_ROOTS = [
+    "tensor",
+    "parameter",
+    "node",
+    "storage",
+    "none",
+    "true",
+    "false",
+    "zero",
+    "float",
+    "int",
+    "bool",
+    "at_layout",
+    "at_storage",
+    "at_offset",
+    "at_needs",
+    "at_grad_fn",
+    "at_grad",
+    "at_base",
+    "at_extra",
+    "node_tape",
+    "node_saved",
+    "tuple",
+    "node_edges",
+    "node_sequence",
+    "tape_backward",
+    "node_extra",
+    "thread",
+    "thread_id",
+    "mode",
+    "mode_of_thread",
+    "on_status",
+    "on_no_memory",
+    "sequence",
+    "madvise",
+    "tape_shapes",
+    "list",
+    "layout_numel",
+    "layout_dense",
+    "layout_dtype",
+    "layout_nbytes",
+    "output_of",
+    "output_node",
+    "output_index",
+    "on_node",
+    "on_leaf",
+    "on_join",
+    "on_explain",
+    "add",
+    "add_in_place",
+    "untracked",
+]
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 
 _alive: list[Any] = []  # what native code points at
@@ -162,9 +207,20 @@ class Native:
         self._used_methods = self._used_reflected = 0
         self.Storage = keep(_storage_type(addresses["storage_dealloc"]))
         self.set_roots(
-            storage=self.Storage, none=None, true=True, false=False, zero=0, float=float, int=int, bool=bool, list=list, tuple=tuple
+            storage=self.Storage,
+            none=None,
+            true=True,
+            false=False,
+            zero=0,
+            float=float,
+            int=int,
+            bool=bool,
+            list=list,
+            tuple=tuple,
         )
-        self.roots[ROOT["madvise"]] = cpu.optional_symbol("madvise") if os.name == "posix" and hasattr(os, "sched_getaffinity") else 0
+        self.roots[ROOT["madvise"]] = (
+            cpu.optional_symbol("madvise") if os.name == "posix" and hasattr(os, "sched_getaffinity") else 0
+        )
 
     def set_roots(self, **objects: Any) -> None:
         """Tells native code where Python objects are."""
@@ -207,7 +263,10 @@ class Native:
     # Threads
 
     def start_threads(self, count: int) -> None:
-        """Makes kernels run on `count` threads, the calling one among them. Threads are never ended, only left unused."""
+        """Makes kernels run on `count` threads, the calling one among them.
+
+        Threads are never ended, only left unused.
+        """
         running = sum(1 for w in range(1, 64) if self._locks[w])
         for worker in range(running + 1, min(count, 63)):
             make = ctypes.pythonapi.PyThread_allocate_lock

@@ -1,8 +1,8 @@
 """The kernel store: object code on disk, so that a program compiles a kernel once and not once a run.
 
-An entry is a file named by the hash of what its code depends on. It starts with a magic word and the digest of the rest: an entry
-that is cut short or damaged does not match, is dropped and made anew. Files appear under their name only when whole
-(`os.replace`). The store is kept below its limit by removing the entries that were used longest ago.
+An entry is a file named by the hash of what its code depends on. It starts with a magic word and the digest of the
+rest: an entry that is cut short or damaged does not match, is dropped and made anew. Files appear under their name only
+when whole (`os.replace`). The store is kept below its limit by removing the entries that were used longest ago.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ _MAGIC = b"KAGARI01"
 
 
 class Store:
-    """Object code by key, in one directory. A store without a directory keeps nothing. No failure of the disk is an error."""
+    """Object code by key, in one directory.
+
+    A store without a directory keeps nothing. No failure of the disk is an error.
+    """
 
     def __init__(self, directory: Path | None, limit: int) -> None:
         self.directory, self.limit = directory, limit

@@ -1,21 +1,22 @@
 """Resident code of the dispatcher: from the arguments of an operator's call to its result.
 
-A call is keyed by one word for each argument: the address of a tensor's layout, with the lowest bit set where its gradient is wanted;
-the type of a Python number that is an operand; the value of a static integer, shifted to be odd; the address of any other static
-object. The operator's table maps the key to a plan. No plan: the operator's Python function `miss` is called, which makes one.
+A call is keyed by one word for each argument: the address of a tensor's layout, with the lowest bit set where its
+gradient is wanted; the type of a Python number that is an operand; the value of a static integer, shifted to be odd;
+the address of any other static object. The operator's table maps the key to a plan. No plan: the operator's Python
+function `miss` is called, which makes one.
 
 STATE of an operator: 0 table, 1 mask, 2 miss, 3 words to an entry, 4... a 1 for each parameter that is static.
 An entry: 0 hash, 1 plan, 2... the key.
 
-PLAN: 0 flags, 1 inputs, 2 -> argument numbers, 3 outputs, 4 -> records, 5 temporaries, 6 -> sizes, 7 launches, 8 -> records,
-9 visible outputs, 10 tape, 11 saved, 12 -> codes, 13 edges, 14 -> argument numbers, 15 what is saved where that is nothing,
-16 bits of the outputs that get a place on the tape, 17 the sizes the backward operator takes after what was saved, 18 outputs
-beyond those of 16, 19 -> their numbers.
-Output record: kind, layout, nbytes or argument, byte offset. Launch record: function, operands, buffers, -> numbers, total, grain.
-A saved code is an argument's number, or the complement of an output's number.
+PLAN: 0 flags, 1 inputs, 2 -> argument numbers, 3 outputs, 4 -> records, 5 temporaries, 6 -> sizes, 7 launches, 8 ->
+records, 9 visible outputs, 10 tape, 11 saved, 12 -> codes, 13 edges, 14 -> argument numbers, 15 what is saved where
+that is nothing, 16 bits of the outputs that get a place on the tape, 17 the sizes the backward operator takes after
+what was saved, 18 outputs beyond those of 16, 19 -> their numbers. Output record: kind, layout, nbytes or argument,
+byte offset. Launch record: function, operands, buffers, -> numbers, total, grain. A saved code is an argument's number,
+or the complement of an output's number.
 """
 
-from compiler.native import WORDS  # noqa: F401
+from compiler.native import WORDS
 
 METHOD_STATES = WORDS(64)
 REFLECTED_STATES = WORDS(32)
@@ -205,7 +206,10 @@ def byte_offset(t):
 
 
 def view_of(source, t):
-    """A new tensor as a view: its base is the source's, or the source itself. Notes where it is made while nothing is recorded."""
+    """A new tensor as a view:
+
+    its base is the source's, or the source itself. Notes where it is made while nothing is recorded.
+    """
     if t == 0:
         return 0
     base = (source + ROOTS[AT_BASE])[0]
@@ -483,11 +487,12 @@ def shared_words(module):
 
 
 def foreach(module, args, nargs):
-    """Python: foreach(launch, scalars, dtype, list, list, ...): one element-wise kernel over each set of tensors with one number.
+    """Python: foreach(launch, scalars, dtype, list, list, ...): one element-wise kernel over each set of tensors with
+    one number.
 
-    `launch` is the address of the words: 0 kernel, 1 lists, 2 -> for each list 1 where it is written, 3 operands, 4 -> operands, 5 grain.
-    Operand 0 is the number of elements. Returns the number of the first set whose tensors do not share one dense layout of the dtype,
-    or the number of sets.
+    `launch` is the address of the words: 0 kernel, 1 lists, 2 -> for each list 1 where it is written, 3 operands, 4 ->
+    operands, 5 grain. Operand 0 is the number of elements. Returns the number of the first set whose tensors do not
+    share one dense layout of the dtype, or the number of sets.
     """
     words = PyLong_AsLongLong(args[0])
     values = args[1]

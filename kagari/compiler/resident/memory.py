@@ -1,12 +1,13 @@
 """Resident code of the memory pool and of storages (the subset of Python that `compiler.native` translates).
 
-A block belongs to a size class: multiples of 64 bytes up to 1 KiB, then four classes to each doubling. A freed block is put on its
-class's list, linked through its own first word, and is given out again as it is: already faulted in. All of it runs under the GIL.
+A block belongs to a size class: multiples of 64 bytes up to 1 KiB, then four classes to each doubling. A freed block is
+put on its class's list, linked through its own first word, and is given out again as it is: already faulted in. All of
+it runs under the GIL.
 
 The words before a block's data: [-1] the address the system gave.
 """
 
-from compiler.native import WORDS  # noqa: F401 - the names below are read by the translator, not by Python
+from compiler.native import WORDS
 
 HEADS = WORDS(256)
 STATS = WORDS(16)

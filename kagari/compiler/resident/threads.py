@@ -1,13 +1,13 @@
 """Resident code of the thread pool.
 
-One job at a time, in words of `JOB`. Whoever submits works too, and waits only for the workers that joined. A second submitter (another
-Python thread, or a kernel inside a kernel) finds the pool busy and runs its range alone. Workers wait in native code without the
-GIL: they spin for a while, then sleep on a lock of their own.
+One job at a time, in words of `JOB`. Whoever submits works too, and waits only for the workers that joined. A second
+submitter (another Python thread, or a kernel inside a kernel) finds the pool busy and runs its range alone. Workers
+wait in native code without the GIL: they spin for a while, then sleep on a lock of their own.
 
 STATE packs the job's number, an open bit and the count of workers that joined; one compare-and-swap joins, one closes.
 """
 
-from compiler.native import WORDS  # noqa: F401
+from compiler.native import WORDS
 
 JOB = WORDS(128)
 LOCKS = WORDS(64)
