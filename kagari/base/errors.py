@@ -19,7 +19,8 @@ class BroadcastError(RuntimeError):
 
     def __init__(self, a: object, b: object, dim: int) -> None:
         super().__init__(
-            f"The size of tensor a ({_number(a)}) must match the size of tensor b ({_number(b)}) at non-singleton dimension {dim}"
+            f"The size of tensor a ({_number(a)}) must match the size of tensor b ({_number(b)}) at non-singleton "
+            f"dimension {dim}"
         )
 
 

@@ -55,7 +55,8 @@ class Nest:
 
     def key(self) -> str:
         views = ",".join("".join(c) + d.name + str(n) for c, d, n in zip(self.classes, self.dtypes, self.bufs))
-        return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{int(self.split)}{int(self.stream)}{self.tile}|{self.body.key}"
+        forms = f"{int(self.split)}{int(self.stream)}{self.tile}"
+        return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{forms}|{self.body.key}"
 
 
 def write_nest(nest: Nest, symbol: str) -> str:
@@ -486,7 +487,7 @@ class _Writer:
     def one_row(self, index: dict[int, Val], known: frozenset[int], lanes: int, mask: Val | None) -> None:
         """The passes over a row: pass p computes the reductions of level p and stores what needs those below."""
         levels = max(n.level for n in self.nodes)
-        self.parked: dict[int, int] = {}
+        self.parked = {}
         full = [k for k in range(len(self.body.roots)) if self.full(k)]
         for level in range(levels + 1):
             self.index = dict(index)

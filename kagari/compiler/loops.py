@@ -48,17 +48,23 @@ class View:
 
 
 def bind(
-    body: Body, shape: tuple[int, ...], loads: list[View], stores: list[View], sizes: list[int], target: Target,
+    body: Body,
+    shape: tuple[int, ...],
+    loads: list[View],
+    stores: list[View],
+    sizes: list[int],
+    target: Target,
     scratch: Callable[[int, dtype], int],
-) -> list[Launch]:  # fmt: skip
+) -> list[Launch]:
     """The launches of a body at the given sizes. Strides of loads and stores are over all dimensions of the space."""
     reduced = body.space[1]
     if not _count(tuple(n for d, n in enumerate(shape) if d not in reduced)):
         return []
     views = loads + stores
     flat = None if reduced else _flat(views, stores[0].strides)
+    iotas: list[int] = []
     if flat is not None and is_contiguous(shape, stores[0].strides) and not body.has_iota:
-        dims, strides, iotas, vec = [(_count(shape), False)], flat, [], 0
+        dims, strides, vec = [(_count(shape), False)], flat, 0
     else:
         order = _order(shape, reduced, views, stores, body)
         dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
@@ -76,10 +82,20 @@ def bind(
     stream = tags == "o" and _count(tuple(sizes_of)) * sum(v.dtype.itemsize for v in views) > STREAMED
     stream = stream and all(v.offset == 0 and v.buf not in {x.buf for x in loads} for v in stores)
     nest = Nest(
-        body=body, tags=tags, vec=vec, classes=classes, dtypes=tuple(v.dtype for v in views), loads=len(loads),
-        bufs=tuple(number[v.buf] for v in views), iotas=tuple(iotas), block=block, split=pieces > 1, vector_bytes=target.vector_bytes,
-        tile=tile, stream=stream,
-    )  # fmt: skip
+        body=body,
+        tags=tags,
+        vec=vec,
+        classes=classes,
+        dtypes=tuple(v.dtype for v in views),
+        loads=len(loads),
+        bufs=tuple(number[v.buf] for v in views),
+        iotas=tuple(iotas),
+        block=block,
+        split=pieces > 1,
+        vector_bytes=target.vector_bytes,
+        tile=tile,
+        stream=stream,
+    )
     ops = [*sizes_of]
     for view, row, cls in zip(views, strides, classes):
         ops.append(view.offset)
@@ -100,7 +116,7 @@ def _flat(views: list[View], strides: tuple[int, ...]) -> list[tuple[int, ...]] 
 
     That way is row-major without gaps or sizes of 1, the commonest case; None for all others.
     """
-    result = []
+    result: list[tuple[int, ...]] = []
     for v in views:
         if v.strides == strides:
             result.append((1,))
@@ -140,9 +156,18 @@ _kernels: dict[tuple[object, ...], Kernel] = {}
 def _kernel(nest: Nest) -> Kernel:
     """The kernel of a nest; its key as text is made once."""
     short = (
-        nest.body.key, nest.tags, nest.vec, nest.classes, nest.dtypes, nest.bufs, nest.iotas, nest.block, nest.split, nest.tile,
+        nest.body.key,
+        nest.tags,
+        nest.vec,
+        nest.classes,
+        nest.dtypes,
+        nest.bufs,
+        nest.iotas,
+        nest.block,
+        nest.split,
+        nest.tile,
         nest.stream,
-    )  # fmt: skip
+    )
     found = _kernels.get(short)
     if found is None:
         found = _kernels[short] = Kernel(nest.key(), "loop", lambda: write_nest(nest, "loop"), 1)
@@ -194,12 +219,12 @@ def _collapse(
         if n == 1:
             continue
         mine = [s[d] for s in strides]
-        if dims and dims[-1][1] == r and d not in iota_dims and dims[-1][2] not in iota_dims:
-            if all(a == n * s for a, s in zip(columns[-1], mine)):
-                dims[-1][0] *= n
-                dims[-1][2] = d
-                columns[-1] = mine
-                continue
+        joins = dims and dims[-1][1] == r and d not in iota_dims and dims[-1][2] not in iota_dims
+        if joins and all(a == n * s for a, s in zip(columns[-1], mine)):
+            dims[-1][0] *= n
+            dims[-1][2] = d
+            columns[-1] = mine
+            continue
         place[d] = len(dims)
         dims.append([n, r, d])
         columns.append(mine)
@@ -225,7 +250,7 @@ def _vector_dim(dims: list[tuple[int, bool]], strides: list[tuple[int, ...]], lo
 
 def _lanes(body: Body, target: Target) -> int:
     """Lanes of the main loop: a few registers' worth for light bodies, so that loads and arithmetic overlap."""
-    size = max([n.dtype.itemsize for n in body.nodes if n.op in ("load", "gather")] + [4 if not body.heavy else 4])
+    size = max((4, *(n.dtype.itemsize for n in body.nodes if n.op in ("load", "gather"))))
     registers = 2 if body.heavy or len(body.nodes) > 12 else 4
     return target.vector_bytes // size * registers
 
@@ -265,9 +290,18 @@ def _pieces(tags: str, sizes: list[int], vec: int, total: int, body: Body, targe
 
 
 def _split(
-    nest: Nest, sizes_of: list[int], strides: list[tuple[int, ...]], pieces: int, total: int, ops: list[int], views: list[View],
-    sizes: list[int], names: list[int], target: Target, scratch: Callable[[int, dtype], int],
-) -> list[Launch]:  # fmt: skip
+    nest: Nest,
+    sizes_of: list[int],
+    strides: list[tuple[int, ...]],
+    pieces: int,
+    total: int,
+    ops: list[int],
+    views: list[View],
+    sizes: list[int],
+    names: list[int],
+    target: Target,
+    scratch: Callable[[int, dtype], int],
+) -> list[Launch]:
     """Two kernels: each piece of the rows is reduced on its own, then the pieces are joined and the results finished.
 
     The partial results lie as [pieces, rows].

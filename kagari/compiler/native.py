@@ -178,7 +178,7 @@ class _Translator:
 
     def value(self, e: ast.expr) -> Val:
         if isinstance(e, ast.Constant):
-            return self.b.int(int(e.value))
+            return self.b.int(_integer(e))
         if isinstance(e, ast.Name):
             return self.name(e.id)
         if isinstance(e, ast.BinOp):
@@ -222,7 +222,7 @@ class _Translator:
 
     def builtin_stack(self, count: ast.Constant) -> Val:
         """Address of `count` words on the stack."""
-        return self.b.cast("ptrtoint", self.b.var(f"[{count.value} x i64]"), "i64")
+        return self.b.cast("ptrtoint", self.b.var(f"[{_integer(count)} x i64]"), "i64")
 
     def builtin_load32(self, address: ast.expr) -> Val:
         return self.b.cast("zext", self.b.load(self._pointer(address), "i32"), "i64")
@@ -266,6 +266,12 @@ class _Translator:
         return self.b.int(0)
 
 
+def _integer(e: ast.Constant) -> int:
+    """The value of a constant: resident code knows integers alone."""
+    assert isinstance(e.value, int), ast.dump(e)
+    return e.value
+
+
 def translate(sources: Iterable[str], triple: str) -> str:
     """LLVM IR of all functions in the given Python sources, which share constants, arrays and functions."""
     functions: dict[str, ast.FunctionDef] = {}
@@ -280,7 +286,7 @@ def translate(sources: Iterable[str], triple: str) -> str:
                 if isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "WORDS":
                     arrays[name] = node.value.args[0].value  # type: ignore[attr-defined]
                 elif isinstance(node.value, ast.Constant):
-                    constants[name] = int(node.value.value)  # type: ignore[call-overload]
+                    constants[name] = _integer(node.value)
     builder = Builder()
     translator = _Translator(builder, constants, arrays, {n: len(f.args.args) for n, f in functions.items()})
     for node in functions.values():

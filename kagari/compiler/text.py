@@ -17,6 +17,7 @@ Every kernel has the same signature, `KERNEL_PARAMS`:
 
 from __future__ import annotations
 
+import builtins
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,10 +126,10 @@ class Builder:
 
     # Constants
 
-    def int(self, value: int, type_: str = "i64") -> Val:
+    def int(self, value: builtins.int, type_: str = "i64") -> Val:
         return self.splat(Val(str(int(value)), Val("", type_).element), Val("", type_).lanes)
 
-    def float(self, value: float, type_: str = "float") -> Val:
+    def float(self, value: builtins.float, type_: str = "float") -> Val:
         ty = Val("", type_)
         return self.splat(Val(float_literal(value, ty.element), ty.element), ty.lanes)
 
@@ -144,7 +145,7 @@ class Builder:
             type_,
         )
 
-    def splat(self, x: Val, lanes: int) -> Val:
+    def splat(self, x: Val, lanes: builtins.int) -> Val:
         """The scalar in every lane; a literal becomes a constant vector."""
         if not lanes:
             return x
@@ -154,7 +155,7 @@ class Builder:
         one = self.value(f"insertelement {ty} poison, {x.type} {x.name}, i64 0", ty)
         return self.value(f"shufflevector {ty} {one.name}, {ty} poison, <{lanes} x i32> zeroinitializer", ty)
 
-    def iota(self, lanes: int, element: str = "i64") -> Val:
+    def iota(self, lanes: builtins.int, element: str = "i64") -> Val:
         """0, 1, 2, ... as an integer vector."""
         return Val("<" + ", ".join(f"{element} {i}" for i in range(lanes)) + ">", vector(lanes, element))
 
@@ -243,11 +244,11 @@ class Builder:
         """base + index elements."""
         return self.value(f"getelementptr {element}, ptr {base.name}, i64 {index.name}", "ptr")
 
-    def load(self, pointer: Val, type_: str, align: int = 0) -> Val:
+    def load(self, pointer: Val, type_: str, align: builtins.int = 0) -> Val:
         align = align or max(1, BITS.get(Val("", type_).element, 64) // 8)
         return self.value(f"load {type_}, ptr {pointer.name}, align {align}", type_)
 
-    def store(self, x: Val, pointer: Val, align: int = 0) -> None:
+    def store(self, x: Val, pointer: Val, align: builtins.int = 0) -> None:
         align = align or max(1, BITS.get(x.element, 64) // 8)
         self.emit(f"store {x.type} {x.name}, ptr {pointer.name}, align {align}")
 
@@ -303,7 +304,7 @@ class Builder:
         align = max(1, BITS[x.element] // 8)
         self.emit(f"call void @{name}({x.type} {x.name}, ptr align {align} {pointer.name}, {mask.type} {mask.name})")
 
-    def lane_mask(self, first: Val, end: Val, lanes: int) -> Val:
+    def lane_mask(self, first: Val, end: Val, lanes: builtins.int) -> Val:
         """Lane i is on where first + i < end."""
         left = self.sub(end, first)
         return self.icmp("sgt", self.splat(left, lanes), self.iota(lanes))
@@ -340,9 +341,9 @@ class Builder:
         self.emit(f"br i1 {condition.name}, label %{yes}, label %{no}")
 
     @contextmanager
-    def loop(self, start: Val, stop: Val, step: Val | int = 1) -> Iterator[Val]:
+    def loop(self, start: Val, stop: Val, step: Val | builtins.int = 1) -> Iterator[Val]:
         """`for i in range(start, stop, step)` with a positive step; yields i."""
-        step = self.int(step) if isinstance(step, int) else step
+        step = self.int(step) if isinstance(step, builtins.int) else step
         slot = self.var("i64", start)
         head, body, done = self.label(), self.label(), self.label()
         self.jump(head)

@@ -20,9 +20,18 @@ Update = Callable[..., Any]
 
 
 def sgd_step(
-    params: list[Any], grads: list[Any], momentum_buffers: list[Any] | None, *, lr: float, momentum: float, dampening: float,
-    weight_decay: float, nesterov: bool, maximize: bool, first: bool,
-) -> None:  # fmt: skip
+    params: list[Any],
+    grads: list[Any],
+    momentum_buffers: list[Any] | None,
+    *,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    maximize: bool,
+    first: bool,
+) -> None:
     """One step of gradient descent, in place: g = grad + weight_decay p; b = momentum b + (1 - dampening) g; p = p - lr
     b.
 
@@ -42,10 +51,22 @@ def sgd_step(
 
 
 def adam_step(
-    params: list[Any], grads: list[Any], exp_avgs: list[Any], exp_avg_sqs: list[Any], max_exp_avg_sqs: list[Any] | None, *,
-    step: int | list[int], lr: float, beta1: float, beta2: float, eps: float, weight_decay: float, decoupled: bool, amsgrad: bool,
+    params: list[Any],
+    grads: list[Any],
+    exp_avgs: list[Any],
+    exp_avg_sqs: list[Any],
+    max_exp_avg_sqs: list[Any] | None,
+    *,
+    step: int | list[int],
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    decoupled: bool,
+    amsgrad: bool,
     maximize: bool,
-) -> None:  # fmt: skip
+) -> None:
     """One step of Adam (Kingma and Ba, 2015), in place; `decoupled` is AdamW (Loshchilov and Hutter, 2019).
 
     m = beta1 m + (1 - beta1) g; v = beta2 v + (1 - beta2) g^2; p = p - lr / (1 - beta1^t) * m / (sqrt(v / (1 -
@@ -56,9 +77,21 @@ def adam_step(
         for t in sorted(set(step)):
             p, g, m, v, *top = [[x for x, s in zip(tensors, step) if s == t] for tensors in lists]
             adam_step(
-                p, g, m, v, top[0] if top else None, step=t, lr=lr, beta1=beta1, beta2=beta2, eps=eps,
-                weight_decay=weight_decay, decoupled=decoupled, amsgrad=amsgrad, maximize=maximize,
-            )  # fmt: skip
+                p,
+                g,
+                m,
+                v,
+                top[0] if top else None,
+                step=t,
+                lr=lr,
+                beta1=beta1,
+                beta2=beta2,
+                eps=eps,
+                weight_decay=weight_decay,
+                decoupled=decoupled,
+                amsgrad=amsgrad,
+                maximize=maximize,
+            )
         return
     correction1, correction2 = 1.0 - beta1**step, 1.0 - beta2**step
     decay = 1.0 - lr * weight_decay if decoupled else float(weight_decay)

@@ -34,6 +34,7 @@ def kernels_compiled() -> int:
 
 @cache
 def store() -> Store:
+    """The kernel store on disk."""
     return Store(config.cache_directory(), config.cache_limit())
 
 

@@ -1,4 +1,4 @@
-"""One element-wise kernel for sets of tensors with equal layouts, such as parameters with their gradients and moments."""
+"""One element-wise kernel for sets of tensors with equal layouts: parameters with their gradients and moments."""
 
 from __future__ import annotations
 

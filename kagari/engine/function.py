@@ -65,10 +65,21 @@ class Function:
     """
 
     def __init__(
-        self, name: str, parameters: tuple[Parameter, ...], define: Callable[..., Any] | None, *, display: str = "",
-        gradient: GradientRule | None = None, preserve: bool = False, into: int | None = None, traces: dict[Any, list[Traced]] | None = None,
-        differentiable: bool = True, spread: str = "", strict_view: bool = False, aliases: str = "view",
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        parameters: tuple[Parameter, ...],
+        define: Callable[..., Any] | None,
+        *,
+        display: str = "",
+        gradient: GradientRule | None = None,
+        preserve: bool = False,
+        into: int | None = None,
+        traces: dict[Any, list[Traced]] | None = None,
+        differentiable: bool = True,
+        spread: str = "",
+        strict_view: bool = False,
+        aliases: str = "view",
+    ) -> None:
         if into is not None:  # what is overwritten has memory
             parameters = (*parameters[:into], replace(parameters[into], kind="tensor"), *parameters[into + 1 :])
         self.name, self.parameters, self.define = name, parameters, define
@@ -143,9 +154,14 @@ class Function:
             self._grow(self._capacity * 2)
         self._entries += 1
         self._ways[plan.address] = self._ways.get(plan.address, 0) + 1
-        self._kept.append((args if not any(isinstance(a, Hooks.tensor_types) for a in args) else [
-            a._layout if isinstance(a, Hooks.tensor_types) else a for a in args
-        ], plan))  # fmt: skip
+        self._kept.append(
+            (
+                args
+                if not any(isinstance(a, Hooks.tensor_types) for a in args)
+                else [a._layout if isinstance(a, Hooks.tensor_types) else a for a in args],
+                plan,
+            )
+        )
         self._inserted.append((tuple(key), plan.address))
         native().insert(self.state.data_ptr, plan.address, *key)
 
@@ -231,7 +247,7 @@ class Function:
         """Runs checked, positional arguments; `raw` is the call as it was made."""
         mode = Hooks.mode()
         gradients = mode & 1
-        key = []
+        key: list[Any] = []
         needs = []
         for i, a in enumerate(args):
             if isinstance(a, Hooks.tensor_types):
@@ -344,7 +360,8 @@ class Function:
 
     def trace(self, args: tuple[Any, ...]) -> Traced:
         """Runs the definition on values that stand for the arguments."""
-        guards, names = Guards(), {}
+        guards = Guards()
+        names: dict[int, str] = {}
         values: list[Any] = []
         inputs: dict[int, Value] = {}
         for i, a in enumerate(args):
@@ -364,9 +381,17 @@ class Function:
         result = self.define(*values[: len(values) - len(by_name)], **by_name)
         outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
         return Traced(
-            inputs, outputs, tuple(names.values()), guards, values=tuple(values), gradient=self.gradient, preserve=self.preserve,
-            into=self.into, strict_view=self.strict_view, aliases=self.aliases,
-        )  # fmt: skip
+            inputs,
+            outputs,
+            tuple(names.values()),
+            guards,
+            values=tuple(values),
+            gradient=self.gradient,
+            preserve=self.preserve,
+            into=self.into,
+            strict_view=self.strict_view,
+            aliases=self.aliases,
+        )
 
 
 _functions: weakref.WeakSet[Function] = weakref.WeakSet()

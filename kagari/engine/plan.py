@@ -107,7 +107,7 @@ class Plan:
         self.address = ctypes.addressof(memory)
         for at in references:
             block[at] += self.address
-        memory[:] = block
+        memory[:] = block  # type: ignore[assignment]
         self._alive = (tape, memory)
 
     @property

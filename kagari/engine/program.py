@@ -69,9 +69,14 @@ class Program:
     """
 
     def __init__(
-        self, graph: Graph, symbols: tuple[str, ...], preserve: bool = False, into: int | None = None,
-        strict_view: bool = False, aliases: str = "view",
-    ) -> None:  # fmt: skip
+        self,
+        graph: Graph,
+        symbols: tuple[str, ...],
+        preserve: bool = False,
+        into: int | None = None,
+        strict_view: bool = False,
+        aliases: str = "view",
+    ) -> None:
         self.strict_view, self.aliases = strict_view, aliases
         self.graph = graph = simplify(graph)
         self.symbols, self.preserve, self.into = symbols, preserve, into
@@ -178,7 +183,8 @@ class _Binder:
             lay = self.layouts[program.into]
             if lay.numel and any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
                 raise RuntimeError(
-                    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+                    "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                    "location. Please "
                     "clone() the tensor before performing the operation."
                 )
             if program.aside or strip(v).op == "input" or (reshaped(v) and v.op == "reshape"):
@@ -198,8 +204,9 @@ class _Binder:
                 return Output(VIEW, layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
             if program.strict_view:
                 raise RuntimeError(
-                    "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
-                    f"subspaces). Use .reshape(...) instead. Got size {list(place.shape)}, stride {list(place.strides)}, view {list(shape)}."
+                    "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+                    "across two contiguous subspaces). Use .reshape(...) instead. "
+                    f"Got size {list(place.shape)}, stride {list(place.strides)}, view {list(shape)}."
                 )
         elif v in self.program.schedule.buffers and v not in self.places:
             strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
@@ -210,8 +217,8 @@ class _Binder:
             self.places[base] = Place(number, whole, contiguous_strides(whole), v.dtype)
             return Output(FRESH, layout(shape, None, v.dtype))
         copies.append((v, k))
-        strides = self.preserved(shape) if program.preserve else None
-        return Output(FRESH, layout(shape, strides, v.dtype))
+        kept = self.preserved(shape) if program.preserve else None
+        return Output(FRESH, layout(shape, kept, v.dtype))
 
     def preserved(self, shape: Ints) -> Ints:
         """The strides of an element-wise result: those that all inputs of its shape share, where they are dense."""
@@ -364,9 +371,21 @@ class _Binder:
         loads = [View(v.buf, v.offset, s, v.dtype, v.gather_stride) for v, s in zip(loads, views[2:])]
         epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
         self.launches += contraction(
-            source.dtype.name, joined, rows, n, k, views[0], right, views[1], a.number, b.number, target_place.number, self.temp, epilogue,
+            source.dtype.name,
+            joined,
+            rows,
+            n,
+            k,
+            views[0],
+            right,
+            views[1],
+            a.number,
+            b.number,
+            target_place.number,
+            self.temp,
+            epilogue,
             self.target,
-        )  # fmt: skip
+        )
         if not contiguous:
             self.copy(target_place, out)
 
@@ -390,9 +409,21 @@ class _Binder:
         strides = contiguous_strides(out.shape)
         number = self.temp(_product(out.shape) * source.dtype.itemsize)
         self.launches += contraction(
-            source.dtype.name, batch, m, n, k, a.strides, b.strides, strides, a.number, b.number, number, self.temp,
-            BodyEpilogue(None, source.dtype, [], []), self.target,
-        )  # fmt: skip
+            source.dtype.name,
+            batch,
+            m,
+            n,
+            k,
+            a.strides,
+            b.strides,
+            strides,
+            a.number,
+            b.number,
+            number,
+            self.temp,
+            BodyEpilogue(None, source.dtype, [], []),
+            self.target,
+        )
         body.space = (out.shape, ())
         views = [*loads, View(number, 0, strides, source.dtype)]
         whole = Body(body.space, list(body.nodes), sizes=body.sizes, roots=body.roots)

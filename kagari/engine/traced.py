@@ -45,10 +45,19 @@ class Traced:
     """
 
     def __init__(
-        self, inputs: dict[int, Value], outputs: tuple[Value, ...], symbols: tuple[str, ...], guards: Guards,
-        *, values: tuple[Any, ...] = (), gradient: GradientRule | None = None, preserve: bool = False, into: int | None = None,
-        strict_view: bool = False, aliases: str = "view",
-    ) -> None:  # fmt: skip
+        self,
+        inputs: dict[int, Value],
+        outputs: tuple[Value, ...],
+        symbols: tuple[str, ...],
+        guards: Guards,
+        *,
+        values: tuple[Any, ...] = (),
+        gradient: GradientRule | None = None,
+        preserve: bool = False,
+        into: int | None = None,
+        strict_view: bool = False,
+        aliases: str = "view",
+    ) -> None:
         self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
         self.values, self.gradient, self.preserve, self.into = values, gradient, preserve, into
         self.strict_view, self.aliases = strict_view, aliases
@@ -154,7 +163,7 @@ def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value],
     saved: dict[Value, None] = {}
     hidden: dict[Value, None] = {}
     results = {v for v in outputs if v.op not in MOVEMENT and v.op != "input"}
-    stack, seen = [g for g in grads], set()
+    stack, seen = list(grads), set()
     while stack:
         v = stack.pop()
         if v in seen:
@@ -181,9 +190,13 @@ def _code(v: Value, outputs: Sequence[Value], hidden: Sequence[Value]) -> int:
 
 
 def _backward(
-    saved: Sequence[Value], grads: Sequence[Value], outputs: Sequence[Value], visible: int, symbols: tuple[str, ...],
+    saved: Sequence[Value],
+    grads: Sequence[Value],
+    outputs: Sequence[Value],
+    visible: int,
+    symbols: tuple[str, ...],
     computed: frozenset[Value] = frozenset(),
-) -> Traced:  # fmt: skip
+) -> Traced:
     """The backward operator: arguments are the saved values, the sizes, then a gradient for each visible output.
 
     The saved values in `computed` are arguments that it leaves alone and computes itself.

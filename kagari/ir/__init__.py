@@ -1,1 +1,1 @@
-
+"""The intermediate representation: pure, typed values, their derivatives and simplification."""

@@ -7,7 +7,7 @@ float raises integers to the default dtype.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Union
+from typing import TypeAlias
 
 from ..base import dtypes
 from ..base.dtypes import bool_, default_dtype, dtype, int64
@@ -16,7 +16,7 @@ from ..base.symbols import Size, Sym, product
 from . import graph
 from .graph import Value
 
-Operand = Union[Value, int, float, bool, Sym]
+Operand: TypeAlias = Value | int | float | bool | Sym
 
 
 def lift(x: Operand) -> Value:
@@ -182,21 +182,25 @@ def keep(x: Value, shape: Sequence[Size], dims: tuple[int, ...], keepdim: bool =
 
 
 def sum_(x: Value, dims: int | Iterable[int] | None = None, keepdim: bool = False) -> Value:
+    """The sum over dimensions, all where None."""
     dims = normalize_dims(dims, x.ndim)
     return keep(graph.reduce("sum", x, dims), x.shape, dims, keepdim)
 
 
 def amax(x: Value, dims: int | Iterable[int] | None = None, keepdim: bool = False) -> Value:
+    """The largest element over dimensions."""
     dims = normalize_dims(dims, x.ndim)
     return keep(graph.reduce("max", x, dims), x.shape, dims, keepdim)
 
 
 def amin(x: Value, dims: int | Iterable[int] | None = None, keepdim: bool = False) -> Value:
+    """The smallest element over dimensions."""
     dims = normalize_dims(dims, x.ndim)
     return keep(graph.reduce("min", x, dims), x.shape, dims, keepdim)
 
 
 def prod(x: Value, dims: int | Iterable[int] | None = None, keepdim: bool = False) -> Value:
+    """The product over dimensions."""
     dims = normalize_dims(dims, x.ndim)
     return keep(graph.reduce("prod", x, dims), x.shape, dims, keepdim)
 
@@ -207,6 +211,7 @@ def count(x: Value, dims: tuple[int, ...]) -> Size:
 
 
 def mean(x: Value, dims: int | Iterable[int] | None = None, keepdim: bool = False) -> Value:
+    """The sum over dimensions divided by how many elements it joins."""
     dims = normalize_dims(dims, x.ndim)
     return div(sum_(x, dims, keepdim), count(x, dims))
 
@@ -223,19 +228,23 @@ def sum_to(x: Value, shape: tuple[Size, ...]) -> Value:
 
 
 def transpose(x: Value, a: int = -2, b: int = -1) -> Value:
+    """Two dimensions swapped."""
     dims = list(range(x.ndim))
     dims[a], dims[b] = dims[b], dims[a]
     return graph.permute(x, tuple(dims))
 
 
 def full(shape: tuple[Size, ...], value: Operand, dt: dtype) -> Value:
+    """One value in a shape and dtype."""
     return broadcast_to(graph.cast(lift(value), dt), shape)
 
 
 def unsqueeze(x: Value, dim: int) -> Value:
+    """A dimension of size 1 more."""
     dim = dim % (x.ndim + 1)
-    return graph.reshape(x, x.shape[:dim] + (1,) + x.shape[dim:])
+    return graph.reshape(x, (*x.shape[:dim], 1, *x.shape[dim:]))
 
 
 def astype(x: Value, dt: dtype) -> Value:
+    """x in another dtype."""
     return graph.cast(x, dt)

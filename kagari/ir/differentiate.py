@@ -25,9 +25,27 @@ Rule: TypeAlias = Callable[[Value, Value], tuple["Value | None", ...]]
 LN2, LN10 = math.log(2.0), math.log(10.0)
 HALF_SQRT_PI, TWO_OVER_SQRT_PI = math.sqrt(math.pi) / 2, 2 / math.sqrt(math.pi)
 
-NOT_DIFFERENTIABLE = graph.COMPARE | graph.LEAVES | graph.UNARY_BITS | {
-    "detach", "sign", "floor", "ceil", "trunc", "round", "idiv", "bitand", "bitor", "bitxor", "shl", "shr", "argmax", "argmin",
-}  # fmt: skip
+NOT_DIFFERENTIABLE = (
+    graph.COMPARE
+    | graph.LEAVES
+    | graph.UNARY_BITS
+    | {
+        "detach",
+        "sign",
+        "floor",
+        "ceil",
+        "trunc",
+        "round",
+        "idiv",
+        "bitand",
+        "bitor",
+        "bitxor",
+        "shl",
+        "shr",
+        "argmax",
+        "argmin",
+    }
+)
 """Primitives whose derivative is zero wherever it exists, and those that make or take no floats."""
 
 

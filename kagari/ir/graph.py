@@ -199,15 +199,18 @@ def elementwise(op: str, *args: Value) -> Value:
 
 
 def cast(x: Value, dt: dtype) -> Value:
+    """x in another dtype."""
     return x if x.dtype is dt else Value("cast", (x,), (), x.shape, dt)
 
 
 def reshape(x: Value, shape: tuple[Size, ...]) -> Value:
+    """The elements in the same row-major order, in another shape."""
     # Not `==`, which would make guards of sizes that need not be compared: a reshape between equal shapes does no harm.
     return x if identical(x.shape, shape) else Value("reshape", (x,), (), shape, x.dtype)
 
 
 def permute(x: Value, dims: tuple[int, ...]) -> Value:
+    """The dimensions in another order."""
     if dims == tuple(range(x.ndim)):
         return x
     return Value("permute", (x,), (dims,), tuple(x.shape[d] for d in dims), x.dtype)
@@ -219,11 +222,13 @@ def expand(x: Value, shape: tuple[Size, ...]) -> Value:
 
 
 def slice_(x: Value, starts: tuple[Size, ...], steps: tuple[int, ...], shape: tuple[Size, ...]) -> Value:
+    """Every `steps[d]`-th element of each dimension, from `starts[d]`, as many as `shape[d]`."""
     return Value("slice", (x,), (starts, steps), shape, x.dtype)
 
 
 def pad(x: Value, low: tuple[Size, ...], high: tuple[Size, ...]) -> Value:
-    shape = tuple(l + s + h for l, s, h in zip(low, x.shape, high))
+    """Zeros around x: so many before and after along each dimension."""
+    shape = tuple(before + s + after for before, s, after in zip(low, x.shape, high))
     return Value("pad", (x,), (low, high), shape, x.dtype)
 
 
@@ -243,22 +248,26 @@ def scan(op: str, x: Value, dim: int) -> Value:
 
 
 def cat(parts: tuple[Value, ...], dim: int) -> Value:
+    """The parts joined along a dimension."""
     total: Size = 0
     for p in parts:
         total = p.shape[dim] + total
     first = parts[0]
-    return Value("cat", parts, (dim,), first.shape[:dim] + (total,) + first.shape[dim + 1 :], first.dtype)
+    return Value("cat", parts, (dim,), (*first.shape[:dim], total, *first.shape[dim + 1 :]), first.dtype)
 
 
 def gather(x: Value, index: Value, dim: int) -> Value:
+    """out[i..] = x[.., index[i..] at dim, ..]."""
     return Value("gather", (x, index), (dim,), index.shape, x.dtype)
 
 
 def pick(x: Value, index: Value, dim: int) -> Value:
+    """One element of each row along a dimension, which is removed."""
     return Value("pick", (x, index), (dim,), index.shape, x.dtype)
 
 
 def detach(x: Value) -> Value:
+    """x without a gradient."""
     return Value("detach", (x,), (), x.shape, x.dtype)
 
 
@@ -268,10 +277,12 @@ def scatter(op: str, x: Value, index: Value, src: Value, dim: int) -> Value:
 
 
 def dot(a: Value, b: Value) -> Value:
+    """The batched matrix product of a[.., m, k] and b[.., k, n]."""
     return Value("dot", (a, b), (), a.shape[:-1] + b.shape[-1:], a.dtype)
 
 
 def const(value: float | int | bool, dt: dtype, weak: bool = False) -> Value:
+    """A literal."""
     return Value("const", (), (value,), (), dt, weak)
 
 

@@ -16,11 +16,28 @@ from ..base.symbols import Sym
 from .graph import Graph, Value, topological
 
 ATTRS = {
-    "input": ("index",), "scalar": ("index",), "size": ("size",), "const": ("number",), "permute": ("dims",),
-    "slice": ("starts", "steps"), "pad": ("low", "high"), "cat": ("dim",), "iota": ("dim",), "reduce_sum": ("dims",),
-    "reduce_prod": ("dims",), "reduce_max": ("dims",), "reduce_min": ("dims",), "argmax": ("dim",), "argmin": ("dim",),
-    "cumsum": ("dim",), "cumprod": ("dim",), "gather": ("dim",), "pick": ("dim",), "scatter_add": ("dim",), "scatter": ("dim",),
-}  # fmt: skip
+    "input": ("index",),
+    "scalar": ("index",),
+    "size": ("size",),
+    "const": ("number",),
+    "permute": ("dims",),
+    "slice": ("starts", "steps"),
+    "pad": ("low", "high"),
+    "cat": ("dim",),
+    "iota": ("dim",),
+    "reduce_sum": ("dims",),
+    "reduce_prod": ("dims",),
+    "reduce_max": ("dims",),
+    "reduce_min": ("dims",),
+    "argmax": ("dim",),
+    "argmin": ("dim",),
+    "cumsum": ("dim",),
+    "cumprod": ("dim",),
+    "gather": ("dim",),
+    "pick": ("dim",),
+    "scatter_add": ("dim",),
+    "scatter": ("dim",),
+}
 """The names of each primitive's static attributes; primitives that are not listed have none."""
 
 

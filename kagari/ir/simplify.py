@@ -573,11 +573,23 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "cast": (fold_cast, cast_of_cast),
     "reshape": (unchanged, into_elementwise, reshape_of_reshape, reshape_of_expand),
     "permute": (
-        unchanged, into_elementwise, permute_of_permute, permute_of_expand, moved_iota, permute_of_units, transposed_dot,
+        unchanged,
+        into_elementwise,
+        permute_of_permute,
+        permute_of_expand,
+        moved_iota,
+        permute_of_units,
+        transposed_dot,
     ),
     "expand": (unchanged, into_elementwise, expand_of_expand, moved_iota),
     "slice": (
-        unchanged, into_elementwise, slice_of_slice, slice_of_permute, slice_of_expand, slice_of_pad, slice_of_cat,
+        unchanged,
+        into_elementwise,
+        slice_of_slice,
+        slice_of_permute,
+        slice_of_expand,
+        slice_of_pad,
+        slice_of_cat,
     ),
     "pad": (unchanged,),
     "cat": (joined_nothing,),
@@ -587,6 +599,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "reduce_min": _REDUCE,
     "argmax": (first_of_one,),
     "argmin": (first_of_one,),
-    "dot": (outer_product, product_of_integers,),
-}  # fmt: skip
+    "dot": (
+        outer_product,
+        product_of_integers,
+    ),
+}
 """For each primitive the rules that are tried in order. A rule returns a simpler value, or None where it is no use."""

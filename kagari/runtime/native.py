@@ -23,9 +23,12 @@ class _MethodDef(ctypes.Structure):
 
 class _MemberDef(ctypes.Structure):
     _fields_ = [
-        ("name", ctypes.c_char_p), ("type", ctypes.c_int), ("offset", ctypes.c_ssize_t), ("flags", ctypes.c_int),
+        ("name", ctypes.c_char_p),
+        ("type", ctypes.c_int),
+        ("offset", ctypes.c_ssize_t),
+        ("flags", ctypes.c_int),
         ("doc", ctypes.c_char_p),
-    ]  # fmt: skip
+    ]
 
 
 class _Slot(ctypes.Structure):
@@ -34,9 +37,12 @@ class _Slot(ctypes.Structure):
 
 class _Spec(ctypes.Structure):
     _fields_ = [
-        ("name", ctypes.c_char_p), ("basicsize", ctypes.c_int), ("itemsize", ctypes.c_int), ("flags", ctypes.c_uint),
+        ("name", ctypes.c_char_p),
+        ("basicsize", ctypes.c_int),
+        ("itemsize", ctypes.c_int),
+        ("flags", ctypes.c_uint),
         ("slots", ctypes.POINTER(_Slot)),
-    ]  # fmt: skip
+    ]
 
 
 _TP_DEALLOC, _TP_MEMBERS, _TP_DOC = 52, 72, 56
@@ -160,9 +166,17 @@ def _storage_type(dealloc: int) -> type:
 
 
 EXPORTS = {
-    "allocate_storage": _ONE, "empty_cache": _ONE, "insert": _FASTCALL, "call_plan": _FASTCALL, "make_tensor": _FASTCALL,
-    "run_pass": _FASTCALL, "next_sequence": _ONE, "run_worker": _ONE, "set_mode": _ONE, "foreach": _FASTCALL,
-}  # fmt: skip
+    "allocate_storage": _ONE,
+    "empty_cache": _ONE,
+    "insert": _FASTCALL,
+    "call_plan": _FASTCALL,
+    "make_tensor": _FASTCALL,
+    "run_pass": _FASTCALL,
+    "next_sequence": _ONE,
+    "run_worker": _ONE,
+    "set_mode": _ONE,
+    "foreach": _FASTCALL,
+}
 
 
 class Native:
@@ -240,14 +254,14 @@ class Native:
 
     @staticmethod
     def bindable(function: Callable[..., Any]) -> Any:
-        """A native function as a class attribute that takes the instance as its first argument, as Python functions do."""
+        """A native function as a class attribute that takes the instance as its first argument."""
         make = ctypes.pythonapi.PyInstanceMethod_New
         make.restype = ctypes.py_object
         make.argtypes = [ctypes.py_object]
         return make(function)
 
     def operator_method(self, cls: type, name: str, state: Any, doc: str) -> Any:
-        """The same as a method descriptor of a class, which Python's own operators call without making a bound method."""
+        """The same as a method descriptor, which Python's own operators call without a bound method."""
         number = self._used_methods
         self._used_methods += 1
         self._method_states[number] = state.data_ptr
