@@ -457,7 +457,7 @@ class Tensor:
 
     __hash__ = object.__hash__  # by identity, though `==` compares elements
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         edge = self.grad_fn
         array = convert.array_of(self)
         return printing.format_tensor(

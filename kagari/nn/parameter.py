@@ -37,8 +37,8 @@ class Parameter(Tensor):
         # `__new__` has made the whole of it. Without this, Tensor's own constructor would see the arguments again.
         pass
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
-        return "Parameter containing:\n" + super().__repr__(tensor_contents=tensor_contents)
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         copy = memo.get(id(self))
