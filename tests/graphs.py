@@ -36,6 +36,8 @@ class RandomGraph:
     Sizes may be symbols: decisions go by their present values.
     """
 
+    limit = 256  # elements
+
     def __init__(self, seed: int, leaves: Sequence[Value]) -> None:
         self.random, self.values = random.Random(seed), list(leaves)
 
@@ -51,7 +53,7 @@ class RandomGraph:
     def step(self) -> None:
         v = self.any()
         made = getattr(self, self.random.choice([n for n in dir(self) if n.startswith("make_")]))(v)
-        if made is not None and prod(hints(made)) <= 256:
+        if made is not None and prod(hints(made)) <= self.limit:
             self.values.append(made)
 
     def make_binary(self, v: Value) -> Value:
@@ -112,6 +114,60 @@ class RandomGraph:
 
     def make_dot(self, v: Value) -> Value | None:
         return graph.dot(v, build.transpose(self.like(v))) if v.ndim >= 2 else None
+
+
+class RichGraph(RandomGraph):
+    """Larger values, and whole families of kernels as single steps. Nothing jumps where a rounding differs."""
+
+    limit = 6000
+
+    def make_unary(self, v: Value) -> Value:
+        return self.random.choice([build.neg, build.abs_, build.tanh])(v)
+
+    def make_where(self, v: Value) -> Value:
+        return build.where(build.lt(graph.iota(v.shape, 0), 1), v, self.like(v)) if v.ndim else build.abs_(v)
+
+    def make_cast(self, v: Value) -> Value:
+        return graph.cast(v, self.random.choice([float32, float64]))
+
+    def make_scan(self, v: Value) -> Value | None:
+        return graph.scan("cumsum", v, self.random.randrange(v.ndim)) if v.ndim else None
+
+    def make_gather(self, v: Value) -> Value | None:
+        if not v.ndim:
+            return None
+        dim = self.random.randrange(v.ndim)
+        places = graph.iota(v.shape, self.random.randrange(v.ndim)) * 3 + 1
+        return graph.gather(v, build.rem(places, build.full(v.shape, graph.size(v.shape[dim]), int64)), dim)
+
+    def make_softmax(self, v: Value) -> Value | None:
+        if not v.ndim or v.dtype is int64:
+            return None
+        e = build.exp(build.tanh(v))
+        return e / build.sum_(e, self.random.randrange(v.ndim), True)
+
+    def make_norm(self, v: Value) -> Value | None:
+        if not v.ndim or v.dtype is int64:
+            return None
+        dim = self.random.choice([None, -1, 0])
+        t = build.tanh(v)
+        centred = t - build.mean(t, dim, True)
+        return centred * build.rsqrt(build.mean(centred * centred, dim, True) + 0.1) + 1
+
+
+class SmoothGraph(RichGraph):
+    """A graph whose gradient does not depend on which of nearly equal values is the largest."""
+
+    limit = 2500
+
+    def make_binary(self, v: Value) -> Value:
+        return build.pointwise(self.random.choice(["add", "sub", "mul"]), v, self.like(v))
+
+    def make_reduce(self, v: Value) -> Value:
+        return build.sum_(v, self.random.randrange(v.ndim)) if v.ndim else v
+
+    def make_cast(self, v: Value) -> Value:
+        return build.sigmoid(v)
 
 
 def hints(v: Value) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs import RandomGraph, array, check, compare, compiled, guarded, interpreted, tensor
+from graphs import RandomGraph, RichGraph, SmoothGraph, array, check, compare, compiled, guarded, interpreted, tensor
 
 from kagari.base import dtypes
 from kagari.base.dtypes import dtype, float32, float64, int64
@@ -22,6 +22,7 @@ from kagari.engine.interpret import round_to
 from kagari.engine.traced import Traced
 from kagari.ir import build as ir
 from kagari.ir import graph
+from kagari.ir.differentiate import differentiate
 from kagari.ir.graph import Value
 from kagari.runtime import cpu
 
@@ -512,6 +513,23 @@ def test_products_among_other_work() -> None:
     check(lambda x, w: graph.cat((graph.dot(x, w), graph.dot(x, w)), 0), x, w, tolerance=1e-4)
 
 
+def test_products_that_know_their_place() -> None:
+    """A causal mask is part of the product's epilogue; so is one that takes the dtype of the result elsewhere."""
+    for shape in ((20, 30), (1, 30), (3, 20, 30), (2, 3, 9, 16), (3, 1, 16)):
+        x = normal(*shape)
+
+        def define(x: Value) -> Value:
+            product = graph.dot(x, ir.transpose(x))
+            row, column = (graph.iota(product.shape, product.ndim + d) for d in (-2, -1))
+            return ir.where(ir.le(column, row), product * 0.5, -1.0)
+
+        check(define, x, tolerance=1e-4)
+        check(lambda x: graph.dot(x, ir.transpose(x)) + graph.iota((*x.shape[:-1], x.shape[-2]), 0), x, tolerance=1e-4)
+        check(lambda x: ir.gt(graph.dot(x, ir.transpose(x)), 40.0), x)
+        check(lambda x: graph.cast(graph.dot(x, ir.transpose(x)) * 0.01, int64), x)
+        check(lambda x: graph.cast(graph.dot(x, ir.transpose(x)), dtypes.float16), x, tolerance=1e-2)
+
+
 def test_batches_of_products() -> None:
     x, y, b = normal(3, 10, 30), normal(3, 30, 20), normal(3, 1, 20)
     check(lambda x, y: graph.dot(x, y), x, y, tolerance=1e-4)
@@ -547,6 +565,16 @@ class _NoGuards:
 _NO_GUARDS: Any = _NoGuards()
 
 
+def run_random(define: Callable[..., Any], operands: list[Tensor], symbolic: bool) -> None:
+    function = compiled(define, len(operands))
+    if not symbolic:
+        function.trace = _Concrete(function)  # type: ignore[method-assign]
+        function.traced = lambda args: (function.trace(args), ())  # type: ignore[method-assign]
+    result = function.run(tuple(operands))
+    for t, e in zip(result, interpreted(define, operands), strict=True):
+        compare(t, e, 5e-4)
+
+
 @pytest.mark.parametrize("symbolic", [False, True], ids=["numbers", "symbols"])
 @pytest.mark.parametrize("seed", range(60))
 def test_random_graphs(seed: int, symbolic: bool) -> None:
@@ -562,13 +590,45 @@ def test_random_graphs(seed: int, symbolic: bool) -> None:
         tensor(rng.integers(-9, 9, shape) / (1 if dt is int64 else 8), dt, LAYOUTS[(seed + k) % 3])
         for k, (shape, dt) in enumerate(shapes)
     ]
-    function = compiled(define, len(operands))
-    if not symbolic:
-        function.trace = _Concrete(function)  # type: ignore[method-assign]
-        function.traced = lambda args: (function.trace(args), ())  # type: ignore[method-assign]
-    result = function.run(tuple(operands))
-    for t, e in zip(result, interpreted(define, operands), strict=True):
-        compare(t, e, 2e-4)
+    run_random(define, operands, symbolic)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_rich_random_graphs(seed: int) -> None:
+    def define(*leaves: Value) -> tuple[Value, ...]:
+        grown = RichGraph(seed, leaves)
+        for _ in range(12):
+            grown.step()
+        return tuple(grown.values[-4:])
+
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(2, 60, 2).tolist()
+    shapes = [((n, m), float32), ((1, m), float64), ((m, 1, 2), float32), ((m,), int64), ((m, n), float32)]
+    operands = [
+        tensor(rng.integers(-9, 9, shape) / (1 if dt is int64 else 8), dt, LAYOUTS[rng.integers(3)])
+        for shape, dt in shapes
+    ]
+    run_random(define, operands, seed % 2 == 0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_gradients_of_random_graphs(seed: int) -> None:
+    def define(*leaves: Value) -> tuple[Value, ...]:
+        grown = SmoothGraph(seed, leaves)
+        for _ in range(9):
+            grown.step()
+        loss = ir.sum_(ir.tanh(grown.values[-1] * 0.1)) + ir.sum_(ir.tanh(grown.values[-2] * 0.1))
+        seeds = [graph.const(1.0, float64)]
+        found = differentiate([graph.cast(loss, float64)], seeds, leaves)
+        return (loss, *(ir.full(x.shape, 0, float64) if g is None else g for g, x in zip(found, leaves)))
+
+    rng = np.random.default_rng(seed)
+    n, m = rng.integers(2, 40, 2).tolist()
+    shapes = [(n, m), (1, m), (m, 1, 2), (m,), (m, n)]
+    operands = [tensor(rng.integers(-9, 9, shape) / 8 + 0.03, float64, LAYOUTS[rng.integers(3)]) for shape in shapes]
+    results = compiled(define, len(operands)).run(tuple(operands))
+    for t, e in zip(results, interpreted(define, operands), strict=True):
+        np.testing.assert_allclose(array(t), e, rtol=1e-4, atol=1e-12)
 
 
 # Gradients, as the engine derives them

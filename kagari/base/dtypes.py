@@ -70,8 +70,10 @@ def promote(a: dtype, b: dtype) -> dtype:
     """The smallest type that holds both, as `torch.promote_types`.
 
     >>> import kagari
-    >>> promote(kagari.uint8, kagari.int8), promote(kagari.float16, kagari.bfloat16), promote(kagari.int64,
-    kagari.float16) (torch.int16, torch.float32, torch.float16)
+    >>> promote(kagari.uint8, kagari.int8), promote(kagari.float16, kagari.bfloat16)
+    (torch.int16, torch.float32)
+    >>> promote(kagari.int64, kagari.float16)
+    torch.float16
     """
     if a is b:
         return a

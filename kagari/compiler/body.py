@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ..base.dtypes import dtype, float64
 from ..base.symbols import Size
 from ..ir.graph import ELEMENTWISE, MOVEMENT, Value
-from .fuse import GATHERS, REDUCTIONS, Space, Stage, kept, rows_match, strip
+from .fuse import GATHERS, REDUCTIONS, Space, Stage, kept, located, rows_match, strip
 
 
 @dataclass(slots=True)
@@ -243,7 +243,7 @@ class BodyBuilder:
     def gather(self, v: Value, whole: bool) -> int:
         """A load whose place along one dimension is computed."""
         source, index, dim = v.args[0], self.memo[v.args[1], whole], v.attrs[0]
-        self.body.accesses.append(Access(strip(source), chain(source), not whole, (dim, v.op == "pick")))
+        self.body.accesses.append(Access(*located(source, self.buffers), not whole, (dim, v.op == "pick")))
         self.body.sizes.append(source.shape[dim])
         level = self.body.nodes[index].level
         node = Node(

@@ -359,12 +359,17 @@ def _form_of(element: str, transposed: bool, pack: str, target: Target) -> Form:
     return Form(element, target.lanes(BITS[element] // 8), VECTORS, _heights(target), transposed, pack)
 
 
+_kernels: dict[tuple[Form, str], Kernel] = {}
+
+
 def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue, target: Target) -> Launch:
     """Sizes and strides in the order of `contract_micro.OPERANDS`."""
     form = _form(problem, target)
-    kernel = Kernel(
-        f"contract.{form.key}.{epilogue.key}", "contract", lambda: write_contraction(form, epilogue), level=1
-    )
+    kernel = _kernels.get((form, epilogue.key))
+    if kernel is None:
+        key = f"contract.{form.key}.{epilogue.key}"
+        kernel = Kernel(key, "contract", lambda: write_contraction(form, epilogue), level=1)
+        _kernels[form, epilogue.key] = kernel
     k = problem.k
     k_block = max(1, k if k <= K_WHOLE else -(-k // -(-k // K_BLOCK)))
     parallel = _is_parallel(problem, target)

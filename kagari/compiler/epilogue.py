@@ -38,11 +38,14 @@ class BodyEpilogue(Epilogue):
         classes = [
             "".join("0" if s == 0 else "1" if s == 1 else "s" for s in v.strides[-2:]) + v.dtype.name for v in loads
         ]
-        key = f"body.{body.key}.{classes}" if body else "store"
+        rank = len(body.space[0]) if body else 0
+        key = f"body{rank}.{body.key}.{classes}" if body else "store"
         ops: list[int] = []
         for v in loads:
             ops += [v.offset, *v.strides[-2:]]
+        self.row = rank - 2  # the dimension that counts rows
         folds = all(not any(v.strides[:-1]) for v in loads)
+        folds = folds and not (body and any(n.op == "iota" and n.extra == self.row for n in body.nodes))
         super().__init__(out.name, key, tuple(v.buf for v in loads), (*ops, *sizes), folds)
 
     def store(
@@ -74,6 +77,8 @@ class BodyEpilogue(Epilogue):
             x = x if x.type == element else b.cast("fptrunc" if kind == "double" else "trunc", x, element)
         elif node.op == "size":
             x = context.ops[3 * len(self.loads) + node.extra]
+        elif node.op == "iota":
+            x = row if node.extra == self.row else b.add(b.splat(col, lanes), b.iota(lanes)) if lanes else col
         elif node.op == "load":
             x = self._load(b, node.extra, row, col, lanes, mask, context)
         else:

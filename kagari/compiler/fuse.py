@@ -57,6 +57,15 @@ def strip(v: Value) -> Value:
     return v
 
 
+def located(v: Value, buffers: set[Value]) -> tuple[Value, tuple[Value, ...]]:
+    """The buffer that v is movement of, else the value the movement starts from; and the movement, in order."""
+    moves = []
+    while v.op in MOVEMENT and v not in buffers:
+        moves.append(v)
+        v = v.args[0]
+    return v, tuple(reversed(moves))
+
+
 def reshaped(v: Value) -> bool:
     """Whether v is another shape of what a kernel of its own makes: the memory of one is that of the other."""
     while v.op == "reshape":
@@ -206,7 +215,9 @@ class _Fuser:
                 readers = self.users[w]
                 alone = len(readers) == 1 and readers[0].op in ELEMENTWISE and readers[0].shape == v.shape
                 w = readers[0] if alone else None
-            if w is not None and not self.inside[w] and w not in result and self.loads_only(w, v):
+            if w is None or w.dtype.category != 2 or w in result:
+                continue
+            if not self.inside[w] and self.loads_only(w, v):
                 result[w] = v
                 self.buffers.discard(v)
         return result
@@ -214,17 +225,19 @@ class _Fuser:
     def loads_only(self, v: Value, dot: Value) -> bool:
         """All that v reads besides the dot is computed element by element from what lies in memory before the dot."""
         before = set(self.order[: self.order.index(dot)])
-        stack, seen = list(v.args), set()
+        stack, seen = [v], set()
         while stack:
             w = stack.pop()
             if w in seen or w is dot:
                 continue
             seen.add(w)
             base = strip(w)
-            if base.op in LEAVES or base in self.buffers:
+            if w is not v and (base.op in LEAVES or base in self.buffers):
                 if base.op not in LEAVES and base not in before:
                     return False
-            elif w.op in ELEMENTWISE:
+                if w.op == "iota" and w.attrs[0] < dot.ndim - 2:  # an epilogue knows its row and its column
+                    return False
+            elif w.op in ELEMENTWISE and not (w.op in ("idiv", "rem") and w.dtype.category < 2):  # those report errors
                 stack.extend(w.args)
             else:
                 return False
@@ -247,22 +260,27 @@ class _Fuser:
             if earlier is stage:
                 break
             made.update(earlier.outputs)
-        stack, seen = list(v.args), set()
+        stack, seen = [v], set()
         while stack:
             w = stack.pop()
             if w in seen:
                 continue
             seen.add(w)
-            base = strip(w)
-            if w in stage.outputs:
-                stack.extend(w.args)
-            elif base in self.buffers and base.op != "input":
-                if base in stage.outputs and base not in self.apart and rows_match(w, stage.space) is base:
+            if w is not v and w not in stage.outputs:
+                base, _ = located(w, self.buffers)
+                if base in self.buffers:
+                    here = base in stage.outputs and base not in self.apart and rows_match(w, stage.space) is base
+                    if base.op != "input" and base not in made and not here:
+                        return False
                     continue
-                if base not in made:
+                w = base
+            if w.op in GATHERS:  # other elements of the source are read: all of it must be there
+                source, _ = located(w.args[0], self.buffers)
+                if source.op != "input" and source not in made:
                     return False
-            elif base not in self.buffers:
-                stack.extend(base.args)
+                stack.append(w.args[1])
+            else:
+                stack.extend(w.args)
         return True
 
 

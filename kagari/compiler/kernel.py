@@ -19,7 +19,7 @@ class Kernel:
     level: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Launch:
     """One call of a kernel: which buffers it gets, its i64 operands and its parallel range.
 

@@ -550,7 +550,8 @@ class _Writer:
                 step(place, lanes, mask)
         for i in reductions:
             self.memo[i] = self.joined(i, [slots[i, w] for w in widths], widths)
-        self.parked |= parking
+        # An output that has been stored is no place to wait in any more.
+        self.parked = {i: k for i, k in (self.parked | parking).items() if k not in stores}
 
     def parking(self, level: int, reductions: list[int]) -> dict[int, int]:
         """Costly values of this pass that a later pass needs again, and the output whose memory holds them until then.
@@ -568,6 +569,7 @@ class _Writer:
             for i in sorted(computed & again, reverse=True):
                 node = self.nodes[i]
                 fits = node.dtype is self.nest.dtypes[self.nest.loads + k] and node.dtype.itemsize >= 4
+                fits = fits and self.nest.vec in self.depends[i]
                 if node.op in HEAVY and node.whole and fits and i not in result and i not in self.parked and i != r:
                     result[i] = k
                     break

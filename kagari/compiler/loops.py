@@ -62,13 +62,11 @@ def bind(
         return []
     views = loads + stores
     flat = None if reduced else _flat(views, stores[0].strides)
-    iotas: list[int] = []
     if flat is not None and is_contiguous(shape, stores[0].strides) and not body.has_iota:
-        dims, strides, vec = [(_count(shape), False)], flat, 0
-    else:
-        order = _order(shape, reduced, views, stores, body)
-        dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
-        vec = _vector_dim(dims, strides, len(loads))
+        return [_flat_launch(body, _count(shape), flat, views, len(loads), sizes, target)]
+    order = _order(shape, reduced, views, stores, body)
+    dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
+    vec = _vector_dim(dims, strides, len(loads))
     sizes_of = [n for n, _ in dims]
     tags = "".join("r" if r else "o" for _, r in dims)
     tile = _tile_dim(tags, sizes_of, vec, strides[: len(loads)])
@@ -79,8 +77,6 @@ def bind(
     names = sorted({v.buf for v in views})
     number = {b: i for i, b in enumerate(names)}
     classes = tuple(_classes(row, vec, tile) for row in strides)
-    stream = tags == "o" and _count(tuple(sizes_of)) * sum(v.dtype.itemsize for v in views) > STREAMED
-    stream = stream and all(v.offset == 0 and v.buf not in {x.buf for x in loads} for v in stores)
     nest = Nest(
         body=body,
         tags=tags,
@@ -94,7 +90,7 @@ def bind(
         split=pieces > 1,
         vector_bytes=target.vector_bytes,
         tile=tile,
-        stream=stream,
+        stream=tags == "o" and _streams(sizes_of[0], views, len(loads)),
     )
     ops = [*sizes_of]
     for view, row, cls in zip(views, strides, classes):
@@ -108,6 +104,49 @@ def bind(
     if total == 1 or (tags == "o" and grain % 64):
         grain = (grain + 63) & ~63
     return [Launch(_kernel(nest), tuple(names), tuple(ops), total, grain)]
+
+
+_flat_kernels: dict[tuple[object, ...], tuple[Kernel, tuple[int, ...], int]] = {}
+
+
+def _flat_launch(
+    body: Body, n: int, flat: list[tuple[int, ...]], views: list[View], loads: int, sizes: list[int], target: Target
+) -> Launch:
+    """The launch of an element-wise kernel over one dimension. What it depends on but its size is looked up at once."""
+    stream = _streams(n, views, loads)
+    short = (body.key, tuple(flat), tuple([(v.buf, v.dtype) for v in views]), stream, target)
+    found = _flat_kernels.get(short)
+    if found is None:
+        names = sorted({v.buf for v in views})
+        block = _lanes(body, target)
+        nest = Nest(
+            body=body,
+            tags="o",
+            vec=0,
+            classes=tuple(_classes(row, 0, None) for row in flat),
+            dtypes=tuple(v.dtype for v in views),
+            loads=loads,
+            bufs=tuple(names.index(v.buf) for v in views),
+            iotas=(),
+            block=block,
+            split=False,
+            vector_bytes=target.vector_bytes,
+            stream=stream,
+        )
+        found = _flat_kernels[short] = (_kernel(nest), tuple(names), block)
+    ops = [n]
+    for v in views:
+        ops += (v.offset, v.gather_stride)
+    grain = (_grain(body, n, 1, target) + 63) & ~63
+    return Launch(found[0], found[1], (*ops, *sizes), n, grain)
+
+
+def _streams(n: int, views: list[View], loads: int) -> bool:
+    """Whether an element-wise kernel over n elements moves more than the caches hold, and writes memory of its own."""
+    if n * sum([v.dtype.itemsize for v in views]) <= STREAMED:
+        return False
+    read = {v.buf for v in views[:loads]}
+    return all(v.offset == 0 and v.buf not in read for v in views[loads:])
 
 
 def _flat(views: list[View], strides: tuple[int, ...]) -> list[tuple[int, ...]] | None:

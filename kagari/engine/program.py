@@ -17,7 +17,7 @@ from ..base.target import Target
 from ..compiler.body import Body, Node, build_body, chain
 from ..compiler.contract import contraction
 from ..compiler.epilogue import BodyEpilogue, epilogue_body
-from ..compiler.fuse import Stage, fuse, reshaped, strip
+from ..compiler.fuse import Stage, fuse, located, reshaped, strip
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
 from ..compiler.serial import scan_launch, scatter_launch
@@ -263,6 +263,8 @@ class _Binder:
 
     def moved(self, place: Place, moves: tuple[Value, ...], copy: bool = True) -> Place | None:
         """A buffer after movements. A reshape that strides can't express copies, or gives None."""
+        if not moves:
+            return place
         number, shape, strides, offset = place.number, place.shape, place.strides, place.offset
         for v in moves:
             new = self.numbers(v.shape)
@@ -298,11 +300,7 @@ class _Binder:
 
     def source(self, v: Value) -> tuple[Value, tuple[Value, ...]]:
         """The buffer that v is movement of, and the movement; repeated literals may be buffers themselves."""
-        moves = []
-        while v.op in MOVEMENT and v not in self.program.schedule.buffers:
-            moves.append(v)
-            v = v.args[0]
-        return v, tuple(reversed(moves))
+        return located(v, self.program.schedule.buffers)
 
     def copy(self, source: Place, to: Place) -> None:
         body = copy_body(len(to.shape), source.dtype)
