@@ -599,7 +599,7 @@ print(float((torch.tanh(x) * 2 + x.t().reshape(3, 4)).sum()), code.kernels_compi
 
 def test_the_store_across_processes(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    where = {"KAGARI_CACHE_DIR": str(store)}
+    where = {"KAGARI_CACHE": "1", "KAGARI_CACHE_DIR": str(store)}
     first = python(PROGRAM, **where).split()
     second = python(PROGRAM, **where).split()
     assert int(first[1]) > 0 and second == [first[0], "0"]
@@ -609,7 +609,7 @@ def test_the_store_across_processes(tmp_path: Path) -> None:
     assert python(PROGRAM, **where).split() == first
     assert python(PROGRAM, **where).split() == second
     assert {p.name for p in store.iterdir()} == {p.name for p in files}
-    assert python(PROGRAM, **where, KAGARI_CACHE="0").split() == first
+    assert python(PROGRAM, **(where | {"KAGARI_CACHE": "0"})).split() == first
 
 
 @pytest.mark.parametrize("how", ["off", "file", "nowhere", "no home"])
@@ -629,9 +629,10 @@ def test_programs_run_without_a_store(tmp_path: Path, how: str) -> None:
 
 def test_two_processes_fill_one_store(tmp_path: Path) -> None:
     text = "import kagari as torch\n" + PROGRAM
-    environment = {**os.environ, "KAGARI_CACHE_DIR": str(tmp_path)}
+    where = {"KAGARI_CACHE": "1", "KAGARI_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, **where}
     both = [subprocess.Popen([sys.executable, "-c", text], env=environment, stdout=subprocess.PIPE) for _ in range(2)]
     printed = [p.communicate(timeout=120)[0].split()[0] for p in both]
     assert [p.returncode for p in both] == [0, 0] and printed[0] == printed[1]
     assert {p.suffix for p in tmp_path.iterdir()} == {".o"}
-    assert python(PROGRAM, KAGARI_CACHE_DIR=str(tmp_path)).split()[1] == "0"
+    assert python(PROGRAM, **where).split()[1] == "0"
