@@ -25,6 +25,8 @@ TILE_PARAMS = (
     ("more", "i1"),  # add to the sums in the area
 )
 
+GROUP = 6  # rows addressed from one pointer
+
 # The kernel's operands before those of the epilogue and the batch dimensions; strides are in elements.
 OPERANDS = (
     "rows",
@@ -78,6 +80,11 @@ class Form:
         return self.lanes * self.vectors
 
     @property
+    def free_masks(self) -> bool:
+        """Whether a masked load costs what a plain one does, as with AVX-512."""
+        return self.lanes * self.size == 64
+
+    @property
     def padded_height(self) -> int:
         """Rows of a tile's memory: whole squares, so that it can be transposed."""
         return -(-self.heights[0] // self.lanes) * self.lanes
@@ -106,14 +113,13 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
 def _write_tile(b: Builder, form: Form, height: int) -> None:
     """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
 
-    Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
-    of the step before, needs two registers for any height, and any strides run at the same speed.
+    A row is reached from the first one of its group by a multiple of the row stride, which x86 forms in the address of
+    the load from three registers, and a group from the group before: any strides run at the same speed.
     """
     p, prow, pk, q, qk, k, area, cols, more = b.begin_function(
         f"tile{height}", TILE_PARAMS, linkage="internal", attributes="noinline"
     )
     held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
-    masks = [b.lane_mask(b.int(v * form.lanes), cols, form.lanes) for v in range(form.vectors)]
     sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
     places = [
         [b.gep(area, b.int(r * form.width + v * form.lanes), form.sum_type) for v in range(form.vectors)]
@@ -124,19 +130,42 @@ def _write_tile(b: Builder, form: Form, height: int) -> None:
         for r in range(height):
             for v in range(form.vectors):
                 b.set(sums[r][v], b.load(places[r][v], summed, align))
-    p_slot, q_slot = b.var("ptr", p), b.var("ptr", q)
-    with b.loop(b.int(0), k):
-        here, row = b.get(p_slot, "ptr"), b.get(q_slot, "ptr")
-        along = [
-            b.masked_load(b.gep(row, b.int(v * form.lanes), form.element), masks[v], held) for v in range(form.vectors)
-        ]
-        b.set(p_slot, b.gep(here, pk, "i8"))
-        b.set(q_slot, b.gep(row, qk, "i8"))
-        for r in range(height):
-            here = b.gep(here, prow, "i8") if r else here
-            one = b.splat(b.load(here, form.element), form.lanes)
-            for v in range(form.vectors):
-                b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
+    p_slot = b.var("ptr", p)
+    apart = [b.mul(prow, b.int(r)) for r in range(GROUP + 1)]
+    q_slot = b.var("ptr", q)
+
+    def steps(masks: list[Val] | None) -> None:
+        """The loop along k; without masks all lanes exist."""
+        with b.loop(b.int(0), k):
+            row = b.get(q_slot, "ptr")
+            at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
+            along = [b.masked_load(x, m, held) for x, m in zip(at, masks)] if masks else [b.load(x, held) for x in at]
+            b.set(q_slot, b.gep(row, qk, "i8"))
+            here = b.get(p_slot, "ptr")
+            b.set(p_slot, b.gep(here, pk, "i8"))
+            for r in range(height):
+                here = b.gep(here, apart[GROUP], "i8") if r and r % GROUP == 0 else here
+                one = b.splat(b.load(b.gep(here, apart[r % GROUP], "i8"), form.element), form.lanes)
+                for v in range(form.vectors):
+                    b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
+
+    if form.pack:
+        steps(None)
+    else:
+        masks = [b.lane_mask(b.int(v * form.lanes), cols, form.lanes) for v in range(form.vectors)]
+        if form.free_masks:
+            steps(masks)
+        else:
+            whole = b.icmp("sge", cols, b.int(form.width))
+            full, ragged, done = b.label(), b.label(), b.label()
+            b.branch(whole, full, ragged)
+            b.block(full)
+            steps(None)
+            b.jump(done)
+            b.block(ragged)
+            steps(masks)
+            b.jump(done)
+            b.block(done)
     for r in range(height):
         for v in range(form.vectors):
             b.store(b.get(sums[r][v], summed), places[r][v], align)
