@@ -39,7 +39,9 @@ from .engine.code import get_num_threads, set_num_threads
 __version__ = "0.1.0"
 newaxis = None
 
-_PACKAGES = frozenset(("backends", "nn", "optim", "testing"))
+_PACKAGES = frozenset(("backends", "nn", "optim", "serialization", "testing"))
+# What a package has and the top one shows.
+_SHOWN = {"load": "serialization", "save": "serialization"}
 
 __all__ = [
     "Generator", "OutOfMemoryError", "Size", "Tensor", "__version__", "abs", "abs_", "absolute", "absolute_", "acos",
@@ -59,24 +61,24 @@ __all__ = [
     "erfc_", "erfinv", "erfinv_", "exp", "exp2", "exp2_", "exp_", "expm1", "expm1_", "eye", "fill", "fill_", "finfo",
     "fix", "fix_", "flatten", "flip", "float", "float16", "float32", "float64", "floor", "floor_", "floor_divide",
     "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "from_numpy", "frombuffer", "full", "full_like",
-    "gather", "ge", "ge_", "ger", "get_default_dtype", "get_num_threads", "get_rng_state",
-    "greater", "greater_", "greater_equal", "greater_equal_", "gt", "gt_", "half", "hardshrink", "heaviside",
-    "heaviside_", "hypot", "hypot_", "iinfo", "index_add", "index_add_", "index_fill", "index_fill_", "index_select",
-    "inf", "inference_mode", "initial_seed", "int", "int16", "int32", "int64", "int8", "is_complex",
-    "is_floating_point", "is_grad_enabled", "is_inference_mode_enabled", "is_nonzero", "is_same_size", "is_signed",
-    "is_tensor", "isclose", "isfinite", "isinf", "isnan", "isneginf", "isposinf", "layout", "le", "le_", "lerp",
-    "lerp_", "less", "less_", "less_equal", "less_equal_", "lgamma", "lgamma_", "linspace", "log", "log10", "log10_",
-    "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logical_and", "logical_and_",
-    "logical_not", "logical_not_", "logical_or", "logical_or_", "logical_xor", "logical_xor_", "logit", "logit_",
-    "logspace", "logsumexp", "long", "lt", "lt_", "manual_seed", "masked_fill", "masked_fill_", "masked_select",
-    "matmul", "max", "maximum", "mean", "memory_format", "min", "minimum", "mm", "moveaxis", "movedim", "mul", "mul_",
-    "multinomial", "multiply", "multiply_", "mv", "nan", "nan_to_num", "nan_to_num_", "nanmean", "nansum", "narrow",
-    "ne", "ne_", "neg", "neg_", "negative", "negative_", "newaxis", "nn", "no_grad", "nonzero", "norm", "normal",
-    "not_equal", "not_equal_", "numel", "ones", "ones_like", "optim", "outer", "permute", "pi", "positive", "pow",
-    "pow_", "preserve_format", "prod", "promote_types", "rad2deg", "rad2deg_", "rand", "rand_like", "randint",
-    "randint_like", "randn", "randn_like", "randperm", "reciprocal", "reciprocal_", "relu", "relu_", "remainder",
-    "remainder_", "reshape", "result_type", "roll", "round", "round_", "rsqrt", "rsqrt_", "rsub", "scalar_tensor",
-    "scatter", "scatter_", "scatter_add", "scatter_add_", "seed", "select", "selu", "selu_", "set_default_dtype",
+    "gather", "ge", "ge_", "ger", "get_default_dtype", "get_num_threads", "get_rng_state", "greater", "greater_",
+    "greater_equal", "greater_equal_", "gt", "gt_", "half", "hardshrink", "heaviside", "heaviside_", "hypot", "hypot_",
+    "iinfo", "index_add", "index_add_", "index_fill", "index_fill_", "index_select", "inf", "inference_mode",
+    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_complex", "is_floating_point", "is_grad_enabled",
+    "is_inference_mode_enabled", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "isclose", "isfinite", "isinf",
+    "isnan", "isneginf", "isposinf", "layout", "le", "le_", "lerp", "lerp_", "less", "less_", "less_equal",
+    "less_equal_", "lgamma", "lgamma_", "linspace", "load", "log", "log10", "log10_", "log1p", "log1p_", "log2",
+    "log2_", "log_", "log_softmax", "logaddexp", "logical_and", "logical_and_", "logical_not", "logical_not_",
+    "logical_or", "logical_or_", "logical_xor", "logical_xor_", "logit", "logit_", "logspace", "logsumexp", "long",
+    "lt", "lt_", "manual_seed", "masked_fill", "masked_fill_", "masked_select", "matmul", "max", "maximum", "mean",
+    "memory_format", "min", "minimum", "mm", "moveaxis", "movedim", "mul", "mul_", "multinomial", "multiply",
+    "multiply_", "mv", "nan", "nan_to_num", "nan_to_num_", "nanmean", "nansum", "narrow", "ne", "ne_", "neg", "neg_",
+    "negative", "negative_", "newaxis", "nn", "no_grad", "nonzero", "norm", "normal", "not_equal", "not_equal_",
+    "numel", "ones", "ones_like", "optim", "outer", "permute", "pi", "positive", "pow", "pow_", "preserve_format",
+    "prod", "promote_types", "rad2deg", "rad2deg_", "rand", "rand_like", "randint", "randint_like", "randn",
+    "randn_like", "randperm", "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "remainder_", "reshape",
+    "result_type", "roll", "round", "round_", "rsqrt", "rsqrt_", "rsub", "save", "scalar_tensor", "scatter", "scatter_",
+    "scatter_add", "scatter_add_", "seed", "select", "selu", "selu_", "serialization", "set_default_dtype",
     "set_grad_enabled", "set_num_threads", "set_printoptions", "set_rng_state", "sgn", "sgn_", "short", "sigmoid",
     "sigmoid_", "sign", "sign_", "signbit", "sin", "sin_", "sinh", "sinh_", "softmax", "split", "split_with_sizes",
     "sqrt", "sqrt_", "square", "square_", "squeeze", "stack", "std", "std_mean", "strided", "sub", "sub_", "subtract",
@@ -91,6 +93,9 @@ def __getattr__(name: str) -> _Any:
     """Sub-packages, and the functions on tensors."""
     if name in _PACKAGES:
         return _importlib.import_module(f".{name}", __name__)
+    if name in _SHOWN:
+        shown = globals()[name] = getattr(_importlib.import_module(f".{_SHOWN[name]}", __name__), name)
+        return shown
     found = globals()[name] = _operators.public(name)
     return found
 

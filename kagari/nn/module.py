@@ -34,6 +34,16 @@ from .state import (
 )
 
 _TABLES = ("_parameters", "_buffers", "_modules")
+# What holds the hooks, None where there are none, and PyTorch's names for the tables in it.
+_HOLDERS = {
+    "_hooks": (
+        "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks",
+        "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks",
+    ),
+    "_state_hooks": (
+        "_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
+    ),
+}  # fmt: skip
 # Not `self.x = ...`, which would ask whether to register; and never through `__dict__`: an object whose dictionary was
 # never asked for keeps its attributes in its own fields, where Python reads them about twice as fast.
 _set = object.__setattr__
@@ -583,18 +593,27 @@ class Module:
             find_unexpected(self, state_dict, prefix, unexpected_keys)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The attributes, each member once: in its table."""
+        """The attributes as PyTorch's modules have them, each member once: in its table."""
         tables = {name: dict(getattr(self, name)) for name in _TABLES}
         state = {
             name: value
             for name, value in vars(self).items()
-            if not any(name in table and table[name] is value for table in tables.values())
+            if name not in _HOLDERS and not any(name in table and table[name] is value for table in tables.values())
         }
-        return {**state, **tables}
+        hooks = {
+            name: OrderedDict() if getattr(self, holder) is None else getattr(self, name)
+            for holder, names in _HOLDERS.items()
+            for name in names
+        }
+        return {**state, **hooks, **tables}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        empty = []
+        for holder, names in _HOLDERS.items():
+            _set(self, holder, None)
+            empty += [name for name in names if not state.get(name)]
         for name, value in state.items():
-            if name not in _TABLES:
+            if name not in _TABLES and name not in empty:
                 _set(self, name, value)
         _set(self, "_non_persistent_buffers_set", set(state.get("_non_persistent_buffers_set", ())))
         for name in _TABLES:

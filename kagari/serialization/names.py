@@ -1,0 +1,172 @@
+"""The names in a file, which are PyTorch's, and the objects of Kagari that they stand for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from types import FunctionType
+from typing import Any
+
+from ..base import dtypes
+from ..base.dtypes import dtype
+from ..base.layout import Size
+from ..eager import Tensor, device
+from . import rebuild
+
+ROOT = __name__.partition(".")[0]
+
+
+class StorageType:
+    """A storage class of PyTorch: a name for a dtype, or for none."""
+
+    __slots__ = ("dtype", "name")
+
+    def __init__(self, name: str, dt: dtype | None) -> None:
+        self.name, self.dtype = name, dt
+
+
+STORAGE_TYPES = {
+    dt: StorageType(f"{name}Storage", dt)
+    for name, dt in {
+        "Bool": dtypes.bool_, "Byte": dtypes.uint8, "Char": dtypes.int8, "Short": dtypes.int16, "Int": dtypes.int32,
+        "Long": dtypes.int64, "Half": dtypes.float16, "BFloat16": dtypes.bfloat16, "Float": dtypes.float32,
+        "Double": dtypes.float64,
+    }.items()
+}  # fmt: skip
+
+# What a file may call, and what it may name besides. All else is refused unless `weights_only` is off.
+CALLS: dict[tuple[str, str], Any] = {
+    ("torch._utils", "_rebuild_tensor_v2"): rebuild.rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v3"): rebuild.rebuild_tensor_of_bytes,
+    ("torch._utils", "_rebuild_parameter"): rebuild.rebuild_parameter,
+    ("torch._utils", "_rebuild_parameter_with_state"): rebuild.rebuild_parameter_with_state,
+    ("torch._tensor", "_rebuild_from_type_v2"): rebuild.rebuild_from_type,
+    ("torch", "Size"): rebuild.make_size,
+    ("torch", "device"): device,
+    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "Counter"): Counter,
+    ("builtins", "set"): set,
+    ("builtins", "frozenset"): frozenset,
+    ("builtins", "bytearray"): bytearray,
+    ("builtins", "bytes"): rebuild.make_bytes,
+    ("builtins", "complex"): complex,
+    ("_codecs", "encode"): rebuild.make_bytes,
+}
+NAMED: dict[tuple[str, str], Any] = {
+    ("torch", "Tensor"): Tensor,
+    ("torch.storage", "UntypedStorage"): StorageType("UntypedStorage", None),
+    **{("torch", dt.name): dt for dt in dtypes.ALL},
+    **{("torch", kind.name): kind for kind in STORAGE_TYPES.values()},
+}
+_IN_TORCH = {id(found): place for table in (NAMED, CALLS) for place, found in table.items() if place[0][:5] == "torch"}
+_IN_TORCH[id(Size)] = ("torch", "Size")
+# Files of Python 2's protocols give built-in names the module they had there.
+_OLD_MODULES = {"__builtin__": "builtins"}
+
+_safe: list[Any] = []
+
+
+def add_safe_globals(safe_globals: Iterable[Any]) -> None:
+    """Lets files name these classes and functions, and thereby make instances of them and call them, though they are
+    loaded with `weights_only=True`.
+
+    >>> import kagari as torch
+    >>> from fractions import Fraction
+    >>> torch.serialization.add_safe_globals([Fraction])
+    >>> torch.serialization.get_safe_globals()
+    [<class 'fractions.Fraction'>]
+    >>> torch.serialization.clear_safe_globals()
+    """
+    _safe.extend(found for found in safe_globals if found not in _safe)
+
+
+def get_safe_globals() -> list[Any]:
+    """The classes and functions that were added by `add_safe_globals`."""
+    return list(_safe)
+
+
+def clear_safe_globals() -> None:
+    """Forgets what was added by `add_safe_globals`."""
+    _safe.clear()
+
+
+class safe_globals(AbstractContextManager[None]):
+    """Lets files name these classes and functions inside a `with` block."""
+
+    def __init__(self, safe_globals: Iterable[Any]) -> None:
+        self.added = list(safe_globals)
+        self.before: list[Any] = []
+
+    def __enter__(self) -> None:
+        self.before = get_safe_globals()
+        add_safe_globals(self.added)
+
+    def __exit__(self, *error: object) -> None:
+        _safe[:] = self.before
+
+
+def lookup_safe(module: str, name: str) -> Any:
+    """The object behind a name, if it is on the list. Raises KeyError if not; nothing is imported."""
+    module = _OLD_MODULES.get(module, module)
+    place = (module, name)
+    for table in (CALLS, NAMED):
+        if place in table:
+            return table[place]
+    for found in _safe:
+        if place in ((found.__module__, found.__qualname__), in_torch(found)):
+            return found
+    raise KeyError(place)
+
+
+def is_callable(found: Any) -> bool:
+    """Whether a file may call the object."""
+    return any(found is allowed for allowed in (*CALLS.values(), *_safe))
+
+
+def lookup(module: str, name: str) -> Any:
+    """The object of Kagari behind a name of PyTorch's, in whatever module it is; the module is imported.
+
+    PyTorch's modules are often finer than Kagari's: `torch.nn.modules.linear` is looked for in `nn`, where all layers
+    can be found.
+    """
+    for table in (CALLS, NAMED):
+        if (module, name) in table:
+            return table[module, name]
+    parts = module.split(".")[1:]
+    for length in range(len(parts), -1, -1):
+        path = ".".join((ROOT, *parts[:length]))
+        try:
+            found = importlib.import_module(path)
+        except ModuleNotFoundError:
+            continue
+        if hasattr(found, name.partition(".")[0]):
+            for part in name.split("."):
+                found = getattr(found, part)
+            return found
+    raise AttributeError(f"the file asks for {module}.{name}, which Kagari does not have")
+
+
+def in_torch(found: Any) -> tuple[str, str] | None:
+    """Module and name under which PyTorch has the object, None for what is no part of Kagari."""
+    place = _IN_TORCH.get(id(found))
+    if place is not None or not isinstance(found, type | FunctionType):
+        return place
+    module, name = found.__module__, found.__qualname__
+    if module != ROOT and not module.startswith(f"{ROOT}."):
+        return None
+    # The shortest module that has it is the public one.
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        path = ".".join(parts[:length])
+        if getattr(sys.modules.get(path), name, None) is found:
+            return ".".join(("torch", *parts[1:length])), name
+    return None
+
+
+__all__ = [
+    "STORAGE_TYPES", "StorageType", "add_safe_globals", "clear_safe_globals", "get_safe_globals", "in_torch",
+    "is_callable", "lookup", "lookup_safe", "safe_globals",
+]  # fmt: skip

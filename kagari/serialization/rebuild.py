@@ -1,0 +1,130 @@
+"""What a file calls to make tensors: Kagari's versions of the functions that PyTorch's files name.
+
+A file is not trusted, so each of them checks what it gets: no tensor reaches beyond its storage.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..base.dtypes import dtype
+from ..base.layout import Size, layout
+from ..eager import Tensor
+from ..eager.convert import wrap
+
+
+class Block(NamedTuple):
+    """A storage of a file: its memory, the dtype that the file gives it (None: bytes), and its size in bytes."""
+
+    memory: Any
+    dtype: dtype | None
+    nbytes: int
+
+
+def rebuild_tensor(
+    storage: Block,
+    storage_offset: int,
+    size: Sequence[int],
+    stride: Sequence[int],
+    requires_grad: bool,
+    backward_hooks: Any = None,
+    metadata: Any = None,
+) -> Tensor:
+    """A tensor of the storage's dtype. Raises RuntimeError where it would reach beyond the storage."""
+    if not isinstance(storage, Block) or storage.dtype is None:
+        raise RuntimeError(f"expected a typed storage for a tensor, got {type(storage).__name__}")
+    return _tensor(storage, storage.dtype, storage_offset, tuple(size), tuple(stride), requires_grad)
+
+
+def rebuild_tensor_of_bytes(
+    storage: Block,
+    storage_offset: int,
+    size: Sequence[int],
+    stride: Sequence[int],
+    requires_grad: bool,
+    backward_hooks: Any,
+    dt: Any,
+    metadata: Any = None,
+) -> Tensor:
+    """A tensor whose storage has no dtype of its own."""
+    if not isinstance(storage, Block) or not isinstance(dt, dtype):
+        raise RuntimeError(f"expected a storage and a dtype, got {type(storage).__name__} and {type(dt).__name__}")
+    return _tensor(storage, dt, storage_offset, tuple(size), tuple(stride), requires_grad)
+
+
+def _tensor(
+    storage: Block, dt: dtype, offset: int, size: tuple[int, ...], stride: tuple[int, ...], requires_grad: bool
+) -> Tensor:
+    numbers = (offset, *size, *stride)
+    if len(size) != len(stride) or not all(isinstance(n, int) and n >= 0 for n in numbers):
+        raise RuntimeError(f"no tensor has the size {list(size)}, the stride {list(stride)} and the offset {offset}")
+    last = offset - 1 if 0 in size else offset + sum((n - 1) * s for n, s in zip(size, stride))
+    has = storage.nbytes // dt.itemsize
+    if last >= has:
+        raise RuntimeError(
+            f"a tensor of size {list(size)}, stride {list(stride)} and offset {offset} reaches beyond its storage of "
+            f"{has} elements"
+        )
+    made: Tensor = wrap(layout(size, stride, dt), storage.memory, offset * dt.itemsize)
+    return made.requires_grad_() if requires_grad else made
+
+
+def rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any = None) -> Any:
+    """A parameter over the memory of a tensor."""
+    if not isinstance(data, Tensor):
+        raise RuntimeError(f"expected a tensor, got {type(data).__name__}")
+    return _kind("Parameter")(data, bool(requires_grad))
+
+
+def rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hooks: Any, state: Any) -> Any:
+    """A parameter with attributes of its own."""
+    return _with_attributes(rebuild_parameter(data, requires_grad), state)
+
+
+def rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
+    """A tensor of a subclass, a buffer, or one with attributes of its own."""
+    if function not in (rebuild_tensor, rebuild_tensor_of_bytes, rebuild_parameter):
+        raise RuntimeError(f"a tensor is not made by {function!r}")
+    if not (isinstance(kind, type) and issubclass(kind, Tensor)):
+        raise RuntimeError(f"expected a class of tensors, got {kind!r}")
+    made = function(*args)
+    if isinstance(state, dict) and state.get("_is_buffer"):
+        return _kind("Buffer")(made, persistent=bool(state.get("persistent", True)))
+    if type(made) is not kind:
+        made = Tensor._make_subclass(kind, made, made.requires_grad)
+    return _with_attributes(made, state)
+
+
+def make_size(sizes: Sequence[int]) -> Size:
+    """A shape. Raises RuntimeError for what are no sizes."""
+    if not all(isinstance(n, int) and n >= 0 for n in sizes):
+        raise RuntimeError(f"expected sizes, got {sizes!r}")
+    return Size(sizes)
+
+
+def make_bytes(text: str = "", encoding: str = "latin1") -> bytes:
+    """Bytes, which protocol 2 writes as text. Raises RuntimeError for any other encoding."""
+    if encoding != "latin1":
+        raise RuntimeError(f"expected bytes as latin1, got the encoding {encoding!r}")
+    return text.encode("latin1")
+
+
+def _with_attributes(made: Any, state: Any) -> Any:
+    """The tensor with entries of its dictionary; what stands in slots is out of a file's reach."""
+    if state is not None and not isinstance(state, dict):
+        raise RuntimeError(f"expected the attributes of a tensor as a dict, got {type(state).__name__}")
+    vars(made).update(state or {})
+    return made
+
+
+def _kind(name: str) -> Any:
+    """A subclass of Tensor that a floor above this one has: a name in a file is what asks for it."""
+    return getattr(importlib.import_module(f"{__name__.partition('.')[0]}.nn"), name)
+
+
+__all__ = [
+    "Block", "make_bytes", "make_size", "rebuild_from_type", "rebuild_parameter",
+    "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_of_bytes",
+]  # fmt: skip
