@@ -14,7 +14,7 @@ Framework = Any
 Step = Callable[[], object]
 Build = Callable[[Framework], Step]
 
-SETTLE_SECONDS = 0.005
+SETTLE_SECONDS = 0.02
 """Pause before each block, so that the other framework's threads have stopped spinning."""
 
 

@@ -46,11 +46,16 @@ K_BLOCK = 1024  # into blocks of about this length
 PACKED_BYTES = 512 << 10  # packed Q of one worker: half of an L2
 SUMS_ROWS = 420  # rows of a block whose sums wait in memory
 SUMS_PANELS = 8  # and its panels
-COPY_ROWS = 48  # contiguous Q is packed where this many rows share it
-COPY_BYTES = 512 << 10  # and it spans this much memory
+COPY_ROWS = 48  # contiguous Q is packed where at least this many rows share it
+COPY_BYTES = 32 << 10  # it spans more than an L1
+COPY_TRAFFIC = 24 << 20  # and the rows together read this much of it
+PAGE = 4096  # lines so far apart share one set of an L1
+WAYS = 8  # which holds so many of them
 TURN_LANES = 128  # P contiguous along its rows is rewritten where this many lanes use it
 TURN_BYTES = 1 << 20  # and it spans this much memory
 PACK_CYCLES = {"": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0}  # for each float of Q
+ROW_CYCLES = 20.0  # for each row of Q, which may lie in a page of its own
+FAR_CYCLES = 3.0  # for each step of a tile that reads P from a new line, out of more lines than an L1 has
 PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
 # The blocks that are weighed: into how many parts the rows are cut, and how many panels are side by side. Fewer for
 # work so small
@@ -212,7 +217,7 @@ def _prepare(problem: Problem, scratch: Callable[[int], int], target: Target) ->
     """Rewrites the operands that tiles cannot read in place, or should not."""
     if BITS[problem.element] == 16:
         return _widen(problem, scratch, target)
-    if not _is_far(problem):
+    if not (_is_far(problem) and problem.lanes >= TURN_LANES):
         return problem, []
     k = problem.k
     p, launch = _rewrite(problem, problem.p, problem.rows, k, k, "turn", problem.element, scratch, target)
@@ -220,10 +225,10 @@ def _prepare(problem: Problem, scratch: Callable[[int], int], target: Target) ->
 
 
 def _is_far(problem: Problem) -> bool:
-    """P is contiguous along its rows, and tiles would read it k by k over a large memory, many times."""
+    """P is contiguous along its rows, and tiles would read it k by k over a large memory, or out of one cache set."""
     p, size = problem.p, BITS[problem.element] // 8
-    far = p.row == 1 and p.col != 1 and problem.k * abs(p.col) * size >= TURN_BYTES
-    return far and problem.lanes >= TURN_LANES
+    apart = abs(p.col) * size
+    return p.row == 1 and p.col != 1 and (problem.k * apart >= TURN_BYTES or (problem.k > WAYS and apart % PAGE == 0))
 
 
 def _widen(problem: Problem, scratch: Callable[[int], int], target: Target) -> tuple[Problem, list[Launch]]:
@@ -233,7 +238,7 @@ def _widen(problem: Problem, scratch: Callable[[int], int], target: Target) -> t
         return replace(problem, element="float"), []
     pairs = problem.element == "bfloat" and target.has_bf16_dot and 1 in (p.row, p.col) and 1 in (q.row, q.col)
     result, length = ("i32", (k + 1) // 2) if pairs else ("float", k)
-    if _is_far(problem):
+    if _is_far(problem) and problem.lanes >= TURN_LANES:
         p, launch = _rewrite(problem, p, problem.rows, length, length, "turn", result, scratch, target)
         first = [launch]
     else:
@@ -276,7 +281,7 @@ def _rewrite(
     form = Rewrite(mode, "i16" if result == "i32" else problem.element, result, lanes)
     kernel = Kernel(f"prepare.{form.key}", "prepare", lambda: write_rewrite(form), level=1)
     pitch = -(-width // lanes) * lanes
-    pitch += lanes if pitch * BITS[result] // 8 % 4096 == 0 else 0  # rows a page apart would share cache sets
+    pitch += lanes if pitch * BITS[result] // 8 % PAGE == 0 else 0  # rows a page apart would share cache sets
     shared = [i for i, s in enumerate(x.batch) if s == 0]
     sizes = [1 if i in shared else size for i, size in enumerate(problem.batch)]
     strides, count = [0] * len(sizes), 1
@@ -313,8 +318,8 @@ def _packing(problem: Problem, size: int) -> str:
     """How a worker copies Q: `copy`, `transpose`, `gather`, or `` for not at all."""
     q = problem.q
     if q.col == 1 or problem.lanes == 1:
-        large = problem.rows >= COPY_ROWS and problem.k * abs(q.row) * size >= COPY_BYTES
-        return "copy" if large else ""
+        span = problem.k * abs(q.row) * size
+        return "copy" if problem.rows >= COPY_ROWS and span > COPY_BYTES and problem.rows * span >= COPY_TRAFFIC else ""
     return "transpose" if q.row == 1 and problem.k > 1 else "gather"
 
 
@@ -343,7 +348,10 @@ def _cycles(problem: Problem, target: Target) -> float:
     size = BITS[problem.element] // 8
     form = _form(problem, target)
     panels = -(-problem.lanes // form.width)
-    tiles = panels * problem.k * _row_cycles(problem.rows, form.heights)
+    steps = _row_cycles(problem.rows, form.heights)
+    if problem.lanes < TURN_LANES and _is_far(problem):
+        steps += FAR_CYCLES * -(-problem.rows // form.heights[0])
+    tiles = panels * problem.k * steps
     pack = PACK_CYCLES[form.pack] * problem.k * problem.lanes
     out = problem.rows * problem.lanes * (0.6 if problem.transposed and problem.rows > 1 else 0.25)
     return tiles + (pack + out) * size / 4
@@ -394,7 +402,7 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
 def _tallest(problem: Problem, form: Form) -> int:
     """The height of tiles: a lower one where rows of P lie whole pages apart, and so share one set of the L1 cache."""
     apart = problem.p.row * form.size
-    return min(form.heights[0], 8) if apart and apart % 4096 == 0 else form.heights[0]
+    return min(form.heights[0], 8) if apart and apart % PAGE == 0 else form.heights[0]
 
 
 def _most_tiles(rows: int, tallest: int) -> int:
@@ -413,6 +421,7 @@ def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[i
         return tallest, min(panels, widest) * form.width
     width, size, height, batches, k = form.width, form.size, form.heights[0], problem.batches, problem.k
     pack = width * PACK_CYCLES[form.pack] * size / 4
+    between = ROW_CYCLES if form.pack == "copy" else 0.0  # rows of Q
     best: tuple[float, int, int] | None = None
     small = batches * problem.rows * problem.lanes * k < SMALL_WORK
     parts, widths = (COARSE_PARTS, COARSE_WIDTHS) if small else (FINE_PARTS, FINE_WIDTHS)
@@ -420,7 +429,7 @@ def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[i
     wides = {min(panels, widest, n) for n in widths} | {min(panels, widest)}
     for tall in talls:
         tiles = _row_cycles(tall, form.heights) + pack
-        streamed = tall * size / 16  # P arrives from L3
+        streamed = tall * size / 16 + between  # P arrives from L3
         rows = batches * -(-problem.rows // tall)
         for wide in wides:
             pieces = rows * -(-panels // wide)

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from .text import BITS, Builder, Val, vector
 
+ROWS_AHEAD = 8  # how far ahead of the copy rows are fetched
+
 PACK_PARAMS = (
     ("dst", "ptr"),  # panels [ceil(lanes / width)][depth][width]
     ("src", "ptr"),  # element (0, 0) of the block
@@ -65,22 +67,9 @@ def write_pack(b: Builder, mode: str, element: str, lanes: int, vectors: int) ->
     dst, src, kstep, lstep, k, count, depth = b.begin_function(
         "pack", PACK_PARAMS, linkage="internal", attributes="noinline"
     )
-    size = BITS[element] // 8
     width = lanes * vectors
     if mode == "copy":
-        panel = b.mul(depth, b.int(width * size))
-        with b.loop(b.int(0), k) as i:
-            row = b.gep(src, b.mul(i, kstep), "i8")
-            out = b.gep(dst, b.mul(i, b.int(width * size)), "i8")
-            slot = b.var("ptr", out)
-            with b.loop(b.int(0), count, width) as lane:
-                to = b.get(slot, "ptr")
-                for v in range(vectors):
-                    first = b.add(lane, b.int(v * lanes))
-                    mask = b.lane_mask(first, count, lanes)
-                    x = b.masked_load(b.gep(row, first, element), mask, vector(lanes, element))
-                    b.store(x, b.gep(to, b.int(v * lanes), element))
-                b.set(slot, b.gep(to, panel, "i8"))
+        _copy_rows(b, element, lanes, vectors, dst, src, kstep, k, count, depth)
     else:
         with b.loop(b.int(0), count, lanes if mode == "transpose" else 1) as lane:
             inside = b.binary("urem", lane, b.int(width))
@@ -94,6 +83,38 @@ def write_pack(b: Builder, mode: str, element: str, lanes: int, vectors: int) ->
                     b.store(x, b.gep(column[0], b.mul(i, b.int(width)), element))
     b.ret()
     b.end_function()
+
+
+def _copy_rows(
+    b: Builder, element: str, lanes: int, vectors: int, dst: Val, src: Val, kstep: Val, k: Val, count: Val, depth: Val
+) -> None:
+    """Copies k rows that are contiguous along the lanes; lanes from `count` on become zeros.
+
+    Rows may lie in pages of their own, where no processor fetches ahead by itself.
+    """
+    width, held = lanes * vectors, vector(lanes, element)
+    size = BITS[element] // 8
+    panel = b.mul(depth, b.int(width * size))
+    whole = b.mul(b.binary("udiv", count, b.int(width)), b.int(width))
+    masks = [b.lane_mask(b.add(whole, b.int(v * lanes)), count, lanes) for v in range(vectors)]
+    ahead = b.mul(kstep, b.int(ROWS_AHEAD))
+    with b.loop(b.int(0), k) as i:
+        row = b.gep(src, b.mul(i, kstep), "i8")
+        later = b.gep(row, ahead, "i8")
+        slot = b.var("ptr", b.gep(dst, b.mul(i, b.int(width * size)), "i8"))
+        with b.loop(b.int(0), whole, width) as lane:
+            to = b.get(slot, "ptr")
+            for line in range(0, width, 64 // size):
+                b.prefetch(b.gep(later, b.add(lane, b.int(line)), element))
+            for v in range(vectors):
+                x = b.load(b.gep(row, b.add(lane, b.int(v * lanes)), element), held)
+                b.store(x, b.gep(to, b.int(v * lanes), element))
+            b.set(slot, b.gep(to, panel, "i8"))
+        with b.when(b.icmp("slt", whole, count)):
+            to = b.get(slot, "ptr")
+            for v, mask in enumerate(masks):
+                x = b.masked_load(b.gep(row, b.add(whole, b.int(v * lanes)), element), mask, held)
+                b.store(x, b.gep(to, b.int(v * lanes), element))
 
 
 def _transpose_lanes(
