@@ -39,9 +39,9 @@ from .engine.code import get_num_threads, set_num_threads
 __version__ = "0.1.0"
 newaxis = None
 
-_PACKAGES = frozenset(("backends", "nn", "optim", "serialization", "testing"))
-# What a package has and the top one shows.
-_SHOWN = {"load": "serialization", "save": "serialization"}
+_PACKAGES = frozenset(("backends", "nn", "optim", "serialization", "testing", "utils"))
+# What a module below has and this one shows.
+_SHOWN = {"install_as_torch": "alias", "load": "serialization", "save": "serialization"}
 
 __all__ = [
     "Generator", "OutOfMemoryError", "Size", "Tensor", "__version__", "abs", "abs_", "absolute", "absolute_", "acos",
@@ -64,11 +64,11 @@ __all__ = [
     "gather", "ge", "ge_", "ger", "get_default_dtype", "get_num_threads", "get_rng_state", "greater", "greater_",
     "greater_equal", "greater_equal_", "gt", "gt_", "half", "hardshrink", "heaviside", "heaviside_", "hypot", "hypot_",
     "iinfo", "index_add", "index_add_", "index_fill", "index_fill_", "index_select", "inf", "inference_mode",
-    "initial_seed", "int", "int16", "int32", "int64", "int8", "is_complex", "is_floating_point", "is_grad_enabled",
-    "is_inference_mode_enabled", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "isclose", "isfinite", "isinf",
-    "isnan", "isneginf", "isposinf", "layout", "le", "le_", "lerp", "lerp_", "less", "less_", "less_equal",
-    "less_equal_", "lgamma", "lgamma_", "linspace", "load", "log", "log10", "log10_", "log1p", "log1p_", "log2",
-    "log2_", "log_", "log_softmax", "logaddexp", "logical_and", "logical_and_", "logical_not", "logical_not_",
+    "initial_seed", "install_as_torch", "int", "int16", "int32", "int64", "int8", "is_complex", "is_floating_point",
+    "is_grad_enabled", "is_inference_mode_enabled", "is_nonzero", "is_same_size", "is_signed", "is_tensor", "isclose",
+    "isfinite", "isinf", "isnan", "isneginf", "isposinf", "layout", "le", "le_", "lerp", "lerp_", "less", "less_",
+    "less_equal", "less_equal_", "lgamma", "lgamma_", "linspace", "load", "log", "log10", "log10_", "log1p", "log1p_",
+    "log2", "log2_", "log_", "log_softmax", "logaddexp", "logical_and", "logical_and_", "logical_not", "logical_not_",
     "logical_or", "logical_or_", "logical_xor", "logical_xor_", "logit", "logit_", "logspace", "logsumexp", "long",
     "lt", "lt_", "manual_seed", "masked_fill", "masked_fill_", "masked_select", "matmul", "max", "maximum", "mean",
     "memory_format", "min", "minimum", "mm", "moveaxis", "movedim", "mul", "mul_", "multinomial", "multiply",
@@ -84,8 +84,8 @@ __all__ = [
     "sqrt", "sqrt_", "square", "square_", "squeeze", "stack", "std", "std_mean", "strided", "sub", "sub_", "subtract",
     "subtract_", "sum", "swapaxes", "swapdims", "t", "take_along_dim", "tan", "tan_", "tanh", "tanh_", "tensor",
     "tensor_split", "testing", "threshold", "threshold_", "tile", "transpose", "tril", "tril_", "triu", "triu_",
-    "true_divide", "true_divide_", "trunc", "trunc_", "uint8", "unbind", "unflatten", "unsqueeze", "var", "var_mean",
-    "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
+    "true_divide", "true_divide_", "trunc", "trunc_", "uint8", "unbind", "unflatten", "unsqueeze", "utils", "var",
+    "var_mean", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
 ]  # fmt: skip
 
 

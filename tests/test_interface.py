@@ -11,8 +11,8 @@ import kagari
 from kagari.eager import operators
 
 # Modules of the floors below, which Python makes attributes of the package when they are imported.
-FLOORS = {"base", "compiler", "eager", "engine", "ir", "ops", "runtime"}
-OURS = {"__version__", "backends", "optim", "testing", "autograd", "nn"}
+FLOORS = {"alias", "base", "compiler", "data", "eager", "engine", "ir", "ops", "runtime"}
+OURS = {"__version__", "install_as_torch", "backends", "optim", "testing", "autograd", "nn"}
 
 
 def test_sorted_without_repetition() -> None:
@@ -32,7 +32,8 @@ def test_there(name: str) -> None:
 
 
 def test_subpackages_list_what_they_have() -> None:
-    for package in (kagari.nn, kagari.nn.functional, kagari.nn.init, kagari.optim, kagari.autograd, kagari.backends):
+    of_nn = (kagari.nn, kagari.nn.functional, kagari.nn.init)
+    for package in (*of_nn, kagari.optim, kagari.autograd, kagari.backends, kagari.serialization, kagari.utils.data):
         assert list(package.__all__) == sorted(package.__all__)
         for name in package.__all__:
             assert getattr(package, name) is not None

@@ -1,0 +1,204 @@
+"""Programs that say `import torch` run on Kagari, and so do the processes that they start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def run(*arguments: str, cwd: Path | None = None, fails: bool = False, **environment: str) -> str:
+    """What Python prints, to the error stream where the command has to fail; a warning is an error."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+    )
+    assert (result.returncode != 0) == fails, result.stderr
+    return (result.stderr if fails else result.stdout).strip()
+
+
+def kagari(code: str, **arguments: Any) -> str:
+    """What the code prints under `python -m kagari -c`."""
+    return run("-m", "kagari", "-c", code, **arguments)
+
+
+IDENTITIES = """
+import torch, torch.nn, torch.optim as optim, torch.nn.functional as F, torch.utils.data
+import torch.nn.modules.linear, torch.autograd
+from torch import Tensor, nn
+from torch.nn import Linear, functional
+from torch.utils.data import DataLoader
+import kagari
+
+assert torch.nn is nn is kagari.nn and F is functional is kagari.nn.functional and optim is kagari.optim
+assert torch.autograd is kagari.autograd and DataLoader is kagari.utils.data.DataLoader
+assert torch.nn.modules.linear.Linear is Linear is kagari.nn.Linear
+assert torch.zeros is kagari.zeros and torch.float32 is kagari.float32
+assert isinstance(kagari.ones(1), Tensor) and isinstance(nn.Linear(1, 1), kagari.nn.Module)
+assert nn.__name__ == nn.__spec__.name == "kagari.nn"
+assert set(kagari.__all__) <= set(dir(torch))
+names = {}
+exec("from torch import *", names)
+assert names["zeros"] is torch.zeros
+print("same")
+"""
+
+
+def test_modules_are_the_same_objects() -> None:
+    assert kagari(IDENTITIES) == "same"
+    assert run("-c", f"import kagari; kagari.install_as_torch(); kagari.install_as_torch(){IDENTITIES}") == "same"
+
+
+def test_versions_can_be_parsed() -> None:
+    code = """
+import re, torch
+from importlib.metadata import version
+assert torch.__version__ == torch.version.__version__ == version("torch")
+assert torch.version.cuda is None
+assert re.fullmatch(r"\\d+\\.\\d+\\.\\d+\\+[a-z0-9]+(\\.[a-z0-9]+)*", version("torch"))
+assert [int(n) for n in torch.__version__.split("+")[0].split(".")] >= [2, 13, 0]
+import kagari
+assert torch.__version__.endswith("+kagari." + kagari.__version__)
+print("fine")
+"""
+    assert kagari(code) == "fine"
+
+
+SHOW = "import sys, torch, importlib.metadata as m; print(torch.ones is sys.modules['kagari'].ones, m.version('torch'))"
+
+
+def test_children_see_it_too(tmp_path: Path) -> None:
+    """Processes of subprocess, found by their environment alone, and their children."""
+    code = f"""
+import subprocess, sys
+again = "import subprocess, sys; subprocess.run([sys.executable, '-c', " + repr({SHOW!r}) + "], check=True)"
+for code in ({SHOW!r}, again, "import torch; " + again):
+    subprocess.run([sys.executable, "-c", code], check=True)
+"""
+    lines = kagari(code, cwd=tmp_path, PYTHONPATH=str(tmp_path)).splitlines()
+    assert len(lines) == 3 and all(line.startswith("True 2.13.0+kagari.") for line in lines)
+
+
+@pytest.mark.parametrize("method", ["spawn", "fork", "forkserver"])
+def test_worker_processes_see_it_too(method: str, tmp_path: Path) -> None:
+    """The worker imports the script again, which imports torch; what it sends back is a tensor."""
+    script = tmp_path / "script.py"
+    script.write_text(f"""
+import multiprocessing
+
+import torch
+
+
+class Double(torch.nn.Module):
+    def forward(self, x):
+        return 2 * x
+
+
+def work(model, x):
+    return model(x), torch.__version__
+
+
+if __name__ == "__main__":
+    with multiprocessing.get_context({method!r}).Pool(1) as pool:
+        y, version = pool.apply(work, (Double(), torch.ones(2)))
+        print(y.tolist(), version)
+""")
+    assert run("-m", "kagari", str(script)).startswith("[2.0, 2.0] 2.13.0+kagari.")
+
+
+def test_environment_is_added_to_and_nothing_taken() -> None:
+    code = """
+import os, sys
+before, path = os.environ.get("PYTHONPATH"), list(sys.path)
+import kagari
+kagari.install_as_torch()
+kagari.install_as_torch()
+mine, *rest = os.environ["PYTHONPATH"].split(os.pathsep)
+assert rest == (before.split(os.pathsep) if before else []), rest
+assert [p for p in sys.path if p != mine] == path and sys.path[0] == path[0]
+assert sorted(os.listdir(os.path.join(mine, "torch")))[0] == "__init__.py"
+print("fine")
+"""
+    assert run("-c", code, PYTHONPATH="") == "fine"
+    assert run("-c", code, PYTHONPATH=f"/some/where{os.pathsep}/else") == "fine"
+    assert run("-c", code, KAGARI_CACHE="0") == "fine"
+    assert run("-c", code, KAGARI_CACHE_DIR="/proc/nowhere") == "fine"
+
+
+MISSING = [
+    ("torch.sofmax", AttributeError, "module 'torch' has no attribute 'sofmax'.*nearest names: softmax"),
+    ("torch.nn.Linaer", AttributeError, "module 'torch.nn' has no attribute 'Linaer'.*nearest names: Linear"),
+    ("torch.nn.functional.rel", AttributeError, "module 'torch.nn.functional' .*nearest names: relu"),
+    ("torch.engine", AttributeError, "Kagari here, which does not have it"),
+    ("from torch import sofmax", ImportError, "cannot import name 'sofmax' from 'torch'.*nearest names: softmax"),
+    ("from torch.nn import Linaer", ImportError, "cannot import name 'Linaer' from 'torch.nn'.*names: Linear"),
+    ("from torch.nn.functional import rel", ImportError, "from 'torch.nn.functional'.*nearest names: relu"),
+    ("import torch.no_such", ModuleNotFoundError, "No module named 'torch.no_such': torch is Kagari here"),
+    ("import torch.engine", ModuleNotFoundError, "No module named 'torch.engine'"),
+    ("import torchvision", ModuleNotFoundError, "torchvision is not there yet: torch is Kagari here"),
+    ("from torchaudio import load", ModuleNotFoundError, "torchaudio is not there yet"),
+]
+
+
+def test_what_is_missing_is_said() -> None:
+    code = f"""
+import builtins, re, torch
+for statement, kind, text in {[(s, k.__name__, t) for s, k, t in MISSING]!r}:
+    try:
+        exec(statement)
+    except getattr(builtins, kind) as error:
+        assert re.search(text, str(error)), (statement, str(error))
+    else:
+        raise AssertionError(statement)
+assert not hasattr(torch, "no_such") and not hasattr(torch.nn, "no_such") and getattr(torch, "no_such", 3) == 3
+print("said")
+"""
+    assert kagari(code) == "said"
+    assert "torchvision is not there yet" in kagari(
+        "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', 'import torchvision']).returncode)",
+        fails=True,
+    )
+
+
+@pytest.mark.oracle
+def test_an_imported_pytorch_is_not_replaced() -> None:
+    code = "import torch, kagari; kagari.install_as_torch()"
+    assert "PyTorch is imported already" in run("-c", code, fails=True)
+
+
+def test_scripts_modules_and_code(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("import torch\nvalue = torch.ones(1).item()\n")
+    body = "import sys, beside, os\nprint(sys.argv[1:], beside.value, __name__, os.path.basename(sys.argv[0]))\n"
+    (tmp_path / "program.py").write_text(body)
+    assert run("-m", "kagari", str(tmp_path / "program.py"), "-a", "b") == "['-a', 'b'] 1.0 __main__ program.py"
+    assert run("-m", "kagari", "-m", "program", "-m", "b", cwd=tmp_path) == "['-m', 'b'] 1.0 __main__ program.py"
+    assert run("-m", "kagari", "-c", body, "x", cwd=tmp_path) == "['x'] 1.0 __main__ -c"
+    assert "usage: python -m kagari" in run("-m", "kagari", "--help")
+    assert "can't open file" in run("-m", "kagari", str(tmp_path / "missing.py"), fails=True)
+    assert "can't make sense of -x" in run("-m", "kagari", "-x", fails=True)
+    (tmp_path / "leaves.py").write_text("import sys, threading\nsys.exit(3)\n")
+    result = subprocess.run([sys.executable, "-m", "kagari", str(tmp_path / "leaves.py")])
+    assert result.returncode == 3
+
+
+def test_classes_of_the_program_can_be_pickled(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("""
+import io, torch
+
+class Net(torch.nn.Linear):
+    pass
+
+file = io.BytesIO()
+torch.save(Net(2, 1), file)
+file.seek(0)
+print(type(torch.load(file, weights_only=False)) is Net)
+""")
+    assert run("-m", "kagari", str(program)) == "True"
