@@ -222,6 +222,29 @@ def test_reductions_of_every_dtype(dt: dtype, dims: tuple[int, ...]) -> None:
         check(lambda x: tuple(graph.reduce(op, x, dims) for op in ops), normal(*shape, dt=dt), tolerance=1e-4)
 
 
+@pytest.mark.parametrize("dt", dtypes.ALL, ids=lambda dt: dt.name)
+def test_wide_blocks_of_columns(dt: dtype) -> None:
+    def define(x: Value, row: Value) -> tuple[Value, ...]:
+        if not dt.category:
+            return tuple(graph.reduce(op, ir.bitxor(x, row), (0,)) for op in ("max", "min"))
+        return graph.reduce("sum", x + row, (0,)), graph.reduce("max", x, (0,)), graph.reduce("sum", x, (0,)) * row
+
+    # Fewer and more rows than are added at a time; columns that fill no vector; one block and several.
+    for rows, columns in ((1, 300), (3, 257), (4, 600), (9, 1111), (70, 2048)):
+        for how in ("contiguous", "gaps", "expanded"):
+            check(define, normal(rows, columns, dt=dt, how=how), normal(columns, dt=dt), tolerance=1e-4)
+
+
+def test_wide_blocks_of_columns_know_their_place() -> None:
+    def define(x: Value, weight: Value) -> tuple[Value, ...]:
+        both = [graph.cast(graph.iota(x.shape, d), float32) for d in range(3)]
+        scaled = x * ir.rsqrt(ir.abs_(weight) + 1) + both[0] - both[1] * 2 + both[2]
+        return graph.reduce("sum", scaled, (0, 1)), graph.reduce("max", scaled, (1,)), graph.reduce("sum", x, (0,))
+
+    for shape in ((3, 5, 300), (2, 7, 513), (1, 9, 1024)):
+        check(define, normal(*shape), normal(*shape[:2], 1), tolerance=1e-5)
+
+
 @pytest.mark.parametrize("op", ["sum", "max", "min", "prod"])
 @pytest.mark.parametrize("dt", [float32, float64, int64, dtypes.float16], ids=lambda dt: dt.name)
 def test_empty_rows_give_the_neutral_element(op: str, dt: dtype) -> None:
@@ -264,6 +287,7 @@ def test_reductions_of_nan_and_infinity(op: str, dt: dtype) -> None:
         ((3, 150001), (1,)),
         ((100000, 1, 2), (0,)),
         ((2, 90000, 2), (1,)),
+        ((9000, 130), (0,)),
     ],
 )
 def test_rows_in_pieces(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:

@@ -29,13 +29,17 @@ from .text import BITS, KERNEL_PARAMS, Builder, Val, vector
 
 # The side of the square that is transposed at once, through a buffer that stays in the first-level cache.
 TILE = 64
+# Columns that are reduced side by side in memory that stays in the first-level cache, and rows that are added to them
+# at a time.
+WIDEST, TOGETHER = 512, 4
 
 
 @dataclass(slots=True)
 class Nest:
     """All that the code of a loop kernel depends on.
 
-    `tags` has an `o` for each kept dimension and an `r` for each reduced one.
+    `tags` has an `o` for each kept dimension and an `r` for each reduced one. `wide` says that a block of columns is
+    accumulated in memory, with its width as an operand, and not in registers.
     """
 
     body: Body
@@ -51,11 +55,12 @@ class Nest:
     vector_bytes: int
     tile: int | None = None
     stream: bool = False
+    wide: bool = False
     partial: tuple[int, ...] = ()
 
     def key(self) -> str:
         views = ",".join("".join(c) + d.name + str(n) for c, d, n in zip(self.classes, self.dtypes, self.bufs))
-        forms = f"{int(self.split)}{int(self.stream)}{self.tile}"
+        forms = f"{int(self.split)}{int(self.stream)}{int(self.wide)}{self.tile}"
         return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{forms}|{self.body.key}"
 
 
@@ -155,6 +160,7 @@ class _Writer:
             self.strides.append([self.operand() if c == "s" else b.int(1) if c in "1t" else None for c in classes])
             self.gather_strides.append(self.operand())
         self.size_values = [self.operand() for _ in self.body.sizes]
+        self.width = self.operand() if nest.wide else b.int(nest.block)
         if nest.split:
             self.length, self.count, self.pieces = self.operand(), self.operand(), self.operand()
             self.partials = [b.load(b.gep(self.bufs, b.int(i), "ptr"), "ptr") for i in nest.partial]
@@ -469,20 +475,93 @@ class _Writer:
                 index = self.unravel(row, outer) if outer else {}
                 self.one_row(index, frozenset(outer), 0, None)
             else:
-                blocks = b.binary("udiv", b.add(self.sizes[nest.vec], b.int(nest.block - 1)), b.int(nest.block))
+                last = b.sub(self.width, b.int(1))
+                blocks = b.binary("udiv", b.add(self.sizes[nest.vec], last), self.width)
                 number = b.binary("urem", row, blocks)
                 self.row = b.binary("udiv", row, blocks)
                 index = self.unravel(self.row, outer) if outer else {}
                 self.prepare(range(len(self.nodes)), frozenset(outer), 0, index)
-                start = b.mul(number, b.int(nest.block))
-                stop = b.call("llvm.smin.i64", "i64", b.add(start, b.int(nest.block)), self.sizes[nest.vec])
-                self.vector_loops(start, stop, lambda lanes, i, mask: self.columns(index, outer, i, lanes, mask))
+                start = b.mul(number, self.width)
+                stop = b.call("llvm.smin.i64", "i64", b.add(start, self.width), self.sizes[nest.vec])
+                if nest.wide:
+                    self.wide_columns(index, outer, start, stop)
+                else:
+                    self.vector_loops(start, stop, lambda lanes, i, mask: self.columns(index, outer, i, lanes, mask))
             self.memo = before
 
     def columns(self, index: dict[int, Val], outer: list[int], i: Val, lanes: int, mask: Val | None) -> None:
         before = dict(self.memo)
         self.one_row({**index, self.nest.vec: i}, frozenset((*outer, self.nest.vec)), lanes, mask)
         self.memo = before
+
+    def wide_columns(self, index: dict[int, Val], outer: list[int], start: Val, stop: Val) -> None:
+        """One block of columns, read along its rows, `TOGETHER` of them at a time; what is left of a vector as columns.
+
+        A narrow block would be read a line here and a line a whole row further on, where no processor fetches ahead.
+        """
+        b, nest, lanes = self.b, self.nest, self.nest.block
+        whole = b.add(start, b.binary("and", b.sub(stop, start), b.int(-lanes)))
+        kinds = {i: accumulate(n.dtype) for i, n in enumerate(self.nodes) if self.is_reduction(i)}
+        sums = {i: b.var(f"[{WIDEST} x {MEMORY[dt.name]}]") for i, dt in kinds.items()}
+
+        def place(i: int, column: Val) -> Val:
+            return b.gep(sums[i], b.sub(column, start), MEMORY[kinds[i].name])
+
+        def total(i: int, column: Val) -> Val:
+            return from_memory(b, b.load(place(i, column), vector(lanes, MEMORY[kinds[i].name])), kinds[i])
+
+        with b.loop(start, whole, lanes) as column:
+            for i, dt in kinds.items():
+                argument = self.nodes[self.nodes[i].args[0]].dtype
+                nothing = identity(b, self.nodes[i].op, compute_type(argument, lanes), argument)
+                b.store(to_memory(b, nothing, dt), place(i, column))
+
+        dims = [d for d, tag in enumerate(nest.tags) if tag == "r"]
+        before = dict(self.memo)
+
+        def add_rows(at: dict[int, Val], first: Val, count: int) -> None:
+            rows, memos = [], []
+            for k in range(count):
+                self.memo = dict(before)
+                rows.append({**index, **at, dims[-1]: b.add(first, b.int(k))})
+                self.prepare(range(len(self.nodes)), frozenset((*outer, *dims)), 0, rows[-1])
+                memos.append(self.memo)
+            with b.loop(start, whole, lanes) as column:
+                result = {i: total(i, column) for i in kinds}
+                for row, memo in zip(rows, memos):
+                    self.memo, self.index = memo, {**row, nest.vec: column}
+                    values = self.compute([self.nodes[i].args[0] for i in kinds], lanes, None)
+                    for i in kinds:
+                        argument = self.nodes[i].args[0]
+                        x = self.widen(values[argument], lanes)
+                        result[i] = combine(b, self.nodes[i].op, self.nodes[argument].dtype, result[i], x)
+                for i, dt in kinds.items():
+                    b.store(to_memory(b, result[i], dt), place(i, column))
+
+        with ExitStack() as stack:
+            at: dict[int, Val] = {}
+            for d in dims[:-1]:
+                at[d] = stack.enter_context(b.loop(*self.row_range(d)))
+            first, last = self.row_range(dims[-1])
+            many = b.sub(last, b.binary("urem", b.sub(last, first), b.int(TOGETHER)))
+            with b.loop(first, many, TOGETHER) as r:
+                add_rows(at, r, TOGETHER)
+            with b.loop(many, last) as r:
+                add_rows(at, r, 1)
+
+        with b.loop(start, whole, lanes) as column:
+            self.memo = dict(before)
+            self.memo.update({i: total(i, column) for i in kinds})
+            self.finish_row({**index, nest.vec: column}, frozenset((*outer, nest.vec)), 1, [], lanes, None)
+        self.memo = before
+        with b.loop(whole, stop, self.tail) as column:
+            self.columns(index, outer, column, self.tail, b.lane_mask(column, stop, self.tail))
+
+    def row_range(self, d: int) -> tuple[Val, Val]:
+        """Where a reduced dimension begins and ends: the first one is what rows are cut along."""
+        if d == self.nest.tags.index("r"):
+            return self.first, self.last
+        return self.b.int(0), self.sizes[d]
 
     def one_row(self, index: dict[int, Val], known: frozenset[int], lanes: int, mask: Val | None) -> None:
         """The passes over a row: pass p computes the reductions of level p and stores what needs those below."""
@@ -496,11 +575,17 @@ class _Writer:
             stores = [k for k in full if self.nodes[self.body.roots[k]].level == level]
             if reductions or stores:
                 self.one_pass(index, level, reductions, stores, lanes, mask)
+        self.finish_row(index, known, levels, full, lanes, mask)
+
+    def finish_row(
+        self, index: dict[int, Val], known: frozenset[int], level: int, full: list[int], lanes: int, mask: Val | None
+    ) -> None:
+        """Stores what there is one of for each row, or the unfinished reductions of a piece."""
         self.index = dict(index)
         if self.nest.split:
             self.store_partials(lanes, mask)
             return
-        self.settle(known, levels, lanes, mask)
+        self.settle(known, level, lanes, mask)
         for k, r in enumerate(self.body.roots):
             if k not in full:
                 self.store(self.nest.loads + k, self.memo[r], lanes if self.column_form else 0, mask)
@@ -541,10 +626,9 @@ class _Writer:
         with ExitStack() as stack:
             place: dict[int, Val] = {}
             for d in loops:
-                first, last = (self.first, self.last) if d == dims[0] else (b.int(0), self.sizes[d])
-                place[d] = stack.enter_context(b.loop(first, last))
+                place[d] = stack.enter_context(b.loop(*self.row_range(d)))
             if self.row_form:
-                first, last = (self.first, self.last) if nest.vec == dims[0] else (b.int(0), self.sizes[nest.vec])
+                first, last = self.row_range(nest.vec)
                 self.vector_loops(first, last, lambda width, i, m: step({**place, nest.vec: i}, width, m), widths[0])
             else:
                 step(place, lanes, mask)

@@ -22,7 +22,7 @@ from ..base.layout import is_contiguous
 from ..base.target import Target
 from .body import Body, Node
 from .kernel import Kernel, Launch
-from .loop_writer import TILE, Nest, write_nest
+from .loop_writer import TILE, WIDEST, Nest, write_nest
 
 # Elements below which a second thread costs more than it brings, for plain and for heavy bodies.
 GRAIN, HEAVY_GRAIN = 32768, 4096
@@ -70,10 +70,12 @@ def bind(
     sizes_of = [n for n, _ in dims]
     tags = "".join("r" if r else "o" for _, r in dims)
     tile = _tile_dim(tags, sizes_of, vec, strides[: len(loads)])
-    total, block = _range(tags, sizes_of, vec, body, target)
+    width = _width(tags, sizes_of, vec, strides[: len(loads)], body, target)
+    total = _range(tags, sizes_of, vec, width)
     if tile is not None:
         total = total // sizes_of[tile] * -(-sizes_of[tile] // TILE) * -(-sizes_of[vec] // TILE)
-    pieces = _pieces(tags, sizes_of, vec, total, body, target)
+    pieces = _pieces(tags, sizes_of, vec, total, width, body, target)
+    lanes = _lanes(body, target)
     names = sorted({v.buf for v in views})
     number = {b: i for i, b in enumerate(names)}
     classes = tuple(_classes(row, vec, tile) for row in strides)
@@ -86,10 +88,11 @@ def bind(
         loads=len(loads),
         bufs=tuple(number[v.buf] for v in views),
         iotas=tuple(iotas),
-        block=block,
+        block=lanes,
         split=pieces > 1,
         vector_bytes=target.vector_bytes,
         tile=tile,
+        wide=width > lanes,
         stream=tags == "o" and _streams(sizes_of[0], views, len(loads)),
     )
     ops = [*sizes_of]
@@ -98,6 +101,8 @@ def bind(
         ops += [s for s, c in zip(row, cls) if c == "s"]
         ops += [view.gather_stride]
     ops += sizes
+    if nest.wide:
+        ops.append(width)
     if pieces > 1:
         return _split(nest, sizes_of, strides, pieces, total, ops, views, sizes, names, target, scratch)
     grain = _grain(body, total, _count(tuple(sizes_of)) // max(1, total), target)
@@ -206,6 +211,7 @@ def _kernel(nest: Nest) -> Kernel:
         nest.split,
         nest.tile,
         nest.stream,
+        nest.wide,
     )
     found = _kernels.get(short)
     if found is None:
@@ -294,15 +300,24 @@ def _lanes(body: Body, target: Target) -> int:
     return target.vector_bytes // size * registers
 
 
-def _range(tags: str, sizes: list[int], vec: int, body: Body, target: Target) -> tuple[int, int]:
-    """The parallel range and, for the column form, the columns of a block."""
+def _width(tags: str, sizes: list[int], vec: int, loads: list[tuple[int, ...]], body: Body, target: Target) -> int:
+    """The columns of a block of the column form; more than the lanes of a vector where they can wait in memory."""
     lanes = _lanes(body, target)
+    if "r" not in tags or tags[vec] == "r":
+        return lanes
+    plain = not any(n.level > 1 or (n.whole and n.level) or n.op.startswith("arg") for n in body.nodes)
+    if sizes[vec] < 4 * lanes or not plain or all(row[vec] != 1 for row in loads):
+        return lanes
+    blocks = max(-(-sizes[vec] // WIDEST), min(2 * target.threads, sizes[vec] // (4 * lanes)))
+    return -(-sizes[vec] // (blocks * lanes)) * lanes
+
+
+def _range(tags: str, sizes: list[int], vec: int, width: int) -> int:
+    """The parallel range."""
     if tags == "o":
-        return sizes[0], lanes
+        return sizes[0]
     total = _count(tuple(n for d, n in enumerate(sizes) if tags[d] == "o" and d != vec))
-    if tags[vec] == "o" and "r" in tags:
-        return total * -(-sizes[vec] // lanes), lanes
-    return total, lanes
+    return total * -(-sizes[vec] // width) if tags[vec] == "o" and "r" in tags else total
 
 
 def _grain(body: Body, total: int, each: int, target: Target) -> int:
@@ -314,13 +329,13 @@ def _grain(body: Body, total: int, each: int, target: Target) -> int:
     return max(1, min(-(-total // target.threads), max(fair, least // max(1, each))))
 
 
-def _pieces(tags: str, sizes: list[int], vec: int, total: int, body: Body, target: Target) -> int:
+def _pieces(tags: str, sizes: list[int], vec: int, total: int, width: int, body: Body, target: Target) -> int:
     """Into how many pieces the first reduced dimension is cut; 1 where the rows are enough for the threads."""
     if "r" not in tags or total >= 2 * target.threads or target.threads == 1:
         return 1
     first = tags.index("r")
     inner = _count(tuple(n for d, n in enumerate(sizes) if tags[d] == "r" and d != first))
-    inner *= min(sizes[vec], 64) if tags[vec] == "o" else 1
+    inner *= min(sizes[vec], width) if tags[vec] == "o" else 1
     pieces = sizes[first] * inner // PIECE
     simple = all(n.level <= 1 and not (n.whole and n.level) and not n.op.startswith("arg") for n in body.nodes)
     simple = simple and not any(n.op == "iota" and not n.whole for n in body.nodes)
