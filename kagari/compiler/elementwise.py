@@ -36,15 +36,20 @@ def from_memory(b: Builder, x: Val, dt: dtype) -> Val:
         return b.icmp("ne", x, b.zero(x.type))
     target = compute_type(dt, x.lanes)
     if dt.name == "float16":
-        return b.cast("fpext", b.bitcast(x, vector(x.lanes, "half")), target)
-    if dt.name == "bfloat16":
+        result = b.cast("fpext", b.bitcast(x, vector(x.lanes, "half")), target)
+    elif dt.name == "bfloat16":
         wide = b.cast("zext", x, vector(x.lanes, "i32"))
-        return b.bitcast(b.binary("shl", wide, b.int(16, wide.type)), target)
-    return x
+        result = b.bitcast(b.binary("shl", wide, b.int(16, wide.type)), target)
+    else:
+        return x
+    b.narrow[result.name, dt.name] = x
+    return result
 
 
 def to_memory(b: Builder, x: Val, dt: dtype) -> Val:
-    """A computed value as it is stored."""
+    """A computed value as it is stored; one that was widened from that is not rounded again."""
+    if (x.name, dt.name) in b.narrow:
+        return b.narrow[x.name, dt.name]
     target = vector(x.lanes, MEMORY[dt.name])
     if dt.name == "bool":
         return b.cast("zext", x, target)

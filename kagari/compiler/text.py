@@ -82,6 +82,8 @@ class Builder:
         self._functions: list[str] = []
         self._header = ""
         self._metadata: set[str] = set()
+        # What 16-bit floats were before they were widened, by the name of the wide value and the dtype.
+        self.narrow: dict[tuple[str, str], Val] = {}
 
     # Functions and modules
 
@@ -89,7 +91,7 @@ class Builder:
         self, name: str, params=KERNEL_PARAMS, returns: str = "void", linkage: str = "", attributes: str = ""
     ) -> list[Val]:
         """Starts a function and returns its parameters."""
-        self._lines, self._entry, self._count = [], [], 0
+        self._lines, self._entry, self._count, self.narrow = [], [], 0, {}
         listed = ", ".join(f"{ty} %{label}" for label, ty in params)
         self._header = f"define {linkage} {returns} @{name}({listed}) {attributes} #0 {{\nentry:"
         return [Val(f"%{label}", ty.split(" ", 1)[0]) for label, ty in params]
