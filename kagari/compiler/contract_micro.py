@@ -299,26 +299,49 @@ class _Walk:
     def _store_rows(self, sums: Val, step: int, row: Val, col: Val, rows: Val, cols: Val) -> None:
         """Hands C[row : row + rows, col : col + cols] to the epilogue; rows of sums are `step` elements apart."""
         b, lanes, sum_type = self.b, self.form.lanes, self.form.sum_type
-        ty = vector(lanes, sum_type)
         whole = b.binary("and", cols, b.int(-lanes))
         mask = b.lane_mask(whole, cols, lanes)
         ragged = b.icmp("ne", whole, cols)
         out = b.gep(self.c_base, b.add(b.mul(row, self.op["crow"]), col), self.epilogue.element)
         out_slot, sums_slot = b.var("ptr", out), b.var("ptr", sums)
-        with b.loop(b.int(0), rows) as r:
-            line, source = b.get(out_slot, "ptr"), b.get(sums_slot, "ptr")
+        parts = self._parts()
 
-            def vector_at(i: Val, mask: Val | None, r: Val = r, line: Val = line, source: Val = source) -> None:
-                acc = b.load(b.gep(source, i, sum_type), ty)
-                place = b.gep(line, i, self.epilogue.element)
-                self.epilogue.store(b, place, acc, b.add(row, r), b.add(col, i), lanes, mask, self.context)
+        def vector_at(r: Val, i: Val, width: int, mask: Val | None) -> None:
+            acc = b.load(b.gep(b.get(sums_slot, "ptr"), i, sum_type), vector(width, sum_type))
+            place = b.gep(b.get(out_slot, "ptr"), i, self.epilogue.element)
+            self.epilogue.store(b, place, acc, b.add(row, r), b.add(col, i), width, mask, self.context)
 
+        def whole_row(r: Val) -> None:
+            for first, width in parts:
+                vector_at(r, b.int(first), width, None)
+
+        def ragged_row(r: Val) -> None:
             with b.loop(b.int(0), whole, lanes) as i:
-                vector_at(i, None)
+                vector_at(r, i, lanes, None)
             with b.when(ragged):
-                vector_at(whole, mask)
-            b.set(out_slot, b.gep(line, self.op["crow"], self.epilogue.element))
-            b.set(sums_slot, b.gep(source, b.int(step), sum_type))
+                vector_at(r, whole, lanes, mask)
+
+        full = b.icmp("eq", cols, b.int(sum(width for _, width in parts)))
+        for write, wanted in ((whole_row, full), (ragged_row, b.binary("xor", full, Val("true", "i1")))):
+            with b.when(wanted), b.loop(b.int(0), rows) as r:
+                write(r)
+                b.set(out_slot, b.gep(b.get(out_slot, "ptr"), self.op["crow"], self.epilogue.element))
+                b.set(sums_slot, b.gep(b.get(sums_slot, "ptr"), b.int(step), sum_type))
+
+    def _parts(self) -> list[tuple[int, int]]:
+        """Where a row of C that a whole tile fills is stored: first element and number of lanes.
+
+        Powers of two, since stores under a mask are slow with AVX2; a row that is transposed is as long as a tile is
+        high.
+        """
+        form = self.form
+        length = form.heights[0] if form.transposed else form.width
+        parts, first = [], 0
+        while first < length:
+            width = min(form.lanes, 1 << (length - first).bit_length() - 1)
+            parts.append((first, width))
+            first += width
+        return parts
 
 
 def _write_kernel(b: Builder, form: Form, epilogue: Epilogue) -> None:
