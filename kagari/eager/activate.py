@@ -15,7 +15,7 @@ from ..autograd.library import RECORDS, function, make
 from ..autograd.node import Node, OutputOf
 from ..autograd.views import CHANGED_UNTRACKED, UNTRACKED
 from ..base.errors import OutOfMemoryError
-from ..engine.code import Native, native
+from ..engine.code import Native, is_loaded, native
 from ..engine.function import Function, Hooks
 from ..ops.operator import Operator
 from . import inplace
@@ -33,7 +33,7 @@ class KernelIndexError(IndexError, RuntimeError):
 
 def install(loaded: Native) -> None:
     """Runs once, when the resident code has been loaded."""
-    Hooks.tensor_types = (Tensor,)
+    Hooks.tensor_types = tuple(parameter_types)
     Hooks.convert = staticmethod(checked_arguments)
     Hooks.override = staticmethod(override)
     Hooks.out = staticmethod(into_out)
@@ -43,7 +43,7 @@ def install(loaded: Native) -> None:
     loaded.set_roots(untracked=UNTRACKED)
     loaded.set_roots(
         tensor=Tensor,
-        parameter=Tensor,
+        parameter=parameter_types[-1],
         node=Node,
         output_of=OutputOf,
         mode_of_thread=modes.mode,
@@ -57,12 +57,14 @@ def install(loaded: Native) -> None:
 
 
 def register_parameter_type(cls: type) -> None:
-    """Tells native code of a subclass that behaves as Tensor in every operator."""
+    """Tells native code, now or when it is loaded, of a subclass that behaves as Tensor in every operator."""
     parameter_types.append(cls)
-    native().set_roots(parameter=cls)
+    if is_loaded():
+        Hooks.tensor_types = tuple(parameter_types)
+        native().set_roots(parameter=cls)
 
 
-parameter_types: list[type] = []
+parameter_types: list[type] = [Tensor]
 
 
 def _install(loaded: Native, record: Operator) -> None:

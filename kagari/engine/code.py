@@ -96,6 +96,11 @@ def native() -> Native:
     return _loaded[0] if _loaded else _load()
 
 
+def is_loaded() -> bool:
+    """Whether the resident code is there already."""
+    return bool(_loaded)
+
+
 def _load() -> Native:
     with _lock:
         if not _loaded:

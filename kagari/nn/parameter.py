@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..eager import Tensor
+from ..eager import Tensor, register_parameter_type
 from ..eager import operators as ops
 
 
@@ -48,6 +48,9 @@ class Parameter(Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
         return type(self), (self.detach(), self.requires_grad)
+
+
+register_parameter_type(Parameter)
 
 
 class Buffer(Tensor):
