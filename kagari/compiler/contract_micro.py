@@ -25,8 +25,6 @@ TILE_PARAMS = (
     ("more", "i1"),  # add to the sums in the area
 )
 
-GROUP = 6  # rows addressed from one pointer
-
 # The kernel's operands before those of the epilogue and the batch dimensions; strides are in elements.
 OPERANDS = (
     "rows",
@@ -113,8 +111,8 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
 def _write_tile(b: Builder, form: Form, height: int) -> None:
     """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
 
-    A row is reached from the first one of its group by a multiple of the row stride, which x86 forms in the address of
-    the load from three registers, and a group from the group before: any strides run at the same speed.
+    Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
+    of the step before, needs two registers for any height, and any strides run at the same speed.
     """
     p, prow, pk, q, qk, k, area, cols, more = b.begin_function(
         f"tile{height}", TILE_PARAMS, linkage="internal", attributes="noinline"
@@ -131,7 +129,6 @@ def _write_tile(b: Builder, form: Form, height: int) -> None:
             for v in range(form.vectors):
                 b.set(sums[r][v], b.load(places[r][v], summed, align))
     p_slot = b.var("ptr", p)
-    apart = [b.mul(prow, b.int(r)) for r in range(GROUP + 1)]
     q_slot = b.var("ptr", q)
 
     def steps(masks: list[Val] | None) -> None:
@@ -144,8 +141,8 @@ def _write_tile(b: Builder, form: Form, height: int) -> None:
             here = b.get(p_slot, "ptr")
             b.set(p_slot, b.gep(here, pk, "i8"))
             for r in range(height):
-                here = b.gep(here, apart[GROUP], "i8") if r and r % GROUP == 0 else here
-                one = b.splat(b.load(b.gep(here, apart[r % GROUP], "i8"), form.element), form.lanes)
+                here = b.gep(here, prow, "i8") if r else here
+                one = b.splat(b.load(here, form.element), form.lanes)
                 for v in range(form.vectors):
                     b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
 
@@ -321,8 +318,10 @@ class _Walk:
             with b.when(ragged):
                 vector_at(r, whole, lanes, mask)
 
-        full = b.icmp("eq", cols, b.int(sum(width for _, width in parts)))
+        full = b.icmp("eq", cols, b.int(sum(width for _, width in parts) or -1))
         for write, wanted in ((whole_row, full), (ragged_row, b.binary("xor", full, Val("true", "i1")))):
+            if write is whole_row and not parts:
+                continue
             with b.when(wanted), b.loop(b.int(0), rows) as r:
                 write(r)
                 b.set(out_slot, b.gep(b.get(out_slot, "ptr"), self.op["crow"], self.epilogue.element))
@@ -332,11 +331,14 @@ class _Walk:
         """Where a row of C that a whole tile fills is stored: first element and number of lanes.
 
         Powers of two, since stores under a mask are slow with AVX2; a row that is transposed is as long as a tile is
-        high.
+        high. Nothing where such a row is one store under a mask that costs nothing.
         """
         form = self.form
         length = form.heights[0] if form.transposed else form.width
-        parts, first = [], 0
+        parts: list[tuple[int, int]] = []
+        if form.free_masks and length % form.lanes:
+            return parts
+        first = 0
         while first < length:
             width = min(form.lanes, 1 << (length - first).bit_length() - 1)
             parts.append((first, width))
