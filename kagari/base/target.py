@@ -10,7 +10,7 @@ class Target:
     """A processor as the code generator sees it.
 
     `vector_bytes` is the width of a vector register, `vector_registers` their number. `features` is LLVM's feature
-    string.
+    string. `l2_bytes` is the size of a core's second-level cache.
     """
 
     triple: str
@@ -21,6 +21,7 @@ class Target:
     has_fma: bool
     has_bf16_dot: bool
     threads: int
+    l2_bytes: int = 1 << 20
 
     def lanes(self, itemsize: int) -> int:
         """Elements of this size in one vector register."""

@@ -381,7 +381,7 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     k = problem.k
     k_block = max(1, k if k <= K_WHOLE else -(-k // -(-k // K_BLOCK)))
     parallel = _is_parallel(problem, target)
-    row_block, lane_block = _blocks(problem, form, k_block, target.threads if parallel else 1)
+    row_block, lane_block = _blocks(problem, form, k_block, target, target.threads if parallel else 1)
     row_blocks, lane_blocks = -(-problem.rows // row_block), -(-problem.lanes // lane_block)
     depth = -(-k_block // form.lanes) * form.lanes
     packed = lane_block * depth * form.size if form.pack else 0
@@ -410,10 +410,13 @@ def _most_tiles(rows: int, tallest: int) -> int:
     return rows // tallest + tallest // 4 + 1
 
 
-def _blocks(problem: Problem, form: Form, k_block: int, threads: int) -> tuple[int, int]:
-    """Rows and lanes of a block of C: what makes the last worker finish first by a simple model of a piece's cost."""
+def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads: int) -> tuple[int, int]:
+    """Rows and lanes of a block of C: what makes the last worker finish first by a simple model of a piece's cost.
+
+    The packed Q of a block fills half of an L2.
+    """
     panels = -(-problem.lanes // form.width)
-    widest = max(1, PACKED_BYTES // (k_block * form.width * form.size)) if form.pack else panels
+    widest = max(1, target.l2_bytes // 2 // (k_block * form.width * form.size)) if form.pack else panels
     tallest = problem.rows
     if k_block < problem.k:
         tallest, widest = min(tallest, SUMS_ROWS), min(widest, SUMS_PANELS)

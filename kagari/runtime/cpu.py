@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ..base.config import isa, processors, thread_count
@@ -25,13 +26,22 @@ def host_target() -> Target:
     triple, cpu, has = llvm.get_process_triple(), llvm.get_host_cpu_name(), features.get
     threads = max(thread_count(), processors())  # at most: plans have scratch memory for so many
     if isa() == "avx2":
-        return Target(triple, "haswell", "", 32, 16, True, False, threads)
+        return Target(triple, "haswell", "", 32, 16, True, False, threads, _l2_bytes())
     wide = bool(has("avx512f") and has("avx512bw") and has("avx512vl") and has("avx512dq"))
     size = 64 if wide else 32 if has("avx2") else 16
     registers = 32 if wide or not triple.startswith("x86") else 16
     fma = bool(has("fma")) or not triple.startswith("x86")
     flags = features.flatten() + (",-prefer-256-bit" if wide else "")
-    return Target(triple, cpu, flags, size, registers, fma, bool(wide and has("avx512bf16")), threads)
+    return Target(triple, cpu, flags, size, registers, fma, bool(wide and has("avx512bf16")), threads, _l2_bytes())
+
+
+def _l2_bytes() -> int:
+    """The size of a core's second-level cache, 1 MiB where the system does not tell."""
+    try:
+        size = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        return int(size.removesuffix("K")) << 10
+    except (OSError, ValueError):
+        return 1 << 20
 
 
 @cache
