@@ -121,22 +121,17 @@ def plot_losses(path: Path, losses: list[tuple[float, float]]) -> None:
     plt.close(figure)
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
+def main(argv: list[str] | None = None) -> None:
+    """Trains, prints and plots."""
     parser = argparse.ArgumentParser(description="Train a GAN on eight Gaussians on a ring.")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--lr", type=float, default=1e-3, help="learning rate of both networks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the pictures")
-    parser.add_argument("--quick", action="store_true", help="60 steps, to see that it runs")
-    return parser.parse_args()
+    arguments = parser.parse_args(argv)
 
-
-def main() -> None:
-    """Trains, prints and plots."""
-    arguments = parse()
     torch.manual_seed(arguments.seed)
-    losses, snapshots = train(60 if arguments.quick else arguments.steps, arguments.lr)
+    losses, snapshots = train(arguments.steps, arguments.lr)
     for step, generated in snapshots:
         modes, share = covered(generated)
         discriminator_loss, generator_loss = losses[step - 1]

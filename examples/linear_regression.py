@@ -68,24 +68,19 @@ def plot_loss(path: Path, losses: list[float]) -> None:
     plt.close(figure)
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
+def main(argv: list[str] | None = None) -> None:
+    """Makes the points, trains, prints and plots."""
     parser = argparse.ArgumentParser(description="Fit a line to noisy points.")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--lr", type=float, default=0.1, help="learning rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("pictures"), help="folder for the pictures")
-    parser.add_argument("--quick", action="store_true", help="20 epochs, to see that it runs")
-    return parser.parse_args()
+    arguments = parser.parse_args(argv)
 
-
-def main() -> None:
-    """Makes the points, trains, prints and plots."""
-    arguments = parse()
     torch.manual_seed(arguments.seed)
     x, y = make_points()
     model = nn.Linear(1, 1)
-    losses = train(model, x, y, 20 if arguments.quick else arguments.epochs, arguments.lr)
+    losses = train(model, x, y, arguments.epochs, arguments.lr)
     print(f"learned   y = {model.weight.item():.4f} x + {model.bias.item():.4f}")
     print(f"true      y = {SLOPE:.4f} x + {INTERCEPT:.4f}")
 
