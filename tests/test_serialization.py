@@ -129,6 +129,17 @@ def test_modules_go_both_ways(oracle: ModuleType) -> None:
             assert found == pytest.approx(wanted, rel=1e-5)
 
 
+def test_operators_go_both_ways(oracle: ModuleType) -> None:
+    for here, there in ((kagari, oracle), (oracle, kagari), (kagari, kagari)):
+        functions = [here.relu, here.sin, here.nn.functional.softplus, here.nn.functional.gelu]
+        loaded = there.load(file_of(here, functions), weights_only=False)
+        x = [-1.0, 0.5]
+        for ours, theirs in zip(functions, loaded):
+            assert ours(here.tensor(x)).tolist() == pytest.approx(theirs(there.tensor(x)).tolist(), rel=1e-5)
+        with pytest.raises(pickle.UnpicklingError):
+            there.load(file_of(here, functions))
+
+
 def test_memory_is_shared_as_before() -> None:
     base = kagari.zeros(4)
     tied = nn.Parameter(base[:2])

@@ -156,10 +156,10 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
     try:
         with open(temporary, "xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(path):
-            shutil.copymode(path, temporary)
+            if os.path.exists(path):  # the old file must not go before the new one is on the disk
+                file.flush()
+                os.fsync(file.fileno())
+                shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):

@@ -7,13 +7,13 @@ import sys
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from types import FunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from ..base import dtypes
 from ..base.dtypes import dtype
 from ..base.layout import Size
-from ..eager import Tensor, device
+from ..eager import Tensor, device, operators
 from . import rebuild
 
 ROOT = __name__.partition(".")[0]
@@ -61,6 +61,9 @@ NAMED: dict[tuple[str, str], Any] = {
     **{("torch", dt.name): dt for dt in dtypes.ALL},
     **{("torch", kind.name): kind for kind in STORAGE_TYPES.values()},
 }
+# Where PyTorch's operators say they come from; `weights_only` does not let them pass.
+_OPERATORS = {("torch._C", "_VariableFunctionsClass"): operators}
+_NETWORK_OPERATORS = "torch._C._nn"
 _IN_TORCH = {id(found): place for table in (NAMED, CALLS) for place, found in table.items() if place[0][:5] == "torch"}
 _IN_TORCH[id(Size)] = ("torch", "Size")
 # Files of Python 2's protocols give built-in names the module they had there.
@@ -132,10 +135,10 @@ def lookup(module: str, name: str) -> Any:
     PyTorch's modules are often finer than Kagari's: `torch.nn.modules.linear` is looked for in `nn`, where all layers
     can be found.
     """
-    for table in (CALLS, NAMED):
+    for table in (CALLS, NAMED, _OPERATORS):
         if (module, name) in table:
             return table[module, name]
-    parts = module.split(".")[1:]
+    parts = ["nn", "functional"] if module == _NETWORK_OPERATORS else module.split(".")[1:]
     for length in range(len(parts), -1, -1):
         path = ".".join((ROOT, *parts[:length]))
         try:
@@ -152,6 +155,8 @@ def lookup(module: str, name: str) -> Any:
 def in_torch(found: Any) -> tuple[str, str] | None:
     """Module and name under which PyTorch has the object, None for what is no part of Kagari."""
     place = _IN_TORCH.get(id(found))
+    if isinstance(found, BuiltinFunctionType):
+        return _of_operator(found)
     if place is not None or not isinstance(found, type | FunctionType):
         return place
     module, name = found.__module__, found.__qualname__
@@ -163,6 +168,16 @@ def in_torch(found: Any) -> tuple[str, str] | None:
         path = ".".join(parts[:length])
         if getattr(sys.modules.get(path), name, None) is found:
             return ".".join(("torch", *parts[1:length])), name
+    return None
+
+
+def _of_operator(found: BuiltinFunctionType) -> tuple[str, str] | None:
+    """Module and name of an operator; None for any other native function."""
+    name = found.__name__
+    if name in operators.TENSOR_OPERATORS and getattr(operators, name) is found:
+        return "torch", name
+    if name in operators.NETWORK_OPERATORS and getattr(operators, name) is found:
+        return "torch.nn.functional", name
     return None
 
 
