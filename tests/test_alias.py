@@ -6,9 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+
+import kagari
 
 
 def run(*arguments: str, cwd: Path | None = None, fails: bool = False, **environment: str) -> str:
@@ -24,7 +27,7 @@ def run(*arguments: str, cwd: Path | None = None, fails: bool = False, **environ
     return (result.stderr if fails else result.stdout).strip()
 
 
-def kagari(code: str, **arguments: Any) -> str:
+def on_kagari(code: str, **arguments: Any) -> str:
     """What the code prints under `python -m kagari -c`."""
     return run("-m", "kagari", "-c", code, **arguments)
 
@@ -32,6 +35,8 @@ def kagari(code: str, **arguments: Any) -> str:
 IDENTITIES = """
 import torch, torch.nn, torch.optim as optim, torch.nn.functional as F, torch.utils.data
 import torch.nn.modules.linear, torch.autograd
+from torch.utils.data.dataset import Dataset
+from torch.utils.data.sampler import Sampler
 from torch import Tensor, nn
 from torch.nn import Linear, functional
 from torch.utils.data import DataLoader
@@ -52,8 +57,34 @@ print("same")
 
 
 def test_modules_are_the_same_objects() -> None:
-    assert kagari(IDENTITIES) == "same"
+    assert on_kagari(IDENTITIES) == "same"
     assert run("-c", f"import kagari; kagari.install_as_torch(); kagari.install_as_torch(){IDENTITIES}") == "same"
+
+
+def test_programs_fall_back_to_the_cpu(oracle: ModuleType) -> None:
+    """What the oracle, built for the CPU, says of GPUs that are not there."""
+    questions = (
+        lambda t: t.device("cuda" if t.cuda.is_available() else "cpu").type,
+        lambda t: (t.cuda.device_count(), t.cuda.is_initialized(), t.cuda.is_bf16_supported()),
+        lambda t: (t.cuda.manual_seed(0), t.cuda.manual_seed_all(0), t.cuda.empty_cache(), t.cuda.memory_allocated()),
+        lambda t: t.cuda.current_device(),
+        lambda t: t.cuda.synchronize(),
+        lambda t: (t.backends.mps.is_available(), t.backends.mps.is_built()),
+        lambda t: (t.backends.cudnn.is_available(), t.backends.cudnn.version(), t.backends.cudnn.enabled),
+        lambda t: (t.backends.cudnn.benchmark, t.backends.cudnn.deterministic),
+    )
+    if oracle.cuda.is_available():
+        pytest.skip("this PyTorch has GPUs")
+    for question in questions:
+        assert outcome(question, kagari) == outcome(question, oracle)
+
+
+def outcome(question: Any, torch: Any) -> Any:
+    """The answer, or type and text of the error."""
+    try:
+        return question(torch)
+    except Exception as error:
+        return type(error), str(error)
 
 
 def test_versions_can_be_parsed() -> None:
@@ -68,7 +99,7 @@ import kagari
 assert torch.__version__.endswith("+kagari." + kagari.__version__)
 print("fine")
 """
-    assert kagari(code) == "fine"
+    assert on_kagari(code) == "fine"
 
 
 SHOW = "import sys, torch, importlib.metadata as m; print(torch.ones is sys.modules['kagari'].ones, m.version('torch'))"
@@ -82,7 +113,7 @@ again = "import subprocess, sys; subprocess.run([sys.executable, '-c', " + repr(
 for code in ({SHOW!r}, again, "import torch; " + again):
     subprocess.run([sys.executable, "-c", code], check=True)
 """
-    lines = kagari(code, cwd=tmp_path, PYTHONPATH=str(tmp_path)).splitlines()
+    lines = on_kagari(code, cwd=tmp_path, PYTHONPATH=str(tmp_path)).splitlines()
     assert len(lines) == 3 and all(line.startswith("True 2.13.0+kagari.") for line in lines)
 
 
@@ -160,8 +191,8 @@ for statement, kind, text in {[(s, k.__name__, t) for s, k, t in MISSING]!r}:
 assert not hasattr(torch, "no_such") and not hasattr(torch.nn, "no_such") and getattr(torch, "no_such", 3) == 3
 print("said")
 """
-    assert kagari(code) == "said"
-    assert "torchvision is not there yet" in kagari(
+    assert on_kagari(code) == "said"
+    assert "torchvision is not there yet" in on_kagari(
         "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', 'import torchvision']).returncode)",
         fails=True,
     )

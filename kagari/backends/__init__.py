@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import kagari
+from . import cudnn, kagari, mps
 
-__all__ = ["kagari"]
+__all__ = ["cudnn", "kagari", "mps"]
