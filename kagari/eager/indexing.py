@@ -37,7 +37,7 @@ def get(t: Any, index: Any) -> Any:
     """
     if type(index) is int and t._layout.ndim and not recorded(t):
         return _view(t, (index,))
-    items = _items(index)
+    items = _items(t, index)
     if not all(isinstance(i, _BASIC) for i in items):
         return _advanced(t, items)
     return _recorded_view(t, items) if recorded(t) else _view(t, items)
@@ -51,10 +51,10 @@ def recorded(t: Any) -> bool:
     return mode > modes.GRADIENTS or (t._needs and mode == modes.GRADIENTS)
 
 
-def _items(index: Any) -> tuple[Any, ...]:
-    """The index as a tuple of integers, slices, `...`, None and tensors."""
-    if isinstance(index, str):
-        raise TypeError("new(): invalid data type 'str'")
+def _items(t: Any, index: Any) -> tuple[Any, ...]:
+    """The index as a tuple of integers, slices, `...`, None and tensors. What can't be an index is an error unless
+    there is one in front of it.
+    """
     if isinstance(index, list) and any(isinstance(i, (*_NESTED, *Hooks.tensor_types)) for i in index):
         warnings.warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] instead of "
@@ -62,10 +62,19 @@ def _items(index: Any) -> tuple[Any, ...]:
             stacklevel=4,
         )
         index = tuple(index)
-    return tuple([_item(i) for i in (index if isinstance(index, tuple) else (index,))])
+    items: list[Any] = []
+    for i in index if isinstance(index, tuple) else (index,):
+        try:
+            items.append(_item(i))
+        except (IndexError, TypeError):
+            _view(t, tuple([i if isinstance(i, _BASIC) else _EVERYTHING for i in items]))
+            raise
+    return tuple(items)
 
 
 def _item(i: Any) -> Any:
+    if isinstance(i, str):
+        raise TypeError("new(): invalid data type 'str'")
     if isinstance(i, bool):
         return convert.full((), i, dtypes.bool_)
     if isinstance(i, _BASIC):
@@ -264,38 +273,44 @@ def _check_mask(t: Any, mask: Any, dim: int) -> None:
             )
 
 
-def _index_array(i: Any, dim: int, size: int) -> np.ndarray:
-    """The indices of a dimension as an array, those from the end counted from the front. Raises IndexError for one
-    out of range.
-    """
-    if i._layout.dtype not in (dtypes.int64, dtypes.int32, dtypes.uint8):
-        raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-    array = convert.raw_array(i).astype(np.int64, copy=False)
-    if array.size:
-        least, most = int(array.min()), int(array.max())
-        if least < -size or most >= size:
-            bad = array[(array < -size) | (array >= size)].flat[0]
-            raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
-        if least < 0:
-            array = np.where(array < 0, array + size, array)
-    return array
-
-
-def _flat_indices(t: Any, index: dict[int, Any]) -> tuple[np.ndarray, list[int]]:
-    """One index into the joined indexed dimensions, and these dimensions."""
-    shape = tuple(t._layout.shape)
-    arrays = {d: _index_array(i, d, shape[d]) for d, i in index.items()}
+def _indices(t: Any, index: dict[int, Any]) -> tuple[dict[int, np.ndarray], tuple[int, ...]]:
+    """The indices of each indexed dimension as an array, and the shape they have together."""
+    arrays = {}
+    for d, i in index.items():
+        if i._layout.dtype not in (dtypes.int64, dtypes.int32, dtypes.uint8):
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        arrays[d] = convert.raw_array(i).astype(np.int64, copy=False)
     try:
-        np.broadcast_shapes(*[a.shape for a in arrays.values()])
+        together = np.broadcast_shapes(*[a.shape for a in arrays.values()])
     except ValueError:
         listed = ", ".join(str(list(a.shape)) for a in arrays.values())
         raise IndexError(
             f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
         ) from None
-    flat: Any = 0
-    for d in sorted(arrays):
-        flat = flat * shape[d] + arrays[d]
-    return flat, sorted(arrays)
+    shape = tuple(t._layout.shape)
+    if 0 not in together and any(shape[d] == 0 for d in arrays):
+        raise IndexError("index is out of bounds for dimension with size 0")
+    return arrays, together
+
+
+def _from_the_front(t: Any, arrays: dict[int, np.ndarray], together: tuple[int, ...]) -> dict[int, np.ndarray]:
+    """The indices with those from the end counted from the front. Raises IndexError for one out of range; where nothing
+    is chosen none is.
+    """
+    shape = tuple(t._layout.shape)
+    if 0 in together or any(n == 0 for d, n in enumerate(shape) if d not in arrays):
+        return {d: np.zeros_like(a) for d, a in arrays.items()}
+    return {d: _wrapped_array(a, d, shape[d]) for d, a in arrays.items()}
+
+
+def _wrapped_array(array: np.ndarray, dim: int, size: int) -> np.ndarray:
+    if not array.size:
+        return array
+    least, most = int(array.min()), int(array.max())
+    if least < -size or most >= size:
+        bad = array[(array < -size) | (array >= size)].flat[0]
+        raise IndexError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
+    return np.where(array < 0, array + size, array) if least < 0 else array
 
 
 def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
@@ -303,8 +318,12 @@ def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
     first unless they are
     neighbours."""
     view, index = _spread(t, items)
-    flat, dims = _flat_indices(view, index)
-    shape = tuple(view._layout.shape)
+    arrays, together = _indices(view, index)
+    arrays = _from_the_front(view, arrays, together)
+    shape, dims = tuple(view._layout.shape), sorted(arrays)
+    flat: Any = np.zeros(together, np.int64)
+    for d in dims:
+        flat = flat * shape[d] + arrays[d]
     first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
     rest = [d for d in range(len(shape)) if d not in index]
     order = [*rest[:first], *dims, *rest[first:]]
@@ -323,7 +342,9 @@ def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
 
 def put(t: Any, index: Any, value: Any) -> None:
     """`t[index] = value`. Raises what `get` raises, and RuntimeError for a value of a shape that does not fit."""
-    items = _items(index)
+    if not isinstance(value, int | float):
+        value = _as_value(t, value)
+    items = _items(t, index)
     wanted = modes.is_grad_enabled() and (t._needs or getattr(value, "_needs", False))
     if not all(isinstance(i, _BASIC) for i in items):
         _put_advanced(t, items, value, wanted)
@@ -332,7 +353,6 @@ def put(t: Any, index: Any, value: Any) -> None:
     if isinstance(value, int | float):
         call("fill_")(target, _as_number(t, value))
         return
-    value = _as_value(t, value)
     lay, goal = value._layout, target._layout
     if lay.shape != goal.shape:
         while value._layout.ndim > goal.ndim and _size(value._layout.shape, 0) == 1:
@@ -354,7 +374,9 @@ def _as_value(t: Any, value: Any) -> Any:
     if isinstance(value, Hooks.tensor_types):
         return value
     if isinstance(value, int | float):
-        return convert.full((), _as_number(t, value), t._layout.dtype)
+        return convert.full((), _as_number(t, value), dtypes.float64 if isinstance(value, float) else dtypes.int64).to(
+            t._layout.dtype
+        )
     if isinstance(value, np.generic):
         return _as_value(t, value.item())
     kind = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
@@ -362,42 +384,60 @@ def _as_value(t: Any, value: Any) -> Any:
 
 
 def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> None:
-    """Writes at index tensors and masks; with a gradient by way of a scatter into a flat copy."""
+    """Writes at index tensors and masks; with a gradient by way of a scatter into a flat copy. A number in place of
+    what one mask chooses may be of any dtype.
+    """
     if wanted:
         check_writable(t)
     value = _as_value(t, value)
     with modes.no_grad():
         view, index = _spread(t, items)
+        arrays, together = _indices(view, index)
     if value._layout.dtype is not t._layout.dtype:
-        if value._layout.ndim:
+        chosen = [i for i in items if isinstance(i, Hooks.tensor_types)]
+        if value._layout.numel != 1 or len(chosen) > 1 or not _covers(chosen[0]):
             names = (TYPE_NAMES[t._layout.dtype], TYPE_NAMES[value._layout.dtype])
             raise RuntimeError(
                 f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
-                f"{names[1]} for "
-                "the source."
+                f"{names[1]} for the source."
             )
         value = value.to(t._layout.dtype)
-    _, dims = _flat_indices(view, index)
+    _check_fits(view, arrays, together, value)
     key: list[Any] = [_EVERYTHING] * view._layout.ndim
-    for d in dims:
-        key[d] = _index_array(index[d], d, _size(view._layout.shape, d))
+    for d, array in _from_the_front(view, arrays, together).items():
+        key[d] = array
     if wanted:
         _scatter(t, view, tuple(key), value)
         return
-    array = convert.raw_array(view)
-    source = convert.raw_array(value)
-    try:
-        array[tuple(key)] = source
-    except ValueError:
-        raise _mismatch(value, array[tuple(key)].shape) from None
+    target = convert.raw_array(view)
+    target[tuple(key)] = convert.raw_array(value)
     t._storage.version += 1
 
 
-def _mismatch(value: Any, shape: tuple[int, ...]) -> RuntimeError:
-    return RuntimeError(
-        f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape "
-        f"{list(shape)}"
-    )
+def _covers(i: Any) -> bool:
+    """Whether an index tensor is a mask over dimensions."""
+    return i._layout.dtype in _MASKS and i._layout.ndim > 0
+
+
+def _result_shape(t: Any, dims: list[int], together: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of what is chosen: that of the indices stands for the dimensions they index, and comes first unless
+    they are neighbours.
+    """
+    first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
+    rest = [n for d, n in enumerate(t._layout.shape) if d not in dims]
+    return (*rest[:first], *together, *rest[first:])
+
+
+def _check_fits(t: Any, arrays: dict[int, np.ndarray], together: tuple[int, ...], value: Any) -> None:
+    """Raises RuntimeError for a value that does not broadcast to what is chosen."""
+    goal, have = _result_shape(t, sorted(arrays), together), tuple(value.shape)
+    while len(have) > len(goal) and have[0] == 1:
+        have = have[1:]
+    if len(have) > len(goal) or any(n not in (1, m) for n, m in zip(reversed(have), reversed(goal))):
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(goal)}"
+        )
 
 
 def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any) -> None:
@@ -410,10 +450,6 @@ def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any) -> None:
     seen = np.lib.stride_tricks.as_strided(
         places[view._offset // t._layout.dtype.itemsize :], tuple(view.shape), [8 * s for s in view._layout.strides]
     )[key]
-    try:
-        np.broadcast_shapes(seen.shape, tuple(value.shape))
-    except ValueError:
-        raise _mismatch(value, seen.shape) from None
     while value._layout.ndim > seen.ndim and _size(value._layout.shape, 0) == 1:
         value = value.squeeze(0)
     at = convert.copied(seen.reshape(-1), dtypes.int64)
