@@ -62,12 +62,15 @@ def _items(t: Any, index: Any) -> tuple[Any, ...]:
             stacklevel=4,
         )
         index = tuple(index)
+    if isinstance(index, tuple) and sum(_consumed(i) for i in index) > t._layout.ndim > 0:
+        raise IndexError(f"too many indices for tensor of dimension {t._layout.ndim}")
     items: list[Any] = []
     for i in index if isinstance(index, tuple) else (index,):
         try:
             items.append(_item(i))
-        except (IndexError, TypeError):
-            _view(t, tuple([i if isinstance(i, _BASIC) else _EVERYTHING for i in items]))
+        except (IndexError, TypeError, ValueError):
+            basic = [(i,) if isinstance(i, _BASIC) else (_EVERYTHING,) * _consumed(i) for i in items]
+            _view(t, tuple([i for part in basic for i in part]))
             raise
     return tuple(items)
 
@@ -77,6 +80,8 @@ def _item(i: Any) -> Any:
         raise TypeError("new(): invalid data type 'str'")
     if isinstance(i, bool):
         return convert.full((), i, dtypes.bool_)
+    if isinstance(i, slice) and i.step is not None and operator.index(i.step) <= 0:
+        raise ValueError("slice step cannot be zero" if not i.step else "step must be greater than zero")
     if isinstance(i, _BASIC):
         return i
     if isinstance(i, Hooks.tensor_types):
@@ -133,12 +138,6 @@ def _wrapped_int(i: int, dim: int, n: int) -> int:
     return i + n if i < 0 else i
 
 
-def _range(s: slice, n: int) -> range:
-    if s.step is not None and operator.index(s.step) <= 0:
-        raise ValueError("slice step cannot be zero" if not s.step else "step must be greater than zero")
-    return range(*s.indices(n))
-
-
 def parts(t: Any, dim: int, bounds: Sequence[tuple[int, int]], keep: bool = True) -> tuple[Any, ...]:
     """Views of ranges (begin, length) along a dimension, without history; without `keep` each is one element, and
     the dimension goes.
@@ -177,7 +176,7 @@ def _view(t: Any, items: tuple[Basic, ...]) -> Any:
             shape.append(n)
             steps.append(strides[dim])
         else:
-            chosen = _range(i, n)  # type: ignore[arg-type]
+            chosen = range(*i.indices(n))  # type: ignore[union-attr]
             begin += (chosen.start if chosen or chosen.start <= n else n) * strides[dim]
             shape.append(len(chosen))
             steps.append(strides[dim] * chosen.step)
@@ -201,7 +200,7 @@ def _recorded_view(t: Any, items: tuple[Basic, ...]) -> Any:
             made = call("select")(made, new, _wrapped_int(i, dim, n))
             return
         elif i != _EVERYTHING:
-            chosen = _range(i, n)  # type: ignore[arg-type]
+            chosen = range(*i.indices(n))  # type: ignore[union-attr]
             made = call("slice")(made, new, chosen.start, max(chosen.start, chosen.stop), chosen.step)
         new += 1
 
@@ -255,7 +254,7 @@ def _spread(t: Any, items: tuple[Any, ...]) -> tuple[Any, dict[int, Any]]:
 
 def _consumed(i: Any) -> int:
     """How many dimensions an item is for."""
-    if i is None or i is Ellipsis:
+    if i is None or i is Ellipsis or isinstance(i, bool):
         return 0
     return i._layout.ndim if isinstance(i, Hooks.tensor_types) and i._layout.dtype in _MASKS else 1
 
@@ -344,7 +343,9 @@ def put(t: Any, index: Any, value: Any) -> None:
     """`t[index] = value`. Raises what `get` raises, and RuntimeError for a value of a shape that does not fit."""
     if not isinstance(value, int | float):
         value = _as_value(t, value)
-    items = _items(t, index)
+    if index is False:
+        return
+    items = (None,) if index is True else _items(t, index)
     wanted = modes.is_grad_enabled() and (t._needs or getattr(value, "_needs", False))
     if not all(isinstance(i, _BASIC) for i in items):
         _put_advanced(t, items, value, wanted)
