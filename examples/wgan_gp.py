@@ -24,7 +24,7 @@ from tqdm import tqdm
 import kagari as torch
 from kagari import nn, optim
 
-NOISE, WIDTH, BATCH, PENALTY, CRITIC_STEPS = 4, 64, 128, 0.1, 3
+NOISE, WIDTH, BATCH, PENALTY, CRITIC_STEPS = 4, 64, 128, 0.1, 5
 
 
 def sample_moons(n: int) -> torch.Tensor:
@@ -38,9 +38,8 @@ def sample_moons(n: int) -> torch.Tensor:
 
 def make_network(inputs: int, outputs: int) -> nn.Sequential:
     """(n, inputs) to (n, outputs)."""
-    return nn.Sequential(
-        nn.Linear(inputs, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, outputs)
-    )
+    hidden = [layer for _ in range(2) for layer in (nn.Linear(WIDTH, WIDTH), nn.SiLU())]
+    return nn.Sequential(nn.Linear(inputs, WIDTH), nn.SiLU(), *hidden, nn.Linear(WIDTH, outputs))
 
 
 def gradient_penalty(critic: nn.Module, real: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:

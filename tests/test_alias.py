@@ -199,7 +199,7 @@ print("said")
 
 
 def test_an_imported_pytorch_is_not_replaced() -> None:
-    code = "import sys, types; sys.modules['torch'] = types.ModuleType('torch'); import kagari; kagari.install_as_torch()"
+    code = "import sys, types, kagari; sys.modules['torch'] = types.ModuleType('torch'); kagari.install_as_torch()"
     assert "PyTorch is imported already" in run("-c", code, fails=True)
 
 
