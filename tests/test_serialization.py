@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kagari
@@ -324,15 +325,28 @@ class Unsafe:
 
 
 def test_safe_globals() -> None:
-    file = file_of(kagari, Unsafe(3))
+    def load(**arguments: Any) -> Any:
+        return kagari.load(file_of(kagari, Unsafe(3)), **arguments)
+
     with pytest.raises(pickle.UnpicklingError, match=r"asks for .*test_serialization\.Unsafe, not on the list"):
-        kagari.load(file)
+        load()
     with kagari.serialization.safe_globals([Unsafe]):
-        assert kagari.load(file).x == 3
+        assert load().x == 3
     assert kagari.serialization.get_safe_globals() == []
     with pytest.raises(pickle.UnpicklingError):
-        kagari.load(file)
-    assert kagari.load(file, weights_only=False).x == 3
+        load()
+    assert load(weights_only=False).x == 3
+
+
+def test_numbers_of_numpy_can_be_allowed(oracle: ModuleType) -> None:
+    for torch in (kagari, oracle):
+        with pytest.raises(pickle.UnpicklingError):
+            kagari.load(file_of(torch, {"loss": np.float64(0.5)}))
+        scalar = np._core.multiarray.scalar
+        with kagari.serialization.safe_globals(
+            [(scalar, f"{scalar.__module__}.scalar"), np.dtype, type(np.dtype("f8"))]
+        ):
+            assert kagari.load(file_of(torch, {"loss": np.float64(0.5)})) == {"loss": 0.5}
 
 
 def tensor_pickle(offset: int, size: tuple[int, ...], stride: tuple[int, ...], numel: int = 3) -> bytes:

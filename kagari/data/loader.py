@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, Generic
 
 from ..base import dtypes
 from ..eager import Generator
 from ..eager import operators as ops
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset
+from .dataset import IterableDataset, T_co
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 _FIXED = frozenset(("batch_size", "batch_sampler", "dataset", "drop_last", "persistent_workers", "sampler"))
 
 
-class DataLoader:
+class DataLoader(Generic[T_co]):
     """Iterates over batches of a data set; each pass starts anew.
 
     The same seed gives the same batches as PyTorch's. Samples are read in this process, when a batch is asked for.

@@ -74,7 +74,7 @@ _safe: list[Any] = []
 
 def add_safe_globals(safe_globals: Iterable[Any]) -> None:
     """Lets files name these classes and functions, and thereby make instances of them and call them, though they are
-    loaded with `weights_only=True`.
+    loaded with `weights_only=True`. A pair of an object and a name allows the object under that name.
 
     >>> import kagari as torch
     >>> from fractions import Fraction
@@ -118,15 +118,22 @@ def lookup_safe(module: str, name: str) -> Any:
     for table in (CALLS, NAMED):
         if place in table:
             return table[place]
-    for found in _safe:
-        if place in ((found.__module__, found.__qualname__), in_torch(found)):
+    for entry in _safe:
+        found, full_name = entry if isinstance(entry, tuple) else (entry, None)
+        own = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+        if full_name == f"{module}.{name}" or (full_name is None and place in (own, in_torch(found))):
             return found
     raise KeyError(place)
 
 
 def is_callable(found: Any) -> bool:
     """Whether a file may call the object."""
-    return any(found is allowed for allowed in (*CALLS.values(), *_safe))
+    return any(found is allowed for allowed in CALLS.values()) or is_added(found)
+
+
+def is_added(found: Any) -> bool:
+    """Whether the object was allowed by `add_safe_globals`."""
+    return any(found is (entry[0] if isinstance(entry, tuple) else entry) for entry in _safe)
 
 
 def lookup(module: str, name: str) -> Any:
@@ -183,5 +190,5 @@ def _of_operator(found: BuiltinFunctionType) -> tuple[str, str] | None:
 
 __all__ = [
     "STORAGE_TYPES", "StorageType", "add_safe_globals", "clear_safe_globals", "get_safe_globals", "in_torch",
-    "is_callable", "lookup", "lookup_safe", "safe_globals",
+    "is_added", "is_callable", "lookup", "lookup_safe", "safe_globals",
 ]  # fmt: skip

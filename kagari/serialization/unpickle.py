@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from .names import get_safe_globals, is_callable, lookup_safe
+from .names import is_added, is_callable, lookup_safe
 
 _ADVICE = (
     "If you trust the source of the file, allow the name with torch.serialization.add_safe_globals, or load with "
@@ -109,7 +109,7 @@ class SafeUnpickler:
         kind = type(made)
         if kind is OrderedDict and isinstance(state, dict):
             vars(made).update(state)
-        elif kind not in get_safe_globals():
+        elif not is_added(kind):
             raise pickle.UnpicklingError(
                 f"Weights only load failed: setting the state of a {kind.__name__} is not allowed. {_ADVICE}"
             )
