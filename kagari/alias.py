@@ -67,9 +67,11 @@ def install_as_torch() -> None:
         sys.meta_path.insert(0, _Finder)
     if str(folder) not in sys.path:
         sys.path.insert(1, str(folder))  # behind the folder of the script
-    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    if str(folder) not in paths:
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, paths)])
+    before = os.environ.get("PYTHONPATH")
+    if not before:
+        os.environ["PYTHONPATH"] = str(folder)
+    elif str(folder) not in before.split(os.pathsep):
+        os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{before}"
 
 
 def refuse(package: str) -> None:

@@ -158,7 +158,7 @@ assert sorted(os.listdir(os.path.join(mine, "torch")))[0] == "__init__.py"
 print("fine")
 """
     assert run("-c", code, PYTHONPATH="") == "fine"
-    assert run("-c", code, PYTHONPATH=f"/some/where{os.pathsep}/else") == "fine"
+    assert run("-c", code, PYTHONPATH=f"/some/where{os.pathsep}{os.pathsep}/else") == "fine"
     assert run("-c", code, KAGARI_CACHE="0") == "fine"
     assert run("-c", code, KAGARI_CACHE_DIR="/proc/nowhere") == "fine"
 
