@@ -21,7 +21,7 @@ from .autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
-from .base.dtypes import bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8
+from .base.dtypes import bfloat16, float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
 from .base.dtypes import bool_ as bool
 from .base.dtypes import float16 as half
 from .base.dtypes import float32 as float
@@ -84,7 +84,8 @@ __all__ = [
     "softmax", "split", "split_with_sizes", "sqrt", "sqrt_", "square", "square_", "squeeze", "stack", "std", "std_mean",
     "strided", "sub", "sub_", "subtract", "subtract_", "sum", "swapaxes", "swapdims", "t", "take_along_dim", "tan",
     "tan_", "tanh", "tanh_", "tensor", "tensor_split", "testing", "threshold", "threshold_", "tile", "transpose",
-    "tril", "tril_", "triu", "triu_", "true_divide", "true_divide_", "trunc", "trunc_", "uint8", "unbind", "unflatten",
+    "tril", "tril_", "triu", "triu_", "true_divide", "true_divide_", "trunc", "trunc_", "uint16", "uint32", "uint64",
+    "uint8", "unbind", "unflatten",
     "unsqueeze", "utils", "var", "var_mean", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
 ]  # fmt: skip
 

@@ -15,10 +15,6 @@ FREED = (
     "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
     "tensors after calling backward."
 )
-_TYPES = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
-}  # fmt: skip
 
 
 class Node:
@@ -116,7 +112,7 @@ class Node:
 
 def changed(item: Any, version: int, made_by: Node | None, output: int) -> RuntimeError:
     """The error for a saved tensor that was written to."""
-    kind = _TYPES.get(item._layout.dtype.name, item._layout.dtype.name)
+    kind = item._layout.dtype.type_name
     of = ""
     if made_by is not None:
         name = made_by.name().rstrip("0123456789").removesuffix("Backward")

@@ -6,14 +6,15 @@ from __future__ import annotations
 class dtype:
     """A number type, such as `kagari.float32`.
 
-    `itemsize` is in bytes. `category` orders the kinds: 0 bool, 1 integer, 2 floating point. `rank` orders the types of
-    one category.
+    `type_name` is what PyTorch's messages and its typed storages call it. `itemsize` is in bytes. `category` orders the
+    kinds: 0 bool, 1 integer, 2 floating point. `rank` orders the types of one category.
     """
 
-    __slots__ = ("name", "itemsize", "category", "rank", "is_signed", "_numpy")
+    __slots__ = ("name", "type_name", "itemsize", "category", "rank", "is_signed")
 
-    def __init__(self, name: str, itemsize: int, category: int, rank: int, is_signed: bool) -> None:
-        self.name, self.itemsize, self.category, self.rank, self.is_signed = name, itemsize, category, rank, is_signed
+    def __init__(self, name: str, type_name: str, itemsize: int, category: int, rank: int, is_signed: bool) -> None:
+        self.name, self.type_name, self.itemsize = name, type_name, itemsize
+        self.category, self.rank, self.is_signed = category, rank, is_signed
 
     @property
     def is_floating_point(self) -> bool:
@@ -37,20 +38,25 @@ class dtype:
         return "bool_" if self.name == "bool" else self.name
 
 
-bool_ = dtype("bool", 1, 0, 0, False)
-uint8 = dtype("uint8", 1, 1, 0, False)
-int8 = dtype("int8", 1, 1, 0, True)
-int16 = dtype("int16", 2, 1, 1, True)
-int32 = dtype("int32", 4, 1, 2, True)
-int64 = dtype("int64", 8, 1, 3, True)
-float16 = dtype("float16", 2, 2, 0, True)
-bfloat16 = dtype("bfloat16", 2, 2, 0, True)
-float32 = dtype("float32", 4, 2, 1, True)
-float64 = dtype("float64", 8, 2, 2, True)
+bool_ = dtype("bool", "Bool", 1, 0, 0, False)
+uint8 = dtype("uint8", "Byte", 1, 1, 0, False)
+int8 = dtype("int8", "Char", 1, 1, 0, True)
+int16 = dtype("int16", "Short", 2, 1, 1, True)
+uint16 = dtype("uint16", "UInt16", 2, 1, 1, False)
+int32 = dtype("int32", "Int", 4, 1, 2, True)
+uint32 = dtype("uint32", "UInt32", 4, 1, 2, False)
+int64 = dtype("int64", "Long", 8, 1, 3, True)
+uint64 = dtype("uint64", "UInt64", 8, 1, 3, False)
+float16 = dtype("float16", "Half", 2, 2, 0, True)
+bfloat16 = dtype("bfloat16", "BFloat16", 2, 2, 0, True)
+float32 = dtype("float32", "Float", 4, 2, 1, True)
+float64 = dtype("float64", "Double", 8, 2, 2, True)
 
-ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
+ALL = (bool_, uint8, int8, int16, uint16, int32, uint32, int64, uint64, float16, bfloat16, float32, float64)
 FLOATING = (float16, bfloat16, float32, float64)
-INTEGRAL = (uint8, int8, int16, int32, int64)
+INTEGRAL = (uint8, int8, int16, uint16, int32, uint32, int64, uint64)
+_ALONE = (uint16, uint32, uint64)
+"""Integers that are promoted to floating-point types and to nothing else."""
 
 
 _default = [float32]
@@ -69,6 +75,8 @@ def set_default_dtype(dt: dtype) -> None:
 def promote(a: dtype, b: dtype) -> dtype:
     """The smallest type that holds both, as `torch.promote_types`.
 
+    Raises RuntimeError for uint16, uint32 or uint64 with another integer or bool, which PyTorch does not define.
+
     >>> import kagari
     >>> promote(kagari.uint8, kagari.int8), promote(kagari.float16, kagari.bfloat16)
     (torch.int16, torch.float32)
@@ -77,6 +85,11 @@ def promote(a: dtype, b: dtype) -> dtype:
     """
     if a is b:
         return a
+    if max(a.category, b.category) < 2 and (a in _ALONE or b in _ALONE):
+        raise RuntimeError(
+            "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
+            f"{a.type_name} and {b.type_name}"
+        )
     if a.category != b.category:
         return a if a.category > b.category else b
     if a.rank != b.rank:

@@ -14,6 +14,7 @@ from .text import BITS, Builder, Val, vector
 # stores, or shuffles of them, and LLVM calls functions of its own library in their place.
 MEMORY = {
     "bool": "i8", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "float16": "i16",
+    "uint16": "i16", "uint32": "i32", "uint64": "i64",
     "bfloat16": "i16", "float32": "float", "float64": "double",
 }  # fmt: skip
 COMPUTE = MEMORY | {"bool": "i1", "float16": "float", "bfloat16": "float"}
@@ -85,9 +86,10 @@ def convert(b: Builder, x: Val, source: dtype, to: dtype) -> Val:
         if to.category == 2:
             return b.cast("fpext" if BITS[x.element] < BITS[Val("", target).element] else "fptrunc", x, target)
         through = vector(x.lanes, "i64")
-        whole = b.intrinsic(
-            "fptosi.sat.i64" if not x.lanes else f"fptosi.sat.v{x.lanes}i64", x.type, x, returns=through
-        )
+        whole = _cut(b, "fptosi", x, through)
+        if to.name == "uint64":
+            half = b.float(2.0**63, x.type)
+            whole = b.select(b.fcmp("oge", x, half), _cut(b, "fptoui", x, through), whole)
         return whole if target == through else b.cast("trunc", whole, target)
     signed = source.is_signed
     if to.category == 2:
@@ -96,6 +98,12 @@ def convert(b: Builder, x: Val, source: dtype, to: dtype) -> Val:
     if have == want:
         return x
     return b.cast("trunc" if have > want else "sext" if signed else "zext", x, target)
+
+
+def _cut(b: Builder, how: str, x: Val, through: str) -> Val:
+    """Floats as 64-bit integers, cut towards zero; what is out of range becomes the nearest one."""
+    kind = f"v{x.lanes}i64" if x.lanes else "i64"
+    return b.intrinsic(f"{how}.sat.{kind}", x.type, x, returns=through)
 
 
 _INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "bitand": "and", "bitor": "or", "bitxor": "xor", "shl": "shl"}

@@ -21,12 +21,14 @@ from .sizes import dense_strides
 _NUMPY = {
     "bool": np.dtype(np.bool_), "uint8": np.dtype(np.uint8), "int8": np.dtype(np.int8), "int16": np.dtype(np.int16),
     "int32": np.dtype(np.int32), "int64": np.dtype(np.int64), "float16": np.dtype(np.float16),
+    "uint16": np.dtype(np.uint16), "uint32": np.dtype(np.uint32), "uint64": np.dtype(np.uint64),
     "bfloat16": np.dtype(np.uint16), "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
 }  # fmt: skip
 FROM_NUMPY = {v: k for k, v in ((dt, _NUMPY[dt.name]) for dt in dtypes.ALL if dt is not dtypes.bfloat16)}
 _CTYPES: dict[str, Any] = {
     "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16, "int32":
-    ctypes.c_int32, "int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double,
+    ctypes.c_int32, "int64": ctypes.c_int64, "uint16": ctypes.c_uint16, "uint32": ctypes.c_uint32, "uint64":
+    ctypes.c_uint64, "float32": ctypes.c_float, "float64": ctypes.c_double,
 }  # fmt: skip
 
 
@@ -267,9 +269,13 @@ def _values(flat: list[Any], found: dtype, dt: dtype) -> np.ndarray:
         array = np.array(flat, np.float64)
     else:
         try:
-            array = np.array(flat, np.int64)
+            array = np.array(flat, np.uint64 if dt is dtypes.uint64 and flat and min(flat) >= 0 else np.int64)
         except OverflowError:
+            if dt is dtypes.uint64:
+                raise OverflowError("int too big to convert") from None
             raise ValueError("Overflow when unpacking long long") from None
+    if array.dtype == np.uint64:
+        return array
     if dt.category == 1 and dt is not found and array.size:
         limit = 2.0 ** (dt.itemsize * 8 - dt.is_signed)
         low = -limit if dt.is_signed else 1 - limit
@@ -280,7 +286,7 @@ def _values(flat: list[Any], found: dtype, dt: dtype) -> np.ndarray:
 
 
 def _foreign(array: Any) -> str:
-    known = "float64, float32, float16, int64, int32, int16, int8, uint8, and bool"
+    known = "float64, float32, float16, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool"
     return f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: {known}."
 
 

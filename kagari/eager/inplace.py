@@ -16,11 +16,6 @@ from ..base.layout import layout
 from ..engine.code import native
 from ..engine.function import Function
 
-_KINDS = {
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-    "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
-}  # fmt: skip
-
 
 def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
     """An in-place operator where an argument wants a gradient. Raises RuntimeError for leaves and for views of
@@ -104,9 +99,7 @@ def _keep_after(node: Node, result: Any, target: Any) -> None:
 def _check_cast(result: Any, target: Any) -> None:
     have, want = result._layout.dtype, target._layout.dtype
     if have.category > want.category:
-        raise RuntimeError(
-            f"result type {_KINDS[have.name]} can't be cast to the desired output type {_KINDS[want.name]}"
-        )
+        raise RuntimeError(f"result type {have.type_name} can't be cast to the desired output type {want.type_name}")
 
 
 def write_out(target: Any, value: Any) -> None:

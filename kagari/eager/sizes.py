@@ -19,6 +19,7 @@ _MOST_BLANKS = 1 << 14
 _TYPES = {float: float64, int: int64, bool: bool_}
 _C_NAMES = {
     "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "at::Half",
+    "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
     "bfloat16": "at::BFloat16", "float32": "float", "float64": "double",
 }  # fmt: skip
 _blanks: dict[tuple[tuple[int, ...], dtype], Layout] = {}

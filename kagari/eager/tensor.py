@@ -17,7 +17,6 @@ from ..base.dtypes import dtype
 from ..base.layout import Layout, Size
 from ..engine.code import Native, native, slot_offset
 from ..engine.plan import Tape
-from ..ops.check import TYPE_NAMES
 from . import convert, indexing, printing, views
 from .device import CPU, Device
 from .formats import layout, strided
@@ -558,13 +557,14 @@ def wanting_grad(made: Any) -> Any:
 
 
 def _type_name(dt: Any) -> str:
-    return f"{TYPE_NAMES[dt]}Tensor"
+    return f"{dt.type_name}Tensor"
 
 
 def _name(t: Tensor) -> str:
     return {
         "float32": "float", "float64": "double", "int64": "long", "int32": "int", "int16": "short", "uint8": "byte",
         "int8": "char", "bool": "bool", "float16": "half", "bfloat16": "bfloat16",
+        "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
     }[t._layout.dtype.name]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base.dtypes import (
+    ALL,
     bfloat16,
     bool_,
     dtype,
@@ -16,18 +17,19 @@ from ..base.dtypes import (
     int32,
     int64,
     uint8,
+    uint16,
+    uint32,
+    uint64,
 )
 from ..ir import build as ir
 from ..ir.graph import Value
 
-TYPE_NAMES = {
-    bool_: "Bool", uint8: "Byte", int8: "Char", int16: "Short", int32: "Int", int64: "Long", float16: "Half",
-    bfloat16: "BFloat16", float32: "Float", float64: "Double",
-}  # fmt: skip
+TYPE_NAMES = {dt: dt.type_name for dt in ALL}
 """What PyTorch's messages call the dtypes."""
 
 C_NAMES = {
     bool_: "bool", uint8: "unsigned char", int8: "signed char", int16: "short int", int32: "int", int64: "long int",
+    uint16: "short unsigned int", uint32: "unsigned int", uint64: "long unsigned int",
     float16: "c10::Half", bfloat16: "c10::BFloat16", float32: "float", float64: "double",
 }  # fmt: skip
 """What some of its messages call them."""
