@@ -134,6 +134,10 @@ class _Storages:
         if callable(wanted):
             found = wanted(memory, location)
             if found is not None:
+                if type(found) is not type(memory) or found.nbytes < memory.nbytes:
+                    raise RuntimeError(
+                        f"map_location returned {found!r}, expected None or a storage of {memory.nbytes} bytes"
+                    )
                 return found
             wanted = None
         if isinstance(wanted, Mapping):
