@@ -403,7 +403,7 @@ def test_map_location() -> None:
         assert load(location).tolist() == [0.0, 0.0, 0.0]
     assert seen == [(12, "cuda:0")]
     for wrong in (3, kagari.ones(1).untyped_storage()):
-        with pytest.raises(RuntimeError, match="map_location returned .*, expected None or a storage of 12 bytes"):
+        with pytest.raises(RuntimeError, match=r"map_location returned .*, expected None or a storage of 12 bytes"):
             load(lambda storage, where, wrong=wrong: wrong)
     with pytest.raises(RuntimeError, match="Attempting to deserialize object on a CUDA device"):
         load(None)
