@@ -29,6 +29,7 @@ def install(loaded: Native) -> None:
         on_node=_on_node, on_leaf=_on_leaf, on_join=_on_join, on_explain=_on_explain,
         add=loaded.operator_function("add", function("add").activate(), ""),
         add_in_place=loaded.operator_function("add_", function("add_").activate(), ""),
+        clone=loaded.operator_function("clone", function("clone").activate(), ""),
     )  # fmt: skip
 
 

@@ -101,6 +101,7 @@ _ROOTS = [
     "add",
     "add_in_place",
     "untracked",
+    "clone",
 ]
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 

@@ -401,7 +401,7 @@ def widen(work):
 
 
 def give_leaf(work, leaf, grad):
-    """Adds a gradient to that of a leaf. A gradient that nothing else holds becomes the leaf's as it is."""
+    """Adds a gradient to that of a leaf. A first one becomes the leaf's: the tensor itself or a copy."""
     if simple_leaf(work, leaf, grad):
         have = (leaf + ROOTS[AT_GRAD])[0]
         if have != ROOTS[NONE]:
@@ -411,9 +411,20 @@ def give_leaf(work, leaf, grad):
                 return 0
             Py_DecRef(result)
             return 1
-        if nobody_else(grad):
+        if (grad + ROOTS[AT_LAYOUT])[0] == (leaf + ROOTS[AT_LAYOUT])[0] and nobody_else(grad):
             replace(leaf + ROOTS[AT_GRAD], grad)
             return 1
+        copy = ask(ROOTS[CLONE], grad, 0, 0, 0)
+        if copy == 0:
+            Py_DecRef(grad)
+            return 0
+        # Another thread may have been here while a long copy let go of the GIL.
+        fits = (copy + ROOTS[AT_LAYOUT])[0] == (leaf + ROOTS[AT_LAYOUT])[0] and nobody_else(copy)
+        if fits and (leaf + ROOTS[AT_GRAD])[0] == ROOTS[NONE]:
+            replace(leaf + ROOTS[AT_GRAD], copy)
+            Py_DecRef(grad)
+            return 1
+        Py_DecRef(copy)
     result = ask(ROOTS[ON_LEAF], work[4], work[6], leaf, grad)
     Py_DecRef(grad)
     if result == 0:
@@ -423,7 +434,7 @@ def give_leaf(work, leaf, grad):
 
 
 def simple_leaf(work, leaf, grad):
-    """Whether a leaf without hooks gets a gradient of its own layout, too small for the GIL to be let go."""
+    """Whether a leaf without hooks gets its first gradient, or one more that is too small for the GIL to be let go."""
     if (
         (work[3] & CREATE) != 0
         or work[4] != ROOTS[NONE]
@@ -432,8 +443,6 @@ def simple_leaf(work, leaf, grad):
     ):
         return 0
     layout = (leaf + ROOTS[AT_LAYOUT])[0]
-    if (grad + ROOTS[AT_LAYOUT])[0] != layout:
-        return 0
     if (leaf + ROOTS[AT_GRAD])[0] == ROOTS[NONE]:
         return (layout + ROOTS[LAYOUT_DENSE])[0] == ROOTS[TRUE]
     return PyLong_AsLongLong((layout + ROOTS[LAYOUT_NUMEL])[0]) < LONG_ACCUMULATION
