@@ -1,4 +1,4 @@
-"""uint16, uint32 and uint64: values as NumPy's, conversions and promotion as the oracle's, which lacks most operators."""
+"""uint16, uint32 and uint64: values as NumPy's; conversions and promotion as the oracle's, which has few operators."""
 
 from __future__ import annotations
 
