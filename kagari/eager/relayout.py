@@ -46,6 +46,7 @@ CHANGING = tuple(
         ("squeeze", "squeeze", "no dimension of size 1, or not the given one"),
         ("unsqueeze", "unsqueeze", "a further dimension of size 1"),
     )
+)
 
 
 def _resized(self: Tensor, lay: Layout) -> Tensor:
