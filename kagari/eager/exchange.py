@@ -1,0 +1,85 @@
+"""Memory shared with other libraries through DLPack (https://dmlc.github.io/dlpack), by way of NumPy's arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base import dtypes
+from . import convert
+from .device import check_device
+from .tensor import Tensor
+
+_CPU = (1, 0)  # kDLCPU and its only device
+
+
+def __dlpack__(
+    self: Tensor,
+    *,
+    stream: Any = None,
+    max_version: tuple[int, int] | None = None,
+    dl_device: tuple[int, int] | None = None,
+    copy: bool | None = None,
+) -> Any:
+    """A DLPack capsule over the tensor's memory, or over a copy of it with `copy=True`.
+
+    Raises BufferError for a tensor that requires a gradient, for another device than the CPU, and for bfloat16, which
+    NumPy has no name for.
+    """
+    if self._needs:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if stream not in (None, -1) or (dl_device is not None and tuple(dl_device) != _CPU):
+        raise BufferError(f"__dlpack__(): a tensor on the CPU can't be exported for stream {stream} or {dl_device}")
+    if self._layout.dtype is dtypes.bfloat16:
+        raise BufferError("__dlpack__(): bfloat16 is not among the types that are exchanged; use tensor.float()")
+    return convert.raw_array(self).__dlpack__(max_version=max_version, copy=copy)
+
+
+def __dlpack_device__(self: Tensor) -> tuple[int, int]:
+    """DLPack's numbers for the device: (1, 0), the CPU."""
+    return _CPU
+
+
+class _Capsule:
+    """A bare capsule in the form that NumPy asks for."""
+
+    def __init__(self, capsule: Any) -> None:
+        self._capsule = capsule
+
+    def __dlpack__(self, **_: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return _CPU
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor over the memory of another library's array, or with a copy of its elements with `copy=True`.
+
+    Raises RuntimeError for what has no `__dlpack__` and is no capsule, BufferError for types that tensors don't have.
+
+    >>> import numpy, kagari as torch
+    >>> a = numpy.zeros(2)
+    >>> torch.from_dlpack(a)[0] = 1
+    >>> a
+    array([1., 0.])
+    """
+    check_device(device)
+    if not hasattr(ext_tensor, "__dlpack__"):
+        if type(ext_tensor).__name__ != "PyCapsule":
+            raise RuntimeError(
+                "from_dlpack received an invalid capsule: expected an object with __dlpack__ or a DLPack capsule, got "
+                f"{type(ext_tensor).__name__}"
+            )
+        ext_tensor = _Capsule(ext_tensor)
+    try:
+        array = np.from_dlpack(ext_tensor)
+    except RuntimeError as error:
+        raise BufferError(f"from_dlpack: {error}") from None
+    made = convert.from_numpy(array)
+    return made.clone() if copy else made
+
+
+FUNCTIONS = (from_dlpack,)
+METHODS = (__dlpack__, __dlpack_device__)
