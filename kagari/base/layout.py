@@ -50,7 +50,7 @@ class Size(tuple[int, ...]):
 class Layout:
     """Shape, strides (in elements) and dtype. Made by `layout()`, never directly."""
 
-    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "dense")
+    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "dense", "rows")
 
     def __init__(self, shape: Ints, strides: Ints, dt: dtype) -> None:
         self.shape, self.strides, self.dtype = Size(shape), strides, dt
@@ -61,6 +61,7 @@ class Layout:
                 f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}"
             )
         self.contiguous = self.numel == 0 or is_contiguous(shape, strides)
+        self.rows = strides == contiguous_strides(shape)
         self.dense = self.contiguous or is_dense(shape, strides)
 
     def __repr__(self) -> str:

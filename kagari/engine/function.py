@@ -96,6 +96,9 @@ class Function:
         self.kinds = tuple(kinds + [True] * (MAX_WORDS - len(kinds))) if spread else tuple(kinds)
         self.many = bool(parameters) and parameters[-1].many
         self.positional = sum(not p.keyword_only for p in parameters)
+        self.required = max(
+            [i + 1 for i, p in enumerate(parameters) if p.default is REQUIRED and not p.many], default=0
+        )
         self._backwards: dict[int, BackwardFunction] = {}
         self._composed: set[Any] = set()  # calls of an in-place operator that no single plan can record
         _functions.add(self)
@@ -154,14 +157,7 @@ class Function:
             self._grow(self._capacity * 2)
         self._entries += 1
         self._ways[plan.address] = self._ways.get(plan.address, 0) + 1
-        self._kept.append(
-            (
-                args
-                if not any(isinstance(a, Hooks.tensor_types) for a in args)
-                else [a._layout if isinstance(a, Hooks.tensor_types) else a for a in args],
-                plan,
-            )
-        )
+        self._kept.append(([a._layout if type(a) in Hooks.tensor_types else a for a in args], plan))
         self._inserted.append((tuple(key), plan.address))
         native().insert(self.state.data_ptr, plan.address, *key)
 
@@ -206,6 +202,8 @@ class Function:
             args = (*args[:at], tuple(args[at:]))
         if len(args) > self.positional and not self.many:
             raise TypeError(self._too_many(len(args)))
+        if not kwargs and len(args) >= self.required:
+            return args
         values = list(args)
         known = {p.name: i for i, p in enumerate(self.parameters)}
         kwargs = {self._name_of(name, known): value for name, value in kwargs.items()}

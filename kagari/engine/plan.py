@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,11 +104,10 @@ class Plan:
             part(18, [k for k in tied if k >= 63])
             part(11, tape.saved)
             part(13, tape.edges)
-        memory = (ctypes.c_longlong * len(block))()
-        self.address = ctypes.addressof(memory)
+        memory = array("q", block)
+        self.address = memory.buffer_info()[0]
         for at in references:
-            block[at] += self.address
-        memory[:] = block  # type: ignore[assignment]
+            memory[at] += self.address
         self._alive = (tape, memory)
 
     @property

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.dtypes import accumulate, dtype
-from ..base.layout import Layout, contiguous_strides, is_dense, layout, reshape_strides
+from ..base.layout import Layout, contiguous_strides, is_dense, reshape_strides
 from ..base.symbols import Size, Sym, hint
 from ..base.target import Target
 from ..compiler.body import Body, Node, build_body, chain
@@ -23,6 +23,7 @@ from ..compiler.loops import View, bind
 from ..compiler.serial import scan_launch, scatter_launch
 from ..ir.graph import MOVEMENT, Graph, Value
 from ..ir.simplify import simplify
+from .binding import Bindings
 
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
 Ints = tuple[int, ...]
@@ -98,6 +99,7 @@ class Program:
         source = f"lambda {names}: ({''.join(f'{s},' for s in self._sizes)})"
         self._evaluate = eval(source)
         self._keys = [s._key for s in self._sizes]
+        self._bindings = Bindings(self._shapes, self._from_scratch)
 
     def _reads_out_of_order(self) -> bool:
         """Whether the kernel that makes the result reads elements of an input other than the one it writes.
@@ -128,7 +130,7 @@ class Program:
                 for y in x:
                     visit(y)
 
-        for v in self.graph.values():
+        for v in (*self.inputs, *self.graph.values()):
             visit(v.shape)
             visit(v.attrs)
         for body in self.bodies.values():
@@ -138,13 +140,22 @@ class Program:
 
     def bind(self, layouts: Mapping[int, Layout], sizes: Ints, target: Target) -> Bound:
         """The launches and outputs at these layouts (by argument number) and values of the symbols."""
-        return _Binder(self, layouts, dict(zip(self._keys, self._evaluate(*sizes))), target).run()
+        return self._bindings.bind(layouts, sizes, target)
+
+    def _from_scratch(self, layouts: Mapping[int, Layout], sizes: Ints, target: Target, make: Any) -> Bound:
+        return _Binder(self, layouts, dict(zip(self._keys, self._evaluate(*sizes))), target, make).run()
+
+    def _shapes(self, sizes: Ints) -> dict[int, Ints]:
+        """The shapes of the inputs by argument number."""
+        values = dict(zip(self._keys, self._evaluate(*sizes)))
+        return {v.attrs[0]: tuple([s if isinstance(s, int) else values[s._key] for s in v.shape]) for v in self.inputs}
 
 
 class _Binder:
     def __init__(
-        self, program: Program, layouts: Mapping[int, Layout], sizes: Mapping[Any, int], target: Target
+        self, program: Program, layouts: Mapping[int, Layout], sizes: Mapping[Any, int], target: Target, make: Any
     ) -> None:
+        self.layout = make  # `layout`, or what stands for it while a binding is recorded
         self.program, self.layouts, self.sizes, self.target = program, layouts, sizes, target
         self.places: dict[Value, Place] = {}
         self.launches: list[Launch] = []
@@ -201,7 +212,7 @@ class _Binder:
             seen = self.moved(place, chain(v), copy=False)
             if seen is not None:
                 offset = seen.offset * v.dtype.itemsize
-                return Output(VIEW, layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
+                return Output(VIEW, self.layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
             if program.strict_view:
                 raise RuntimeError(
                     "view size is not compatible with input tensor's size and stride (at least one dimension spans "
@@ -211,14 +222,14 @@ class _Binder:
         elif v in self.program.schedule.buffers and v not in self.places:
             strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
             self.places[v] = Place(number, shape, strides, v.dtype)
-            return Output(FRESH, layout(shape, strides, v.dtype))
+            return Output(FRESH, self.layout(shape, strides, v.dtype))
         elif reshaped(v) and base not in self.places and base not in program.graph.outputs:
             whole = self.numbers(base.shape)
             self.places[base] = Place(number, whole, contiguous_strides(whole), v.dtype)
-            return Output(FRESH, layout(shape, None, v.dtype))
+            return Output(FRESH, self.layout(shape, None, v.dtype))
         copies.append((v, k))
         kept = self.preserved(shape) if program.preserve else None
-        return Output(FRESH, layout(shape, kept, v.dtype))
+        return Output(FRESH, self.layout(shape, kept, v.dtype))
 
     def preserved(self, shape: Ints) -> Ints:
         """The strides of an element-wise result: those that all inputs of its shape share, where they are dense."""
