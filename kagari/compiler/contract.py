@@ -348,7 +348,7 @@ def _cycles(problem: Problem, target: Target) -> float:
     size = BITS[problem.element] // 8
     form = _form(problem, target)
     panels = -(-problem.lanes // form.width)
-    steps = _row_cycles(problem.rows, form.heights)
+    steps = _row_cycles(int(problem.rows), form.heights)
     if problem.lanes < TURN_LANES and _is_far(problem):
         steps += FAR_CYCLES * -(-problem.rows // form.heights[0])
     tiles = panels * problem.k * steps
@@ -431,7 +431,7 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
     talls = {min(tallest, -(-problem.rows // (n * height)) * height) for n in parts}
     wides = {min(panels, widest, n) for n in widths} | {min(panels, widest)}
     for tall in talls:
-        tiles = _row_cycles(tall, form.heights) + pack
+        tiles = _row_cycles(int(tall), form.heights) + pack
         streamed = tall * size / 16 + between  # P arrives from L3
         rows = batches * -(-problem.rows // tall)
         for wide in wides:
