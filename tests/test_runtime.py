@@ -636,3 +636,51 @@ def test_two_processes_fill_one_store(tmp_path: Path) -> None:
     assert [p.returncode for p in both] == [0, 0] and printed[0] == printed[1]
     assert {p.suffix for p in tmp_path.iterdir()} == {".o"}
     assert python(PROGRAM, **where).split()[1] == "0"
+
+
+# The end of the process
+
+AT_EXIT = {
+    "nothing": "",
+    "a native function": "builtins.late = torch.add",
+    "tensors and their graph": "builtins.late = [y, x, (x * 3).exp()]",
+    "a cycle": "late = [y, x]; late.append(late); builtins.late = late",
+    "an exception": """
+        try:
+            torch.ones(2) @ torch.ones(3)
+        except RuntimeError as error:
+            builtins.late = error
+    """,
+    "a finalizer that computes": """
+        class Late:
+            def __init__(self):
+                self.mul, self.x, self.y = torch.mul, torch.ones(3), (x * 2).sum()
+                self.mul(self.x, self.x)
+
+            def __del__(self):
+                self.mul(self.x, self.x)
+                self.y.backward()
+
+        builtins.late = Late()
+    """,
+    "threads that compute": """
+        def work():
+            a = torch.ones(300, 300)
+            started.release()
+            while True:
+                a @ a
+
+        started = _thread.allocate_lock()
+        started.acquire()
+        _thread.start_new_thread(work, ())
+        started.acquire()
+    """,
+}
+
+
+@pytest.mark.parametrize("left", AT_EXIT)
+def test_the_process_ends_well(left: str) -> None:
+    # What glibc frees is overwritten, so that whatever is still read after its end is found out.
+    setup = "import _thread, builtins\nx = torch.ones(3, requires_grad=True)\ny = (x * 2).sum()\ny.backward()\n"
+    source = setup + textwrap.dedent(AT_EXIT[left])
+    python(source, PYTHONMALLOC="malloc", MALLOC_PERTURB_="255")

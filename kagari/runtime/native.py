@@ -106,6 +106,9 @@ _ROOTS = [
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 
 _alive: list[Any] = []  # what native code points at
+# A reference that is never given back. At the end of the process Python empties modules while native functions and
+# types may still be alive, and looks into their definitions when they go.
+ctypes.pythonapi.Py_IncRef(ctypes.py_object(_alive))
 
 
 def keep(o: Any) -> Any:
