@@ -19,8 +19,8 @@ where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch
 against packing and streaming P. A sum over k is always done by one worker.
 
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
-the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a large P that is
-contiguous along its rows.
+the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
+along its rows that is large, or whose columns lie in one cache set.
 
 Code depends on element type, orientation, how Q is packed and the epilogue; every size and stride is an operand.
 """
@@ -43,7 +43,6 @@ from .text import BITS
 VECTORS = 2  # vectors in a row of a tile
 K_WHOLE = 2048  # a longer sum is cut
 K_BLOCK = 1024  # into blocks of about this length
-PACKED_BYTES = 512 << 10  # packed Q of one worker: half of an L2
 SUMS_ROWS = 420  # rows of a block whose sums wait in memory
 SUMS_PANELS = 8  # and its panels
 COPY_ROWS = 48  # contiguous Q is packed where at least this many rows share it
@@ -217,7 +216,7 @@ def _prepare(problem: Problem, scratch: Callable[[int], int], target: Target) ->
     """Rewrites the operands that tiles cannot read in place, or should not."""
     if BITS[problem.element] == 16:
         return _widen(problem, scratch, target)
-    if not (_is_far(problem) and problem.lanes >= TURN_LANES):
+    if not _is_turned(problem):
         return problem, []
     k = problem.k
     p, launch = _rewrite(problem, problem.p, problem.rows, k, k, "turn", problem.element, scratch, target)
@@ -231,6 +230,11 @@ def _is_far(problem: Problem) -> bool:
     return p.row == 1 and p.col != 1 and (problem.k * apart >= TURN_BYTES or (problem.k > WAYS and apart % PAGE == 0))
 
 
+def _is_turned(problem: Problem) -> bool:
+    """Such a P is rewritten where enough lanes use it."""
+    return _is_far(problem) and problem.lanes >= TURN_LANES
+
+
 def _widen(problem: Problem, scratch: Callable[[int], int], target: Target) -> tuple[Problem, list[Launch]]:
     """16-bit operands as float, or as pairs along k where the processor multiplies those."""
     p, q, k = problem.p, problem.q.turned, problem.k
@@ -238,7 +242,7 @@ def _widen(problem: Problem, scratch: Callable[[int], int], target: Target) -> t
         return replace(problem, element="float"), []
     pairs = problem.element == "bfloat" and target.has_bf16_dot and 1 in (p.row, p.col) and 1 in (q.row, q.col)
     result, length = ("i32", (k + 1) // 2) if pairs else ("float", k)
-    if _is_far(problem) and problem.lanes >= TURN_LANES:
+    if _is_turned(problem):
         p, launch = _rewrite(problem, p, problem.rows, length, length, "turn", result, scratch, target)
         first = [launch]
     else:
@@ -349,7 +353,7 @@ def _cycles(problem: Problem, target: Target) -> float:
     form = _form(problem, target)
     panels = -(-problem.lanes // form.width)
     steps = _row_cycles(int(problem.rows), form.heights)
-    if problem.lanes < TURN_LANES and _is_far(problem):
+    if _is_far(problem) and not _is_turned(problem):
         steps += FAR_CYCLES * -(-problem.rows // form.heights[0])
     tiles = panels * problem.k * steps
     pack = PACK_CYCLES[form.pack] * problem.k * problem.lanes
@@ -424,7 +428,7 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
         return tallest, min(panels, widest) * form.width
     width, size, height, batches, k = form.width, form.size, form.heights[0], problem.batches, problem.k
     pack = width * PACK_CYCLES[form.pack] * size / 4
-    between = ROW_CYCLES if form.pack == "copy" else 0.0  # rows of Q
+    apart = ROW_CYCLES if form.pack == "copy" else 0.0
     best: tuple[float, int, int] | None = None
     small = batches * problem.rows * problem.lanes * k < SMALL_WORK
     parts, widths = (COARSE_PARTS, COARSE_WIDTHS) if small else (FINE_PARTS, FINE_WIDTHS)
@@ -432,7 +436,7 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
     wides = {min(panels, widest, n) for n in widths} | {min(panels, widest)}
     for tall in talls:
         tiles = _row_cycles(int(tall), form.heights) + pack
-        streamed = tall * size / 16 + between  # P arrives from L3
+        streamed = tall * size / 16 + apart  # P arrives from L3, Q row by row
         rows = batches * -(-problem.rows // tall)
         for wide in wides:
             pieces = rows * -(-panels // wide)

@@ -318,10 +318,8 @@ class _Walk:
             with b.when(ragged):
                 vector_at(r, whole, lanes, mask)
 
-        full = b.icmp("eq", cols, b.int(sum(width for _, width in parts) or -1))
+        full = b.icmp("eq", cols, b.int(sum(width for _, width in parts))) if parts else Val("false", "i1")
         for write, wanted in ((whole_row, full), (ragged_row, b.binary("xor", full, Val("true", "i1")))):
-            if write is whole_row and not parts:
-                continue
             with b.when(wanted), b.loop(b.int(0), rows) as r:
                 write(r)
                 b.set(out_slot, b.gep(b.get(out_slot, "ptr"), self.op["crow"], self.epilogue.element))
