@@ -101,6 +101,21 @@ class RandomGraph:
             shape.append(self.random.randint(1, room))
         return graph.slice_(v, tuple(starts), tuple(steps), tuple(shape))
 
+    def make_diagonal(self, v: Value) -> Value | None:
+        if v.ndim < 2:
+            return None
+        a, b = self.random.sample(range(v.ndim), 2)
+        n = min(hints(v)[a], hints(v)[b])
+        shape = tuple(n if d in (a, b) else s for d, s in enumerate(v.shape))
+        return graph.diagonal(graph.slice_(v, (0,) * v.ndim, (1,) * v.ndim, shape), a, b)
+
+    def make_windows(self, v: Value) -> Value | None:
+        if not v.ndim:
+            return None
+        dim, step = self.random.randrange(v.ndim), self.random.choice([1, 1, 2, 3])
+        size = self.random.randint(1, hints(v)[dim])
+        return graph.windows(v, dim, (hints(v)[dim] - size) // step + 1, size, step)
+
     def make_pad(self, v: Value) -> Value:
         low, high = ([self.random.choice([0, 0, 1]) for _ in v.shape] for _ in range(2))
         return graph.pad(v, tuple(low), tuple(high))

@@ -226,6 +226,12 @@ def _slice(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str
     return args[0][np.ix_(*index)] if shape else args[0]
 
 
+def _windows(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    dim, step = v.attrs
+    seen = np.lib.stride_tricks.sliding_window_view(args[0], shape[-1], axis=dim)
+    return np.take(seen, step * np.arange(shape[dim]), axis=dim)
+
+
 def _pad(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
     result = np.zeros(shape, args[0].dtype)
     lows = [evaluate_size(low, env) for low in v.attrs[0]]
@@ -302,6 +308,8 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "permute": lambda v, args, shape, env: args[0].transpose(v.attrs[0]),
     "expand": lambda v, args, shape, env: np.broadcast_to(args[0], shape),
     "slice": _slice,
+    "diagonal": lambda v, args, shape, env: np.diagonal(args[0], axis1=v.attrs[0], axis2=v.attrs[1]),
+    "windows": _windows,
     "pad": _pad,
     "cat": lambda v, args, shape, env: np.concatenate(args, axis=v.attrs[0]),
     "reduce_sum": _reduce(np.sum, lambda dt: 0),

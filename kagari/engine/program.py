@@ -287,6 +287,12 @@ class _Binder:
                 starts, steps = self.numbers(v.attrs[0]), v.attrs[1]
                 offset += sum(a * s for a, s in zip(starts, strides)) if 0 not in new else 0
                 strides = tuple([s * t for s, t in zip(strides, steps)])
+            elif v.op == "diagonal":
+                a, b = v.attrs
+                strides = (*[s for d, s in enumerate(strides) if d not in (a, b)], strides[a] + strides[b])
+            elif v.op == "windows":
+                dim, step = v.attrs
+                strides = (*strides[:dim], strides[dim] * step, *strides[dim + 1 :], strides[dim])
             else:
                 found = reshape_strides(shape, strides, new)
                 if found is None:

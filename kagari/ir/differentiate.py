@@ -209,6 +209,25 @@ def _slice(v: Value, g: Value) -> tuple[Value]:
     return (g,)
 
 
+def _diagonal(v: Value, g: Value) -> tuple[Value]:
+    """Zeros but on the diagonal. Written as a comparison, it fuses with whatever reads it."""
+    (x,), (a, b) = v.args, v.attrs
+    first, second = min(a, b), max(a, b)
+    line = graph.permute(g, (*range(first), g.ndim - 1, *range(first, g.ndim - 1)))
+    on = eq(graph.iota(x.shape, a), graph.iota(x.shape, b))
+    return (where(on, graph.expand(build.unsqueeze(line, second), x.shape), 0),)
+
+
+def _windows(v: Value, g: Value) -> tuple[Value]:
+    """Each element gets the sum over the windows that show it."""
+    (x,), (dim, step) = v.args, v.attrs
+    beside = graph.permute(g, (*range(dim + 1), g.ndim - 1, *range(dim + 1, g.ndim - 1)))
+    places = graph.iota(beside.shape, dim) * step + graph.iota(beside.shape, dim + 1)
+    joined = (*g.shape[:dim], g.shape[dim] * g.shape[-1], *g.shape[dim + 1 : -1])
+    index, src = (graph.reshape(part, joined) for part in (places, beside))
+    return (graph.scatter("scatter_add", _zeros(x), index, src, dim),)
+
+
 def _pad(v: Value, g: Value) -> tuple[Value]:
     (x,) = v.args
     return (graph.slice_(g, v.attrs[0], (1,) * v.ndim, x.shape),)
@@ -353,6 +372,8 @@ VJP: dict[str, Rule] = {
     "permute": _permute,
     "expand": lambda v, g: (build.sum_to(g, v.args[0].shape),),
     "slice": _slice,
+    "diagonal": _diagonal,
+    "windows": _windows,
     "pad": _pad,
     "cat": _cat,
     "reduce_sum": lambda v, g: (_restore(g, v),),

@@ -17,6 +17,8 @@ are the business of `build.py`, which is what operator definitions use.
     permute     x                    (dims,)          dimensions in another order
     expand      x                    ()               dimensions of size 1 repeated
     slice       x                    (starts, steps)  shape says how many of each dimension; steps may be negative
+    diagonal    x                    (dim0, dim1)     two dimensions of one size removed, their diagonal as the last
+    windows     x                    (dim, step)      out[.., i, .., j] = x[.., i * step + j, ..], j along the last
     pad         x                    (low, high)      zeros added around
     cat         x0, x1, ...          (dim,)           joined
     iota        -                    (dim,)           index along dim
@@ -93,7 +95,7 @@ BINARY = frozenset(
 )
 COMPARE = frozenset(["eq", "ne", "lt", "le", "gt", "ge"])
 ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast", "require"}
-MOVEMENT = frozenset(["reshape", "permute", "expand", "slice"])
+MOVEMENT = frozenset(["reshape", "permute", "expand", "slice", "diagonal", "windows"])
 REDUCE = frozenset(["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"])
 LEAVES = frozenset(["input", "scalar", "size", "const", "iota"])
 
@@ -224,6 +226,20 @@ def expand(x: Value, shape: tuple[Size, ...]) -> Value:
 def slice_(x: Value, starts: tuple[Size, ...], steps: tuple[int, ...], shape: tuple[Size, ...]) -> Value:
     """Every `steps[d]`-th element of each dimension, from `starts[d]`, as many as `shape[d]`."""
     return Value("slice", (x,), (starts, steps), shape, x.dtype)
+
+
+def diagonal(x: Value, dim0: int, dim1: int) -> Value:
+    """The elements whose indices along two dimensions of one size are equal; they become the last dimension."""
+    shape = tuple([s for d, s in enumerate(x.shape) if d not in (dim0, dim1)])
+    return Value("diagonal", (x,), (dim0, dim1), (*shape, x.shape[dim0]), x.dtype)
+
+
+def windows(x: Value, dim: int, count: Size, size: Size, step: int) -> Value:
+    """`count` windows of `size` neighbours along `dim`, of which the first ones are `step` apart, as a dimension more.
+
+    All of them have to lie within x.
+    """
+    return Value("windows", (x,), (dim, step), (*x.shape[:dim], count, *x.shape[dim + 1 :], size), x.dtype)
 
 
 def pad(x: Value, low: tuple[Size, ...], high: tuple[Size, ...]) -> Value:

@@ -22,6 +22,8 @@ ATTRS = {
     "const": ("number",),
     "permute": ("dims",),
     "slice": ("starts", "steps"),
+    "diagonal": ("dim0", "dim1"),
+    "windows": ("dim", "step"),
     "pad": ("low", "high"),
     "cat": ("dim",),
     "iota": ("dim",),

@@ -591,6 +591,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
         slice_of_pad,
         slice_of_cat,
     ),
+    "diagonal": (into_elementwise,),
+    "windows": (into_elementwise,),
     "pad": (unchanged,),
     "cat": (joined_nothing,),
     "reduce_sum": (*_REDUCE, sum_of_products),

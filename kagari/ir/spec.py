@@ -233,6 +233,27 @@ def _slice(v: Value) -> None:
     _dtype(v, x.dtype)
 
 
+def _diagonal(v: Value) -> None:
+    (x,), dims = v.args, v.attrs
+    for d in dims:
+        _dim(d, x.ndim)
+    _require(dims[0] != dims[1], "its dimensions should differ")
+    _require(hint(x.shape[dims[0]]) == hint(x.shape[dims[1]]), "its dimensions should have one size")
+    _shape(v, (*[s for d, s in enumerate(x.shape) if d not in dims], x.shape[dims[0]]))
+    _dtype(v, x.dtype)
+
+
+def _windows(v: Value) -> None:
+    (x,), (dim, step) = v.args, v.attrs
+    _dim(dim, x.ndim)
+    _require(type(step) is int and step > 0, "its step should be a positive integer")
+    _require(v.ndim == x.ndim + 1, "there should be one dimension more")
+    count, size, whole = hint(v.shape[dim]), hint(v.shape[-1]), hint(x.shape[dim])
+    _require((count - 1) * step + size <= whole or not count, f"the last window ends outside of size {whole}")
+    _require(_equal(_without(v.shape[:-1], dim), _without(x.shape, dim)), f"it should change only dimension {dim}")
+    _dtype(v, x.dtype)
+
+
 def _pad(v: Value) -> None:
     (x,), (low, high) = v.args, v.attrs
     _require(len(low) == len(high) == x.ndim, "there should be two amounts for each dimension")
@@ -345,6 +366,8 @@ SPEC: dict[str, Check] = {
     "permute": _permute,
     "expand": _expand,
     "slice": _slice,
+    "diagonal": _diagonal,
+    "windows": _windows,
     "pad": _pad,
     "cat": _cat,
     **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"), _reduce),
