@@ -142,6 +142,18 @@ STRUCTURE: dict[str, list[tuple]] = {
         (lambda x: graph.slice_(x * x, (3, 0), (-3, 2), (2, 3)), spaced(4, 6)),
         (lambda x: graph.slice_(x * x, (0, 4), (1, -1), (2, 0)), spaced(2, 5)),
     ],
+    "diagonal": [
+        (lambda x: graph.diagonal(x * x, 0, 1), spaced(3, 3)),
+        (lambda x: graph.diagonal(x * x, 2, 0), spaced(2, 3, 2)),
+    ],
+    "windows": [
+        (lambda x: graph.windows(x * x, 0, 3, 3, 1), spaced(5)),
+        (lambda x: graph.windows(x * x, 1, 2, 4, 3), spaced(2, 8, 2)),
+        (lambda x: graph.windows(x * x, 1, 2, 2, 3), spaced(2, 7)),
+        (lambda x: graph.windows(x * x, 0, 2, 1, 3), spaced(4)),
+        (lambda x: graph.windows(graph.windows(x * x, 0, 2, 2, 2), 1, 3, 2, 1), spaced(5, 4)),
+        (lambda x: graph.windows(x * x, 0, 0, 3, 1), spaced(2)),
+    ],
     "pad": [(lambda x: graph.pad(x * x, (1, 0), (2, 3)), ANY)],
     "cat": [(lambda a, b: graph.cat((a * b, b, a), 1), ANY, spaced(2, 3, seed=1))],
     "reduce_sum": [(lambda x: graph.reduce("sum", x * x, (0, 2)), spaced(2, 3, 2))],

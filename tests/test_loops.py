@@ -177,6 +177,10 @@ def test_views_of_all_kinds() -> None:
     check(lambda x: graph.reshape(graph.expand(graph.reshape(x, (12, 1, 31)), (12, 2, 31)), (24, 31)), x)
     check(lambda x: graph.slice_(x, (0, 0), (1, 1), (0, 31)) * 2, x)
     check(lambda x: x + graph.iota(x.shape, 1) * graph.iota(x.shape, 0), x)
+    check(lambda x: ir.exp(graph.diagonal(graph.slice_(x, (0, 3), (1, 2), (12, 12)), 1, 0)), x)
+    check(lambda x: graph.reduce("max", graph.windows(graph.windows(x, 0, 5, 4, 2), 1, 29, 3, 1), (2, 3)), x)
+    check(lambda x: graph.windows(ir.exp(x), 1, 10, 4, 3) * 2, x)
+    check(lambda x: graph.windows(x, 1, 0, 40, 3) * 2, x)
     check(lambda x: graph.iota(x.shape, 0), x)
     check(lambda x: ir.full(x.shape, 3, int64), x)
 
@@ -682,6 +686,7 @@ def finite_differences(function: Any, operands: list[Tensor], number: int, weigh
         (lambda x, w, b: ir.tanh(graph.dot(x, ir.transpose(w)) + b), [(4, 3), (5, 3), (5,)]),
         (lambda x, y: graph.cat((x * y, y), 0), [(2, 3), (2, 3)]),
         (lambda x: ir.transpose(graph.pad(x * x, (1, 0), (0, 2))), [(3, 2)]),
+        (lambda x: graph.windows(graph.windows(x * x, 0, 3, 2, 1), 1, 2, 3, 2), [(4, 6)]),
         (lambda x: graph.scan("cumsum", ir.sin(x), 1), [(3, 4)]),
         (lambda x: graph.scan("cumprod", x, 0), [(4, 2)]),
         (lambda x: ir.amax(x, 0) * ir.sum_(x), [(4, 3)]),

@@ -80,6 +80,14 @@ HALF = leaf((3, 4), float16)
         (graph.reshape(graph.expand(leaf((1, 4)), (3, 4)), (12,)), "reshape(expand(input))"),
         (graph.slice_(graph.expand(leaf((1, 4)), (3, 4)), (2, 0), (-1, 1), (2, 4)), "expand(input)"),
         (graph.slice_(build.transpose(X), (1, 0), (1, 1), (3, 3)), "permute(slice(input))"),
+        (graph.windows(X, 1, 2, 1, 3), "reshape(slice(input))"),
+        (graph.windows(build.exp(X), 1, 2, 3, 1), "windows(exp(input))"),
+        (graph.windows(graph.expand(leaf((3, 1)), (3, 4)), 1, 2, 2, 2), "expand(reshape(input))"),
+        (graph.windows(graph.expand(leaf((3, 1)), (3, 4)), 0, 2, 2, 1), "expand(windows(input))"),
+        (graph.diagonal(graph.expand(leaf((4, 1, 2)), (4, 4, 2)), 0, 1), "reshape(permute(input))"),
+        (graph.diagonal(graph.expand(leaf((4, 4, 1)), (4, 4, 2)), 0, 1), "expand(diagonal(input))"),
+        (graph.pad(graph.expand(leaf((3, 1)), (3, 4)), (1, 0), (0, 0)), "expand(pad(input))"),
+        (graph.pad(graph.expand(leaf((3, 1)), (3, 4)), (0, 1), (0, 0)), "pad(expand(input))"),
         (build.transpose(graph.iota((3, 4), 0)), "iota"),
         (graph.reduce("max", leaf((3, 1)), (1,)), "reshape(input)"),
         (graph.reduce("argmax", leaf((3, 1)), (1,)), "expand(reshape(const))"),
@@ -179,9 +187,9 @@ def test_random_graphs_keep_their_values(seed: int) -> None:
 
 
 def check_normal(g: Graph) -> None:
-    """Movement stands on nothing element-wise but numbers."""
+    """Movement, but that of windows, stands on nothing element-wise but numbers."""
     for v in g.values():
-        if v.op in MOVEMENT:
+        if v.op in MOVEMENT and v.op != "windows":
             assert v.args[0].op not in ELEMENTWISE or is_number(v.args[0])
 
 

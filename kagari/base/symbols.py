@@ -159,6 +159,14 @@ def product(sizes: tuple[Size, ...]) -> Size:
     return result
 
 
+def settled(size: Size) -> Size:
+    """A size that may be 0 or 1, with these as numbers: they are structure, which other sizes are not."""
+    for n in (0, 1):
+        if not isinstance(size, int) and size == n:
+            return n
+    return size
+
+
 def identical(a: tuple[Size, ...], b: tuple[Size, ...]) -> bool:
     """Whether two shapes are written the same way: unlike `==`, this decides nothing and makes no guards."""
     if len(a) != len(b):

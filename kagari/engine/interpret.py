@@ -228,6 +228,8 @@ def _slice(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str
 
 def _windows(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
     dim, step = v.attrs
+    if not shape[dim]:
+        return np.zeros(shape, args[0].dtype)
     seen = np.lib.stride_tricks.sliding_window_view(args[0], shape[-1], axis=dim)
     return np.take(seen, step * np.arange(shape[dim]), axis=dim)
 

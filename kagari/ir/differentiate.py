@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ..base.dtypes import accumulate, int64
-from ..base.symbols import Size, Sym
+from ..base.symbols import Size, Sym, identical, settled
 from . import build, graph
 from .build import cos, cosh, digamma, eq, exp, ge, gt, log, lt, neg, pow_, rsqrt, sign, sin, sinh, trunc, where
 from .graph import Value
@@ -219,13 +219,32 @@ def _diagonal(v: Value, g: Value) -> tuple[Value]:
 
 
 def _windows(v: Value, g: Value) -> tuple[Value]:
-    """Each element gets the sum over the windows that show it."""
+    """Each element gets the sum over the windows that show it.
+
+    Windows that are `step` apart show x[q * step + r] as element r, r + step, ... of windows q, q - 1, ... With zeros
+    around the windows these lie on diagonals, whose sum is read in place.
+    """
     (x,), (dim, step) = v.args, v.attrs
-    beside = graph.permute(g, (*range(dim + 1), g.ndim - 1, *range(dim + 1, g.ndim - 1)))
-    places = graph.iota(beside.shape, dim) * step + graph.iota(beside.shape, dim + 1)
-    joined = (*g.shape[:dim], g.shape[dim] * g.shape[-1], *g.shape[dim + 1 : -1])
-    index, src = (graph.reshape(part, joined) for part in (places, beside))
-    return (graph.scatter("scatter_add", _zeros(x), index, src, dim),)
+    if identical(v.shape[-1:], (0,)):
+        return (_zeros(x),)
+    taps = settled((v.shape[-1] + step - 1) // step)
+    length = settled((x.shape[dim] + step - 1) // step)
+    first = graph.permute(g, (g.ndim - 1, *range(g.ndim - 1)))
+    # Shapes below: T taps, S step, Q length.
+    low: list[Size] = [0] * g.ndim
+    high: list[Size] = [0] * g.ndim
+    high[0] = taps * step - v.shape[-1]
+    low[dim + 1], high[dim + 1] = taps - 1, length - v.shape[dim]
+    padded = graph.pad(first, tuple(low), tuple(high))
+    apart = graph.reshape(padded, (taps, step, *padded.shape[1:]))  # [T, S, .., Q + T - 1, ..]
+    if identical((taps,), (1,)):
+        parts = graph.reshape(apart, apart.shape[1:])
+    else:
+        shown = graph.windows(_flip(apart, 0), dim + 2, length, taps, 1)  # [T, S, .., Q, .., T]
+        parts = build.sum_(graph.diagonal(shown, 0, shown.ndim - 1), -1)
+    rows = graph.permute(parts, (*range(1, dim + 2), 0, *range(dim + 2, x.ndim + 1)))  # [.., Q, S, ..]
+    whole = graph.reshape(rows, (*x.shape[:dim], length * step, *x.shape[dim + 1 :]))
+    return (_narrow(whole, dim, 0, x.shape[dim]) if step > 1 else whole,)
 
 
 def _pad(v: Value, g: Value) -> tuple[Value]:

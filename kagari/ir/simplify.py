@@ -2,8 +2,8 @@
 
 Afterwards movement stands at the leaves: a permute, expand, slice or reshape of an element-wise value has become the
 element-wise value of moved arguments, so that kernels see arithmetic in one piece. It remains only on leaves, on
-results that are materialised (reductions, products, gathers, joins) and on numbers (`weak` values and their casts),
-which are computed in double precision before they are spread.
+results that are materialised (reductions, products, gathers, joins), on numbers (`weak` values and their casts), which
+are computed in double precision before they are spread, and as windows, which would compute an element several times.
 
 Rules change no result but by rounding: where x could be NaN, infinite or -0 they hold for those, too.
 """
@@ -445,6 +445,52 @@ def slice_of_cat(v: Value) -> Value | None:
     return None
 
 
+def windows_of_one(v: Value) -> Value | None:
+    """Windows of one element are a slice."""
+    (x,), (dim, step) = v.args, v.attrs
+    if not _is_one(v.shape[-1]):
+        return None
+    steps = tuple([step if d == dim else 1 for d in range(x.ndim)])
+    return graph.reshape(graph.slice_(x, (0,) * x.ndim, steps, v.shape[:-1]), v.shape)
+
+
+def windows_of_expand(v: Value) -> Value | None:
+    """Windows of what is repeated are repeated, or are windows of less."""
+    (x,), (dim, step) = v.args, v.attrs
+    if x.op != "expand":
+        return None
+    (source,) = x.args
+    if _is_one(source.shape[dim]):
+        return graph.expand(graph.reshape(source, (*source.shape, 1)), v.shape)
+    return graph.expand(graph.windows(source, dim, v.shape[dim], v.shape[-1], step), v.shape)
+
+
+def diagonal_of_expand(v: Value) -> Value | None:
+    """Along a repeated dimension all is one, and the other one stays; what else is repeated is so afterwards."""
+    (x,), dims = v.args, v.attrs
+    if x.op != "expand":
+        return None
+    (source,) = x.args
+    repeated = [d for d in dims if _is_one(source.shape[d])]
+    if not repeated:
+        return graph.expand(graph.diagonal(source, *dims), v.shape)
+    kept = [d for d in range(x.ndim) if d not in dims] + [d for d in dims if d != repeated[0]]
+    moved = graph.permute(source, (*kept, repeated[0]))
+    return graph.expand(graph.reshape(moved, moved.shape[:-1]), v.shape)
+
+
+def pad_of_expand(v: Value) -> Value | None:
+    """Zeros are put around before dimensions are repeated that have none."""
+    (x,), (low, high) = v.args, v.attrs
+    if x.op != "expand":
+        return None
+    (source,) = x.args
+    around = [not _all_are((a, b), 0) for a, b in zip(low, high)]
+    if any(a and not identical((s,), (n,)) for a, s, n in zip(around, source.shape, x.shape)):
+        return None
+    return graph.expand(graph.pad(source, low, high), v.shape)
+
+
 def moved_iota(v: Value) -> Value | None:
     """An index in another order, or repeated, is an index along another dimension, or of another shape."""
     (x,) = v.args
@@ -591,9 +637,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
         slice_of_pad,
         slice_of_cat,
     ),
-    "diagonal": (into_elementwise,),
-    "windows": (into_elementwise,),
-    "pad": (unchanged,),
+    "diagonal": (into_elementwise, diagonal_of_expand),
+    "windows": (windows_of_one, windows_of_expand),
+    "pad": (unchanged, pad_of_expand),
     "cat": (joined_nothing,),
     "reduce_sum": (*_REDUCE, sum_of_products),
     "reduce_prod": _REDUCE,

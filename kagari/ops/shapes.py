@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..base.symbols import Size, hint
+from ..base.symbols import Size, hint, settled
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -14,14 +14,6 @@ from ..ir.graph import Value
 def listed(shape: Sequence[Size]) -> str:
     """A shape in a message: `[2, 3]`."""
     return f"[{', '.join(str(hint(s)) for s in shape)}]"
-
-
-def settled(size: Size) -> Size:
-    """A size that may be 0 or 1, with these as numbers: they are structure, which other sizes are not."""
-    for n in (0, 1):
-        if not isinstance(size, int) and size == n:
-            return n
-    return size
 
 
 def inferred(shape: tuple[int, ...], count: Size) -> tuple[Size, ...]:
