@@ -356,9 +356,32 @@ def _cast_like(param: Tensor, name: str, value: Any) -> Any:
     return value
 
 
-def one_element(value: float | Tensor) -> float:
-    """An option as a number, where it may be a tensor of one element."""
-    return value if type(value) is float else float(value)
+def option(group: dict[str, Any], name: str) -> Any:
+    """An option of a group as a number; as the tensor that it may be where the step is differentiated."""
+    value = group[name]
+    return value if type(value) is float or group["differentiable"] else float(value)
+
+
+def check_rate(lr: float | Tensor) -> None:
+    """Refuses a learning rate that is negative, or a tensor of more than one element."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    if not lr >= 0.0:
+        raise ValueError(f"Invalid learning rate: {lr}")
+
+
+def check_not_negative(**options: float) -> None:
+    """Refuses options below zero."""
+    for name, value in options.items():
+        if not value >= 0.0:
+            raise ValueError(f"Invalid {'epsilon' if name == 'eps' else name} value: {value}")
+
+
+def check_betas(betas: tuple[float | Tensor, float | Tensor]) -> None:
+    """Refuses decay rates outside [0, 1)."""
+    for index, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
 
 
 def check_implementation(foreach: bool | None, fused: bool | None, differentiable: bool) -> None:
@@ -369,4 +392,12 @@ def check_implementation(foreach: bool | None, fused: bool | None, differentiabl
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
-__all__ = ["Optimizer", "check_implementation", "one_element", "required"]
+__all__ = [
+    "Optimizer",
+    "check_betas",
+    "check_implementation",
+    "check_not_negative",
+    "check_rate",
+    "option",
+    "required",
+]

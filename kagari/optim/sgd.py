@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..eager import Tensor, fused
+from ..eager import Tensor
+from ..eager import fused as rules
 from ..eager import operators as ops
-from .optimizer import Optimizer, check_implementation, one_element
+from .elementwise import Elementwise
+from .optimizer import check_implementation, option
 
-_sgd_step = fused.sgd_step
 
-
-class SGD(Optimizer):
+class SGD(Elementwise):
     r"""Stochastic gradient descent, with momentum if asked for.
 
     With learning rate :math:`\gamma`, weight decay :math:`\lambda`, momentum :math:`\mu` and dampening :math:`\tau`:
@@ -50,6 +50,8 @@ class SGD(Optimizer):
         >>> weight.tolist()
         [0.5, 0.5]
     """
+
+    _rule = staticmethod(rules.sgd)
 
     def __init__(
         self,
@@ -89,75 +91,35 @@ class SGD(Optimizer):
         super().__init__(params, defaults)
         check_implementation(foreach, fused, differentiable)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        for group in self.param_groups:
-            for name, default in (("nesterov", False), ("maximize", False), ("foreach", None), ("fused", None)):
-                group.setdefault(name, default)
-            group.setdefault("differentiable", False)
+    def _states(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, Any]]:
+        # Without momentum nothing is kept, not even that there is nothing.
+        return [self.state[param] for param in params] if group["momentum"] != 0 else [{}] * len(params)
 
-    def _update(self) -> None:
-        for group in self.param_groups:
-            params, grads = [], []
-            for param in group["params"]:
-                grad = param.grad
-                if grad is not None:
-                    params.append(param)
-                    grads.append(grad)
-            if not params:
-                continue
-            if group["differentiable"]:
-                self._update_differentiably(group, params, grads)
-            elif group["momentum"] == 0:
-                _run(group, params, grads, None, False)
-            else:
-                self._update_with_momentum(group, params, grads)
+    def _tick(self, group: dict[str, Any], states: list[dict[str, Any]]) -> list[bool]:
+        return [state.get("momentum_buffer") is None for state in states]
 
-    def _update_with_momentum(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        states = [self.state[param] for param in params]
-        new = [i for i, state in enumerate(states) if state.get("momentum_buffer") is None]
-        if new:
-            # A parameter that gets its first gradient starts with it; the others go on.
-            for i in new:
-                states[i]["momentum_buffer"] = ops.empty_like(params[i].detach())
-            buffers = [states[i]["momentum_buffer"] for i in new]
-            _run(group, [params[i] for i in new], [grads[i] for i in new], buffers, True)
-            old = sorted({*range(len(params))} - {*new})
-            params, grads, states = ([values[i] for i in old] for values in (params, grads, states))
-        if params:
-            _run(group, params, grads, [state["momentum_buffer"] for state in states], False)
+    def _tensors(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
 
-    def _update_differentiably(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        """The equations above in ordinary operations, which autograd records."""
-        for param, grad in zip(params, grads, strict=True):
-            if group["maximize"]:
-                grad = -grad
-            if group["weight_decay"] != 0:
-                grad = grad + param * group["weight_decay"]
-            if group["momentum"] != 0:
-                state = self.state[param]
-                buffer = state.get("momentum_buffer")
-                buffer = grad if buffer is None else buffer * group["momentum"] + grad * (1 - group["dampening"])
-                state["momentum_buffer"] = buffer
-                grad = grad + buffer * group["momentum"] if group["nesterov"] else buffer
-            param.sub_(grad * group["lr"])
+    def _run(
+        self,
+        group: dict[str, Any],
+        clock: bool,
+        params: list[Tensor],
+        grads: list[Tensor],
+        states: list[dict[str, Any]],
+    ) -> None:
+        if clock and group["momentum"] != 0:
+            # What a parameter's first gradient is written over.
+            for param, state in zip(params, states, strict=True):
+                state["momentum_buffer"] = ops.empty_like(param.detach())
+        super()._run(group, clock, params, grads, states)
 
-
-def _run(
-    group: dict[str, Any], params: list[Tensor], grads: list[Tensor], buffers: list[Tensor] | None, first: bool
-) -> None:
-    _sgd_step(
-        params,
-        grads,
-        buffers,
-        lr=one_element(group["lr"]),
-        momentum=group["momentum"],
-        dampening=group["dampening"],
-        weight_decay=one_element(group["weight_decay"]),
-        nesterov=group["nesterov"],
-        maximize=group["maximize"],
-        first=first,
-    )
+    def _equation(self, group: dict[str, Any], clock: bool) -> tuple[tuple[bool, ...], tuple[Any, ...]]:
+        momentum, decay = group["momentum"], option(group, "weight_decay")
+        nesterov, first = (group["nesterov"], clock) if momentum != 0 else (False, False)
+        operands = (option(group, "lr"), momentum, 1 - group["dampening"], decay)
+        return (decay != 0, nesterov, group["maximize"], first), operands
 
 
 __all__ = ["SGD"]

@@ -1,0 +1,307 @@
+"""The other optimizers against the oracle: long trajectories on a small model, saved state both ways, errors."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kagari
+from kagari import optim
+
+# name, options
+CASES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01}),
+    ("Adam", {"lr": 0.01, "weight_decay": 0.01}),
+    ("AdamW", {"lr": 0.01, "amsgrad": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"lr": 0.003, "alpha": 0.9, "eps": 1e-6, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.003, "momentum": 0.9}),
+    ("RMSprop", {"lr": 0.003, "centered": True}),
+    ("RMSprop", {"lr": 0.001, "momentum": 0.5, "centered": True, "maximize": True}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3}),
+    ("Adagrad", {"lr": 0.01, "maximize": True}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.1, "rho": 0.5, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("Adamax", {}),
+    ("Adamax", {"lr": 0.002, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {}),
+    ("NAdam", {"lr": 0.01, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1, "momentum_decay": 0.1}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("RAdam", {}),
+    ("RAdam", {"lr": 0.01, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("ASGD", {}),
+    ("ASGD", {"lr": 0.1, "lambd": 0.1, "alpha": 0.5, "t0": 20, "weight_decay": 0.1, "maximize": True}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.1, "etas": (0.7, 1.1), "step_sizes": (0.01, 0.2), "maximize": True}),
+)
+IDS = [f"{name} {options}" for name, options in CASES]
+NAMES = ("RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD", "Rprop")
+
+
+class Task:
+    """A network of one hidden layer and a fifth parameter that gets a gradient in every third step only."""
+
+    def __init__(self, lib: ModuleType, dtype: str = "float32") -> None:
+        self.lib = lib
+        lib.manual_seed(5)
+        kind = getattr(lib, dtype)
+        shapes = ((6, 3), (6,), (2, 6), (2,), ())
+        self.params = [lib.nn.Parameter(lib.rand(shape, dtype=kind) - 0.5) for shape in shapes]
+        self.x, self.y = lib.rand(16, 3, dtype=kind) - 0.5, lib.rand(16, 2, dtype=kind)
+        self.steps = 0
+
+    def backward(self) -> Any:
+        """New gradients of the loss."""
+        w1, b1, w2, b2, last = self.params
+        for param in self.params:
+            param.grad = None
+        hidden = self.lib.tanh(self.x @ w1.T + b1)
+        loss = ((hidden @ w2.T + b2 - self.y) ** 2).mean()
+        if self.steps % 3 == 1:
+            loss = loss + (last * last).sum()
+        loss.backward()
+        self.steps += 1
+        return loss
+
+    def train(self, optimizer: Any, steps: int) -> None:
+        for _ in range(steps):
+            self.backward()
+            optimizer.step()
+
+
+def trained(lib: ModuleType, name: str, options: dict[str, Any], steps: int, dtype: str = "float32") -> Any:
+    task = Task(lib, dtype)
+    optimizer = getattr(lib.optim, name)(task.params, **options)
+    task.train(optimizer, steps)
+    return task, optimizer
+
+
+def array(tensor: Any) -> np.ndarray:
+    return np.array(tensor.detach().tolist(), dtype=np.float64)
+
+
+def close(ours: Any, theirs: Any, tolerance: float = 1e-6) -> None:
+    """Equal to `tolerance`, relative to the largest element of each tensor: an update rounds at that scale."""
+    for mine, other in zip(ours, theirs, strict=True):
+        mine, other = array(mine), array(other)
+        assert mine.shape == other.shape
+        if mine.size:
+            np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance * max(1.0, np.abs(other).max()))
+
+
+def translated(value: Any, source: ModuleType, target: ModuleType) -> Any:
+    """State of one library for the other."""
+    if isinstance(value, source.Tensor):
+        return target.tensor(value.tolist(), dtype=getattr(target, str(value.dtype).rpartition(".")[2]))
+    if isinstance(value, dict):
+        return {key: translated(item, source, target) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(translated(item, source, target) for item in value)
+    return value
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+def test_fifty_steps_as_the_oracle(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
+    (ours, our_optimizer), (theirs, their_optimizer) = (trained(lib, name, options, 50) for lib in (kagari, oracle))
+    close(ours.params, theirs.params)
+    assert repr(our_optimizer) == repr(their_optimizer)
+    assert our_optimizer.defaults == their_optimizer.defaults
+    mine, other = our_optimizer.state_dict(), their_optimizer.state_dict()
+    assert mine["param_groups"] == other["param_groups"]
+    assert list(mine["state"]) == list(other["state"])
+    for part, its in zip(mine["state"].values(), other["state"].values(), strict=True):
+        assert list(part) == list(its)
+        assert [str(v.dtype).rpartition(".")[2] for v in part.values()] == [
+            str(v.dtype).rpartition(".")[2] for v in its.values()
+        ]
+        close(part.values(), its.values(), 5e-6)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+def test_float64_as_the_oracle(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
+    ours, theirs = (trained(lib, name, options, 10, "float64")[0] for lib in (kagari, oracle))
+    close(ours.params, theirs.params, 1e-7 if name in ("ASGD", "NAdam") else 1e-12)  # float32 numbers in the state
+
+
+@pytest.mark.parametrize("saving", ["ours", "theirs"])
+@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+def test_state_goes_on_in_the_other_library(
+    name: str, options: dict[str, Any], saving: str, oracle: ModuleType
+) -> None:
+    source, target = (kagari, oracle) if saving == "ours" else (oracle, kagari)
+    expected, _ = trained(target, name, options, 50)
+    task, optimizer = trained(source, name, options, 25)
+    other = Task(target)
+    other.steps = 25
+    for param, value in zip(other.params, task.params, strict=True):
+        param.data = target.tensor(value.tolist())
+    resumed = getattr(target.optim, name)(other.params)
+    resumed.load_state_dict(translated(optimizer.state_dict(), source, target))
+    other.train(resumed, 25)
+    close(other.params, expected.params, 2e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+def test_differentiable_step_is_the_fused_one(name: str, options: dict[str, Any]) -> None:
+    fused, _ = trained(kagari, name, options, 4)
+    task = Task(kagari)
+    leaves = task.params
+    params = [leaf.clone() for leaf in leaves]
+    optimizer = getattr(optim, name)(params, differentiable=True, **options)
+    for _ in range(4):
+        task.params = [kagari.nn.Parameter(param.detach()) for param in params]
+        task.backward()
+        for param, copied in zip(params, task.params, strict=True):
+            param.grad = copied.grad
+        optimizer.step()
+    close(params, fused.params, 1e-5)
+    (params[0] * params[0]).sum().backward()
+    assert leaves[0].grad is not None and bool((leaves[0].grad != 0).all())
+
+
+@pytest.mark.parametrize("name", ["RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam"])
+def test_differentiable_step_gives_the_learning_rate_a_gradient(name: str) -> None:
+    """It is what a difference quotient says."""
+
+    def stepped(lr: Any) -> Any:
+        param = kagari.tensor([1.0, -2.0], dtype=kagari.float64)
+        param.grad = kagari.tensor([0.5, 3.0], dtype=kagari.float64)
+        getattr(optim, name)([param], lr=lr, differentiable=True).step()
+        return param.sum()
+
+    lr = kagari.tensor(0.1, requires_grad=True, dtype=kagari.float64)
+    stepped(lr).backward()
+    quotient = (stepped(0.1 + 1e-5).item() - stepped(0.1 - 1e-5).item()) / 2e-5
+    assert lr.grad.item() == pytest.approx(quotient, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_signature(name: str, oracle: ModuleType) -> None:
+    def listed(lib: ModuleType) -> list[tuple[str, Any, Any]]:
+        signature = inspect.signature(getattr(lib.optim, name).__init__)
+        return [(p.name, p.default, p.kind) for p in signature.parameters.values()]
+
+    assert listed(kagari) == listed(oracle)
+
+
+def weight(lib: ModuleType) -> Any:
+    return lib.nn.Parameter(lib.ones(2))
+
+
+BAD: tuple[tuple[str, dict[str, Any]], ...] = (
+    *((name, {"lr": -0.5}) for name in NAMES),
+    *((name, {"speed": 1}) for name in NAMES),
+    *((name, {"lr": float("nan")}) for name in NAMES),
+    *((name, {"weight_decay": -1}) for name in NAMES),
+    *((name, {"eps": -1.0}) for name in NAMES),
+    *((name, {"betas": betas}) for name in ("Adamax", "NAdam", "RAdam") for betas in ((1.0, 0.9), (0.9, -1))),
+    ("RMSprop", {"momentum": -1}),
+    ("RMSprop", {"alpha": -1}),
+    ("Adagrad", {"lr_decay": -1}),
+    ("Adagrad", {"initial_accumulator_value": -1}),
+    ("Adagrad", {"fused": True, "foreach": True}),
+    ("Adagrad", {"fused": True, "differentiable": True}),
+    ("Adadelta", {"rho": 1.5}),
+    ("NAdam", {"momentum_decay": -1}),
+    ("Rprop", {"etas": (1.5, 1.2)}),
+)
+
+
+def complaint(lib: ModuleType, action: Any) -> tuple[Any, str]:
+    try:
+        action()
+    except Exception as error:
+        return type(error), str(error)
+    return None, ""
+
+
+@pytest.mark.parametrize(("name", "options"), BAD, ids=[f"{name} {options}" for name, options in BAD])
+def test_same_complaint_as_the_oracle(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
+    ours, theirs = (
+        complaint(lib, lambda lib=lib: getattr(lib.optim, name)([weight(lib)], **options)) for lib in (kagari, oracle)
+    )
+    assert ours == theirs
+    assert ours[0] is not None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_learning_rate_of_two_elements(name: str, oracle: ModuleType) -> None:
+    ours, theirs = (
+        complaint(lib, lambda lib=lib: getattr(lib.optim, name)([weight(lib)], lr=lib.tensor([0.1, 0.2])))
+        for lib in (kagari, oracle)
+    )
+    assert ours == theirs == (ValueError, "Tensor lr must be 1-element")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_learning_rate_may_be_a_tensor(name: str) -> None:
+    results = []
+    for lr in (0.125, kagari.tensor(0.125)):
+        param = weight(kagari)
+        param.grad = kagari.tensor([1.0, -2.0])
+        getattr(optim, name)([param], lr=lr).step()
+        results.append(param.tolist())
+    assert results[0] == results[1] != [1.0, 1.0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_copies_are_independent(name: str) -> None:
+    task, optimizer = trained(kagari, name, {}, 3)
+    before = [param.tolist() for param in task.params]
+    for copied in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
+        theirs = copied.param_groups[0]["params"]
+        for param in theirs:
+            param.grad = kagari.ones_like(param)
+        copied.step()
+        assert [param.tolist() for param in task.params] == before != [param.tolist() for param in theirs]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_groups_strides_and_empty_parameters(name: str, oracle: ModuleType) -> None:
+    """Groups with rates of their own; a transposed parameter, one whose gradient has other strides, an empty one."""
+    found = []
+    for lib in (kagari, oracle):
+        lib.manual_seed(3)
+        params = [
+            lib.nn.Parameter(lib.rand(3, 4).T),
+            lib.nn.Parameter(lib.rand(4, 3)),
+            lib.nn.Parameter(lib.rand(0, 2)),
+        ]
+        optimizer = getattr(lib.optim, name)([{"params": params[:1], "lr": 0.5}, {"params": params[1:]}], lr=0.01)
+        for _ in range(3):
+            params[0].grad, params[1].grad = lib.rand(3, 4).T - 0.5, lib.rand(3, 4).T - 0.5
+            params[2].grad = lib.rand(0, 2)
+            optimizer.step()
+        found.append(params)
+    close(*found)
+
+
+def test_sums_of_adagrad_are_there_before_the_first_step(oracle: ModuleType) -> None:
+    ours, theirs = (
+        lib.optim.Adagrad([weight(lib)], initial_accumulator_value=0.5).state_dict() for lib in (kagari, oracle)
+    )
+    assert translated(ours, kagari, oracle)["param_groups"] == theirs["param_groups"]
+    assert ours["state"][0]["sum"].tolist() == theirs["state"][0]["sum"].tolist() == [0.5, 0.5]
+    assert ours["state"][0]["step"].item() == theirs["state"][0]["step"].item() == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_old_states_without_later_options(name: str) -> None:
+    _, optimizer = trained(kagari, name, {}, 2)
+    saved = optimizer.state_dict()
+    for option in ("maximize", "foreach", "differentiable", "capturable"):
+        saved["param_groups"][0].pop(option, None)
+    task = Task(kagari)
+    resumed = getattr(optim, name)(task.params)
+    resumed.load_state_dict(saved)
+    assert repr(resumed) == repr(optimizer)
+    task.train(resumed, 1)
