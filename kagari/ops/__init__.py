@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from . import (
     activation,
+    arrange,
     choose,
     compare,
+    copies,
     diagonal,
     index,
     loss,
@@ -30,6 +32,8 @@ OPERATORS: tuple[Operator, ...] = (
     *reduce.OPERATORS,
     *movement.OPERATORS,
     *diagonal.OPERATORS,
+    *copies.OPERATORS,
+    *arrange.OPERATORS,
     *index.OPERATORS,
     *matmul.OPERATORS,
     *softmax.OPERATORS,

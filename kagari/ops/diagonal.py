@@ -276,15 +276,19 @@ def slice_scatter(
 ) -> Value:
     """A copy of `input` with `src` in place of `input[..., start:end:step, ...]` at `dim`."""
     dim = ir.normalize_dim(dim, input.ndim)
-    if step <= 0:
-        raise RuntimeError("slice step must be positive")
-    size = input.shape[dim]
-    first = _bound(0 if start is None else start, size)
-    last = size if end is None else _bound(end, size)
-    count = settled((last - first + step - 1) // step) if last > first else 0
+    first, count = bounds(input.shape[dim], start, end, step)
     _require_part(src, (*input.shape[:dim], count, *input.shape[dim + 1 :]))
     index = graph.iota(src.shape, dim) * step + first
     return graph.scatter("scatter", input, index, graph.cast(src, input.dtype), dim)
+
+
+def bounds(size: Size, start: int | None, end: int | None, step: int) -> tuple[Size, Size]:
+    """The first place of a slice, and how many it has."""
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    first = _bound(0 if start is None else start, size)
+    last = size if end is None else _bound(end, size)
+    return first, settled((last - first + step - 1) // step) if last > first else 0
 
 
 def _bound(at: int, size: Size) -> Size:
