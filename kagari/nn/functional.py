@@ -14,6 +14,11 @@ from typing import Any
 from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
+from .functional_norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+)
 from .reduction import check_reduction, legacy_reduction
 
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
@@ -475,6 +480,7 @@ def kl_div(
 
 # ruff: noqa: F822 - some of these are looked up when they are first asked for
 __all__ = [
+    "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
@@ -485,12 +491,14 @@ __all__ = [
     "elu_",
     "embedding",
     "gelu",
+    "group_norm",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hardtanh_",
     "huber_loss",
+    "instance_norm",
     "kl_div",
     "l1_loss",
     "layer_norm",

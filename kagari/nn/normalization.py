@@ -1,4 +1,4 @@
-"""Layers that normalise each sample over its own features."""
+"""Layers that normalise each sample over its own features, or over groups of its channels."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.device import Device
+from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
@@ -90,4 +91,152 @@ class LayerNorm(Module):
         )
 
 
-__all__ = ["LayerNorm"]
+class RMSNorm(Module):
+    r"""Divides by the root of the mean square over the last dimensions:
+
+    .. math::
+        y = \frac{x}{\sqrt{\mathrm{E}[x^2] + \epsilon}} \cdot \gamma
+
+    Args:
+        normalized_shape (int or list of int): the sizes of the last dimensions.
+        eps (float, optional): :math:`\epsilon`, by default the machine epsilon of the type it is computed in.
+        elementwise_affine (bool): whether there is :math:`\gamma`. Default: ``True``
+        device, dtype: where the parameter is made, and of which type.
+
+    Shape:
+        - Input: :math:`(N, *)`, ending in ``normalized_shape``.
+        - Output: :math:`(N, *)`, the same.
+
+    Attributes:
+        weight: :math:`\gamma`, of shape ``normalized_shape``, ones at first.
+
+    Source: Zhang and Sennrich, *Root mean square layer normalization* (2019).
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari import nn
+        >>> tuple(nn.RMSNorm(10)(torch.randn(20, 5, 10)).shape)
+        (20, 5, 10)
+    """
+
+    __constants__ = ("normalized_shape", "eps", "elementwise_affine")
+    normalized_shape: tuple[int, ...]
+    eps: float | None
+    elementwise_affine: bool
+    weight: Parameter | None
+
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: str | Device | None = None,
+        dtype: dtype | None = None,
+    ) -> None:
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        values = Parameter(ops.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
+        self.register_parameter("weight", values)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Makes the scale 1."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ops.rms_norm(x, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class GroupNorm(Module):
+    r"""Normalises groups of channels of each sample, and applies an affine map to each channel:
+
+    .. math::
+        y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot \gamma + \beta
+
+    Mean and (biased) variance are those of all elements of a group of ``num_channels / num_groups`` channels.
+
+    Args:
+        num_groups (int): into how many groups the channels are divided.
+        num_channels (int): the number of channels :math:`C`.
+        eps (float): :math:`\epsilon`. Default: 1e-5
+        affine (bool): whether there are :math:`\gamma` and :math:`\beta`. Default: ``True``
+        device, dtype: where the parameters are made, and of which type.
+        bias (bool): whether there is :math:`\beta`. Default: ``True``
+
+    Shape:
+        - Input: :math:`(N, C, *)`.
+        - Output: :math:`(N, C, *)`, the same.
+
+    Attributes:
+        weight: :math:`\gamma`, of shape :math:`(C)`, ones at first.
+        bias: :math:`\beta`, of shape :math:`(C)`, zeros at first.
+
+    Raises:
+        ValueError: if the channels can't be divided into so many groups.
+
+    Source: Wu and He, *Group normalization* (2018).
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari import nn
+        >>> tuple(nn.GroupNorm(3, 6)(torch.randn(20, 6, 10, 10)).shape)
+        (20, 6, 10, 10)
+    """
+
+    __constants__ = ("num_groups", "num_channels", "eps", "affine")
+    num_groups: int
+    num_channels: int
+    eps: float
+    affine: bool
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: str | Device | None = None,
+        dtype: dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if num_channels % num_groups != 0:
+            raise ValueError(f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})")
+        self.num_groups = num_groups
+        self.num_channels = num_channels
+        self.eps = eps
+        self.affine = affine
+        for name, present in (("weight", affine), ("bias", affine and bias)):
+            values = Parameter(ops.empty((num_channels,), device=device, dtype=dtype)) if present else None
+            self.register_parameter(name, values)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Makes the affine map the identity."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
+
+
+__all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]

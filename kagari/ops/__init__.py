@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     activation,
     arrange,
+    channelnorm,
     choose,
     compare,
     copies,
@@ -39,4 +40,5 @@ OPERATORS: tuple[Operator, ...] = (
     *softmax.OPERATORS,
     *loss.OPERATORS,
     *normalize.OPERATORS,
+    *channelnorm.OPERATORS,
 )

@@ -93,7 +93,6 @@ _SHAPE_ERRORS = [
 
 
 @operator(
-    namespace="nn.functional",
     method=False,
     out=False,
     dtypes="f",
@@ -118,6 +117,7 @@ def layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: Number = 1e-5,
+    cudnn_enable: bool = True,
 ) -> Value:
     """`(x - mean(x)) / sqrt(var(x) + eps) * weight + bias` over the last dimensions.
 
@@ -147,11 +147,9 @@ def _rms_layers(make: Make) -> Iterator[Sample]:
 
 
 @operator(
-    namespace="nn.functional",
     method=False,
     out=False,
     dtypes="f",
-    aliases=(),
     samples=_rms_layers,
     errors=_SHAPE_ERRORS,
 )
