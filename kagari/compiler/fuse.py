@@ -7,6 +7,7 @@ A *stage* makes one or more buffers from others. Its kinds:
     copy      parts written into regions of one buffer: cat, pad
     scatter   values written, or added, at computed places of a copy
     scan      running sums and products
+    sort      places of elements in order
 
 Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes
 addressing, and cheap values that several stages need are computed in each.
@@ -26,7 +27,7 @@ REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min",
 GATHERS = frozenset(("gather", "pick"))
 _OWN_STAGE = {
     "dot": "dot", "cat": "copy", "pad": "copy", "scatter": "scatter", "scatter_add": "scatter", "cumsum": "scan",
-    "cumprod": "scan",
+    "cumprod": "scan", "argsort": "sort",
 }  # fmt: skip
 """Primitives that a kernel of its own computes, with the kind of its stage."""
 
@@ -38,7 +39,7 @@ class Stage:
     kind: str
     outputs: list[Value]
     space: Space = ((), ())
-    source: Value | None = None  # the dot, cat, pad, scatter or scan
+    source: Value | None = None  # the dot, cat, pad, scatter, scan or sort
 
 
 @dataclass(slots=True)

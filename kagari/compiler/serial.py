@@ -21,11 +21,13 @@ class Placed(Protocol):
     offset: int
 
 
-def _operands(b: Builder, ops: Val, count: int) -> list[Val]:
+def operands(b: Builder, ops: Val, count: int) -> list[Val]:
+    """The operands of a kernel."""
     return [b.load(b.gep(ops, b.int(i), "i64"), "i64") for i in range(count)]
 
 
-def _unravel(b: Builder, flat: Val, sizes: list[Val]) -> list[Val]:
+def unravel(b: Builder, flat: Val, sizes: list[Val]) -> list[Val]:
+    """A number of a row-major order as an index of each dimension."""
     index = []
     for size in reversed(sizes[1:]):
         index.append(b.binary("urem", flat, size))
@@ -33,14 +35,16 @@ def _unravel(b: Builder, flat: Val, sizes: list[Val]) -> list[Val]:
     return [*([flat] if sizes else []), *reversed(index)]
 
 
-def _offset(b: Builder, index: list[Val], strides: list[Val]) -> Val:
+def offset_of(b: Builder, index: list[Val], strides: list[Val]) -> Val:
+    """Where an index lies, in elements."""
     total = b.int(0)
     for i, s in zip(index, strides):
         total = b.add(total, b.mul(i, s))
     return total
 
 
-def _buffer(b: Builder, bufs: Val, number: int) -> Val:
+def buffer(b: Builder, bufs: Val, number: int) -> Val:
+    """A pointer to the elements of a buffer."""
     return b.load(b.gep(bufs, b.int(number), "ptr"), "ptr")
 
 
@@ -61,21 +65,21 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -
     def write() -> str:
         b = Builder()
         bufs, op_ptr, _, begin, end, _, status = b.begin_function("scatter")
-        values = _operands(b, op_ptr, len(ops))
+        values = operands(b, op_ptr, len(ops))
         shape, i_strides, s_strides = (values[k * rank : (k + 1) * rank] for k in range(3))
         o_strides = values[3 * rank : 4 * rank - 1] if rank else []
         step, limit, i_off, s_off, o_off = values[-5:]
-        pointers = [_buffer(b, bufs, n) for n in range(3)]
+        pointers = [buffer(b, bufs, n) for n in range(3)]
         element = MEMORY[dt.name]
         with b.loop(begin, end) as flat:
-            place = _unravel(b, flat, shape)
-            at = b.load(b.gep(pointers[1], b.add(i_off, _offset(b, place, i_strides)), "i64"), "i64")
+            place = unravel(b, flat, shape)
+            at = b.load(b.gep(pointers[1], b.add(i_off, offset_of(b, place, i_strides)), "i64"), "i64")
             bad = b.icmp("uge", at, limit)
             with b.when(bad):
                 b.store(b.int(INDEX_OUT_OF_RANGE), status)
             with b.when(b.binary("xor", bad, Val("true", "i1"))):
-                x = b.load(b.gep(pointers[2], b.add(s_off, _offset(b, place, s_strides)), element), element)
-                offset = _offset(b, [place[d] for d in others], o_strides)
+                x = b.load(b.gep(pointers[2], b.add(s_off, offset_of(b, place, s_strides)), element), element)
+                offset = offset_of(b, [place[d] for d in others], o_strides)
                 address = b.gep(pointers[0], b.add(o_off, b.add(offset, b.mul(at, step))), element)
                 if op == "scatter_add":
                     old = from_memory(b, b.load(address, element), dt)
@@ -110,15 +114,15 @@ def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> La
     def write() -> str:
         b = Builder()
         bufs, op_ptr, _, begin, end, _, _ = b.begin_function("scan")
-        values = _operands(b, op_ptr, len(ops))
+        values = operands(b, op_ptr, len(ops))
         sizes, x_strides, o_strides = values[:n], values[n : 2 * n], values[2 * n : 3 * n]
         length, x_step, o_step, x_off, o_off = values[-5:]
-        to, source = _buffer(b, bufs, 0), _buffer(b, bufs, 1)
+        to, source = buffer(b, bufs, 0), buffer(b, bufs, 1)
         element, ty = MEMORY[dt.name], compute_type(dt)
         with b.loop(begin, end) as row:
-            place = _unravel(b, row, sizes)
-            read = b.gep(source, b.add(x_off, _offset(b, place, x_strides)), element)
-            write_to = b.gep(to, b.add(o_off, _offset(b, place, o_strides)), element)
+            place = unravel(b, row, sizes)
+            read = b.gep(source, b.add(x_off, offset_of(b, place, x_strides)), element)
+            write_to = b.gep(to, b.add(o_off, offset_of(b, place, o_strides)), element)
             running = b.var(ty, identity(b, op, ty, dt))
             with b.loop(b.int(0), length) as i:
                 value = from_memory(b, b.load(b.gep(read, b.mul(i, x_step), element), element), dt)

@@ -268,6 +268,15 @@ def _keep_dtype(function: Callable[..., Array], x: Array) -> dict[str, Any]:
     return {"dtype": x.dtype} if function in (np.sum, np.prod) else {}
 
 
+def _argsort(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    (x,), (dim, descending) = args, v.attrs
+    if descending:  # the last of equal elements comes first in what is sorted from behind
+        order = x.shape[dim] - 1 - np.flip(np.argsort(np.flip(x, dim), axis=dim, kind="stable"), dim)
+    else:
+        order = np.argsort(x, axis=dim, kind="stable")
+    return order.take(np.arange(shape[dim]), axis=dim)
+
+
 def _positions(index: Array, shape: tuple[int, ...], dim: int) -> tuple[Array, ...]:
     """NumPy's index for gather and scatter: each element's own place, but along `dim` what `index` says."""
     bad = index[(index < 0) | (index >= shape[dim])]
@@ -320,6 +329,7 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "reduce_min": _reduce(np.min, _greatest),
     "argmax": lambda v, args, shape, env: np.argmax(args[0], axis=v.attrs[0]),
     "argmin": lambda v, args, shape, env: np.argmin(args[0], axis=v.attrs[0]),
+    "argsort": _argsort,
     "cumsum": lambda v, args, shape, env: np.cumsum(args[0], axis=v.attrs[0], dtype=args[0].dtype),
     "cumprod": lambda v, args, shape, env: np.cumprod(args[0], axis=v.attrs[0], dtype=args[0].dtype),
     "gather": _gather,

@@ -21,6 +21,7 @@ from ..compiler.fuse import Stage, fuse, located, reshaped, strip
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
 from ..compiler.serial import scan_launch, scatter_launch
+from ..compiler.sort import sort_launch
 from ..ir.graph import MOVEMENT, Graph, Value
 from ..ir.simplify import simplify
 from .binding import Bindings
@@ -532,6 +533,33 @@ class _Binder:
         x = self.part(source.args[0])
         if _product(out.shape):
             self.add([scan_launch(source.op, source.attrs[0], out, x, self.target)], _product(out.shape))
+
+    def stage_sort(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out, (dim, descending) = self.buffer(source), source.attrs
+        if not _product(out.shape):
+            return
+        x, ordered = self.part(source.args[0]), out
+        if not _neighbours(x, dim):
+            given, x = x, self.in_rows(x.shape, dim, x.dtype)
+            self.copy(given, x)
+        if not _neighbours(out, dim):
+            ordered = self.in_rows(out.shape, dim, out.dtype)
+        self.add([sort_launch(dim, descending, ordered, x, self.target, self.temp)], 16 * _product(x.shape))
+        if ordered is not out:
+            self.copy(ordered, out)
+
+    def in_rows(self, shape: Ints, dim: int, dt: dtype) -> Place:
+        """A temporary buffer of a shape whose elements along a dimension are neighbours."""
+        *outer, last = contiguous_strides((*shape[:dim], *shape[dim + 1 :], shape[dim]))
+        strides = (*outer[:dim], last, *outer[dim:])
+        return Place(self.temp(_product(shape) * dt.itemsize), shape, strides, dt)
+
+
+def _neighbours(place: Place, dim: int) -> bool:
+    """Whether the elements along a dimension lie next to each other."""
+    return place.strides[dim] == 1 or place.shape[dim] <= 1
 
 
 def _joined_rows(batch: Ints, m: int, right: Ints, views: list[Ints]) -> tuple[Ints, int, Ints, list[Ints]]:

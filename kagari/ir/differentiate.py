@@ -44,6 +44,7 @@ NOT_DIFFERENTIABLE = (
         "shr",
         "argmax",
         "argmin",
+        "argsort",
     }
 )
 """Primitives whose derivative is zero wherever it exists, and those that make or take no floats."""

@@ -25,6 +25,8 @@ are the business of `build.py`, which is what operator definitions use.
     reduce_sum, reduce_prod, reduce_max, reduce_min   x, (dims,): dims removed
     argmax, argmin                   x, (dim,)        int64 index of the first extremum, NaN counts as extremum
     cumsum, cumprod                  x, (dim,)        running sum, product
+    argsort     x                    (dim, descending) int64 places of the elements in order along dim: the first ones,
+    as many as the shape says; equal elements stay in order, NaN is the largest
     gather      x, index             (dim,)           out[i..] = x[.., index[i..] at dim, ..], index within bounds or an
     error
     pick        x, index             (dim,)           as gather, of one element along dim, which is removed
@@ -261,6 +263,12 @@ def reduce(op: str, x: Value, dims: tuple[int, ...]) -> Value:
 def scan(op: str, x: Value, dim: int) -> Value:
     """`cumsum` or `cumprod`."""
     return Value(op, (x,), (dim,), x.shape, x.dtype)
+
+
+def argsort(x: Value, dim: int, descending: bool = False, count: Size | None = None) -> Value:
+    """The places of the elements in order along a dimension; of the first `count` ones where that is given."""
+    shape = x.shape if count is None else (*x.shape[:dim], count, *x.shape[dim + 1 :])
+    return Value("argsort", (x,), (dim, descending), shape, int64)
 
 
 def cat(parts: tuple[Value, ...], dim: int) -> Value:

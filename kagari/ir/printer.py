@@ -33,6 +33,7 @@ ATTRS = {
     "reduce_min": ("dims",),
     "argmax": ("dim",),
     "argmin": ("dim",),
+    "argsort": ("dim", "descending"),
     "cumsum": ("dim",),
     "cumprod": ("dim",),
     "gather": ("dim",),

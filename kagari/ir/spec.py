@@ -297,6 +297,16 @@ def _scan(v: Value) -> None:
     _like(v, x)
 
 
+def _argsort(v: Value) -> None:
+    (x,), (dim, descending) = v.args, v.attrs
+    _dim(dim, x.ndim)
+    _require(type(descending) is bool, "whether it is descending should be a boolean")
+    _require(v.ndim == x.ndim, "it should have as many dimensions as its argument")
+    _require(_equal(_without(v.shape, dim), _without(x.shape, dim)), f"its shape should differ only along {dim}")
+    _require(hint(v.shape[dim]) <= hint(x.shape[dim]), f"there are only {x.shape[dim]} elements along {dim}")
+    _dtype(v, int64)
+
+
 def _index(x: Value, index: Value, dim: int) -> None:
     _dim(dim, x.ndim)
     _require(index.dtype is int64, "its index should be int64")
@@ -373,6 +383,7 @@ SPEC: dict[str, Check] = {
     **dict.fromkeys(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min"), _reduce),
     "argmax": _arg_extremum,
     "argmin": _arg_extremum,
+    "argsort": _argsort,
     "cumsum": _scan,
     "cumprod": _scan,
     "gather": _gather,

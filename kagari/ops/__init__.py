@@ -19,6 +19,7 @@ from . import (
     pointwise,
     reduce,
     softmax,
+    sort,
     unary,
 )
 from .operator import Operator
@@ -38,6 +39,7 @@ OPERATORS: tuple[Operator, ...] = (
     *index.OPERATORS,
     *matmul.OPERATORS,
     *softmax.OPERATORS,
+    *sort.OPERATORS,
     *loss.OPERATORS,
     *normalize.OPERATORS,
     *channelnorm.OPERATORS,
