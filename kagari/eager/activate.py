@@ -108,17 +108,21 @@ _AUGMENTED = frozenset(
 # What the engine asks of tensors
 
 
+_OF_TENSORS = ("tensor", "operand", "either")
+
+
 def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
     """The arguments with lists as tuples and NumPy numbers as Python's.
 
     Raises TypeError naming the operator, the argument and its position where a type does not fit.
     """
     values = list(args)
-    for i, a in enumerate(values):
-        p = f.parameters[min(i, len(f.parameters) - 1)]
+    parameters, last = f.parameters, len(f.parameters) - 1
+    for i, a in enumerate(args):
+        p = parameters[i if i < last else last]
         kind = type(a)
         if kind is Tensor or isinstance(a, Tensor):
-            if p.kind in ("tensor", "operand", "either"):
+            if p.kind in _OF_TENSORS:
                 continue
             if p.kind == "number":
                 values[i] = a.item()

@@ -1,8 +1,8 @@
-"""Bindings made again: what binding a program computed, as straight-line code for all sizes that decide alike.
+"""Plans of further sizes: what binding a program computed, as straight-line code for all sizes that decide alike.
 
 Binding is arithmetic on sizes and strides, and decisions taken on them. It is run once with numbers that write down
 where they came from: each operation becomes a line of a function, each comparison a condition. For sizes that answer
-all comparisons alike, the function gives what binding would have given, in a fraction of the time.
+all comparisons alike, the function gives the words of the plan in a fraction of the time.
 
 Costs that are weighed in floating point leave no conditions. They choose between ways that are all correct, and are
 weighed anew where a size has grown or shrunk about fourfold.
@@ -14,19 +14,19 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.dtypes import dtype
 from ..base.layout import Layout, contiguous_strides, layout
-from ..compiler.kernel import Launch
-
-if TYPE_CHECKING:
-    from .program import Bound
+from .plan import Frame, Packed, packed
+from .program import Program
 
 Ints = tuple[int, ...]
-Made = Callable[..., "Bound | None"]
+Made = Callable[..., Packed | None]
 # Functions of one program for one pattern of strides: a program beyond this is bound from scratch.
 MAX_MADE = 6
+# Recorded numbers are within these bounds.
+LOW, HIGH = -1 << 80, 1 << 80
 
 
 class Recorder:
@@ -35,22 +35,24 @@ class Recorder:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.known: dict[str, str] = {}
-        self.closed = False
 
-    def computed(self, value: int, text: str) -> int:
-        if self.closed:
-            return value
+    def computed(self, value: int, text: str, low: int, high: int) -> int:
+        if low == high:
+            return low
         name = self.known.get(text)
         if name is None:
             name = self.known[text] = f"v{len(self.known)}"
             self.lines.append(f"{name} = {text}")
-        return Number(value, name, self)
+        return Number(value, name, self, low, high)
 
     def decided(self, answer: bool, text: str) -> bool:
-        if not self.closed and text not in self.known:
+        if text not in self.known:
             self.known[text] = ""
-            self.lines.append(f"if {'not ' if answer else ''}({text}): return None")
+            self.require(f"not ({text})" if answer else text)
         return answer
+
+    def require(self, unless: str) -> None:
+        self.lines.append(f"if {unless}: return None")
 
     def needed(self, result: str) -> list[str]:
         """The lines without those whose value nothing uses."""
@@ -67,41 +69,114 @@ _NAME = re.compile(r"\bv\d+")
 
 
 class Number(int):
-    """A size or a stride, or what was computed of them, that knows its name in the function."""
+    """A size or a stride, or what was computed of them, that knows its name in the function and its bounds."""
 
     name: str
     recorder: Recorder
+    low: int
+    high: int
 
-    def __new__(cls, value: int, name: str, recorder: Recorder) -> Number:
+    def __new__(cls, value: int, name: str, recorder: Recorder, low: int, high: int) -> Number:
         made = super().__new__(cls, value)
-        made.name, made.recorder = name, recorder
+        made.name, made.recorder, made.low, made.high = name, recorder, max(low, LOW), min(high, HIGH)
         return made
 
     def __neg__(self) -> int:
-        return self.recorder.computed(-int(self), f"-{self.name}")
+        return self.recorder.computed(-int(self), f"-{self.name}", -self.high, -self.low)
 
     def __abs__(self) -> int:
-        return self.recorder.computed(abs(int(self)), f"abs({self.name})")
+        return self if self.low >= 0 else self.recorder.computed(abs(int(self)), f"abs({self.name})", 0, HIGH)
 
     def __divmod__(self, other: int) -> tuple[Any, Any]:
         return self // other, self % other
 
     def __bool__(self) -> bool:
-        return self.recorder.decided(int(self) != 0, f"{self.name} != 0")
+        return self != 0
 
     __hash__ = int.__hash__
 
 
 def _text(x: int) -> str:
-    return x.name if type(x) is Number else f"({int(x)})"
+    return x.name if type(x) is Number else str(int(x)) if x >= 0 else f"({int(x)})"
 
 
-def _arithmetic(symbol: str, compute: Callable[[int, int], int], swapped: bool) -> Callable[[Number, Any], Any]:
+def _bounds(x: int) -> tuple[int, int]:
+    return (x.low, x.high) if type(x) is Number else (int(x), int(x))
+
+
+def _alike(a: int, b: int) -> bool:
+    """Whether both are one number in every call."""
+    return type(a) is type(b) is Number and a.name == b.name
+
+
+# What is simpler than its operation says, for each: the result, or None. Sizes and strides make up the most of it.
+
+
+def _sum(a: int, b: int) -> int | None:
+    return b if _is(a, 0) else a if _is(b, 0) else None
+
+
+def _difference(a: int, b: int) -> int | None:
+    return a if _is(b, 0) else 0 if _alike(a, b) else None
+
+
+def _product(a: int, b: int) -> int | None:
+    return 0 if _is(a, 0) or _is(b, 0) else b if _is(a, 1) else a if _is(b, 1) else None
+
+
+def _quotient(a: int, b: int) -> int | None:
+    return a if _is(b, 1) else 1 if _alike(a, b) and _bounds(a)[0] > 0 else None
+
+
+def _remainder(a: int, b: int) -> int | None:
+    return 0 if _is(b, 1) or (_alike(a, b) and _bounds(a)[0] > 0) else None
+
+
+def _is(x: int, constant: int) -> bool:
+    return type(x) is not Number and x == constant
+
+
+# The bounds of the result, for each operation
+
+
+def _sum_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    return a + c, b + d
+
+
+def _difference_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    return a - d, b - c
+
+
+def _product_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    return (a * c, b * d) if a >= 0 and c >= 0 else (LOW, HIGH)
+
+
+def _quotient_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    return (a // (d if a >= 0 else c), b // (c if b >= 0 else d)) if c > 0 else (LOW, HIGH)
+
+
+def _remainder_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    return (0, d - 1) if c > 0 else (LOW, HIGH)
+
+
+def _unknown_bounds(a: int, b: int, c: int, d: int) -> tuple[int, int]:
+    return LOW, HIGH
+
+
+def _as_it_is(a: int, b: int) -> int | None:
+    return None
+
+
+def _arithmetic(symbol: str, compute: Any, simpler: Any, bounds: Any, swapped: bool) -> Callable[[Number, Any], Any]:
     def method(self: Number, other: Any) -> Any:
         if not isinstance(other, int):
             return NotImplemented
         a, b = (other, self) if swapped else (self, other)
-        return self.recorder.computed(compute(int(a), int(b)), f"{_text(a)} {symbol} {_text(b)}")
+        found = simpler(a, b)
+        if found is not None:
+            return found
+        low, high = bounds(*_bounds(a), *_bounds(b))
+        return self.recorder.computed(compute(int(a), int(b)), f"{_text(a)} {symbol} {_text(b)}", low, high)
 
     return method
 
@@ -110,17 +185,37 @@ def _comparison(symbol: str, compare: Callable[[int, int], bool]) -> Callable[[N
     def method(self: Number, other: Any) -> Any:
         if not isinstance(other, int):
             return NotImplemented
-        text = f"{self.name} {symbol} {_text(other)}"
-        return self.recorder.decided(compare(int(self), int(other)), text)
+        answer = compare(int(self), int(other))
+        if _alike(self, other) or _always(symbol, self.low, self.high, *_bounds(other)):
+            return answer
+        return self.recorder.decided(answer, f"{self.name} {symbol} {_text(other)}")
 
     return method
 
 
-for _symbol, _name in (("+", "add"), ("-", "sub"), ("*", "mul"), ("//", "floordiv"), ("%", "mod"), ("&", "and"),
-                       ("|", "or"), ("<<", "lshift"), (">>", "rshift")):  # fmt: skip
+def _always(symbol: str, low: int, high: int, other_low: int, other_high: int) -> bool:
+    """Whether numbers within these bounds compare alike in every call."""
+    if symbol in ("<", ">="):
+        return high < other_low or low >= other_high
+    if symbol in (">", "<="):
+        return low > other_high or high <= other_low
+    return high < other_low or low > other_high
+
+
+for _symbol, _name, _simpler, _limits in (
+    ("+", "add", _sum, _sum_bounds),
+    ("-", "sub", _difference, _difference_bounds),
+    ("*", "mul", _product, _product_bounds),
+    ("//", "floordiv", _quotient, _quotient_bounds),
+    ("%", "mod", _remainder, _remainder_bounds),
+    ("&", "and", _as_it_is, _unknown_bounds),
+    ("|", "or", _as_it_is, _unknown_bounds),
+    ("<<", "lshift", _as_it_is, _unknown_bounds),
+    (">>", "rshift", _as_it_is, _unknown_bounds),
+):
     _compute = getattr(operator, f"__{_name}__")
-    setattr(Number, f"__{_name}__", _arithmetic(_symbol, _compute, False))
-    setattr(Number, f"__r{_name}__", _arithmetic(_symbol, _compute, True))
+    setattr(Number, f"__{_name}__", _arithmetic(_symbol, _compute, _simpler, _limits, False))
+    setattr(Number, f"__r{_name}__", _arithmetic(_symbol, _compute, _simpler, _limits, True))
 for _symbol, _name in (("==", "eq"), ("!=", "ne"), ("<", "lt"), ("<=", "le"), (">", "gt"), (">=", "ge")):
     setattr(Number, f"__{_name}__", _comparison(_symbol, getattr(operator, _name)))
 
@@ -153,46 +248,50 @@ def pattern(shape: Ints, strides: Ints | None, dt: dtype) -> Pattern:
 
 
 class Bindings:
-    """How one program binds: from scratch, or by a function that an earlier binding of the same pattern left."""
+    """How one program becomes plans: bound from scratch, or by a function that an earlier binding of the same pattern
+    left."""
 
-    def __init__(self, shapes: Callable[[Ints], Mapping[int, Ints]], scratch: Callable[..., Bound]) -> None:
-        self.shapes, self.scratch = shapes, scratch
+    def __init__(self, program: Program, frame: Frame) -> None:
+        self.program, self.frame = program, frame
         self.target: Any = None
         self.made: dict[Any, list[Made]] = {}
         self.proven: set[Made] = set()
         self.tries: dict[Any, int] = {}
 
-    def bind(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Bound:
-        """What `scratch(layouts, sizes, target, layout)` gives; `shapes(sizes)` are those of its inputs."""
+    def packed(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:
+        """The words of the program bound to these layouts, by argument number, and values of its symbols."""
         if target is not self.target:
             self.target, self.made = target, {}
         words: list[Any] = [n.bit_length() >> 1 for n in sizes]
-        values = list(sizes)
+        strides: list[int] = []
         for lay in layouts.values():
             words.append(lay.dtype)
             if not lay.rows:
                 words.append(tuple([s if s < 2 else -1 for s in lay.strides]))
-                values += [s for s in lay.strides if s >= 2]
+                strides += [s for s in lay.strides if s >= 2]
         key = tuple(words)
         candidates = self.made.get(key)
         if candidates is None:  # most programs are bound once: the second time a function is worth its making
             self.made[key], self.tries[key] = [], 0
-            return self.scratch(layouts, sizes, target, layout)
+            return self.scratch(layouts, sizes, target)
         for made in candidates:
-            bound = made(layouts, *values)
-            if bound is not None:
-                return bound if made in self.proven else self.proved(made, bound, key, layouts, sizes, target)
+            found = made(layouts, *sizes, *strides)
+            if found is not None:
+                return found if made in self.proven else self.proved(made, found, key, layouts, sizes, target)
         if self.tries[key] < MAX_MADE:
             self.tries[key] += 1
             candidates.append(self.record(layouts, sizes, target))
-        return self.scratch(layouts, sizes, target, layout)
+        return self.scratch(layouts, sizes, target)
+
+    def scratch(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:
+        return packed(self.frame, self.program.bind(layouts, sizes, target))
 
     def proved(
-        self, made: Made, bound: Bound, key: Any, layouts: Mapping[int, Layout], sizes: Ints, target: Any
-    ) -> Bound:
+        self, made: Made, found: Packed, key: Any, layouts: Mapping[int, Layout], sizes: Ints, target: Any
+    ) -> Packed:
         """The first result of a function, held against binding from scratch; the function is dropped if they differ."""
-        scratch = self.scratch(layouts, sizes, target, layout)
-        if _plainly(bound) == _plainly(scratch):
+        scratch = self.scratch(layouts, sizes, target)
+        if _plainly(found) == _plainly(scratch):
             self.proven.add(made)
         else:
             self.made[key] = [m for m in self.made[key] if m is not made]
@@ -201,17 +300,32 @@ class Bindings:
     def record(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Made:
         """Binds with numbers that write down what becomes of them."""
         recorder, names = Recorder(), [f"a{i}" for i in range(len(sizes))]
-        symbols = [Number(n, name, recorder) for n, name in zip(sizes, names)]
-        shapes = self.shapes(tuple(symbols))
+        symbols = [Number(n, name, recorder, 2, HIGH) for n, name in zip(sizes, names)]
+        shapes = self.program.shapes(tuple(symbols))
         named: dict[int, Pattern] = {}
         for i, lay in layouts.items():
             named[i] = pattern(shapes.get(i, ()), self._named(lay, names, recorder), lay.dtype)
             if i in shapes:
-                numbers = "".join(f"{_text(n)}, " for n in shapes[i])
-                recorder.lines.append(f"if layouts[{i}].shape != ({numbers}): return None")
-        result = self.scratch(named, tuple(symbols), target, pattern)
-        recorder.closed = True
-        return _compiled(recorder, names, result)
+                recorder.require(f"layouts[{i}].shape != ({_listed(shapes[i])})")
+        bound = self.program.bind(named, tuple(symbols), target, pattern)
+        outputs: list[Any] = []
+
+        def identity(lay: Any) -> int:
+            """The word of a layout: its address, once the function has made it."""
+            outputs.append(lay)
+            return Number(0, f"id(l{len(outputs) - 1})", recorder, 0, HIGH)
+
+        result = packed(self.frame, bound, identity)
+        constants: dict[str, Any] = {"Packed": Packed, "layout": layout, "references": result.references}
+        for k, lay in enumerate(outputs):
+            constants[f"d{k}"] = lay.dtype
+        made = [f"l{k} = {_layout(lay, k, named)}" for k, lay in enumerate(outputs)]
+        seen = "".join(f"l{k}, " for k in range(self.frame.visible))
+        returns = f"return Packed(({_listed(result.words)}), references, ({seen}))"
+        body = "\n ".join([*recorder.needed("".join((*made, returns))), *made, returns])
+        exec(f"def made(layouts, {', '.join(names)}):\n {body}", constants)
+        function: Made = constants["made"]
+        return function
 
     @staticmethod
     def _named(lay: Layout, names: list[str], recorder: Recorder) -> Ints | None:
@@ -222,39 +336,21 @@ class Bindings:
         for s in lay.strides:
             if s >= 2:
                 names.append(f"a{len(names)}")
-            strides.append(Number(s, names[-1], recorder) if s >= 2 else s)
+            strides.append(Number(s, names[-1], recorder, 2, HIGH) if s >= 2 else s)
         return tuple(strides)
 
 
-def _plainly(bound: Bound) -> tuple[Any, ...]:
-    launches = [(x.kernel.key, x.bufs, x.ops, x.total, x.grain) for x in bound.launches]
-    return [(o.kind, o.layout, o.arg, o.offset) for o in bound.outputs], bound.temps, launches, bound.work
+def _plainly(found: Packed) -> tuple[Any, ...]:
+    return tuple(found.words), found.references, found.layouts
 
 
-def _compiled(recorder: Recorder, names: list[str], bound: Bound) -> Made:
-    """The function that gives the bound program of other sizes; None where they decide otherwise."""
-    constants: dict[str, Any] = {"Launch": Launch, "layout": layout, "Output": None, "Bound": type(bound)}
+def _listed(values: Any) -> str:
+    return "".join([f"{_text(n)}, " for n in values])
 
-    def constant(x: Any) -> str:
-        constants[f"c{len(constants)}"] = x
-        return f"c{len(constants) - 1}"
 
-    def numbers(values: Any) -> str:
-        return "".join(f"{_text(n)}, " for n in values)
-
-    outputs = []
-    for o in bound.outputs:
-        constants["Output"] = type(o)
-        lay = f"layouts[{o.arg}]" if o.kind & 1 else (
-            f"layout(({numbers(o.layout.shape)}), ({numbers(o.layout.strides)}), {constant(o.layout.dtype)})"
-        )  # fmt: skip
-        outputs.append(f"Output({o.kind}, {lay}, {o.arg}, {_text(o.offset)})")
-    launches = [
-        f"Launch({constant(x.kernel)}, {constant(x.bufs)}, ({numbers(x.ops)}), {_text(x.total)}, {_text(x.grain)})"
-        for x in bound.launches
-    ]
-    result = f"Bound([{', '.join(outputs)}], [{numbers(bound.temps)}], [{', '.join(launches)}], {_text(bound.work)})"
-    body = "\n ".join([*recorder.needed(result), f"return {result}"])
-    exec(f"def made(layouts, {', '.join(names)}):\n {body}", constants)
-    made: Made = constants["made"]
-    return made
+def _layout(lay: Any, k: int, named: Mapping[int, Pattern]) -> str:
+    """The text that gives the layout of output k: that of an argument, or one of its own."""
+    for i, argument in named.items():
+        if lay is argument:
+            return f"layouts[{i}]"
+    return f"layout(({_listed(lay.shape)}), ({_listed(lay.strides)}), d{k})"

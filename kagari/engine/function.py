@@ -24,6 +24,7 @@ MAX_PLANS = 2048
 # table.
 MAX_WAYS = 16
 REQUIRED = object()
+_PLAIN = frozenset([int, float, bool, str, tuple, list, dtype, type(None)])
 NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """What NumPy calls parameters: PyTorch accepts these, too."""
 
@@ -93,7 +94,7 @@ class Function:
         self.record: Any = None
         self.dunder = ""
         kinds = [p.kind in ("static", "either") for p in parameters]
-        self.kinds = tuple(kinds + [True] * (MAX_WORDS - len(kinds))) if spread else tuple(kinds)
+        self.kinds = (*kinds, *[bool(spread)] * (MAX_WORDS - len(kinds)))
         self.many = bool(parameters) and parameters[-1].many
         self.positional = sum(not p.keyword_only for p in parameters)
         self.required = max(
@@ -136,30 +137,32 @@ class Function:
         self._table, self._capacity = table, capacity
         self._words[0], self._words[1] = ctypes.addressof(table), capacity - 1
         if old is not None:
-            for key, plan in self._inserted:
-                native().insert(self.state.data_ptr, plan, *key)
+            insert, state = native().insert, self.state.data_ptr
+            for entry in self._inserted:
+                insert(state, *entry)
         else:
-            self._inserted: list[tuple[tuple[int, ...], int]] = []
+            self._inserted: list[tuple[int, ...]] = []
 
     def enter(self, args: tuple[Any, ...], plan: Plan) -> None:
         """Enters a call of these very arguments into the resident table."""
         if len(args) > MAX_WORDS or self._ways.get(plan.address, 0) >= MAX_WAYS:
             return
-        key = []
-        for i, a in enumerate(args):
-            word = self._word(a, self.kinds[i] if i < len(self.kinds) else False)
+        entry = [plan.address]
+        modes = Hooks.mode() & 1
+        for a, static in zip(args, self.kinds):
+            word = self._word(a, static, modes)
             if word is None:
                 return
-            key.append(word)
+            entry.append(word)
         if self._entries >= MAX_PLANS:
             self.forget()
         if 2 * (self._entries + 1) > self._capacity:
-            self._grow(self._capacity * 2)
+            self._grow(self._capacity * 4)
         self._entries += 1
         self._ways[plan.address] = self._ways.get(plan.address, 0) + 1
-        self._kept.append(([a._layout if type(a) in Hooks.tensor_types else a for a in args], plan))
-        self._inserted.append((tuple(key), plan.address))
-        native().insert(self.state.data_ptr, plan.address, *key)
+        self._kept += [a for a, static in zip(args, self.kinds) if static and type(a) not in (int, bool)]
+        self._inserted.append(tuple(entry))
+        native().insert(self.state.data_ptr, *entry)
 
     def forget(self) -> None:
         """Drops all plans. They stay alive until the next time: another thread may be running one of them."""
@@ -168,11 +171,11 @@ class Function:
         self._grow(8)
 
     @staticmethod
-    def _word(a: Any, static: bool) -> int | None:
+    def _word(a: Any, static: bool, gradients: int) -> int | None:
         """The argument's word, as resident/dispatch.py makes it; None where it makes none."""
         kind = type(a)
         if kind in Hooks.tensor_types:
-            return id(a._layout) | (1 if a._needs and Hooks.mode() & 1 else 0)
+            return id(a._layout) | (gradients if a._needs else 0)
         if static:
             if kind is int:
                 return (a << 1) | 1 if -(1 << 61) < a < 1 << 61 else None
@@ -186,7 +189,8 @@ class Function:
     def miss(self, *args: Any, **kwargs: Any) -> Any:
         """Any call, by position or by name."""
         for a in (*args, *kwargs.values()):
-            if type(a) not in Hooks.tensor_types and hasattr(type(a), "__torch_function__"):
+            kind = type(a)
+            if kind not in _PLAIN and kind not in Hooks.tensor_types and hasattr(kind, "__torch_function__"):
                 return Hooks.override(self, args, kwargs)
         if "out" in kwargs:
             return Hooks.out(self, args, kwargs)
@@ -252,7 +256,7 @@ class Function:
                 if gradients and a._base is not None:
                     Hooks.refresh(a)
                 wants = gradients and a._needs and self.differentiable
-                key.append((a._layout, bool(wants)))
+                key += (a._layout, bool(wants))
                 if wants:
                     needs.append(i)
             elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
@@ -263,13 +267,14 @@ class Function:
                 key.append((type(a), a))
         if needs and self.into is not None and not self.recordable_in_place(args, tuple(needs), tuple(key)):
             return Hooks.in_place_gradient(self, args)
-        plan = self.plans.get(tuple(key))
+        entry = tuple(key)
+        plan = self.plans.get(entry)
         self.activate()
         if plan is None:
             plan = self.make_plan(args, tuple(needs))
             if len(self.plans) >= MAX_PLANS:
                 self.forget()
-            self.plans[tuple(key)] = plan
+            self.plans[entry] = plan
         if mode <= 1 and raw and self.enterable(raw, args):
             self.enter(raw, plan)
         result = native().call_plan(plan.address, self.state.data_ptr, *args)
@@ -312,15 +317,12 @@ class Function:
         traced, sizes = self.traced(args)
         variant = traced.variant(needs)
         layouts = {i: a._layout for i, a in enumerate(args) if isinstance(a, Hooks.tensor_types)}
-        bound = variant.program.bind(layouts, sizes, cpu.host_target())
+        packed = variant.bindings.packed(layouts, sizes, cpu.host_target())
         tape = None
         if variant.backward is not None:
-            shapes = tuple(o.layout for o in bound.outputs[: variant.visible])
-            tape = Tape(
-                self.backward(variant.backward, variant), variant.saved, variant.edges, self.node_name, sizes, shapes
-            )
-        positions = tuple(v.attrs[0] for v in variant.program.inputs)
-        return Plan(positions, bound, variant.visible, tape, self.private_views)
+            backward = self.backward(variant.backward, variant)
+            tape = Tape(backward, variant.saved, variant.edges, self.node_name, sizes, packed.layouts)
+        return Plan(packed, tape, self.private_views)
 
     private_views = (
         False  # whether views are results of their own, which no in-place change ties to what they are views of
@@ -430,6 +432,10 @@ class BackwardFunction(Function):
             assert exact is not None
             self._exact = self if exact is self.base else BackwardFunction(self, exact, self.variant)
         return self._exact
+
+    def miss(self, *args: Any) -> Any:
+        """A call by the tape: its arguments need no checks."""
+        return self.run(args, args)
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
         missing = tuple(i for i in self.base.inputs if i > self.at_sizes and (i >= len(args) or args[i] is None))

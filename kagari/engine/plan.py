@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..base.layout import Layout
@@ -37,7 +38,7 @@ class Tape:
         edges: tuple[int, ...],
         name: str,
         sizes: tuple[int, ...],
-        shapes: Any,
+        shapes: tuple[Layout, ...],
     ) -> None:
         self.backward, self.saved, self.edges, self.name, self.sizes, self.shapes = (
             backward,
@@ -50,67 +51,90 @@ class Tape:
         self.nothing = (sizes,)  # what a node saves that saves no values
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the plans of one program share: which arguments it reads, how many of its outputs are seen, and what a
+    node saves and where its gradients go where the program is `taped`."""
+
+    positions: tuple[int, ...]
+    visible: int
+    taped: bool = False
+    saved: tuple[int, ...] = ()
+    edges: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Packed:
+    """A bound program as words, in one block.
+
+    A word that refers to a part of the block holds its distance from the start until the block's address is known;
+    `references` are the numbers of such words. `layouts` are those of the visible outputs.
+    """
+
+    words: Sequence[int]
+    references: tuple[int, ...]
+    layouts: tuple[Layout, ...]
+
+
 _HEADER, _LAUNCH = 24, 6
 
 
+def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
+    """The words of resident/dispatch.py, but for those of the tape. `identity` gives the word of a layout."""
+    block: list[int] = [0] * _HEADER
+    references: list[int] = []
+
+    def part(at: int, values: Sequence[int]) -> None:
+        block[at] = len(values)
+        block[at + 1] = len(block) * 8
+        references.append(at + 1)
+        block.extend(values)
+
+    block[0] = LONG if bound.work > LONG_WORK else 0
+    if frame.taped and any(o.kind == IN_PLACE for o in bound.outputs):
+        block[0] |= REWRITES
+    outputs: list[int] = []
+    for o in bound.outputs:
+        outputs += (o.kind, identity(o.layout), o.layout.nbytes if o.kind == 0 else o.arg, o.offset)
+    part(1, frame.positions)
+    part(3, outputs)
+    block[3] = len(bound.outputs)
+    part(5, bound.temps)
+    records = len(block)
+    part(7, [0] * (_LAUNCH * len(bound.launches)))
+    block[7] = len(bound.launches)
+    for k, launch in enumerate(bound.launches):
+        at = records + _LAUNCH * k
+        block[at], block[at + 4], block[at + 5] = code.address(launch.kernel), launch.total, launch.grain
+        block[at + 1], block[at + 2] = len(block) * 8, len(launch.bufs)
+        block.extend(launch.ops)
+        block[at + 3] = len(block) * 8
+        block.extend(launch.bufs)
+        references += (at + 1, at + 3)
+    block[9] = frame.visible
+    layouts = tuple([o.layout for o in bound.outputs[: frame.visible]])
+    if frame.taped:
+        tied = [k for k, lay in enumerate(layouts) if lay.dtype.category == 2]
+        block[16] = sum(1 << k for k in tied if k < 63)
+        part(18, [k for k in tied if k >= 63])
+        part(11, frame.saved)
+        part(13, frame.edges)
+    return Packed(block, tuple(references), layouts)
+
+
 class Plan:
-    """A bound program in memory, with all that native code points at kept alive.
+    """A packed program at a fixed address, with all that native code points at kept alive."""
 
-    The words are those of resident/dispatch.py.
-    """
+    __slots__ = ("address", "_alive")
 
-    __slots__ = ("address", "bound", "_alive", "visible")
-
-    def __init__(
-        self, positions: tuple[int, ...], bound: Bound, visible: int, tape: Tape | None, private: bool = False
-    ) -> None:
-        self.bound, self.visible = bound, visible
-        # All parts lie in one block; a word that refers to a part holds its place until the block's address is known.
-        block = [0] * _HEADER
-        references: list[int] = []
-
-        def part(at: int, values: Sequence[int]) -> None:
-            block[at] = len(values)
-            block[at + 1] = len(block) * 8
-            references.append(at + 1)
-            block.extend(values)
-
-        block[0] = (LONG if bound.work > LONG_WORK else 0) | (GRADIENT if tape else PRIVATE if private else 0)
-        if tape and any(o.kind == IN_PLACE for o in bound.outputs):
-            block[0] |= REWRITES
-        outputs: list[int] = []
-        for o in bound.outputs:
-            outputs += (o.kind, id(o.layout), o.layout.nbytes if o.kind == 0 else o.arg, o.offset)
-        part(1, positions)
-        part(3, outputs)
-        block[3] = len(bound.outputs)
-        part(5, bound.temps)
-        records = len(block)
-        part(7, [0] * (_LAUNCH * len(bound.launches)))
-        block[7] = len(bound.launches)
-        for at, launch in enumerate(bound.launches):
-            at = records + _LAUNCH * at
-            block[at], block[at + 4], block[at + 5] = code.address(launch.kernel), launch.total, launch.grain
-            block[at + 1], block[at + 2] = len(block) * 8, len(launch.bufs)
-            block.extend(launch.ops)
-            block[at + 3] = len(block) * 8
-            block.extend(launch.bufs)
-            references += (at + 1, at + 3)
-        block[9] = visible
+    def __init__(self, source: Packed, tape: Tape | None, private: bool = False) -> None:
+        memory = array("q", source.words)
+        self.address = address = memory.buffer_info()[0]
+        for at in source.references:
+            memory[at] += address
         if tape is not None:
-            block[10], block[15], block[17] = id(tape), id(tape.nothing), id(tape.sizes)
-            tied = [k for k, lay in enumerate(tape.shapes) if lay.dtype.category == 2]
-            block[16] = sum(1 << k for k in tied if k < 63)
-            part(18, [k for k in tied if k >= 63])
-            part(11, tape.saved)
-            part(13, tape.edges)
-        memory = array("q", block)
-        self.address = memory.buffer_info()[0]
-        for at in references:
-            memory[at] += self.address
+            memory[0] |= GRADIENT
+            memory[10], memory[15], memory[17] = id(tape), id(tape.nothing), id(tape.sizes)
+        elif private:
+            memory[0] |= PRIVATE
         self._alive = (tape, memory)
-
-    @property
-    def layouts(self) -> list[Layout]:
-        """Those of the visible outputs."""
-        return [o.layout for o in self.bound.outputs[: self.visible]]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.dtypes import accumulate, dtype
-from ..base.layout import Layout, contiguous_strides, is_dense, reshape_strides
+from ..base.layout import Layout, contiguous_strides, is_dense, layout, reshape_strides
 from ..base.symbols import Size, Sym, hint
 from ..base.target import Target
 from ..compiler.body import Body, Node, build_body, chain
@@ -24,7 +24,6 @@ from ..compiler.serial import scan_launch, scatter_launch
 from ..compiler.sort import sort_launch
 from ..ir.graph import MOVEMENT, Graph, Value
 from ..ir.simplify import simplify
-from .binding import Bindings
 
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
 Ints = tuple[int, ...]
@@ -100,7 +99,6 @@ class Program:
         source = f"lambda {names}: ({''.join(f'{s},' for s in self._sizes)})"
         self._evaluate = eval(source)
         self._keys = [s._key for s in self._sizes]
-        self._bindings = Bindings(self._shapes, self._from_scratch)
 
     def _reads_out_of_order(self) -> bool:
         """Whether the kernel that makes the result reads elements of an input other than the one it writes.
@@ -139,14 +137,14 @@ class Program:
             visit(body.space)
         return list(found.values())
 
-    def bind(self, layouts: Mapping[int, Layout], sizes: Ints, target: Target) -> Bound:
-        """The launches and outputs at these layouts (by argument number) and values of the symbols."""
-        return self._bindings.bind(layouts, sizes, target)
+    def bind(self, layouts: Mapping[int, Any], sizes: Ints, target: Target, make: Any = layout) -> Bound:
+        """The launches and outputs at these layouts (by argument number) and values of the symbols.
 
-    def _from_scratch(self, layouts: Mapping[int, Layout], sizes: Ints, target: Target, make: Any) -> Bound:
+        `make` makes the layouts of outputs: other than `layout` where a binding is recorded.
+        """
         return _Binder(self, layouts, dict(zip(self._keys, self._evaluate(*sizes))), target, make).run()
 
-    def _shapes(self, sizes: Ints) -> dict[int, Ints]:
+    def shapes(self, sizes: Ints) -> dict[int, Ints]:
         """The shapes of the inputs by argument number."""
         values = dict(zip(self._keys, self._evaluate(*sizes)))
         return {v.attrs[0]: tuple([s if isinstance(s, int) else values[s._key] for s in v.shape]) for v in self.inputs}
@@ -156,7 +154,7 @@ class _Binder:
     def __init__(
         self, program: Program, layouts: Mapping[int, Layout], sizes: Mapping[Any, int], target: Target, make: Any
     ) -> None:
-        self.layout = make  # `layout`, or what stands for it while a binding is recorded
+        self.layout = make
         self.program, self.layouts, self.sizes, self.target = program, layouts, sizes, target
         self.places: dict[Value, Place] = {}
         self.launches: list[Launch] = []

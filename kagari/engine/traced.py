@@ -8,7 +8,7 @@ gradients.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.symbols import Guards, Size, Sym
@@ -16,6 +16,8 @@ from ..ir import build
 from ..ir.differentiate import differentiate
 from ..ir.graph import ELEMENTWISE, MOVEMENT, Graph, Value, cast, topological
 from ..ir.simplify import simplify
+from .binding import Bindings
+from .plan import Frame
 from .program import Program
 
 GradientRule = Callable[..., Sequence[Value | None]]
@@ -36,6 +38,12 @@ class Variant:
     edges: tuple[int, ...] = ()
     backward: Traced | None = None
     exact: Traced | None = None
+    bindings: Bindings = field(init=False)
+
+    def __post_init__(self) -> None:
+        positions = tuple([v.attrs[0] for v in self.program.inputs])
+        frame = Frame(positions, self.visible, self.backward is not None, self.saved, self.edges)
+        self.bindings = Bindings(self.program, frame)
 
 
 class Traced:
