@@ -77,6 +77,8 @@ class StridedView(Node):
 
     def apply_backward(self, grads: tuple[Any, ...]) -> tuple[Any]:
         """The gradient at the view's places, zeros elsewhere. Elements that the view shows repeatedly get the sum."""
+        if not self.within():
+            return (self.summed(grads[0]),)
         whole = blank(self.base)
         function("zero_").run((whole,))
         grad, lay = grads[0], self.view
@@ -86,6 +88,31 @@ class StridedView(Node):
             lay = layout(tuple(1 if d in repeated else n for d, n in enumerate(lay.shape)), lay.strides, lay.dtype)
         function("copy_").run((strided(whole, lay, self.offset), grad))
         return (whole,)
+
+    def within(self) -> bool:
+        """Whether the view lies within the base, and shows an element more than once by strides of 0 alone."""
+        item = self.base.dtype.itemsize
+        if self.offset < 0 or self.offset // item + reach(self.view) > reach(self.base):
+            return False
+        last = 0
+        for step, n in sorted((s, n) for n, s in zip(self.view.shape, self.view.strides) if n > 1 and s):
+            if step <= last:
+                return False
+            last += step * (n - 1)
+        return True
+
+    def summed(self, grad: Any) -> Any:
+        """The gradient added up over memory that base and view both lie in, seen as the base sees it."""
+        at = self.offset // self.base.dtype.itemsize
+        before = max(-at, 0)
+        extent = before + max(reach(self.base), at + reach(self.view))
+        flat = function("strided_sum").run((grad, extent, self.view.strides, before + at))
+        return strided(flat, self.base, before * self.base.dtype.itemsize)
+
+
+def reach(lay: Layout) -> int:
+    """How many elements of memory a layout spans."""
+    return 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
 
 
 def tell_base(view: Any, source: Any) -> None:

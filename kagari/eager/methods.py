@@ -14,7 +14,7 @@ from ..base.dtypes import dtype
 from ..base.layout import Size, layout
 from ..engine.function import Hooks
 from ..ops.check import TYPE_NAMES
-from . import convert, creation, exchange, random, relayout, views
+from . import convert, creation, exchange, joining, random, relayout, strided, views
 from .calls import call
 from .formats import keeps_strides
 from .sizes import checked_value, number
@@ -274,9 +274,9 @@ FUNCTIONS = (
     is_same_size, masked_select, nonzero, where, zero_,
 )  # fmt: skip
 METHODS = (
-    *CONVERSIONS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS, *views.METHODS, allclose,
-    argwhere, clone, contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size,
-    masked_select, nonzero, type_as, _where,
+    *CONVERSIONS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS, *views.METHODS,
+    *joining.METHODS, *strided.METHODS, allclose, argwhere, clone, contiguous, dim_order, equal, fill_, get_device,
+    is_contiguous, is_nonzero, is_same_size, masked_select, nonzero, type_as, _where,
 )  # fmt: skip
 
 

@@ -10,16 +10,17 @@ from typing import Any
 
 from ..autograd.library import RECORDS
 from ..engine.code import native
-from . import activate, convert, creation, exchange, methods, normalize, random, types, views
+from . import activate, convert, creation, exchange, joining, methods, normalize, random, strided, types, views
 from .printing import set_printoptions
 
 WRITTEN: dict[str, Any] = {
     f.__name__: f
     for f in (
         *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS,
-        *methods.FUNCTIONS, *normalize.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *joining.FUNCTIONS, *strided.FUNCTIONS, *methods.FUNCTIONS, *normalize.FUNCTIONS, convert.is_tensor,
+        set_printoptions,
     )
-} | views.ALIASES  # fmt: skip
+} | views.ALIASES | joining.ALIASES  # fmt: skip
 
 
 def _names(namespace: str) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..autograd import modes
@@ -13,10 +14,11 @@ from .calls import call
 from .formats import keeps_strides
 from .indexing import recorded
 from .sizes import sizes_of
+from .strided import as_strided
 from .tensor import Tensor
 
 
-def _changing(name: str, operator: str, seen: str) -> Any:
+def _changing(name: str, operator: str | Callable[..., Any], seen: str) -> Any:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if name == "t" and self._layout.ndim > 2:
             raise RuntimeError(f"t_() expects a tensor with <= 2 dimensions, but self is {self._layout.ndim}D")
@@ -24,7 +26,8 @@ def _changing(name: str, operator: str, seen: str) -> Any:
         if wanted:
             check_writable(self)
             recorded(self)  # a view whose base was changed gets its new place on the tape
-        view = call(operator)(inplace.as_it_is(self), *args, **kwargs)
+        make = call(operator) if isinstance(operator, str) else operator
+        view = make(inplace.as_it_is(self), *args, **kwargs)
         if wanted:
             self._grad_fn = view._grad_fn
         self._layout, self._offset = view._layout, view._offset
@@ -45,6 +48,7 @@ CHANGING = tuple(
         ("swapdims", "swapaxes", "two dimensions exchanged"),
         ("squeeze", "squeeze", "no dimension of size 1, or not the given one"),
         ("unsqueeze", "unsqueeze", "a further dimension of size 1"),
+        ("as_strided", as_strided, "the given sizes and strides"),
     )
 )
 

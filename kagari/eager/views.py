@@ -130,11 +130,11 @@ def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     >>> torch.cat([torch.zeros(1), torch.ones(2)])
     tensor([0., 1., 1.])
     """
-    given = _parts("cat", tensors)
+    given = tensors_of("cat", tensors)
     if not given:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     joined = _joined(given, dim)
-    return joined if out is None else _written(out, joined)
+    return joined if out is None else written(out, joined)
 
 
 def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
@@ -144,7 +144,7 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     >>> torch.stack([torch.zeros(2), torch.ones(2)]).shape
     torch.Size([2, 2])
     """
-    given = _parts("stack", tensors)
+    given = tensors_of("stack", tensors)
     if not given:
         raise RuntimeError("stack expects a non-empty TensorList")
     dim = checked_dim(dim, given[0]._layout.ndim + 1)
@@ -157,10 +157,10 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
             )
     unsqueeze = call("unsqueeze")
     joined = _joined([unsqueeze(t, dim) for t in given], dim)
-    return joined if out is None else _written(out, joined)
+    return joined if out is None else written(out, joined)
 
 
-def _parts(name: str, tensors: Any) -> list[Any]:
+def tensors_of(name: str, tensors: Any) -> list[Any]:
     """The tensors of a list. Raises TypeError for anything else."""
     if not isinstance(tensors, Sequence):
         raise TypeError(
@@ -179,7 +179,8 @@ def _joined(parts: list[Any], dim: int) -> Any:
     return call("cat")(dim, *parts)
 
 
-def _written(out: Any, result: Any) -> Any:
+def written(out: Any, result: Any) -> Any:
+    """`out`, with a result written to it."""
     inplace.write_out(out, result)
     return out
 

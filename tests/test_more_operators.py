@@ -1,0 +1,136 @@
+"""What records' samples can't show of views by strides, stacks, grids and blocks: as with the oracle."""
+
+from __future__ import annotations
+
+import warnings
+from types import ModuleType
+
+import pytest
+from outcomes import assert_same
+
+import kagari
+
+NAMES = {
+    "x": lambda t: t.arange(12.0).reshape(3, 4),
+    "v": lambda t: t.arange(3),
+    "w": lambda t: t.arange(3.0).requires_grad_(),
+    "c": lambda t: t.arange(16.0).reshape(2, 2, 4),
+}
+
+SAME = """
+torch.hstack((x, x))
+torch.hstack((v, v, torch.tensor([1.5])))
+torch.hstack((torch.tensor(1.0), torch.tensor(2)))
+torch.hstack([x, x], out=torch.zeros(0))
+torch.hstack(())
+torch.hstack(x)
+torch.hstack([x, 1])
+torch.vstack((v, v))
+torch.vstack((x, x[0]))
+torch.vstack((torch.zeros(2), torch.zeros(3)))
+torch.row_stack([v, v])
+torch.dstack((v, v))
+torch.dstack((x, x))
+torch.dstack(())
+torch.column_stack((v, v))
+torch.column_stack((v, x))
+torch.column_stack((torch.tensor(1.0), torch.tensor(2.0)))
+torch.atleast_1d(torch.tensor(1.0))
+torch.atleast_1d(torch.tensor(1.0), x)
+torch.atleast_2d(v)
+torch.atleast_2d((v, x))
+torch.atleast_3d(v)
+torch.atleast_3d(x)
+torch.atleast_3d(torch.tensor(1.0))
+torch.atleast_1d()
+torch.meshgrid(v, v + 5, indexing="ij")
+torch.meshgrid(v, torch.arange(2), torch.arange(4), indexing="xy")
+torch.meshgrid([v, torch.tensor(1)], indexing="ij")
+torch.meshgrid(v, indexing="xy")
+torch.meshgrid(v, v, indexing="z")
+torch.meshgrid(v, w, indexing="ij")
+torch.meshgrid(indexing="ij")
+torch.cartesian_prod(v, torch.arange(2), v)
+torch.cartesian_prod(v)
+torch.cartesian_prod(x)
+torch.combinations(v)
+torch.combinations(v, 3, with_replacement=True)
+torch.combinations(v, 0)
+torch.combinations(v, 5)
+torch.combinations(v, -1)
+torch.combinations(x)
+torch.block_diag(x, v, torch.tensor(7))
+torch.block_diag()
+torch.block_diag(c)
+torch.hsplit(x, 2)
+torch.hsplit(v, 3)
+torch.hsplit(x, 3)
+torch.hsplit(x, [1, 3])
+x.hsplit(1, 2)
+x.hsplit(sections=2)
+torch.vsplit(x, [1])
+torch.vsplit(v, 3)
+torch.vsplit(x, 2)
+torch.dsplit(c, 2)
+c.dsplit(indices=(1,))
+torch.dsplit(x, 2)
+torch.unsafe_chunk(x, 2)
+x.unsafe_split(2)
+x.unsafe_split_with_sizes((1, 2))
+torch.split_copy(x, 2)
+torch.unbind_copy(v)
+torch.split_with_sizes_copy(x, (1, 2))
+torch.as_strided(x, (2, 2), (1, 2))
+torch.as_strided(x, (2, 2), (1, 2), 1)
+x[1:].as_strided((2, 2), (1, 1))
+x[1:].as_strided((2, 2), (1, 1), 0)
+torch.as_strided(x, (2, 0), (100, 1), 5000)
+torch.as_strided(x, (2, 20), (1, 2), 1)
+torch.as_strided(x, (2, 2), (1,))
+torch.as_strided(x, (2, 2), (-1, 1))
+torch.as_strided(x, (2, 2), (1, 1), -1)
+torch.as_strided(x, 2, 2)
+torch.as_strided_copy(x, (2,), (3,))
+torch.as_strided_scatter(x, torch.tensor([7.0, 8.0]), (2,), (3,))
+torch.as_strided_scatter(x, torch.tensor([7.0]), (2,), (3,))
+x.unfold(0, 2, 1)
+x.unfold(1, 3, 1)
+x.t().unfold(-1, 2, 2)
+x.ravel()
+torch.ravel(x.t())
+torch.ravel(torch.tensor(1.0))
+r = x.unfold(1, 2, 1); r[0, 1, 1] = 9; r = x
+r = x.diagonal(1); r.fill_(7); r = x
+r = x.as_strided((2, 2), (5, 1)); r.mul_(-1); r = x
+y = x.as_strided_((2, 3), (1, 2)); r = (y is x, x)
+w.as_strided_((2,), (1,))
+y = w * 2; y.as_strided_((2,), (2,)); y.sum().backward(); r = w.grad
+y = (w * 1).as_strided((2, 2), (1, 1)); (y * y).sum().backward(); r = w.grad
+y = (w * 1)[1:].as_strided((3,), (1,), 0); (y * y).sum().backward(); r = w.grad
+y = w * 1; z = y.as_strided((2,), (2,)); z.mul_(5); (y * y).sum().backward(); r = w.grad
+y = (w.as_strided((2, 2), (1, 1)) ** 3).sum(); torch.autograd.grad(y, w, create_graph=True)[0].sum().backward(); r = w.grad
+y = w * 1; y.unfold(0, 2, 1)[0].mul_(3); (y * y).sum().backward(); r = w.grad
+y = w * 1; torch.stack((y, y, y)).fill_diagonal_(7).pow(2).sum().backward(); r = w.grad
+y = w * 1; y.diag().pow(2).sum().backward(); r = w.grad
+torch.hstack((w, w * 2)).pow(2).sum().backward(); r = w.grad
+torch.block_diag(w, w * 2).pow(2).sum().backward(); r = w.grad
+"""
+
+
+@pytest.mark.parametrize("source", SAME.strip().split("\n"))
+def test_like_the_oracle(source: str, oracle: ModuleType) -> None:
+    assert_same(source, oracle, kagari, **NAMES)
+
+
+def test_meshgrid_warns() -> None:
+    with pytest.warns(UserWarning, match="required to pass the indexing argument"):
+        kagari.meshgrid(kagari.arange(2), kagari.arange(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kagari.cartesian_prod(kagari.arange(2), kagari.arange(2))
+
+
+def test_gradient_of_powers() -> None:
+    """PyTorch has no gradient of `vander`: the powers' own."""
+    x = kagari.tensor([1.0, 2.0, 3.0], dtype=kagari.float64, requires_grad=True)
+    assert kagari.autograd.gradcheck(lambda t: kagari.vander(t, 4), (x,))
