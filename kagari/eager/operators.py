@@ -10,7 +10,7 @@ from typing import Any
 
 from ..autograd.library import RECORDS
 from ..engine.code import native
-from . import activate, convert, creation, exchange, joining, methods, normalize, random, strided, types, views
+from . import activate, convert, creation, exchange, joining, methods, noise, normalize, random, strided, types, views
 from .printing import set_printoptions
 
 WRITTEN: dict[str, Any] = {
@@ -18,7 +18,7 @@ WRITTEN: dict[str, Any] = {
     for f in (
         *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS,
         *joining.FUNCTIONS, *strided.FUNCTIONS, *methods.FUNCTIONS, *normalize.FUNCTIONS, convert.is_tensor,
-        set_printoptions,
+        *noise.FUNCTIONS, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

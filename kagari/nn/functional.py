@@ -11,9 +11,33 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
+from .functional_activation import (
+    celu,
+    elu,
+    glu,
+    gumbel_softmax,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    mish,
+    relu,
+    relu6,
+    rrelu,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softmin,
+    softsign,
+    tanh,
+    tanhshrink,
+    threshold,
+)
+from .functional_dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .functional_norm import (
     batch_norm,
     group_norm,
@@ -33,8 +57,10 @@ _OPERATORS = frozenset(
         "linear",
         "logsigmoid",
         "normalize",
+        "prelu",
         "relu_",
         "rms_norm",
+        "rrelu_",
         "selu_",
         "softplus",
         "softshrink",
@@ -51,145 +77,7 @@ def __getattr__(name: str) -> Any:
     return found
 
 
-# Activations
-
-
-def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    r""":math:`\max(0, x)`, element by element. See :class:`~kagari.nn.ReLU`."""
-    return ops.relu_(input) if inplace else ops.relu(input)
-
-
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    r""":math:`x` above ``threshold``, ``value`` elsewhere."""
-    return ops.threshold_(input, threshold, value) if inplace else ops.threshold(input, threshold, value)
-
-
-def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    r""":math:`\min(\max(0, x), 6)`, element by element. See :class:`~kagari.nn.ReLU6`."""
-    return ops.relu6_(input) if inplace else ops.relu6(input)
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    r""":math:`\max(0, x) + \text{negative\_slope} \cdot \min(0, x)`. See :class:`~kagari.nn.LeakyReLU`."""
-    return ops.leaky_relu_(input, negative_slope) if inplace else ops.leaky_relu(input, negative_slope)
-
-
-def sigmoid(input: Tensor) -> Tensor:
-    r""":math:`1 / (1 + e^{-x})`, element by element. See :class:`~kagari.nn.Sigmoid`."""
-    return ops.sigmoid(input)
-
-
-def tanh(input: Tensor) -> Tensor:
-    r"""The hyperbolic tangent, element by element. See :class:`~kagari.nn.Tanh`."""
-    return ops.tanh(input)
-
-
-def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    r""":math:`x \cdot \sigma(x)`, element by element. See :class:`~kagari.nn.SiLU`."""
-    return ops.silu_(input) if inplace else ops.silu(input)
-
-
-def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    r""":math:`x \cdot \tanh(\text{softplus}(x))`, element by element. See :class:`~kagari.nn.Mish`."""
-    return ops.mish_(input) if inplace else ops.mish(input)
-
-
-def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    r""":math:`\max(0, x) + \min(0, \alpha (e^x - 1))`. See :class:`~kagari.nn.ELU`."""
-    return ops.elu_(input, alpha) if inplace else ops.elu(input, alpha)
-
-
-def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    r""":math:`\max(0, x) + \min(0, \alpha (e^{x / \alpha} - 1))`. See :class:`~kagari.nn.CELU`."""
-    return ops.celu_(input, alpha) if inplace else ops.celu(input, alpha)
-
-
-def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    r""":math:`s (\max(0, x) + \min(0, \alpha (e^x - 1)))`. See :class:`~kagari.nn.SELU`."""
-    return ops.selu_(input) if inplace else ops.selu(input)
-
-
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    r""":math:`x` clipped to :math:`[\text{min\_val}, \text{max\_val}]`. See :class:`~kagari.nn.Hardtanh`."""
-    if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
-    return ops.hardtanh_(input, min_val, max_val) if inplace else ops.hardtanh(input, min_val, max_val)
-
-
-def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    r""":math:`\text{ReLU6}(x + 3) / 6`. See :class:`~kagari.nn.Hardsigmoid`."""
-    return ops.hardsigmoid_(input) if inplace else ops.hardsigmoid(input)
-
-
-def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    r""":math:`x \cdot \text{ReLU6}(x + 3) / 6`. See :class:`~kagari.nn.Hardswish`."""
-    return ops.hardswish_(input) if inplace else ops.hardswish(input)
-
-
-def softsign(input: Tensor) -> Tensor:
-    r""":math:`x / (1 + |x|)`. See :class:`~kagari.nn.Softsign`."""
-    return input / (input.abs() + 1)
-
-
-def tanhshrink(input: Tensor) -> Tensor:
-    r""":math:`x - \tanh(x)`. See :class:`~kagari.nn.Tanhshrink`."""
-    return input - input.tanh()
-
-
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
-    r""":math:`e^{x_i} / \sum_j e^{x_j}` along ``dim``. See :class:`~kagari.nn.Softmax`.
-
-    Args:
-        input (Tensor): of any shape.
-        dim (int): the dimension along which the results sum to one.
-        dtype (dtype, optional): what the input is cast to first.
-    """
-    if dim is None:
-        dim = _implicit_dim("softmax", input.ndim, _stacklevel)
-    return ops.softmax(input, dim, dtype)
-
-
-def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
-    r""":math:`\text{softmax}(-x)` along ``dim``. See :class:`~kagari.nn.Softmin`."""
-    if dim is None:
-        dim = _implicit_dim("softmin", input.ndim, _stacklevel)
-    return ops.softmax(-input, dim, dtype)
-
-
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
-    r""":math:`\log \text{softmax}(x)` along ``dim``, without the loss of precision of doing the two in turn."""
-    if dim is None:
-        dim = _implicit_dim("log_softmax", input.ndim, _stacklevel)
-    return ops.log_softmax(input, dim, dtype)
-
-
-def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=stacklevel,
-    )
-    return 0 if ndim in (0, 1, 3) else 1
-
-
-# Dropout and normalisation
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    r"""Zeroes elements at random with probability ``p`` and scales the others by :math:`1 / (1 - p)`.
-
-    Args:
-        input (Tensor): of any shape.
-        p (float): the probability of an element to be zeroed. Default: 0.5
-        training (bool): without it the input is returned as it is. Default: ``True``
-        inplace (bool): writes into ``input``. Default: ``False``
-
-    See :class:`~kagari.nn.Dropout`.
-    """
-    if p < 0.0 or p > 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
-    if not training:
-        return input
-    return ops.dropout_(input, p, True) if inplace else ops.dropout(input, p, True)
+# Normalisation
 
 
 def layer_norm(
@@ -480,6 +368,7 @@ def kl_div(
 
 # ruff: noqa: F822 - some of these are looked up when they are first asked for
 __all__ = [
+    "alpha_dropout",
     "batch_norm",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -487,11 +376,17 @@ __all__ = [
     "celu_",
     "cross_entropy",
     "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
     "elu",
     "elu_",
     "embedding",
+    "feature_alpha_dropout",
     "gelu",
+    "glu",
     "group_norm",
+    "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
@@ -513,10 +408,13 @@ __all__ = [
     "normalize",
     "one_hot",
     "pad",
+    "prelu",
     "relu",
     "relu6",
     "relu_",
     "rms_norm",
+    "rrelu",
+    "rrelu_",
     "selu",
     "selu_",
     "sigmoid",

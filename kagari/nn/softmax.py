@@ -42,6 +42,27 @@ class Softmax(Module):
         return f"dim={self.dim}"
 
 
+class Softmax2d(Module):
+    r"""A :class:`Softmax` over the channels of images, at each place for itself.
+
+    Shape:
+        - Input: :math:`(N, C, H, W)` or :math:`(C, H, W)`.
+        - Output: the same.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari import nn
+        >>> nn.Softmax2d()(torch.zeros(2, 1, 1)).flatten().tolist()
+        [0.5, 0.5]
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        return F.softmax(input, -3, _stacklevel=5)
+
+
 class Softmin(Module):
     r"""Positive numbers that sum to one, the greatest where the input is least.
 
@@ -112,4 +133,4 @@ class LogSoftmax(Module):
         return f"dim={self.dim}"
 
 
-__all__ = ["LogSoftmax", "Softmax", "Softmin"]
+__all__ = ["LogSoftmax", "Softmax", "Softmax2d", "Softmin"]
