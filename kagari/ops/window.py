@@ -34,3 +34,37 @@ def windowed(
         if dilation > 1:
             x = narrowed(x, x.ndim - 1, 0, count, dilation)
     return x
+
+
+def around(x: Value, dims: Sequence[int], low: Sequence[Size], high: Sequence[Size]) -> Value:
+    """Zeros around x along `dims`; a negative amount cuts elements off."""
+    before: list[Size] = [0] * x.ndim
+    after: list[Size] = [0] * x.ndim
+    for d, a, b in zip(dims, low, high):
+        cut_a, cut_b = (-amount if amount < 0 else 0 for amount in (a, b))
+        if not is_zero(cut_a) or not is_zero(cut_b):
+            x = narrowed(x, d, cut_a, settled(x.shape[d] - cut_a - cut_b))
+        before[d], after[d] = a + cut_a, b + cut_b
+    return x if all(map(is_zero, (*before, *after))) else graph.pad(x, tuple(before), tuple(after))
+
+
+def is_zero(size: Size) -> bool:
+    """Whether a size is the number 0; a symbol is not asked, which would make a guard."""
+    return isinstance(size, int) and size == 0
+
+
+def is_one(size: Size) -> bool:
+    """Whether a size is the number 1; a symbol is not asked."""
+    return isinstance(size, int) and size == 1
+
+
+def spread(x: Value, dims: Sequence[int], steps: Sequence[int]) -> Value:
+    """Zeros between the elements of x, which are then `steps` apart along `dims`."""
+    for d, step in zip(dims, steps):
+        size = x.shape[d]
+        if step > 1 and not is_zero(size):
+            columns = graph.reshape(x, (*x.shape[: d + 1], 1, *x.shape[d + 1 :]))
+            columns = around(columns, [d + 1], [0], [step - 1])
+            line = graph.reshape(columns, (*x.shape[:d], size * step, *x.shape[d + 1 :]))
+            x = narrowed(line, d, 0, (size - 1) * step + 1)
+    return x

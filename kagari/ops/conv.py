@@ -1,0 +1,455 @@
+"""Convolutions and transposed convolutions over one, two and three dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..base.dtypes import int64
+from ..base.symbols import Size, hint, settled
+from ..ir import build as ir
+from ..ir import graph
+from ..ir.graph import Value
+from .check import C_NAMES, TYPE_NAMES, for_tensors
+from .convolve import Geometry, Ints, convolved, correlated, scattered
+from .operator import Operator, Tensor, operator
+from .samples import Make, Sample, args, wanted
+from .shapes import listed
+from .window import extent
+
+# Arguments
+
+
+def _listed(name: str, parameter: str, given: Any, rank: int, spatial: int) -> Ints:
+    """One number for each spatial dimension, from a number or several of them."""
+    numbers = (given,) * rank if isinstance(given, int) and not isinstance(given, bool) else given
+    if not isinstance(numbers, (tuple, list)) or not all(isinstance(n, int) for n in numbers):
+        kind = type(given).__name__
+        raise TypeError(f"{name}(): argument '{parameter}' must be tuple of ints, not {kind}")
+    if len(numbers) == 1:
+        return (numbers[0],) * spatial
+    if len(numbers) != spatial:
+        raise RuntimeError(
+            f"expected {parameter} to be a single integer value or a list of {spatial} values to match the convolution "
+            f"dimensions, but got {parameter}={list(numbers)}"
+        )
+    return tuple(numbers)
+
+
+def _require_positive(parameter: str, numbers: Ints, least: int) -> None:
+    if any(n < least for n in numbers):
+        if parameter == "dilation":
+            raise RuntimeError(f"dilation should be greater than zero, but got {list(numbers)}")
+        raise RuntimeError(f"{'non-positive' if least else 'negative'} {parameter} is not supported")
+
+
+def _require_shapes(x: Value, w: Value, bias: Value | None, groups: int, transposed: bool) -> None:
+    """What has to hold whatever stride and padding are."""
+    _require_positive("groups", (groups,), 1)
+    if w.ndim != x.ndim:
+        raise RuntimeError(
+            f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight {listed(w.shape)}, but got "
+            f"{x.ndim}-dimensional input of size {listed(x.shape)} instead"
+        )
+    if w.shape[0] < groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{listed(w.shape)} instead"
+        )
+    if w.shape[0] % groups != 0:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            f"size [{listed(w.shape)}] instead"
+        )
+    channels, outs = (w.shape[0], w.shape[1] * groups) if transposed else (w.shape[1] * groups, w.shape[0])
+    if x.shape[1] != channels:
+        given = "transposed=1" if transposed else f"groups={groups}"
+        raise RuntimeError(
+            f"Given {given}, weight of size {listed(w.shape)}, expected input{listed(x.shape)} to have "
+            f"{hint(channels)} channels, but got {hint(x.shape[1])} channels instead"
+        )
+    if bias is not None and (bias.ndim != 1 or bias.shape[0] != outs):
+        given = "Given transposed=1, weight" if transposed else "Given weight"
+        raise RuntimeError(
+            f"{given} of size {listed(w.shape)}, expected bias to be 1-dimensional with {hint(outs)} elements, but got "
+            f"bias of size {listed(bias.shape)} instead"
+        )
+
+
+def _require_dtypes(x: Value, w: Value, bias: Value | None, dilation: Ints, transposed: bool) -> None:
+    for other, what in ((w, "weight"), (bias, "bias")):
+        if other is not None and other.dtype is not x.dtype:
+            given, found = C_NAMES[x.dtype], C_NAMES[other.dtype]
+            raise RuntimeError(f"Input type ({given}) and {what} type ({found}) should be the same")
+    dt = x.dtype
+    if transposed:
+        lacks, kernel = dt.category < 2 and dt is not int64, f"slow_conv_transpose{max(w.ndim - 2, 2)}d_out_cpu"
+    elif any(d > 1 for d in dilation):
+        lacks, kernel = dt.category < 2 and dt is not int64, "slow_conv_dilated<>"
+    else:
+        lacks, kernel = dt.category == 0, "compute_columns3d" if w.ndim == 5 else "slow_conv2d_cpu"
+    if lacks:
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{TYPE_NAMES[dt]}'")
+
+
+def _same(taps: Sequence[Size], stride: Ints, dilation: Ints) -> tuple[tuple[Size, ...], tuple[Size, ...]]:
+    """The zeros before and after, with which the output is as large as the input."""
+    if any(s != 1 for s in stride):
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    total = [extent(k, d) - 1 for k, d in zip(taps, dilation)]
+    low = tuple([settled(t // 2) for t in total])
+    return low, tuple([settled(t - a) for t, a in zip(total, low)])
+
+
+def _geometry(name: str, w: Value, rank: int, stride: Any, padding: Any, dilation: Any, groups: int) -> Geometry:
+    spatial = w.ndim - 2
+    steps = _listed(name, "stride", stride, rank, spatial)
+    apart = _listed(name, "dilation", dilation, rank, spatial)
+    if isinstance(padding, str):
+        if padding not in ("same", "valid"):
+            raise RuntimeError(f"Invalid padding string: '{padding}'")
+        low, high = _same(w.shape[2:], steps, apart) if padding == "same" else ((0,) * spatial,) * 2
+    else:
+        low = high = _listed(name, "padding", padding, rank, spatial)
+        _require_positive("padding", _listed(name, "padding", padding, rank, spatial), 0)
+    _require_positive("stride", steps, 1)
+    _require_positive("dilation", apart, 1)
+    return Geometry(steps, low, high, apart, groups)
+
+
+def _batched(name: str, x: Value, rank: int) -> Value:
+    if x.ndim not in (rank + 1, rank + 2):
+        raise RuntimeError(
+            f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got input of size: "
+            f"{listed(x.shape)}"
+        )
+    return graph.reshape(x, (1, *x.shape)) if x.ndim == rank + 1 else x
+
+
+def _unbatched(y: Value, x: Value) -> Value:
+    return graph.reshape(y, y.shape[1:]) if x.ndim < y.ndim else y
+
+
+# Definitions and gradients, for any number of dimensions
+
+
+def _forward(x: Value, w: Value, bias: Value | None, form: Geometry) -> Value:
+    _require_shapes(x, w, bias, form.groups, False)
+    padded = [a + s + b for a, s, b in zip(form.low, x.shape[2:], form.high)]
+    spans = [extent(k, d) for k, d in zip(w.shape[2:], form.dilation)]
+    if any(p < span for p, span in zip(padded, spans)) or any(p == 0 for p in padded):
+        have, need = (" x ".join(str(hint(n)) for n in sizes) for sizes in (padded, spans))
+        raise RuntimeError(
+            f"Calculated padded input size per channel: ({have}). Kernel size: ({need}). Kernel size can't be greater "
+            "than actual input size"
+        )
+    _require_dtypes(x, w, bias, form.dilation, False)
+    return convolved(x, w, form, bias)
+
+
+def _forward_transposed(x: Value, w: Value, bias: Value | None, form: Geometry, more: Ints) -> Value:
+    _require_positive("output_padding", more, 0)
+    _require_shapes(x, w, bias, form.groups, True)
+    _require_less(more, form)
+    _require_dtypes(x, w, bias, form.dilation, True)
+    sizes = [
+        settled((n - 1) * s - 2 * p + extent(k, d) + m)
+        for n, s, p, k, d, m in zip(x.shape[2:], form.stride, form.low, w.shape[2:], form.dilation, more)
+    ]
+    if any(n < 0 for n in sizes):
+        have, made = (" x ".join(str(hint(n)) for n in shape) for shape in (x.shape[2:], sizes))
+        raise RuntimeError(
+            f"Given input size per channel: ({have}). Calculated output size per channel: ({made}). Output size is too "
+            "small"
+        )
+    y = scattered(x, w, form, tuple(sizes))
+    return y if bias is None else ir.add(y, graph.reshape(bias, (1, bias.shape[0], *(1,) * (y.ndim - 2))))
+
+
+def _require_less(more: Ints, form: Geometry) -> None:
+    """An output padding adds what the stride has left out: there is no more of that."""
+    if all(m < max(s, d) for m, s, d in zip(more, form.stride, form.dilation)):
+        return
+    lead = (2 - len(more),) if len(more) < 2 else ()
+    sides = ("depth", "height", "width")[-max(len(more), 2) :]
+    parts = (
+        ("output_padding", (0,) * len(lead) + more),
+        ("stride", lead + form.stride),
+        ("dilation", lead + form.dilation),
+    )
+    text = " ".join(f"{name}_{side}: {n}" for name, numbers in parts for side, n in zip(sides, numbers))
+    raise RuntimeError(f"output padding must be smaller than either stride or dilation, but got {text}")
+
+
+def _gradients(g: Value, x: Value, w: Value, bias: Value | None, form: Geometry) -> list[Value]:
+    given = (x, scattered(g, w, form, x.shape[2:])), (w, correlated(x, g, form, w.shape[2:])), (bias, _to_bias(g))
+    return for_tensors(*given)
+
+
+def _gradients_transposed(g: Value, x: Value, w: Value, bias: Value | None, form: Geometry, more: Ints) -> list[Value]:
+    """The sums of a convolution with input and output exchanged, from which the output padding is cut."""
+    form = form._replace(high=tuple([p - m for p, m in zip(form.high, more)]))
+    return for_tensors((x, convolved(g, w, form)), (w, correlated(g, x, form, w.shape[2:])), (bias, _to_bias(g)))
+
+
+def _to_bias(g: Value) -> Value:
+    return ir.sum_(g, (0, *range(2, g.ndim)))
+
+
+# The operators
+
+
+def _of_rank(rank: int) -> tuple[Operator, Operator]:
+    """The convolution over `rank` dimensions, and the transposed one."""
+    name, transposed = f"conv{rank}d", f"conv_transpose{rank}d"
+
+    def gradient(
+        g: Value, input: Value, weight: Value, bias: Value | None = None, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1, groups: int = 1,
+    ) -> list[Value]:  # fmt: skip
+        form = _geometry(name, weight, rank, stride, padding, dilation, groups)
+        dx, *others = _gradients(_batched(name, g, rank), _batched(name, input, rank), weight, bias, form)
+        return [_unbatched(dx, input), *others]
+
+    def gradient_transposed(
+        g: Value, input: Value, weight: Value, bias: Value | None = None, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+    ) -> list[Value]:  # fmt: skip
+        form = _geometry(transposed, weight, rank, stride, padding, dilation, groups)
+        more = _listed(transposed, "output_padding", output_padding, rank, rank)
+        x, g = _batched(transposed, input, rank), _batched(transposed, g, rank)
+        dx, *others = _gradients_transposed(g, x, weight, bias, form, more)
+        return [_unbatched(dx, input), *others]
+
+    @operator(
+        name=name, method=False, out=False, fresh=True, dtypes="fi", gradient=gradient, samples=_samples(rank),
+        errors=_errors(rank),
+    )  # fmt: skip
+    def conv(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | tuple[int, ...] = 1,
+        padding: int | str | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+    ) -> Value:
+        x = _batched(name, input, rank)
+        form = _geometry(name, weight, rank, stride, padding, dilation, groups)
+        return _unbatched(_forward(x, weight, bias, form), input)
+
+    @operator(
+        name=transposed, method=False, out=False, fresh=True, dtypes="f", gradient=gradient_transposed,
+        samples=_transposed_samples(rank), errors=_transposed_errors(rank),
+    )  # fmt: skip
+    def conv_transpose(
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        output_padding: int | tuple[int, ...] = 0,
+        groups: int = 1,
+        dilation: int | tuple[int, ...] = 1,
+    ) -> Value:
+        x = _batched(transposed, input, rank)
+        form = _geometry(transposed, weight, rank, stride, padding, dilation, groups)
+        more = _listed(transposed, "output_padding", output_padding, rank, weight.ndim - 2)
+        return _unbatched(_forward_transposed(x, weight, bias, form, more), input)
+
+    places = ", ".join(("D", "H", "W")[-rank:])
+    conv.doc = _DOC.format(
+        name=name,
+        places=places,
+        sizes=", ".join(["5"] * rank),
+        made=", ".join(["3"] * rank),
+        taps=", ".join(["3"] * rank),
+    )
+    conv_transpose.doc = _TRANSPOSED_DOC.format(
+        name=transposed,
+        places=places,
+        sizes=", ".join(["3"] * rank),
+        made=", ".join(["5"] * rank),
+        taps=", ".join(["3"] * rank),
+    )
+    return conv, conv_transpose
+
+
+_DOC = """The convolution of `input` with `weight`: products of the weights with each window, summed, plus `bias`.
+
+    y[n, o, p] = bias[o] + sum over c, k of x[n, c, p * stride + k * dilation - padding] weight[o, c, k]
+
+    `input` is (N, C, {places}) or (C, {places}), `weight` (O, C / groups, *taps), `bias` (O,). With `groups` each of as
+    many parts of the channels has weights of its own. `padding` counts zeros on both sides; `"same"` keeps the size,
+    `"valid"` adds none. Raises RuntimeError where shapes do not fit or a window is larger than the padded input.
+    Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016.
+
+    >>> import kagari as torch
+    >>> torch.{name}(torch.ones(1, 2, {sizes}), torch.ones(4, 2, {taps})).shape
+    torch.Size([1, 4, {made}])
+    """
+_TRANSPOSED_DOC = """The transposed convolution: each element of `input` adds its multiple of the weights to a window.
+
+    y[n, o, p * stride + k * dilation - padding] = bias[o] + sum over all that hits it of x[n, c, p] weight[c, o, k]
+
+    It is what takes the gradient of a convolution's output to that of its input. `input` is (N, C, {places}) or
+    (C, {places}), `weight` (C, O / groups, *taps), `bias` (O,). `padding` cuts elements off both sides,
+    `output_padding` adds some to the end, fewer than stride or dilation. Raises RuntimeError where shapes do not fit.
+
+    >>> import kagari as torch
+    >>> torch.{name}(torch.ones(1, 2, {sizes}), torch.ones(2, 4, {taps})).shape
+    torch.Size([1, 4, {made}])
+    """
+
+
+def _samples(rank: int) -> Any:
+    def samples(make: Make) -> Iterator[Sample]:
+        lines, rest = (5, 6, 7)[-rank:], (1,) * (rank - 1)
+        yield (make(2, 3, *lines), make(4, 3, *(2,) * rank), make(4)), {}
+        yield (make(3, *lines), make(4, 3, *rest, 3)), {"stride": 2, "padding": 1}
+        yield (make(2, 4, *lines), make(6, 2, *(3,) * rank), make(6), 1, 2, 2, 2), {}
+        if rank == 2:
+            yield (make(1, 3, 8, 7, noncontiguous=True), make(3, 1, 3, 2), make(3), (2, 1)), {"groups": 3}
+            yield (make(2, 2, 7, 8), make(3, 2, 3, 3), None, (3, 2), (0, 1), (1, 2)), {}
+            yield (make(2, 3, 4, 5), make(5, 3, 1, 1), make(5)), {}
+            yield (make(2, 3, 5, 5), make(5, 3, 1, 1, noncontiguous=True), None, 2), {}
+            yield (make(1, 2, 5, 6), make(2, 2, 4, 3), None, 1, "same"), {}
+            yield (make(2, 70, 9, 9), make(33, 70, 3, 3, low=-1, high=1)), {"padding": (1, 1)}
+        if rank == 1:
+            yield (make(2, 2, 9), make(2, 2, 3), make(2), (1,), "valid", (2,)), {}
+            yield (make(0, 2, 9), make(3, 2, 3)), {}
+
+    return samples
+
+
+def _whole(make: Make, *shape: int) -> Any:
+    """Small whole numbers: PyTorch rounds 16-bit sums of these as often as it likes."""
+    values: Any = [(7 * i + i // 5) % 5 - 2 for i in range(math.prod(shape))]
+    for n in reversed(shape[1:]):
+        values = [values[i : i + n] for i in range(0, len(values), n)]
+    return make(values=values)
+
+
+def _transposed_samples(rank: int) -> Any:
+    def samples(make: Make) -> Iterator[Sample]:
+        lines = (3, 4, 5)[-rank:]
+        yield (_whole(make, 2, 3, *lines), _whole(make, 3, 4, *(2,) * rank), _whole(make, 4)), {}
+        yield (_whole(make, 4, *lines), _whole(make, 4, 2, *(3,) * rank), _whole(make, 4), 2, 1, 1, 2), {}
+        if rank == 2:
+            yield (_whole(make, 1, 3, 4, 3), _whole(make, 3, 1, 2, 3), None, (3, 1), (0, 1)), {"groups": 3}
+            yield (_whole(make, 2, 2, 3, 4), _whole(make, 2, 3, 3, 2), None, (2, 1), 1, (1, 2)), {"dilation": (2, 3)}
+            yield (_whole(make, 2, 2, 3, 4), _whole(make, 2, 3, 1, 1), _whole(make, 3), 3, 0, 2), {}
+            yield (_whole(make, 1, 2, 5, 5), _whole(make, 2, 3, 5, 5)), {"stride": 2, "padding": 3}
+
+    return samples
+
+
+def _errors(rank: int) -> list[tuple[Sample, type, str]]:
+    if rank != 2:
+        return [
+            (
+                args(wanted(4), wanted(3, 2, *(3,) * rank)),
+                RuntimeError,
+                r"input to conv\dd, but got input of size: \[4\]",
+            )
+        ]
+    x, w = wanted(1, 2, 4, 4), wanted(3, 2, 3, 3)
+    return [
+        (
+            args(wanted(1, 3, 4, 4), w),
+            RuntimeError,
+            r"expected input\[1, 3, 4, 4\] to have 2 channels, but got 3 channels",
+        ),
+        (args(wanted(1, 2, 2, 2), w), RuntimeError, r"\(2 x 2\). Kernel size: \(3 x 3\). Kernel size can't be greater"),
+        (args(x, wanted(3, 2, 3)), RuntimeError, r"or a list of 1 values .* but got stride=\[1, 1\]"),
+        (args(x, w, wanted(4)), RuntimeError, r"bias to be 1-dimensional with 3 elements, but got bias of size \[4\]"),
+        (args(x, w, stride=0), RuntimeError, "non-positive stride is not supported"),
+        (args(x, w, padding=-1), RuntimeError, "negative padding is not supported"),
+        (args(x, w, dilation=0), RuntimeError, r"dilation should be greater than zero, but got \[0, 0\]"),
+        (args(x, w, padding="foo"), RuntimeError, "Invalid padding string: 'foo'"),
+        (
+            args(x, w, padding="same", stride=2),
+            RuntimeError,
+            "padding='same' is not supported for strided convolutions",
+        ),
+        (args(x, w, groups=0), RuntimeError, "non-positive groups is not supported"),
+        (args(x, w, groups=2), RuntimeError, "Given groups=2, expected weight to be divisible by 2 at dimension 0"),
+        (
+            args(x, w, wanted(3, dtype="float64")),
+            RuntimeError,
+            r"Input type \(float\) and bias type \(double\) should be the same",
+        ),
+    ]
+
+
+def _transposed_errors(rank: int) -> list[tuple[Sample, type, str]]:
+    x, w = wanted(1, 3, *(4,) * rank), wanted(3, 2, *(3,) * rank)
+    return [
+        (args(x, w, output_padding=1), RuntimeError, "output padding must be smaller than either stride or dilation"),
+        (args(x, w, output_padding=-1), RuntimeError, "negative output_padding is not supported"),
+        (args(x, wanted(2, 3, *(3,) * rank)), RuntimeError, "Given transposed=1, weight of size .* to have 2 channels"),
+    ]
+
+
+def _convolution_form(weight: Value, stride: Any, padding: Any, dilation: Any, groups: int) -> Geometry:
+    return _geometry("convolution", weight, weight.ndim - 2, stride, padding, dilation, groups)
+
+
+def _convolution_gradient(
+    g: Value, input: Value, weight: Value, bias: Value | None, stride: Any, padding: Any, dilation: Any,
+    transposed: bool, output_padding: Any, groups: int,
+) -> list[Value]:  # fmt: skip
+    form = _convolution_form(weight, stride, padding, dilation, groups)
+    if not transposed:
+        return _gradients(g, input, weight, bias, form)
+    more = _listed("convolution", "output_padding", output_padding, len(form.stride), len(form.stride))
+    return _gradients_transposed(g, input, weight, bias, form, more)
+
+
+def _general_samples(make: Make) -> Iterator[Sample]:
+    yield (make(2, 4, 6), make(4, 2, 3), make(4), (2,), (1,), (1,), False, (0,), 2), {}
+    yield (_whole(make, 2, 3, 4, 5), _whole(make, 3, 2, 3, 2), None, [2, 1], [1, 0], [1, 1], True, [1, 0], 1), {}
+
+
+@operator(
+    method=False,
+    out=False,
+    fresh=True,
+    dtypes="f",
+    gradient=_convolution_gradient,
+    samples=_general_samples,
+    errors=[
+        (
+            args(wanted(3, 4, 4), wanted(2, 3, 3, 3), None, (1,), (0,), (1,), False, (0,), 1),
+            RuntimeError,
+            "Expected 4-dimensional input for 4-dimensional weight",
+        )
+    ],
+)
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    transposed: bool,
+    output_padding: tuple[int, ...],
+    groups: int,
+) -> Value:
+    """A convolution over as many dimensions as `weight` has, or a `transposed` one; `input` has a batch dimension.
+
+    >>> import kagari as torch
+    >>> x, w = torch.ones(1, 2, 5), torch.ones(4, 2, 3)
+    >>> torch.convolution(x, w, None, [1], [0], [1], False, [0], 1).shape
+    torch.Size([1, 4, 3])
+    """
+    form = _convolution_form(weight, stride, padding, dilation, groups)
+    if not transposed:
+        return _forward(input, weight, bias, form)
+    more = _listed("convolution", "output_padding", output_padding, len(form.stride), len(form.stride))
+    return _forward_transposed(input, weight, bias, form, more)
+
+
+OPERATORS: tuple[Operator, ...] = (*_of_rank(1), *_of_rank(2), *_of_rank(3), convolution)

@@ -1,0 +1,160 @@
+"""The sums of convolution: matrix products over windows that are read where they lie.
+
+Three sums are all there is. With weights w[O, C/groups, *K] they tie an input x[N, C, *S] to an output y[N, O, *P] by
+`place of x = place of y * stride + tap * dilation - padding`:
+
+    convolved    y from x and w
+    scattered    x from y and w: the gradient of the input, and what a transposed convolution computes
+    correlated   w from x and y: the gradient of the weights
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..base.symbols import Size, product, settled
+from ..ir import build as ir
+from ..ir import graph
+from ..ir.graph import Value
+from .shapes import narrowed
+from .window import around, is_one, spread, windowed
+
+Sizes = tuple[Size, ...]
+Ints = tuple[int, ...]
+
+
+class Geometry(NamedTuple):
+    """How places of the input and of the output belong together; one number for each spatial dimension."""
+
+    stride: Ints
+    low: Sizes  # zeros before the input
+    high: Sizes  # zeros after it
+    dilation: Ints
+    groups: int
+
+
+def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None) -> Value:
+    """y[n, o, p] = sum over c, k of x[n, c, p * stride + k * dilation - low] w[o, c, k], plus bias[o]."""
+    stride, low, high, dilation, groups = geometry
+    spatial = range(2, x.ndim)
+    seen = windowed(around(x, spatial, low, high), spatial, w.shape[2:], stride, dilation)  # [N, C, *P, *K]
+    if groups > 1 and x.shape[1] == groups:
+        return _with_bias(_depthwise(seen, w, groups), bias)
+    rank, batch = x.ndim - 2, x.shape[0]
+    places, inner = seen.shape[2 : 2 + rank], product(w.shape[1:])
+    lead = (batch, groups) if groups > 1 else (batch,)
+    apart = graph.reshape(seen, (*lead, w.shape[1], *seen.shape[2:]))
+    at = len(lead)
+    order = (*range(at + 1), *range(at + 1 + rank, apart.ndim), *range(at + 1, at + 1 + rank))
+    columns = graph.reshape(graph.permute(apart, order), (*lead, inner, product(places)))
+    outs = w.shape[0] // groups
+    rows = graph.reshape(w, (1, *lead[1:], outs, inner))
+    made = graph.dot(graph.expand(rows, (*lead, outs, inner)), columns)  # [N, (groups,) O / groups, P]
+    if bias is not None:
+        made = ir.add(made, graph.reshape(bias, (1, *lead[1:], outs, 1)))
+    return graph.reshape(made, (batch, w.shape[0], *places))
+
+
+def _depthwise(seen: Value, w: Value, groups: int) -> Value:
+    """The case of one channel a group: a weighted sum over each window."""
+    rank = w.ndim - 2
+    each = w.shape[0] // groups
+    places = seen.shape[2 : 2 + rank]
+    apart = graph.reshape(seen, (*seen.shape[:2], 1, *seen.shape[2:]))
+    factors = graph.reshape(w, (1, groups, each, *(1,) * rank, *w.shape[2:]))
+    made = ir.sum_(ir.mul(apart, factors), range(3 + rank, 3 + 2 * rank))
+    return graph.reshape(made, (seen.shape[0], w.shape[0], *places))
+
+
+def _with_bias(y: Value, bias: Value | None) -> Value:
+    return y if bias is None else ir.add(y, graph.reshape(bias, (1, bias.shape[0], *(1,) * (y.ndim - 2))))
+
+
+class _Phase(NamedTuple):
+    """Along one dimension: x[q * stride + r - start] is a sum over `taps` neighbours of y[q], for each r < `each`."""
+
+    each: Size
+    taps: Size
+    stride: int
+    dilation: int
+    before: Size  # zeros before y, or elements cut off
+    length: Size  # how many q there are
+    start: Size
+
+
+def _phase(taps: Size, stride: int, dilation: int, low: Size, size: Size) -> _Phase:
+    if stride == 1:
+        return _Phase(1, taps, 1, dilation, dilation * (taps - 1) - low, size, 0)
+    neighbours = settled((taps + stride - 1) // stride)
+    skipped = low // stride
+    start = low - skipped * stride
+    count = taps if is_one(neighbours) else stride
+    length = settled((size + start + stride - 1) // stride)
+    return _Phase(count, neighbours, stride, 1, neighbours - 1 - skipped, length, start)
+
+
+def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
+    """x[n, c, s] = sum over o, p, k with s = p * stride + k * dilation - low of y[n, o, p] w[o, c, k]; x has `sizes`.
+
+    Elements of x that are `stride` apart are a convolution of y with every `stride`-th weight, turned round. All these
+    convolutions are one, with channels for each of them, whose results are then put between each other.
+    """
+    stride, low, _, dilation, groups = geometry
+    rank = y.ndim - 2
+    apart = [s if d > 1 else 1 for s, d in zip(stride, dilation)]
+    y = spread(y, range(2, y.ndim), apart)
+    stride = tuple([s // a for s, a in zip(stride, apart)])
+    phases = [_phase(*numbers) for numbers in zip(w.shape[2:], stride, dilation, low, sizes)]
+    before = tuple([p.before for p in phases])
+    after = tuple([p.length + p.dilation * (p.taps - 1) - p.before - n for p, n in zip(phases, y.shape[2:])])
+    form = Geometry((1,) * rank, before, after, tuple([p.dilation for p in phases]), groups)
+    made = convolved(y, _phase_weights(w, phases, groups), form)  # [N, C * R.., Q..]
+    counts, lengths = [p.each for p in phases], [p.length for p in phases]
+    channels = w.shape[1] * groups
+    if any(p.stride > 1 for p in phases):
+        made = graph.reshape(made, (y.shape[0], channels, *counts, *lengths))
+        order = [d for i in range(rank) for d in (2 + rank + i, 2 + i)]
+        made = graph.permute(made, (0, 1, *order))  # [N, C, Q, R, ..]
+        made = around(made, range(3, made.ndim, 2), [0] * rank, [p.stride - p.each for p in phases])
+        made = graph.reshape(made, (y.shape[0], channels, *[p.length * p.stride for p in phases]))
+    for i, (p, size) in enumerate(zip(phases, sizes)):
+        if p.stride > 1:
+            made = narrowed(made, 2 + i, p.start, size)
+    return made
+
+
+def _phase_weights(w: Value, phases: Sequence[_Phase], groups: int) -> Value:
+    """w[O, C/groups, *K] as the weights [C * R.., O/groups, *T] of the convolutions that make x of y."""
+    rank, outs = len(phases), w.shape[0] // groups
+    whole = [p.taps * p.each - k for p, k in zip(phases, w.shape[2:])]
+    w = around(w, range(2, w.ndim), [0] * rank, whole)
+    w = graph.reshape(w, (groups, outs, w.shape[1], *[n for p in phases for n in (p.taps, p.each)]))
+    turned = range(3, w.ndim, 2)
+    starts = tuple([n - 1 if d in turned else 0 for d, n in enumerate(w.shape)])
+    w = graph.slice_(w, starts, tuple([-1 if d in turned else 1 for d in range(w.ndim)]), w.shape)
+    w = graph.permute(w, (0, 2, *range(4, w.ndim, 2), 1, *turned))
+    return graph.reshape(w, (product(w.shape[: 2 + rank]), outs, *[p.taps for p in phases]))
+
+
+def correlated(x: Value, y: Value, geometry: Geometry, taps: Sizes) -> Value:
+    """w[o, c, k] = sum over n, p of x[n, c, p * stride + k * dilation - low] y[n, o, p]; w has `taps`."""
+    stride, low, high, dilation, groups = geometry
+    rank, spatial = x.ndim - 2, range(2, x.ndim)
+    seen = windowed(around(x, spatial, low, high), spatial, taps, stride, dilation)  # [N, C, *P, *K]
+    places, batch = seen.shape[2 : 2 + rank], x.shape[0]
+    inputs, outs = x.shape[1] // groups, y.shape[1] // groups
+    if groups > 1 and x.shape[1] == groups:
+        each = graph.reshape(y, (batch, groups, outs, *places, *(1,) * rank))
+        product_ = ir.mul(each, graph.reshape(seen, (batch, groups, 1, *seen.shape[2:])))
+        summed = ir.sum_(product_, (0, *range(3, 3 + rank)))
+        return graph.reshape(summed, (y.shape[1], 1, *taps))
+    inner = batch * product(places)
+    rows = graph.permute(graph.reshape(y, (batch, groups, outs, *places)), (1, 2, 0, *range(3, 3 + rank)))
+    apart = graph.reshape(seen, (batch, groups, inputs, *seen.shape[2:]))
+    order = (1, 0, *range(3, 3 + rank), 2, *range(3 + rank, 3 + 2 * rank))
+    columns = graph.permute(apart, order)  # [groups, N, *P, C / groups, *K]
+    lead = (groups,) if groups > 1 else ()
+    left = graph.reshape(rows, (*lead, outs, inner))
+    right = graph.reshape(columns, (*lead, inner, inputs * product(taps)))
+    return graph.reshape(graph.dot(left, right), (y.shape[1], inputs, *taps))
