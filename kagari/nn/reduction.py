@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 
-REDUCTIONS = frozenset(("none", "mean", "sum"))
+NUMBERS = {"none": 0, "mean": 1, "sum": 2}
+"""The reductions there are, with the numbers that some operators know them by."""
 
 
 def legacy_reduction(size_average: bool | None, reduce: bool | None, stacklevel: int = 3) -> str:
@@ -19,8 +20,14 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, stacklevel:
 
 def check_reduction(reduction: str) -> None:
     """Refuses what is no reduction."""
-    if reduction not in REDUCTIONS:
+    if reduction not in NUMBERS:
         raise ValueError(f"{reduction} is not a valid value for reduction")
 
 
-__all__ = ["check_reduction", "legacy_reduction"]
+def reduction_number(reduction: str) -> int:
+    """The number of a reduction. Refuses what is none."""
+    check_reduction(reduction)
+    return NUMBERS[reduction]
+
+
+__all__ = ["NUMBERS", "check_reduction", "legacy_reduction", "reduction_number"]

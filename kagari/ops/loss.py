@@ -1,4 +1,4 @@
-"""Losses. Each is written for one element or one row, and reduced as `reduction` says: `none`, `mean` or `sum`.
+"""Losses of classes and probabilities. Each is written for one element or one row, and reduced as `reduction` says.
 
 With mean or sum a loss of single elements is one kernel; a loss of rows is one kernel over the rows and one that joins
 their results.
@@ -6,7 +6,7 @@ their results.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from ..base.dtypes import accumulate, int64, uint8
 from ..base.symbols import hint
@@ -14,142 +14,13 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import TYPE_NAMES, for_tensors, require, result_type
-from .operator import Number, Operator, Tensor, operator
-from .samples import Make, Sample, args, wanted
+from .operator import Operator, Tensor, operator
+from .reduction import numbered, pairs, reduced, spread_over
+from .samples import Make, Sample, args, together, wanted
 from .shapes import listed, without
 from .softmax import log_probabilities, shifted, spread
 
-
-def reduced(x: Value, reduction: str) -> Value:
-    """All losses, their mean or their sum."""
-    if reduction == "none":
-        return x
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction")
-    if reduction == "mean" and not x.dtype.is_floating_point:
-        raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{TYPE_NAMES[x.dtype]}"
-        )
-    wide = graph.cast(x, accumulate(x.dtype))
-    return graph.cast(ir.sum_(wide) if reduction == "sum" else ir.mean(wide), x.dtype)
-
-
 # Losses of single elements
-
-
-def _pairs(low: float = -3, high: float = 3, target_low: float = -3, target_high: float = 3, **named: object):
-    """Samples: an input and a target, with each reduction."""
-
-    def samples(make: Make) -> Iterator[Sample]:
-        def pair(*shape: int, **how: object) -> tuple[object, object]:
-            return make(*shape, low=low, high=high, **how), make(*shape, low=target_low, high=target_high)
-
-        for reduction in ("mean", "sum", "none"):
-            yield pair(2, 3), {"reduction": reduction, **named}
-        yield pair(), dict(named)
-        yield pair(0, 3), {"reduction": "sum", **named}
-        yield pair(4, 5, noncontiguous=True), dict(named)
-        yield pair(1000), dict(named)
-
-    return samples
-
-
-def _shape_errors(dtype: str = "float32") -> list[tuple[Sample, type, str]]:
-    return [
-        (
-            args(wanted(2, 3, dtype=dtype), wanted(2, dtype=dtype)),
-            RuntimeError,
-            r"The size of tensor a \(3\) must match the size of tensor b \(2\) at non-singleton dimension 1",
-        ),
-        (
-            args(wanted(2, 3, dtype=dtype), wanted(2, 3, dtype=dtype), reduction="foo"),
-            ValueError,
-            "foo is not a valid value for reduction",
-        ),
-    ]
-
-
-def _integers(name: str) -> tuple[Sample, type, str]:
-    pair = args(wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="int64"))
-    return pair, NotImplementedError, f"\"{name}\" not implemented for 'Long'"
-
-
-@operator(
-    namespace="nn.functional",
-    method=False,
-    out=False,
-    dtypes="f",
-    samples=_pairs(),
-    errors=[*_shape_errors(), _integers("mse_cpu")],
-)
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
-    """`(x - y)^2`."""
-    require("mse_cpu", result_type(input, target))
-    difference = ir.sub(input, target)
-    return reduced(ir.mul(difference, difference), reduction)
-
-
-@operator(
-    namespace="nn.functional",
-    method=False,
-    out=False,
-    dtypes="f",
-    samples=_pairs(),
-    errors=[
-        *_shape_errors(),
-        (
-            args(wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="int64")),
-            RuntimeError,
-            r"mean\(\): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            r"Got: Long",
-        ),
-    ],
-)
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
-    """`|x - y|`."""
-    return reduced(ir.abs_(ir.sub(input, target)), reduction)
-
-
-def _together(*parts: Callable[[Make], Iterator[Sample]]) -> Callable[[Make], Iterator[Sample]]:
-    def samples(make: Make) -> Iterator[Sample]:
-        for part in parts:
-            yield from part(make)
-
-    return samples
-
-
-@operator(
-    namespace="nn.functional",
-    method=False,
-    out=False,
-    dtypes="f",
-    samples=_together(_pairs(), _pairs(beta=0.5)),
-    errors=[*_shape_errors(), _integers("smooth_l1_cpu")],
-)
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: Number = 1.0) -> Value:
-    """`(x - y)^2 / (2 beta)` where `|x - y| < beta`, `|x - y| - beta / 2` elsewhere."""
-    require("smooth_l1_cpu", result_type(input, target))
-    distance = ir.abs_(ir.sub(input, target))
-    near = ir.div(ir.mul(ir.mul(distance, distance), 0.5), beta)
-    return reduced(ir.where(ir.lt(distance, beta), near, ir.sub(distance, ir.mul(0.5, beta))), reduction)
-
-
-@operator(
-    namespace="nn.functional",
-    method=False,
-    out=False,
-    dtypes="f",
-    samples=_together(_pairs(), _pairs(delta=0.5)),
-    errors=[*_shape_errors(), _integers("huber_cpu")],
-)
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: Number = 1.0) -> Value:
-    """`(x - y)^2 / 2` where `|x - y| <= delta`, `delta (|x - y| - delta / 2)` elsewhere."""
-    require("huber_cpu", result_type(input, target))
-    distance = ir.abs_(ir.sub(input, target))
-    near = ir.mul(ir.mul(distance, distance), 0.5)
-    far = ir.mul(ir.sub(distance, ir.mul(0.5, delta)), delta)
-    return reduced(ir.where(ir.le(distance, delta), near, far), reduction)
 
 
 def _entropies(input: Value, target: Value, weight: Value | None) -> Value:
@@ -159,19 +30,11 @@ def _entropies(input: Value, target: Value, weight: Value | None) -> Value:
     return loss if weight is None else ir.mul(loss, graph.cast(weight, loss.dtype))
 
 
-def _spread_over(g: Value, x: Value, reduction: str) -> Value:
-    """The gradient of each element of x, given that of its reduction."""
-    if reduction == "none":
-        return g
-    whole = ir.broadcast_to(g, x.shape)
-    return ir.div(whole, ir.count(x, tuple(range(x.ndim)))) if reduction == "mean" else whole
-
-
 def _binary_cross_entropy_gradient(
     g: Value, input: Value, target: Value, weight: Value | None = None, reduction: str = "mean"
 ) -> list[Value]:
     """`(x - t) / max(x (1 - x), 1e-12)`, which stays finite where the input is 0 or 1."""
-    each = _spread_over(g, input, reduction)
+    each = spread_over(g, input, reduction)
     unweighted = each
     if weight is not None:
         each = ir.mul(each, graph.cast(weight, each.dtype))
@@ -197,7 +60,7 @@ def _weighted(make: Make) -> Iterator[Sample]:
     dtypes="f",
     refusal="all elements of input should be between 0 and 1",
     gradient=_binary_cross_entropy_gradient,
-    samples=_together(_pairs(0.05, 0.95, 0, 1), _weighted),
+    samples=together(pairs(0.05, 0.95, 0, 1), _weighted),
     errors=[
         (args(wanted(2, 3), wanted(2, 3, dtype="float64")), RuntimeError, "Found dtype Double but expected Float"),
         (
@@ -237,7 +100,7 @@ def _logits_gradient(
     """`s(x) - t`, smooth where the terms of the definition are not."""
     surprise = _surprise(input, target, None)
     loss = ir.add(ir.mul(ir.sub(1, target), input), _surprise(input, target, pos_weight))
-    each = _spread_over(g, loss if weight is None else ir.mul(loss, weight), reduction)
+    each = spread_over(g, loss if weight is None else ir.mul(loss, weight), reduction)
     weighted = each if weight is None else ir.mul(each, weight)
     if pos_weight is None:
         slope, by_target = ir.sub(ir.sigmoid(input), target), ir.neg(input)
@@ -269,7 +132,7 @@ def _logit_weights(make: Make) -> Iterator[Sample]:
     out=False,
     dtypes="f",
     gradient=_logits_gradient,
-    samples=_together(_pairs(-3, 3, 0, 1), _logit_weights),
+    samples=together(pairs(-3, 3, 0, 1), _logit_weights),
     errors=[
         (
             args(wanted(2, 3), wanted(2, 3), pos_weight=wanted(4)),
@@ -292,42 +155,41 @@ def binary_cross_entropy_with_logits(
 
 
 def _divergences(make: Make) -> Iterator[Sample]:
-    for reduction in ("none", "sum", "mean"):
-        yield (make(2, 3), make(2, 3, low=0, high=1)), {"reduction": reduction}
-    yield (make(2, 3), make(2, 3)), {"log_target": True, "reduction": "sum"}
-    yield (make(3), make(values=[0.0, 1.0, 0.5], constant=True)), {"reduction": "sum"}
-    yield (make(4, 5, noncontiguous=True), make(5, low=0, high=1)), {"reduction": "sum"}
+    for reduction in (0, 1, 2):
+        yield (make(2, 3), make(2, 3, low=0, high=1), reduction), {}
+    yield (make(2, 3), make(2, 3)), {"log_target": True, "reduction": 2}
+    yield (make(3), make(values=[0.0, 1.0, 0.5], constant=True)), {"reduction": 2}
+    yield (make(4, 5, noncontiguous=True), make(5, low=0, high=1)), {"reduction": 2}
 
 
 @operator(
-    namespace="nn.functional",
     method=False,
     out=False,
     dtypes="f",
     samples=_divergences,
     errors=[
         (
-            args(wanted(2, 3), wanted(2, 4), reduction="sum"),
+            args(wanted(2, 3), wanted(2, 4), reduction=2),
             RuntimeError,
             r"must match the size of tensor . \(.\) at non-singleton dimension 1",
         ),
         (
-            args(wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="int64"), reduction="sum"),
+            args(wanted(2, 3, dtype="int64"), wanted(2, 3, dtype="int64"), reduction=2),
             RuntimeError,
             "kl_div: Integral inputs not supported",
         ),
     ],
 )
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", *, log_target: bool = False) -> Value:
+def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Value:
     """`y (log y - x)` of log-probabilities x and probabilities y, or of their logarithms where `log_target` says so."""
     if not (input.dtype.is_floating_point and target.dtype.is_floating_point):
         raise RuntimeError("kl_div: Integral inputs not supported.")
     if log_target:
-        return reduced(ir.mul(ir.exp(target), ir.sub(target, input)), reduction)
+        return reduced(ir.mul(ir.exp(target), ir.sub(target, input)), numbered(reduction))
     # 0 log 0 is 0, and so is its gradient.
     none = ir.eq(target, 0)
     entropy = ir.mul(target, ir.log(ir.where(none, 1, target)))
-    return reduced(ir.sub(entropy, ir.mul(target, input)), reduction)
+    return reduced(ir.sub(entropy, ir.mul(target, input)), numbered(reduction))
 
 
 # Losses of rows: one class among many
@@ -584,6 +446,5 @@ def _soft(
 
 
 OPERATORS: tuple[Operator, ...] = (
-    mse_loss, l1_loss, smooth_l1_loss, huber_loss, binary_cross_entropy, binary_cross_entropy_with_logits, kl_div,
-    nll_loss, cross_entropy,
+    binary_cross_entropy, binary_cross_entropy_with_logits, kl_div, nll_loss, cross_entropy,
 )  # fmt: skip

@@ -1,0 +1,230 @@
+"""Losses, distances and their modules against the oracle: what the operators' records don't say."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import kagari
+from kagari import nn
+
+
+def numbers(tensor: Any) -> list[float]:
+    return tensor.detach().double().reshape(-1).tolist()
+
+
+def same(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
+    assert str(ours.dtype) == str(theirs.dtype)
+    assert tuple(ours.shape) == tuple(theirs.shape)
+    assert numbers(ours) == pytest.approx(numbers(theirs), rel=tolerance, abs=tolerance, nan_ok=True)
+
+
+def attempt(call: Callable[[ModuleType], Any], lib: ModuleType) -> tuple[Any, list[tuple[type, str]]]:
+    """The result or (type, text) of the exception, and the warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = call(lib)
+        except Exception as error:
+            result = (type(error), str(error).replace("torch.", "kagari."))
+    return result, [(w.category, str(w.message)) for w in caught]
+
+
+def signs(lib: ModuleType, *shape: int) -> Any:
+    return (lib.rand(*shape) > 0.5) * 2 - 1
+
+
+# Arguments of a module's `forward`, the first of which wants a gradient.
+INPUTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "KLDivLoss": lambda t: (t.rand(3, 4), t.rand(3, 4)),
+    "PoissonNLLLoss": lambda t: (t.rand(3, 4), t.randint(0, 5, (3, 4))),
+    "GaussianNLLLoss": lambda t: (t.rand(3, 4), t.rand(3, 4), t.rand(3, 1) + 0.1),
+    "HingeEmbeddingLoss": lambda t: (t.rand(3, 4), signs(t, 3, 4)),
+    "MarginRankingLoss": lambda t: (t.rand(5), t.rand(5), signs(t, 5)),
+    "SoftMarginLoss": lambda t: (t.rand(3, 4), signs(t, 3, 4)),
+    "MultiMarginLoss": lambda t: (t.rand(3, 4), t.randint(0, 4, (3,))),
+    "MultiLabelMarginLoss": lambda t: (t.rand(3, 4), t.randint(-1, 4, (3, 4))),
+    "MultiLabelSoftMarginLoss": lambda t: (t.rand(3, 4), t.rand(3, 4)),
+    "CosineEmbeddingLoss": lambda t: (t.rand(3, 4), t.rand(3, 4), signs(t, 3)),
+    "TripletMarginLoss": lambda t: (t.rand(3, 4), t.rand(3, 4), t.rand(3, 4)),
+    "TripletMarginWithDistanceLoss": lambda t: (t.rand(3, 4), t.rand(3, 4), t.rand(3, 4)),
+    "NLLLoss2d": lambda t: (t.rand(2, 3, 4, 4), t.randint(0, 3, (2, 4, 4))),
+    "PairwiseDistance": lambda t: (t.rand(3, 4), t.rand(3, 4)),
+    "CosineSimilarity": lambda t: (t.rand(3, 4), t.rand(3, 4)),
+    "Bilinear": lambda t: (t.rand(3, 4), t.rand(3, 5)),
+}
+MODULES = (
+    "KLDivLoss()",
+    "KLDivLoss(reduction='batchmean', log_target=True)",
+    "KLDivLoss(size_average=False)",
+    "PoissonNLLLoss(full=True)",
+    "PoissonNLLLoss(log_input=False, eps=0.5, reduction='none')",
+    "GaussianNLLLoss(full=True)",
+    "GaussianNLLLoss(eps=0.5, reduction='sum')",
+    "HingeEmbeddingLoss(margin=0.5)",
+    "HingeEmbeddingLoss(reduce=False)",
+    "MarginRankingLoss(0.2)",
+    "MarginRankingLoss(reduction='none')",
+    "SoftMarginLoss()",
+    "SoftMarginLoss(reduction='sum')",
+    "MultiMarginLoss(2, 0.5, weight=tensor([1.0, 2.0, 3.0, 4.0]))",
+    "MultiMarginLoss(reduction='none')",
+    "MultiLabelMarginLoss()",
+    "MultiLabelMarginLoss(reduction='none')",
+    "MultiLabelSoftMarginLoss(weight=tensor([1.0, 2.0, 3.0, 4.0]))",
+    "MultiLabelSoftMarginLoss(reduction='none')",
+    "CosineEmbeddingLoss(0.3)",
+    "CosineEmbeddingLoss(reduction='none')",
+    "TripletMarginLoss(p=1.0, swap=True)",
+    "TripletMarginLoss(0.5, reduction='none')",
+    "TripletMarginWithDistanceLoss(swap=True)",
+    "TripletMarginWithDistanceLoss(distance_function=lambda x, y: (x - y).abs().amax(-1), reduction='sum')",
+    "NLLLoss2d(tensor([1.0, 2.0, 3.0]), ignore_index=1)",
+    "PairwiseDistance(1.0, 0.1, keepdim=True)",
+    "CosineSimilarity(dim=0)",
+    "Bilinear(4, 5, 2)",
+    "Bilinear(4, 5, 2, bias=False, dtype=float64)",
+)
+
+
+def build(lib: ModuleType, text: str) -> Any:
+    names = {name: getattr(lib.nn, name) for name in INPUTS}
+    return eval(text, {**names, "tensor": lib.tensor, "float64": lib.float64})
+
+
+def run(lib: ModuleType, text: str) -> tuple[str, dict[str, Any], list[Any]]:
+    """repr, state, and the results and gradients for inputs that come from the same seed."""
+    lib.manual_seed(5)
+    module = build(lib, text)
+    first, *rest = INPUTS[text.partition("(")[0]](lib)
+    double = "float64" in text
+    first, *rest = (x.double() if double and x.dtype is lib.float32 else x for x in (first, *rest))
+    first.requires_grad_()
+    result = module(first, *rest)
+    (result * result).sum().backward()
+    grads = [first.grad, *(p.grad for p in module.parameters())]
+    return repr(module), dict(module.state_dict()), [result, *grads]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("text", MODULES)
+def test_module(text: str, oracle: ModuleType) -> None:
+    ours, theirs = run(kagari, text), run(oracle, text)
+    assert ours[0] == theirs[0].replace("torch.", "kagari.")
+    assert list(ours[1]) == list(theirs[1])
+    for name, value in ours[1].items():
+        assert numbers(value) == numbers(theirs[1][name])
+    for a, b in zip(ours[2], theirs[2], strict=True):
+        same(a, b)
+
+
+CALLS: dict[str, Callable[[Any, Any], Any]] = {
+    "poisson with no such reduction": lambda t, F: F.poisson_nll_loss(t.ones(2), t.ones(2), reduction="x"),
+    "poisson of integers": lambda t, F: F.poisson_nll_loss(t.ones(2, dtype=t.int64), t.ones(2, dtype=t.int64)),
+    "gaussian below zero": lambda t, F: F.gaussian_nll_loss(t.ones(2), t.ones(2), -t.ones(2)),
+    "gaussian of a number below zero": lambda t, F: F.gaussian_nll_loss(t.ones(2), t.ones(2), -1.0),
+    "gaussian of a number": lambda t, F: F.gaussian_nll_loss(t.ones(2), t.zeros(2), 2.0),
+    "gaussian of rows": lambda t, F: F.gaussian_nll_loss(t.ones(2, 3), t.zeros(2, 3), t.ones(3)),
+    "hinge of integers": lambda t, F: F.hinge_embedding_loss(t.ones(2, dtype=t.int64), t.ones(2), reduction="none"),
+    "hinge with no such reduction": lambda t, F: F.hinge_embedding_loss(t.ones(2), t.ones(2), reduction="x"),
+    "hinge of old": lambda t, F: F.hinge_embedding_loss(t.ones(2), t.ones(2), reduce=False),
+    "ranking of other dimensions": lambda t, F: F.margin_ranking_loss(t.ones(2, 3), t.ones(3), t.ones(2)),
+    "soft margin of other dtypes": lambda t, F: F.soft_margin_loss(t.ones(2), t.ones(2).double(), reduction="none"),
+    "soft margin far out": lambda t, F: F.soft_margin_loss(t.tensor([-1e3]), t.ones(1)),
+    "multi margin weighted by a table": lambda t, F: F.multi_margin_loss(
+        t.ones(2, 3), t.zeros(2, dtype=t.int64), weight=t.ones(2, 3)
+    ),
+    "multi margin of a class that is not": lambda t, F: F.multi_margin_loss(t.ones(2, 3), t.full((2,), 5)),
+    "multilabel margin of a class that is not": lambda t, F: F.multilabel_margin_loss(
+        t.ones(2, 3), t.full((2, 3), -2), reduction="none"
+    ),
+    "multilabel margin of no rows": lambda t, F: F.multilabel_margin_loss(
+        t.ones(0, 3), t.ones(0, 3, dtype=t.int64), reduction="mean"
+    ),
+    "multilabel soft margin of a number": lambda t, F: F.multilabel_soft_margin_loss(t.ones(()), t.ones(())),
+    "cosine embedding of integers": lambda t, F: F.cosine_embedding_loss(
+        t.ones(2, 3, dtype=t.int64), t.ones(2, 3, dtype=t.int64), t.ones(2), reduction="none"
+    ),
+    "cosine embedding of another batch": lambda t, F: F.cosine_embedding_loss(t.ones(2, 3), t.ones(2, 3), t.ones(3)),
+    "triplet without margin": lambda t, F: F.triplet_margin_loss(t.ones(2, 3), t.ones(2, 3), t.ones(2, 3), margin=0),
+    "triplet of integers": lambda t, F: F.triplet_margin_loss(*[t.ones(2, 3, dtype=t.int64)] * 3),
+    "triplet of other dimensions": lambda t, F: F.triplet_margin_with_distance_loss(
+        t.ones(2, 3), t.ones(2, 3), t.ones(3)
+    ),
+    "triplet without a margin for its distance": lambda t, F: F.triplet_margin_with_distance_loss(
+        t.ones(2, 3), t.ones(2, 3), t.ones(2, 3), margin=-1
+    ),
+    "triplet layer without margin": lambda t, F: t.nn.TripletMarginLoss(margin=0),
+    "triplet layer of a distance without margin": lambda t, F: t.nn.TripletMarginWithDistanceLoss(margin=0),
+    "multi margin layer to the third": lambda t, F: t.nn.MultiMarginLoss(p=3),
+    "multi margin layer weighted by a table": lambda t, F: t.nn.MultiMarginLoss(weight=t.ones(2, 2)),
+    "divergence of a number": lambda t, F: F.kl_div(t.ones(()), t.ones(()), reduction="batchmean"),
+    "divergence with no such reduction": lambda t, F: F.kl_div(t.ones(2), t.ones(2), reduction="x"),
+    "divergence by the mean": lambda t, F: F.kl_div(t.ones(2), t.ones(2)),
+    "divergence by its default": lambda t, F: t.kl_div(t.ones(2), t.full((2,), 0.5)),
+    "images by the old name": lambda t, F: t.nn.NLLLoss2d(size_average=False)(
+        t.ones(1, 2, 1, 1), t.zeros(1, 1, 1, dtype=t.int64)
+    ),
+    "distance of integers": lambda t, F: F.pairwise_distance(t.ones(2, dtype=t.int64), t.zeros(2, dtype=t.int64)),
+    "bilinear of nothing": lambda t, F: t.nn.Bilinear(0, 2, 3),
+    "distances of half": lambda t, F: t.cdist(t.ones(2, 3).half(), t.ones(2, 3).half()),
+    "distances of dtypes": lambda t, F: t.cdist(t.ones(2, 3), t.ones(2, 3).double()),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_call(name: str, oracle: ModuleType) -> None:
+    def call(lib: ModuleType) -> Any:
+        return CALLS[name](lib, lib.nn.functional)
+
+    (ours, our_warnings), (theirs, their_warnings) = attempt(call, kagari), attempt(call, oracle)
+    assert our_warnings == their_warnings
+    if isinstance(theirs, tuple):
+        assert isinstance(ours, tuple), f"the oracle raises {theirs}"
+        assert issubclass(ours[0], theirs[0])
+        assert ours[1] == theirs[1]
+    else:
+        assert not isinstance(ours, tuple), ours
+        same(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in nn.functional.__all__ if "loss" in n or n in ("kl_div", "embedding", "embedding_bag")]
+)
+def test_signature(name: str, oracle: ModuleType) -> None:
+    def parameters(function: Any) -> list[tuple[str, Any, Any]]:
+        return [(p.name, p.default, p.kind) for p in inspect.signature(function).parameters.values()]
+
+    assert parameters(getattr(nn.functional, name)) == parameters(getattr(oracle.nn.functional, name))
+
+
+@pytest.mark.parametrize("name", ["gaussian", "cosine"])
+def test_bound_has_the_gradient_of_what_it_bounds(name: str, oracle: ModuleType) -> None:
+    """A variance below eps, and lengths below eps, are raised; their gradient goes on as if they were not."""
+    grads = []
+    for lib in (kagari, oracle):
+        a = lib.tensor([[0.1, 0.2, 4.0]], requires_grad=True)
+        b = lib.tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+        F = lib.nn.functional
+        loss = F.gaussian_nll_loss(b, b * 2, a, eps=0.5) if name == "gaussian" else F.cosine_similarity(a, b, eps=5.0)
+        loss.sum().backward()
+        grads += [a.grad, b.grad]
+    same(grads[0], grads[2])
+    same(grads[1], grads[3])
+
+
+def test_distances_of_many_points(oracle: ModuleType) -> None:
+    results = []
+    for lib in (kagari, oracle):
+        lib.manual_seed(0)
+        x, y = (lib.rand(60, 7, dtype=lib.float64).requires_grad_() for _ in range(2))
+        pairs, table = lib.pdist(x), lib.cdist(x, y)
+        (pairs.sum() + (table * table).sum()).backward()
+        results.append([pairs, table, x.grad, y.grad])
+    for ours, theirs in zip(*results, strict=True):
+        same(ours, theirs, 1e-9)
