@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from ..base.symbols import hint
+from ..engine.function import REQUIRED as NOTHING
 from ..engine.function import Function, Parameter
 from ..ir.build import broadcast_shape, broadcast_to
 from ..ir.graph import Value, cast
@@ -18,9 +19,8 @@ RECORDS: dict[str, Operator] = {record.name: record for record in OPERATORS}
 
 
 def _parameter(p: Param) -> Parameter:
-    if p.default is NO_DEFAULT:
-        return Parameter(p.name, p.kind, optional=p.optional, keyword_only=p.keyword_only, many=p.many)
-    return Parameter(p.name, p.kind, p.default, p.optional, p.keyword_only, p.many)
+    default = NOTHING if p.default is NO_DEFAULT else p.default
+    return Parameter(p.name, p.kind, default, p.optional, p.keyword_only, p.many, p.accepts)
 
 
 def make(record: Operator, *, dunder: str = "", inplace: bool = False) -> Function:

@@ -14,9 +14,10 @@ from ..autograd import modes
 from ..autograd.library import RECORDS, function, make
 from ..autograd.node import Node, OutputOf
 from ..autograd.views import CHANGED_UNTRACKED, UNTRACKED
+from ..base.dtypes import dtype
 from ..base.errors import OutOfMemoryError
 from ..engine.code import Native, is_loaded, native
-from ..engine.function import Function, Hooks
+from ..engine.function import Function, Hooks, Parameter
 from ..ops.operator import Operator
 from . import inplace
 from .results import named
@@ -132,6 +133,8 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
                 continue
         elif p.kind in ("static", "either"):
             values[i] = _static(a)
+            if p.accepts and values[i] is not p.default:
+                values[i] = _accepted(f, p, i, values[i])
             continue
         elif a is None and p.optional:
             continue
@@ -159,6 +162,31 @@ def _static(a: Any) -> Any:
     if isinstance(a, Tensor) and a.numel() == 1:
         return a.item()
     return a
+
+
+_TYPES = {int: "int", bool: "bool", float: "float", tuple: "ints", type(None): "None", dtype: "dtype"}
+_WORDS = {"int": "int", "bool": "bool", "float": "float", "ints": "tuple of ints", "dtype": "torch.dtype"}
+
+
+def _accepted(f: Function, p: Parameter, position: int, value: Any) -> Any:
+    """A static argument of a type that its parameter accepts. Raises TypeError for any other."""
+    kind = _TYPES.get(type(value))
+    if kind is None and hasattr(value, "__index__"):
+        value, kind = value.__index__(), "int"
+    if kind not in p.accepts:
+        wanted = _WORDS["ints" if "ints" in p.accepts else p.accepts[0]]
+        raise TypeError(
+            f"{f.display}(): argument '{p.name}' (position {position + 1}) must be {wanted}, not {type(value).__name__}"
+        )
+    if kind == "ints":
+        for at, n in enumerate(value):
+            if not isinstance(n, int):
+                raise TypeError(
+                    f"{f.display}(): argument '{p.name}' (position {position + 1}) must be tuple of ints, but found "
+                    f"element of type {type(n).__name__} at pos {at}"
+                )
+        return tuple([int(n) for n in value])
+    return value
 
 
 def override(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -34,7 +34,8 @@ class Parameter:
     """One parameter of an operator.
 
     `kind` is `tensor`, `number` (a Python number that is an operand), `operand` (either), `static`: part of the
-    structure, or `either`: a tensor or static. `many` marks a trailing `*tensors`.
+    structure, or `either`: a tensor or static. `many` marks a trailing `*tensors`, `accepts` names the types of a
+    static one, where not all.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Parameter:
     optional: bool = False
     keyword_only: bool = False
     many: bool = False
+    accepts: tuple[str, ...] = ()
 
 
 class Hooks:
@@ -202,7 +204,7 @@ class Function:
     def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Positional arguments, trailing defaults left out."""
         at = self.spread
-        if at is not None and len(args) > at and isinstance(args[at], int):
+        if at is not None and len(args) > at and hasattr(args[at], "__index__"):
             args = (*args[:at], tuple(args[at:]))
         if len(args) > self.positional and not self.many:
             raise TypeError(self._too_many(len(args)))

@@ -31,7 +31,10 @@ REQUIRED = object()
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter: its name, its kind (`tensor`, `operand`, `number`, `either`, `static`) and its default."""
+    """A parameter: its name, its kind (`tensor`, `operand`, `number`, `either`, `static`) and its default.
+
+    `accepts` names the types of a static one (`ints` is a tuple of integers), where its annotation says them all.
+    """
 
     name: str
     kind: str
@@ -39,6 +42,14 @@ class Param:
     optional: bool = False
     keyword_only: bool = False
     many: bool = False
+    accepts: tuple[str, ...] = ()
+
+
+_ACCEPTS = {
+    "int": ("int",), "bool": ("bool",), "float": ("float", "int"), "None": ("None",), "dtype": ("dtype",),
+    "tuple[int, ...]": ("ints",), "Dims": ("int", "ints", "None"),
+}  # fmt: skip
+"""The types that a part of an annotation allows."""
 
 
 @dataclass(slots=True)
@@ -125,4 +136,8 @@ def _param(name: str, define: Callable[..., Any], defaults: dict[str, Any], keyw
         kind = "either" if "Static" in annotation else "operand" if number else "tensor"
     else:
         kind = "number" if number else "static"
-    return Param(name, kind, defaults.get(name, REQUIRED), "None" in annotation, keyword_only)
+    accepts: tuple[str, ...] = ()
+    parts = annotation.split(" | ")
+    if kind == "static" and all(part in _ACCEPTS for part in parts):
+        accepts = tuple(dict.fromkeys(t for part in parts for t in _ACCEPTS[part]))
+    return Param(name, kind, defaults.get(name, REQUIRED), "None" in annotation, keyword_only, accepts=accepts)
