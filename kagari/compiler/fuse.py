@@ -26,7 +26,8 @@ Space = tuple[tuple[Size, ...], tuple[int, ...]]
 REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"))
 GATHERS = frozenset(("gather", "pick"))
 _OWN_STAGE = {
-    "dot": "dot", "cat": "copy", "pad": "copy", "scatter": "scatter", "scatter_add": "scatter", "cumsum": "scan",
+    "dot": "dot", "cat": "copy", "pad": "copy", "scatter": "scatter", "scatter_add": "scatter",
+    "scatter_prod": "scatter", "scatter_max": "scatter", "scatter_min": "scatter", "cumsum": "scan",
     "cumprod": "scan", "argsort": "sort",
 }  # fmt: skip
 """Primitives that a kernel of its own computes, with the kind of its stage."""

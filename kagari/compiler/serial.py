@@ -48,8 +48,15 @@ def buffer(b: Builder, bufs: Val, number: int) -> Val:
     return b.load(b.gep(bufs, b.int(number), "ptr"), "ptr")
 
 
+_STEPS = {
+    "scatter_add": "reduce_sum", "scatter_prod": "reduce_prod", "scatter_max": "reduce_max",
+    "scatter_min": "reduce_min",
+}  # fmt: skip
+
+
 def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -> Launch:
-    """Writes (`scatter`) or adds (`scatter_add`) each element of src at its place in out, in order, on one thread.
+    """Writes (`scatter`), adds, multiplies or compares (`scatter_add`, `_prod`, `_max`, `_min`) each element of src
+    at its place in out, in order, on one thread.
 
     Operands: index's shape, its strides, src's, out's with that of `dim` last, the size of out along `dim`, three
     offsets.
@@ -81,9 +88,10 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -
                 x = b.load(b.gep(pointers[2], b.add(s_off, offset_of(b, place, s_strides)), element), element)
                 offset = offset_of(b, [place[d] for d in others], o_strides)
                 address = b.gep(pointers[0], b.add(o_off, b.add(offset, b.mul(at, step))), element)
-                if op == "scatter_add":
+                step_of = _STEPS.get(op)
+                if step_of is not None:
                     old = from_memory(b, b.load(address, element), dt)
-                    x = to_memory(b, combine(b, "reduce_sum", dt, old, from_memory(b, x, dt)), dt)
+                    x = to_memory(b, combine(b, step_of, dt, old, from_memory(b, x, dt)), dt)
                 b.store(x, address)
         b.ret()
         b.end_function()

@@ -29,7 +29,7 @@ Array = np.ndarray
 CARRIED = {dt: np.dtype("float32" if dt in (dtypes.float16, dtypes.bfloat16) else dt.name) for dt in dtypes.ALL}
 """The NumPy type that holds values of a type inside of a graph."""
 
-ROUNDING = frozenset({"reduce_sum", "reduce_prod", "cumsum", "cumprod", "dot", "scatter_add"})
+ROUNDING = frozenset({"reduce_sum", "reduce_prod", "cumsum", "cumprod", "dot", "scatter_add", "scatter_prod"})
 """Primitives whose results are rounded to 16 bits, as a cast's are; others pass float32 on."""
 
 
@@ -305,11 +305,14 @@ def _scatter(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[s
     return result
 
 
-def _scatter_add(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
-    x, index, src = args
-    result = x.copy()
-    np.add.at(result, _positions(index, x.shape, v.attrs[0]), src)
-    return result
+def _scatter_by(step: np.ufunc) -> Callable[..., Array]:
+    def run(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+        x, index, src = args
+        result = x.copy()
+        step.at(result, _positions(index, x.shape, v.attrs[0]), src)
+        return result
+
+    return run
 
 
 STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str, int]], Array]] = {
@@ -335,6 +338,9 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "gather": _gather,
     "pick": _pick,
     "scatter": _scatter,
-    "scatter_add": _scatter_add,
+    "scatter_add": _scatter_by(np.add),
+    "scatter_prod": _scatter_by(np.multiply),
+    "scatter_max": _scatter_by(np.maximum),
+    "scatter_min": _scatter_by(np.minimum),
     "dot": lambda v, args, shape, env: np.matmul(*args),
 }

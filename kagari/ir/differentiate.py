@@ -335,6 +335,27 @@ def _scatter_add(v: Value, g: Value) -> tuple[Value, None, Value]:
     return g, None, graph.gather(g, v.args[1], v.attrs[0])
 
 
+def _scatter_extremum(v: Value, g: Value) -> tuple[Value, None, Value]:
+    """All that is equal to the extremum shares its gradient."""
+    (x, index, src), (dim,) = v.args, v.attrs
+    kept, chosen = eq(x, v), eq(src, graph.gather(v, index, dim))
+    ties = graph.scatter("scatter_add", graph.cast(kept, g.dtype), index, graph.cast(chosen, g.dtype), dim)
+    shared = g / ties
+    return where(kept, shared, 0), None, where(chosen, graph.gather(shared, index, dim), 0)
+
+
+def _scatter_prod(v: Value, g: Value) -> tuple[Value, None, Value]:
+    """The product without the factor itself, by division; where that is 0 and alone so, with a 1 in its place."""
+    (x, index, src), (dim,) = v.args, v.attrs
+    without = graph.scatter("scatter_prod", build.full(x.shape, 1, x.dtype), index, src, dim)
+    zero = eq(src, 0)
+    zeros = graph.scatter("scatter_add", build.full(x.shape, 0, int64), index, graph.cast(zero, int64), dim)
+    alone = build.bitand(zero, eq(graph.gather(zeros, index, dim), 1))
+    others = graph.scatter("scatter_prod", x, index, where(alone, 1, src), dim)
+    divided = graph.gather(g * v, index, dim) / where(zero, 1, src)
+    return g * without, None, where(alone, graph.gather(g * others, index, dim), divided)
+
+
 def _scatter(v: Value, g: Value) -> tuple[Value, None, Value]:
     """What was overwritten has no gradient. As in PyTorch, of an index written twice both sources have one."""
     (_, index, src), (dim,) = v.args, v.attrs
@@ -405,6 +426,9 @@ VJP: dict[str, Rule] = {
     "gather": _gather,
     "pick": _pick,
     "scatter_add": _scatter_add,
+    "scatter_prod": _scatter_prod,
+    "scatter_max": _scatter_extremum,
+    "scatter_min": _scatter_extremum,
     "scatter": _scatter,
     "dot": _dot,
 }

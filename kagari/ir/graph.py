@@ -31,6 +31,7 @@ are the business of `build.py`, which is what operator definitions use.
     error
     pick        x, index             (dim,)           as gather, of one element along dim, which is removed
     scatter_add x, index, src        (dim,)           x with src added at index
+    scatter_prod, scatter_max, scatter_min            as scatter_add: x multiplied by src, the extremum of both
     scatter     x, index, src        (dim,)           x with src written at index
     dot         a[.., m, k], b[.., k, n]              batched matrix product, floats accumulated in at least fp32
 """
@@ -296,7 +297,7 @@ def detach(x: Value) -> Value:
 
 
 def scatter(op: str, x: Value, index: Value, src: Value, dim: int) -> Value:
-    """`scatter` or `scatter_add`."""
+    """`scatter`, `scatter_add`, `scatter_prod`, `scatter_max` or `scatter_min`."""
     return Value(op, (x, index, src), (dim,), x.shape, x.dtype)
 
 

@@ -39,6 +39,9 @@ ATTRS = {
     "gather": ("dim",),
     "pick": ("dim",),
     "scatter_add": ("dim",),
+    "scatter_prod": ("dim",),
+    "scatter_max": ("dim",),
+    "scatter_min": ("dim",),
     "scatter": ("dim",),
 }
 """The names of each primitive's static attributes; primitives that are not listed have none."""

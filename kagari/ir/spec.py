@@ -127,7 +127,7 @@ def _number(dt: dtype) -> bool:
 KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
     **dict.fromkeys((*UNARY_FLOAT, "div", "atan2"), (_float, "floats")),
     **dict.fromkeys((*UNARY_ANY, "sub", "rem", "pow", "cumsum", "cumprod", "dot"), (_number, "numbers")),
-    **dict.fromkeys(("reduce_sum", "reduce_prod", "scatter_add"), (_number, "numbers")),
+    **dict.fromkeys(("reduce_sum", "reduce_prod", "scatter_add", "scatter_prod"), (_number, "numbers")),
     **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
     **dict.fromkeys(("idiv", "shl", "shr"), (_integer, "integers")),
 }
@@ -356,7 +356,7 @@ def _dot(v: Value) -> None:
 ARITY = {
     **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
     **dict.fromkeys((*BINARY, *COMPARE, "require", "gather", "pick", "dot"), 2),
-    **dict.fromkeys(("where", "scatter", "scatter_add"), 3),
+    **dict.fromkeys(("where", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), 3),
     "cat": -1,
 }
 """How many arguments a primitive takes where not one; -1 for one or more."""
@@ -388,8 +388,7 @@ SPEC: dict[str, Check] = {
     "cumprod": _scan,
     "gather": _gather,
     "pick": _pick,
-    "scatter": _scatter,
-    "scatter_add": _scatter,
+    **dict.fromkeys(("scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), _scatter),
     "dot": _dot,
 }
 """For each primitive its check, which raises where a value does not keep to it."""

@@ -14,11 +14,12 @@ from ..ir import graph
 from ..ir.graph import Value
 from .check import TYPE_NAMES
 from .operator import Number, Operator, Tensor, operator
-from .samples import Make, Sample, args, wanted
+from .samples import Make, Sample, args, together, wanted
 from .shapes import listed, narrowed, replaced, without
 
 
-def _at_least_1d(x: Value) -> Value:
+def at_least_1d(x: Value) -> Value:
+    """A number as a vector of one element."""
     return x if x.ndim else graph.reshape(x, (1,))
 
 
@@ -32,16 +33,17 @@ def _require_index(name: str, index: Value) -> None:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
 
 
-def _along(index: Value, shape: tuple[Size, ...], dim: int) -> Value:
+def along(index: Value, shape: tuple[Size, ...], dim: int) -> Value:
     """A vector of places along `dim` as the index of a gather or scatter, repeated over the other dimensions."""
     line = graph.reshape(index, tuple(index.shape[0] if d == dim else 1 for d in range(len(shape))))
     return graph.expand(graph.cast(line, int64), replaced(shape, dim, index.shape[0]))
 
 
-def _vector(index: Value, message: str) -> Value:
+def vector(index: Value, message: str) -> Value:
+    """An index as a vector. Raises IndexError with a message for one of more dimensions."""
     if index.ndim > 1:
         raise IndexError(message)
-    return _at_least_1d(index)
+    return at_least_1d(index)
 
 
 _SQUARE = [[0, 1, 1], [2, 0, 2]]
@@ -83,7 +85,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """
     dim = ir.normalize_dim(dim, input.ndim)
     _require_index("gather", index)
-    x, at = _at_least_1d(input), _at_least_1d(index)
+    x, at = at_least_1d(input), at_least_1d(index)
     if x.ndim != at.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     for d, (i, s) in enumerate(zip(at.shape, x.shape)):
@@ -96,16 +98,19 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     return graph.reshape(graph.gather(x, graph.cast(at, int64), dim), index.shape)
 
 
-def _scattered(op: str, x: Value, dim: int, index: Value, src: Value | float) -> Value:
+def scatter_parts(x: Value, dim: int, index: Value, src: Value | float) -> tuple[Value, Value, Value, int]:
+    """What a scatter takes: x, the index and the source with as many dimensions, and the dimension counted from the
+    front. With PyTorch's checks.
+    """
     dim = ir.normalize_dim(dim, x.ndim)
     _require_index("scatter", index)
-    target, at = _at_least_1d(x), _at_least_1d(index)
+    target, at = at_least_1d(x), at_least_1d(index)
     if target.ndim != at.ndim:
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
     if isinstance(src, Value) and not src.weak:
         if src.dtype is not x.dtype:
             raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-        source = _at_least_1d(src)
+        source = at_least_1d(src)
         if source.ndim != at.ndim:
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
         if not (_fits(at, target.shape, dim) and _fits(at, source.shape, None)):
@@ -124,7 +129,13 @@ def _scattered(op: str, x: Value, dim: int, index: Value, src: Value | float) ->
                 f"dimension {dim}"
             )
         source = ir.full(at.shape, src, x.dtype)
-    return graph.reshape(graph.scatter(op, target, graph.cast(at, int64), source, dim), x.shape)
+    return target, graph.cast(at, int64), source, dim
+
+
+def scattered(op: str, x: Value, dim: int, index: Value, src: Value | float) -> Value:
+    """x after one of the primitives that scatter."""
+    target, at, source, dim = scatter_parts(x, dim, index, src)
+    return graph.reshape(graph.scatter(op, target, at, source, dim), x.shape)
 
 
 def _scatter_samples(make: Make) -> Iterator[Sample]:
@@ -165,16 +176,42 @@ _SCATTER_ERRORS = [
 ]
 
 
-@operator(inplace=True, samples=_scatter_values, errors=_SCATTER_ERRORS)
-def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | Number) -> Value:
-    """`input` with `src` written at places along `dim`: `out[index[i][j]][j] = src[i][j]` for `dim=0`."""
-    return _scattered("scatter", input, dim, index, src)
+def _scatter_steps(make: Make) -> Iterator[Sample]:
+    """PyTorch has no gradient of those with `reduce`: the samples want none."""
+    index = make(values=[[0, 1, 2], [2, 0, 0]], dtype="int64")
+    for reduce in ("add", "multiply"):
+        yield (make(3, 3, constant=True), 0, index, make(2, 3, constant=True)), {"reduce": reduce}
+        yield (make(3, 3, constant=True), 0, index, 2), {"reduce": reduce}
+
+
+@operator(
+    inplace=True,
+    samples=together(_scatter_values, _scatter_steps),
+    synonyms={"value": "src"},
+    errors=[
+        *_SCATTER_ERRORS,
+        (
+            args(wanted(2, 3), 0, wanted(2, 3, dtype="int64"), wanted(2, 3), reduce="sum"),
+            RuntimeError,
+            "reduce argument must be either add or multiply.",
+        ),
+    ],
+)
+def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | Number, *, reduce: str | None = None) -> Value:
+    """`input` with `src` written at places along `dim`: `out[index[i][j]][j] = src[i][j]` for `dim=0`.
+
+    With `reduce` `"add"` or `"multiply"`, `src` is added or multiplied there.
+    """
+    steps = {None: "scatter", "add": "scatter_add", "multiply": "scatter_prod"}
+    if reduce not in steps:
+        raise RuntimeError("reduce argument must be either add or multiply.")
+    return scattered(steps[reduce], input, dim, index, src)
 
 
 @operator(inplace=True, samples=_scatter_samples, errors=_SCATTER_ERRORS, dtypes="fi")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Value:
     """`input` with `src` added at places along `dim`: `out[index[i][j]][j] += src[i][j]` for `dim=0`."""
-    return _scattered("scatter_add", input, dim, index, src)
+    return scattered("scatter_add", input, dim, index, src)
 
 
 def _rows(make: Make) -> Iterator[Sample]:
@@ -201,11 +238,11 @@ def _rows(make: Make) -> Iterator[Sample]:
 def index_select(input: Tensor, dim: int, index: Tensor) -> Value:
     """The elements along `dim` that the vector `index` names."""
     dim = ir.normalize_dim(dim, input.ndim)
-    at = _vector(index, "index_select(): Index is supposed to be a vector")
+    at = vector(index, "index_select(): Index is supposed to be a vector")
     if index.dtype not in (int32, int64):
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
-    x = _at_least_1d(input)
-    taken = graph.gather(x, _along(at, x.shape, dim), dim)
+    x = at_least_1d(input)
+    taken = graph.gather(x, along(at, x.shape, dim), dim)
     return taken if input.ndim else graph.reshape(taken, ())
 
 
@@ -237,7 +274,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Va
             f"torch.take_along_dim(): dtype of indices should be Long but got {TYPE_NAMES[indices.dtype]}"
         )
     if dim is None:
-        x, at, axis = graph.reshape(input, (_numel(input),)), graph.reshape(indices, (_numel(indices),)), 0
+        x, at, axis = graph.reshape(input, (numel(input),)), graph.reshape(indices, (numel(indices),)), 0
     else:
         if input.ndim != indices.ndim:
             raise RuntimeError(
@@ -252,7 +289,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Va
     return graph.gather(x, wrapped, axis)
 
 
-def _numel(x: Value) -> Size:
+def numel(x: Value) -> Size:
+    """The number of elements."""
     return ir.count(x, tuple(range(x.ndim)))
 
 
@@ -266,8 +304,8 @@ def _tables(make: Make) -> Iterator[Sample]:
 
 def _looked_up(input: Value, weight: Value) -> tuple[Value, Value]:
     """The places as one vector, and as the index of a gather from rows of the weight."""
-    flat = graph.reshape(input, (_numel(input),))
-    return flat, _along(flat, weight.shape, 0)
+    flat = graph.reshape(input, (numel(input),))
+    return flat, along(flat, weight.shape, 0)
 
 
 def _embedding_gradient(g: Value, input: Value, weight: Value, padding_idx: int | None = None) -> list[Value | None]:
@@ -352,10 +390,10 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Value:
     return graph.scatter("scatter", ir.full(shape, 0, int64), index, ir.full(index.shape, 1, int64), input.ndim)
 
 
-def _checked_rows(name: str, x: Value, dim: int, index: Value, source: Value) -> tuple[Value, Value, Value, int]:
+def checked_rows(name: str, x: Value, dim: int, index: Value, source: Value) -> tuple[Value, Value, Value, int]:
     """The tensor, a vector as the index of a scatter, and the source, all of at least one dimension."""
     dim = ir.normalize_dim(dim, x.ndim)
-    at = _vector(
+    at = vector(
         index,
         f"{name}_(): Index is supposed to be a vector, but got dim: {index.ndim} with type: "
         f"{TYPE_NAMES[index.dtype]} and size: "
@@ -368,7 +406,7 @@ def _checked_rows(name: str, x: Value, dim: int, index: Value, source: Value) ->
             f"{name}_(): self ({TYPE_NAMES[x.dtype]}) and source ({TYPE_NAMES[source.dtype]}) must have the same "
             f"scalar type"
         )
-    target, src = _at_least_1d(x), _at_least_1d(source)
+    target, src = at_least_1d(x), at_least_1d(source)
     size = src.shape[dim] if dim < src.ndim else 1
     if at.shape[0] != size:
         raise RuntimeError(
@@ -380,7 +418,7 @@ def _checked_rows(name: str, x: Value, dim: int, index: Value, source: Value) ->
             "source tensor shape must match self tensor shape, excluding the specified dimension. Got "
             f"self.shape = {listed(x.shape)} source.shape = {listed(source.shape)}"
         )
-    return target, _along(at, target.shape, dim), src, dim
+    return target, along(at, target.shape, dim), src, dim
 
 
 def _added(make: Make) -> Iterator[Sample]:
@@ -416,7 +454,7 @@ _ROW_ERRORS = [
 @operator(inplace=True, samples=_added, errors=_ROW_ERRORS, dtypes="fi")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Value:
     """`input` with rows of `source`, times `alpha`, added at the places along `dim` that `index` names."""
-    x, at, src, dim = _checked_rows("index_add", input, dim, index, source)
+    x, at, src, dim = checked_rows("index_add", input, dim, index, source)
     scaled = src if isinstance(alpha, int) and alpha == 1 else graph.cast(ir.mul(src, alpha), x.dtype)
     return graph.reshape(graph.scatter("scatter_add", x, at, scaled, dim), input.shape)
 
@@ -432,9 +470,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
     dim = ir.normalize_dim(dim, input.ndim)
     if index.dtype is not int64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
-    at = _vector(index, "index_fill_(): Index is supposed to be a vector")
-    x = _at_least_1d(input)
-    places = _along(at, x.shape, dim)
+    at = vector(index, "index_fill_(): Index is supposed to be a vector")
+    x = at_least_1d(input)
+    places = along(at, x.shape, dim)
     return graph.reshape(
         graph.scatter("scatter", x, places, ir.full(places.shape, value, input.dtype), dim), input.shape
     )
