@@ -50,7 +50,7 @@ def backward_from(root: Any, gradient: Any, keep: bool) -> None:
     """`backward` of one tensor in the usual case: no graph is created, every leaf gets its gradient."""
     if root._base is not None:
         refresh(root)
-    if gradient is None and root._needs and root._layout.numel == 1:
+    if gradient is None and root._needs and root._layout.numel == 1 and not root._layout.dtype.is_complex:
         gradient = one(root._layout)
     else:
         gradient = seed(root, gradient)
@@ -155,6 +155,8 @@ def seed(root: Any, grad: Any, index: int = 0) -> Any:
     if grad is None:
         if lay.numel != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        if lay.dtype.is_complex:
+            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {lay.dtype}")
         return one(lay)
     if not isinstance(grad, Hooks.tensor_types):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(grad).__name__}")

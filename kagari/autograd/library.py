@@ -47,10 +47,9 @@ def _overwriting(record: Operator) -> Callable[..., Value]:
         target = args[0]
         result = record.define(*args, **kwargs)
         if result.dtype.category > target.dtype.category:
-            names = {0: "Bool", 1: "Long", 2: "Float"}
             raise RuntimeError(
-                f"result type {names[result.dtype.category]} can't be cast to the desired output type "
-                f"{target.dtype.name.capitalize() if target.dtype.name != 'int64' else 'Long'}"
+                f"result type {result.dtype.type_name} can't be cast to the desired output type "
+                f"{target.dtype.type_name}"
             )
         if result.shape != target.shape:
             if broadcast_shape(result.shape, target.shape) != target.shape:

@@ -7,7 +7,7 @@ class dtype:
     """A number type, such as `kagari.float32`.
 
     `type_name` is what PyTorch's messages and its typed storages call it. `itemsize` is in bytes. `category` orders the
-    kinds: 0 bool, 1 integer, 2 floating point. `rank` orders the types of one category.
+    kinds: 0 bool, 1 integer, 2 floating point, 3 complex. `rank` orders the types of one category.
     """
 
     __slots__ = ("name", "type_name", "itemsize", "category", "rank", "is_signed")
@@ -28,8 +28,40 @@ class dtype:
 
     @property
     def is_complex(self) -> bool:
-        """True for the complex types; there are none yet."""
-        return False
+        """True for the complex types.
+
+        >>> import kagari
+        >>> kagari.complex64.is_complex, kagari.float32.is_complex
+        (True, False)
+        """
+        return self.category == 3
+
+    @property
+    def is_differentiable(self) -> bool:
+        """True for what can have gradients: floating-point and complex types."""
+        return self.category > 1
+
+    def to_real(self) -> dtype:
+        """The type of the parts of a complex type; any other type itself.
+
+        >>> import kagari
+        >>> kagari.complex64.to_real()
+        torch.float32
+        """
+        return _PARTS.get(self, self)
+
+    def to_complex(self) -> dtype:
+        """The complex type with parts of this type. Raises RuntimeError where there is none, as for integers.
+
+        >>> import kagari
+        >>> kagari.float64.to_complex()
+        torch.complex128
+        """
+        if self.category == 3:
+            return self
+        if self not in _WHOLES:
+            raise RuntimeError(f"Unknown Complex ScalarType for {self.type_name}")
+        return _WHOLES[self]
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -51,9 +83,23 @@ float16 = dtype("float16", "Half", 2, 2, 0, True)
 bfloat16 = dtype("bfloat16", "BFloat16", 2, 2, 0, True)
 float32 = dtype("float32", "Float", 4, 2, 1, True)
 float64 = dtype("float64", "Double", 8, 2, 2, True)
+complex32 = dtype("complex32", "ComplexHalf", 4, 3, 0, True)
+complex64 = dtype("complex64", "ComplexFloat", 8, 3, 1, True)
+complex128 = dtype("complex128", "ComplexDouble", 16, 3, 2, True)
+float8_e4m3fn = dtype("float8_e4m3fn", "Float8_e4m3fn", 1, 2, -1, True)
+float8_e4m3fnuz = dtype("float8_e4m3fnuz", "Float8_e4m3fnuz", 1, 2, -1, True)
+float8_e5m2 = dtype("float8_e5m2", "Float8_e5m2", 1, 2, -1, True)
+float8_e5m2fnuz = dtype("float8_e5m2fnuz", "Float8_e5m2fnuz", 1, 2, -1, True)
 
-ALL = (bool_, uint8, int8, int16, uint16, int32, uint32, int64, uint64, float16, bfloat16, float32, float64)
 FLOATING = (float16, bfloat16, float32, float64)
+COMPLEX = (complex32, complex64, complex128)
+FLOAT8 = (float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz)
+"""Floats of eight bits: kept in memory and converted, not computed with."""
+LOWERED = frozenset((*COMPLEX, *FLOAT8))
+"""The types that kernels do not compute with: `ir/lower.py` writes them as others."""
+ALL = (bool_, uint8, int8, int16, uint16, int32, uint32, int64, uint64, *FLOATING, *COMPLEX, *FLOAT8)
+_PARTS = {complex32: float16, complex64: float32, complex128: float64}
+_WHOLES = {float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128}
 INTEGRAL = (uint8, int8, int16, uint16, int32, uint32, int64, uint64)
 _ALONE = (uint16, uint32, uint64)
 """Integers that are promoted to floating-point types and to nothing else."""
@@ -75,7 +121,8 @@ def set_default_dtype(dt: dtype) -> None:
 def promote(a: dtype, b: dtype) -> dtype:
     """The smallest type that holds both, as `torch.promote_types`.
 
-    Raises RuntimeError for uint16, uint32 or uint64 with another integer or bool, which PyTorch does not define.
+    Raises RuntimeError for uint16, uint32 or uint64 with another integer or bool, and for a float of eight bits with
+    any other type, which PyTorch does not define.
 
     >>> import kagari
     >>> promote(kagari.uint8, kagari.int8), promote(kagari.float16, kagari.bfloat16)
@@ -90,8 +137,15 @@ def promote(a: dtype, b: dtype) -> dtype:
             "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
             f"{a.type_name} and {b.type_name}"
         )
+    if a in FLOAT8 or b in FLOAT8:
+        raise RuntimeError(
+            f"Promotion for Float8 Types is not supported, attempted to promote {a.type_name} and {b.type_name}"
+        )
     if a.category != b.category:
-        return a if a.category > b.category else b
+        low, high = sorted((a, b), key=lambda t: t.category)
+        if high.category == 3 and low.category == 2:
+            return promote(low.to_complex(), high)
+        return high
     if a.rank != b.rank:
         return a if a.rank > b.rank else b
     return int16 if a.category == 1 else float32
@@ -99,4 +153,6 @@ def promote(a: dtype, b: dtype) -> dtype:
 
 def accumulate(dt: dtype) -> dtype:
     """The type a sum over this type is carried in: float32 for the 16-bit floats, the type itself otherwise."""
+    if dt is complex32:
+        return complex64
     return float32 if dt.category == 2 and dt.itemsize == 2 else dt

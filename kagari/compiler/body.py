@@ -238,7 +238,8 @@ class BodyBuilder:
 
     def load(self, base: Value, moves: tuple[Value, ...], whole: bool) -> int:
         self.body.accesses.append(Access(base, moves, not whole))
-        return self.add(Node("load", (), base.dtype, extra=len(self.body.accesses) - 1, whole=whole))
+        dt = moves[-1].dtype if moves else base.dtype
+        return self.add(Node("load", (), dt, extra=len(self.body.accesses) - 1, whole=whole))
 
     def gather(self, v: Value, whole: bool) -> int:
         """A load whose place along one dimension is computed."""

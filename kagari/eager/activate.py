@@ -138,13 +138,13 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
             continue
         elif a is None and p.optional:
             continue
-        elif p.kind != "tensor" and isinstance(a, int | float | bool | np.number | np.bool_):
+        elif p.kind != "tensor" and isinstance(a, int | float | complex | np.number | np.bool_):
             values[i] = (
                 a.item()
                 if isinstance(a, np.generic)
                 else a
-                if kind in (int, float, bool)
-                else (int(a) if isinstance(a, int) else float(a))
+                if kind in (int, float, bool, complex)
+                else _plain_number(a)
             )
             continue
         if f.dunder:
@@ -152,6 +152,14 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
         wanted = {"tensor": "Tensor", "operand": "Tensor", "number": "Number", "static": "a number"}[p.kind]
         raise TypeError(f"{f.display}(): argument '{p.name}' (position {i + 1}) must be {wanted}, not {kind.__name__}")
     return tuple(values)
+
+
+def _plain_number(a: Any) -> Any:
+    """A number of a subclass of int, float or complex as Python's own."""
+    for kind in (int, float, complex):
+        if isinstance(a, kind):
+            return kind(a)
+    return a
 
 
 def _static(a: Any) -> Any:

@@ -15,6 +15,7 @@ from ..base.dtypes import default_dtype, dtype
 from ..base.layout import Layout, layout
 from ..engine.code import native
 from ..engine.function import Hooks
+from ..engine.small import bytes_of_numbers, numbers_of_bytes
 from .device import Device, check_device
 from .sizes import dense_strides
 
@@ -23,8 +24,12 @@ _NUMPY = {
     "int32": np.dtype(np.int32), "int64": np.dtype(np.int64), "float16": np.dtype(np.float16),
     "uint16": np.dtype(np.uint16), "uint32": np.dtype(np.uint32), "uint64": np.dtype(np.uint64),
     "bfloat16": np.dtype(np.uint16), "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
+    "complex32": np.dtype(np.uint32), "complex64": np.dtype(np.complex64), "complex128": np.dtype(np.complex128),
+    **{dt.name: np.dtype(np.uint8) for dt in dtypes.FLOAT8},
 }  # fmt: skip
-FROM_NUMPY = {v: k for k, v in ((dt, _NUMPY[dt.name]) for dt in dtypes.ALL if dt is not dtypes.bfloat16)}
+AS_BITS = frozenset((dtypes.bfloat16, dtypes.complex32, *dtypes.FLOAT8))
+"""The types that NumPy lacks: their arrays hold bits."""
+FROM_NUMPY = {_NUMPY[dt.name]: dt for dt in dtypes.ALL if dt not in AS_BITS}
 _CTYPES: dict[str, Any] = {
     "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16, "int32":
     ctypes.c_int32, "int64": ctypes.c_int64, "uint16": ctypes.c_uint16, "uint32": ctypes.c_uint32, "uint64":
@@ -64,9 +69,7 @@ def full(shape: tuple[int, ...], value: Any, dt: dtype) -> Any:
 def fill(t: Any, value: Any) -> None:
     """Writes one value to every element, without history."""
     array = raw_array(t)
-    if t._layout.dtype is dtypes.bfloat16:
-        value = int(_bfloat16_bits(np.float32(value)))
-    array[...] = value
+    array[...] = as_stored(np.asarray(value), t._layout.dtype) if t._layout.dtype in AS_BITS else value
 
 
 # NumPy
@@ -86,14 +89,14 @@ class _Memory:
 
 
 def raw_array(t: Any) -> np.ndarray:
-    """A NumPy array over the tensor's memory; bfloat16 as its bits."""
+    """A NumPy array over the tensor's memory; of types that NumPy lacks the bits."""
     if not t._layout.numel:
         return np.empty(tuple(t._layout.shape), _NUMPY[t._layout.dtype.name])
     return np.asarray(_Memory(t))
 
 
 def numpy_dtype(dt: dtype) -> np.dtype[Any]:
-    """NumPy's dtype of the same elements; bfloat16 as bits."""
+    """NumPy's dtype of the same elements; of types that NumPy lacks that of the bits."""
     return _NUMPY[dt.name]
 
 
@@ -108,18 +111,27 @@ def write(t: Any, values: np.ndarray) -> None:
 
 def as_stored(values: np.ndarray, dt: dtype) -> np.ndarray:
     """An array's values in a dtype, as they lie in memory."""
+    if values.dtype.kind == "c" and not dt.is_complex and dt is not dtypes.bool_:
+        values = values.real
     with np.errstate(over="ignore", invalid="ignore"):
-        return (
-            _bfloat16_bits(values.astype(np.float32))
-            if dt is dtypes.bfloat16
-            else values.astype(_NUMPY[dt.name], copy=False)
-        )
+        if dt is dtypes.bfloat16:
+            return _bfloat16_bits(values.astype(np.float32))
+        if dt is dtypes.complex32:
+            return np.stack((values.real, values.imag), -1).astype(np.float16).view(np.uint32)[..., 0]
+        if dt in dtypes.FLOAT8:
+            return bytes_of_numbers(values, dt)
+        return values.astype(_NUMPY[dt.name], copy=False)
 
 
 def array_of(t: Any) -> np.ndarray:
-    """A NumPy array over the tensor's memory; bfloat16 as a float32 copy."""
-    array = raw_array(t)
-    return (array.astype(np.uint32) << 16).view(np.float32) if t._layout.dtype is dtypes.bfloat16 else array
+    """A NumPy array over the tensor's memory; of types that NumPy lacks a copy as float32 or complex64."""
+    array, dt = raw_array(t), t._layout.dtype
+    if dt is dtypes.bfloat16:
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if dt is dtypes.complex32:
+        parts = np.ascontiguousarray(array)[..., None].view(np.float16).astype(np.float32)
+        return parts.view(np.complex64)[..., 0]
+    return numbers_of_bytes(dt)[array] if dt in dtypes.FLOAT8 else array
 
 
 def _bfloat16_bits(values: np.ndarray | np.float32) -> np.ndarray:
@@ -228,7 +240,7 @@ def _gather(data: Any, shape: list[int], dim: int, flat: list[Any], kinds: set[A
         _gather(x, shape, dim + 1, flat, kinds)
 
 
-_NUMBERS = {int, float, bool}
+_NUMBERS = {int, float, bool, complex}
 
 
 def _gather_number(x: Any, flat: list[Any], kinds: set[Any]) -> None:
@@ -242,11 +254,11 @@ def _gather_number(x: Any, flat: list[Any], kinds: set[Any]) -> None:
             raise TypeError(_foreign(x))
         kinds.add(FROM_NUMPY[x.dtype])
         flat.append(x.item())
-    elif isinstance(x, bool | int | float):
-        kinds.add(bool if isinstance(x, bool) else int if isinstance(x, int) else float)
+    elif isinstance(x, bool | int | float | complex):
+        kinds.add(next(kind for kind in (bool, int, float, complex) if isinstance(x, kind)))
         flat.append(x)
     elif isinstance(x, str):
-        raise ValueError("too many dimensions 'str'")
+        raise TypeError("new(): invalid data type 'str'") if kinds else ValueError("too many dimensions 'str'")
     elif isinstance(x, Sequence) and flat:
         wanted = (
             "must be real number, not list" if float in kinds else "'list' object cannot be interpreted as an integer"
@@ -258,14 +270,20 @@ def _gather_number(x: Any, flat: list[Any], kinds: set[Any]) -> None:
 
 def _dtype_of_kinds(kinds: set[Any]) -> dtype:
     """bool, int64, the default dtype or those of arrays and tensors: what all numbers fit into."""
-    by_type = {bool: dtypes.bool_, int: dtypes.int64, float: default_dtype()}
+    floats = default_dtype()
+    by_type = {bool: dtypes.bool_, int: dtypes.int64, float: floats, complex: floats.to_complex()}
     found = [by_type.get(k, k) for k in kinds]
     return reduce(dtypes.promote, found) if found else default_dtype()
 
 
 def _values(flat: list[Any], found: dtype, dt: dtype) -> np.ndarray:
     """The numbers as an array to be cast to the dtype. Raises where one does not fit; negative ones wrap around."""
-    if found.category == 2 or dt.category == 2:
+    if found.category == 3 and dt.category in (1, 2) and any(isinstance(x, complex) for x in flat):
+        wanted = "must be real number, not complex", "'complex' object cannot be interpreted as an integer"
+        raise TypeError(wanted[dt.category == 1])
+    if found.category == 3:
+        array = np.array(flat, np.complex128)
+    elif found.category == 2 or dt.category > 1:
         array = np.array(flat, np.float64)
     else:
         try:
@@ -286,7 +304,10 @@ def _values(flat: list[Any], found: dtype, dt: dtype) -> np.ndarray:
 
 
 def _foreign(array: Any) -> str:
-    known = "float64, float32, float16, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool"
+    known = (
+        "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, "
+        "and bool"
+    )
     return f"can't convert np.ndarray of type numpy.{array.dtype.type.__name__}. The only supported types are: {known}."
 
 

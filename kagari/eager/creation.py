@@ -68,7 +68,7 @@ def tensor(
     made = None
     if kind is float:
         made = blank("tensor", (), dtype)
-        call("fill_")(made, data if dtype is None or dtype.category == 2 else checked_value(data, dtype))
+        call("fill_")(made, data if dtype is None or dtype.category > 1 else checked_value(data, dtype))
     elif kind is list or kind is tuple:
         made = _from_flat(data, dtype)
     elif isinstance(data, Hooks.tensor_types):
@@ -258,7 +258,8 @@ def full(
     value = number("full", "fill_value", 2, fill_value)
     if dtype is None and out is None:
         kind = type(value)
-        dtype = default_dtype() if kind is float else dtypes.bool_ if kind is bool else dtypes.int64
+        dtype = dtypes.bool_ if kind is bool else dtypes.int64 if kind is int else default_dtype()
+        dtype = dtype.to_complex() if kind is complex else dtype
     made = _sized("full", (size,), None, dtype, layout, device, out)
     _fill(made, value)
     return finished(made, out, requires_grad) if out is not None or requires_grad else made

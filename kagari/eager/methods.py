@@ -14,7 +14,7 @@ from ..base.dtypes import dtype
 from ..base.layout import Size, layout
 from ..engine.function import Hooks
 from ..ops.check import TYPE_NAMES
-from . import convert, creation, exchange, joining, random, relayout, strided, views
+from . import complex, convert, creation, exchange, joining, random, relayout, strided, views
 from .calls import call
 from .formats import keeps_strides
 from .sizes import checked_value, number
@@ -37,7 +37,7 @@ CONVERSIONS = tuple(
     for name, dt in {
         "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "int":
         dtypes.int32, "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool":
-        dtypes.bool_,
+        dtypes.bool_, "chalf": dtypes.complex32, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
     }.items()
 )  # fmt: skip
 
@@ -274,9 +274,9 @@ FUNCTIONS = (
     is_same_size, masked_select, nonzero, where, zero_,
 )  # fmt: skip
 METHODS = (
-    *CONVERSIONS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS, *views.METHODS,
-    *joining.METHODS, *strided.METHODS, allclose, argwhere, clone, contiguous, dim_order, equal, fill_, get_device,
-    is_contiguous, is_nonzero, is_same_size, masked_select, nonzero, type_as, _where,
+    *CONVERSIONS, *complex.METHODS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS,
+    *views.METHODS, *joining.METHODS, *strided.METHODS, allclose, argwhere, clone, contiguous, dim_order, equal, fill_,
+    get_device, is_contiguous, is_nonzero, is_same_size, masked_select, nonzero, type_as, _where,
 )  # fmt: skip
 
 
@@ -284,3 +284,5 @@ def attach() -> None:
     """Makes the methods of this floor members of Tensor."""
     for method in METHODS:
         setattr(Tensor, method.__name__, method)
+    for name, member in complex.PROPERTIES.items():
+        setattr(Tensor, name, member)

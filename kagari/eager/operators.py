@@ -10,16 +10,18 @@ from typing import Any
 
 from ..autograd.library import RECORDS
 from ..engine.code import native
-from . import activate, convert, creation, exchange, joining, methods, noise, random, strided, types, views
+from . import (
+    activate, complex, convert, creation, exchange, joining, methods, noise, random, strided, types, views,
+)  # fmt: skip
 from .normalize import FUNCTIONS as NORMALIZATIONS  # `normalize` is an operator
 from .printing import set_printoptions
 
 WRITTEN: dict[str, Any] = {
     f.__name__: f
     for f in (
-        *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS, *views.FUNCTIONS,
-        *joining.FUNCTIONS, *strided.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS, convert.is_tensor,
-        *noise.FUNCTIONS, set_printoptions,
+        *complex.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
+        *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS,
+        *noise.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

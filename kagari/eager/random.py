@@ -4,6 +4,7 @@ runtime/generator.py).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +181,9 @@ def uniform_(
     low = named.pop("from", from_)
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'")
+    if self._layout.dtype.is_complex:
+        uniform_(call("view_as_real")(self), low, to, generator=generator)
+        return self
     name = _floating("check_uniform_bounds", self)
     _check_writable(self)
     for which, bound in (("from", low), ("to", to)):
@@ -202,6 +206,9 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
     _check_writable(self)
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {_plain(std)}")
+    if self._layout.dtype.is_complex:  # the parts share the variance
+        normal_(call("view_as_real")(self), mean, std / math.sqrt(2), generator=generator)
+        return self
     name = _floating("normal_kernel_cpu", self)
     source = _source("normal_", generator)
     return _drawn(
@@ -332,6 +339,8 @@ def rand(
     tensor([0.4963, 0.7682])
     """
     made = _sized("rand", args, size, dtype, layout, device, out)
+    if made._layout.dtype.is_complex:
+        return finished(_first(uniform_(made, generator=generator)), out, requires_grad)
     name = _floating("check_uniform_bounds", made)
     _put(made, _source("rand", generator).uniform(made._layout.numel, name))
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
@@ -349,6 +358,8 @@ def randn(
     tensor([ 1.5410, -0.2934])
     """
     made = _sized("randn", args, size, dtype, layout, device, out)
+    if made._layout.dtype.is_complex:
+        return finished(_first(normal_(made, generator=generator)), out, requires_grad)
     name = _floating("normal_kernel_cpu", made)
     _put(made, _source("randn", generator).normal(made._layout.numel, name))
     return finished(made, out, requires_grad) if out is not None or requires_grad else made

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.dtypes import bool_, default_dtype, dtype, float64, int64
+from ..base.dtypes import FLOAT8, bool_, complex128, default_dtype, dtype, float64, int64
 from ..base.layout import Layout, contiguous_strides, is_dense, layout
 from ..engine.code import native
 from ..engine.function import Hooks
@@ -16,7 +16,7 @@ from .device import check_device
 
 _MOST_BYTES = 1 << 63
 _MOST_BLANKS = 1 << 14
-_TYPES = {float: float64, int: int64, bool: bool_}
+_TYPES = {float: float64, int: int64, bool: bool_, complex: complex128}
 _C_NAMES = {
     "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t", "float16": "at::Half",
     "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
@@ -64,19 +64,27 @@ def dtype_of(name: str, given: Any) -> dtype:
 
 def number(name: str, argument: str, position: int, given: Any) -> Any:
     """A Python number; tensors without dimensions count. Raises TypeError for anything else."""
-    if type(given) in (int, float, bool):
+    if type(given) in (int, float, bool, complex):
         return given
     if isinstance(given, Hooks.tensor_types) and not given.ndim:
         return given.item()
     if hasattr(given, "item") and hasattr(given, "dtype") and not getattr(given, "ndim", 1):
         return given.item()
-    if isinstance(given, int | float):
+    if isinstance(given, int | float | complex):
         return given
     raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(given).__name__}")
 
 
 def checked_value(value: Any, dt: dtype) -> Any:
     """A number to be stored in a dtype. Raises RuntimeError where it does not fit; negative ones wrap around."""
+    if dt.category == 3:
+        return value
+    if isinstance(value, complex) and dt.category:
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {_C_NAMES[dt.name]} without overflow")
+        value = value.real
+    if dt in FLOAT8:
+        return value
     if dt.category == 2:
         fits = not math.isfinite(value) or abs(value) <= LARGEST[dt]
     elif dt.category == 1:

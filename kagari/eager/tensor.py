@@ -186,8 +186,8 @@ class Tensor:
         return self._layout.dtype.category == 2
 
     def is_complex(self) -> bool:
-        """Whether the dtype is complex; none is yet."""
-        return False
+        """Whether the dtype is a complex one."""
+        return self._layout.dtype.category == 3
 
     def is_signed(self) -> bool:
         """Whether the dtype has negative numbers."""
@@ -226,7 +226,7 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if wanted and self._layout.dtype.category != 2:
+        if wanted and not self._layout.dtype.is_differentiable:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad_(wanted)
 
@@ -241,7 +241,7 @@ class Tensor:
                 "in a subgraph that "
                 "doesn't require differentiation use var_no_grad = var.detach()."
             )
-        if requires_grad and self._layout.dtype.category != 2:
+        if requires_grad and not self._layout.dtype.is_differentiable:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self._needs = bool(requires_grad)
         return self
@@ -398,8 +398,8 @@ class Tensor:
         """A NumPy array over the same memory."""
         if self._needs and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        if self._layout.dtype is dtypes.bfloat16:
-            raise TypeError("Got unsupported ScalarType BFloat16")
+        if self._layout.dtype in convert.AS_BITS:
+            raise TypeError(f"Got unsupported ScalarType {self._layout.dtype.type_name}")
         return convert.array_of(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -417,10 +417,22 @@ class Tensor:
         return bool(convert.item(self))
 
     def __float__(self) -> float:
-        return float(self._only())
+        return float(self._real_only("double"))
 
     def __int__(self) -> int:
-        return int(self._only())
+        return int(self._real_only("int64_t"))
+
+    def __complex__(self) -> complex:
+        return complex(self._only())
+
+    def _real_only(self, kind: str) -> Any:
+        """The only element as a real number. Raises RuntimeError where it has an imaginary part."""
+        value = self._only()
+        if not isinstance(value, complex):
+            return value
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
+        return value.real
 
     def _only(self) -> Any:
         """The only element as a Python number. Raises ValueError where there are more."""
@@ -528,7 +540,12 @@ class Tensor:
             raise RuntimeError(
                 f"tensor.H is only supported on matrices (2-D tensors). Got {self._layout.ndim}-D tensor."
             )
-        return self.T
+        return self.T.conj()
+
+    @property
+    def mH(self) -> Tensor:
+        """The conjugates with the last two dimensions exchanged."""
+        return self.mT.conj()
 
     @property
     def mT(self) -> Tensor:
@@ -550,7 +567,7 @@ class Tensor:
 
 def wanting_grad(made: Any) -> Any:
     """A new tensor as a leaf that wants gradients. Raises RuntimeError for one of integers."""
-    if made._layout.dtype.category != 2:
+    if not made._layout.dtype.is_differentiable:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     made._needs = True
     return made
@@ -564,8 +581,9 @@ def _name(t: Tensor) -> str:
     return {
         "float32": "float", "float64": "double", "int64": "long", "int32": "int", "int16": "short", "uint8": "byte",
         "int8": "char", "bool": "bool", "float16": "half", "bfloat16": "bfloat16",
-        "uint16": "uint16", "uint32": "uint32", "uint64": "uint64",
-    }[t._layout.dtype.name]  # fmt: skip
+        "uint16": "uint16", "uint32": "uint32", "uint64": "uint64", "complex64": "c10::complex<float>",
+        "complex128": "c10::complex<double>",
+    }.get(t._layout.dtype.name, t._layout.dtype.type_name)  # fmt: skip
 
 
 def offsets(loaded: Native) -> None:

@@ -7,13 +7,17 @@ from typing import Any
 from ..base import dtypes
 from ..base.dtypes import default_dtype, dtype, promote
 from ..engine.function import Hooks, forget_plans
+from ..ops.check import LARGEST
 
 _FLOAT_DIGITS = {"float16": (10, 15), "bfloat16": (7, 127), "float32": (23, 127), "float64": (52, 1023)}
+_FLOAT_DIGITS |= {
+    "float8_e4m3fn": (3, 7), "float8_e4m3fnuz": (3, 8), "float8_e5m2": (2, 15), "float8_e5m2fnuz": (3, 16),
+}  # fmt: skip
 _RESOLUTION = {"float16": 1e-3, "bfloat16": 1e-2, "float32": 1e-6, "float64": 1e-15}
 
 
 class finfo:
-    """The limits of a floating-point type; of the default dtype if none is given.
+    """The limits of a floating-point type, for a complex one those of its parts; of the default dtype if none is given.
 
     >>> import kagari as torch
     >>> torch.finfo(torch.float16).max
@@ -24,15 +28,16 @@ class finfo:
         dt = default_dtype() if type is None else type
         if not isinstance(dt, dtype):
             raise TypeError(f"finfo(): argument 'type' (position 1) must be torch.dtype, not {dt.__class__.__name__}")
-        if not isinstance(dt, dtype) or dt.category != 2:
+        dt = dt.to_real()
+        if dt.category != 2:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{dt}'")
         digits, exponent = _FLOAT_DIGITS[dt.name]
         self.dtype, self.bits = dt.name, dt.itemsize * 8
         self.eps = 2.0**-digits
-        self.max = (2.0 - self.eps) * 2.0**exponent
+        self.max = LARGEST[dt]
         self.min = -self.max
         self.tiny = self.smallest_normal = 2.0 ** (1 - exponent)
-        self.resolution = _RESOLUTION[dt.name]
+        self.resolution = _RESOLUTION.get(dt.name, 1.0)
 
     def __repr__(self) -> str:
         return (
@@ -88,19 +93,24 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
     for x in (tensor1, tensor2):
         if isinstance(x, Hooks.tensor_types):
             groups[0 if x.ndim else 1].append(x.dtype)
-        elif isinstance(x, int | float):
-            groups[2].append(
-                dtypes.bool_ if isinstance(x, bool) else dtypes.int64 if isinstance(x, int) else default_dtype()
-            )
+        elif isinstance(x, int | float | complex):
+            groups[2].append(_dtype_of_number(x))
         else:
             raise TypeError(f"result_type() received an invalid combination of arguments - got ({type(x).__name__})")
     for group in groups:
         if group:
             joined = group[0] if len(group) == 1 else promote(*group)
             # What has no dimensions only raises the category.
-            found = joined if found is None or joined.category > found.category else found
+            if found is None or joined.category > found.category:
+                found = found.to_complex() if found in dtypes.FLOATING and joined.is_complex else joined
     assert found is not None
     return found
+
+
+def _dtype_of_number(x: Any) -> dtype:
+    if isinstance(x, int):
+        return dtypes.bool_ if isinstance(x, bool) else dtypes.int64
+    return default_dtype().to_complex() if isinstance(x, complex) else default_dtype()
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
@@ -152,7 +162,7 @@ def is_floating_point(input: Any) -> bool:
 
 
 def is_complex(input: Any) -> bool:
-    """Whether a tensor's dtype is complex; none is yet.
+    """Whether a tensor's dtype is complex.
 
     >>> import kagari as torch
     >>> torch.is_complex(torch.zeros(1))

@@ -26,7 +26,10 @@ from ..ir.graph import ELEMENTWISE, Graph, Value
 
 Array = np.ndarray
 
-CARRIED = {dt: np.dtype("float32" if dt in (dtypes.float16, dtypes.bfloat16) else dt.name) for dt in dtypes.ALL}
+_SMALL = {
+    **dict.fromkeys((dtypes.float16, dtypes.bfloat16, *dtypes.FLOAT8), "float32"), dtypes.complex32: "complex64",
+}  # fmt: skip
+CARRIED = {dt: np.dtype(_SMALL.get(dt, dt.name)) for dt in dtypes.ALL}
 """The NumPy type that holds values of a type inside of a graph."""
 
 ROUNDING = frozenset({"reduce_sum", "reduce_prod", "cumsum", "cumprod", "dot", "scatter_add", "scatter_prod"})
@@ -73,12 +76,15 @@ def round_to(array: Array, dt: dtype) -> Array:
     return np.where(np.isnan(array), np.float32(np.nan), rounded.view(np.float32))
 
 
-def _is_number(v: Value) -> bool:
-    return v.weak and v.dtype.is_floating_point
+def _carried(v: Value) -> np.dtype:
+    """The NumPy type of a value: numbers are in double precision."""
+    if v.weak and v.dtype.is_differentiable:
+        return np.dtype(np.complex128 if v.dtype.is_complex else np.float64)
+    return CARRIED[v.dtype]
 
 
 def _as_array(x: Any, v: Value) -> Array:
-    return np.asarray(x).astype(np.float64 if _is_number(v) else CARRIED[v.dtype])
+    return np.asarray(x).astype(_carried(v))
 
 
 def _as_output(array: Array, v: Value) -> Array:
@@ -101,7 +107,7 @@ def _evaluate(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[
         result = STRUCTURE[v.op](v, args, shape, env)
     if v.op in ROUNDING:
         return round_to(result, v.dtype)
-    return np.asarray(result).astype(np.float64 if _is_number(v) else CARRIED[v.dtype], copy=False)
+    return np.asarray(result).astype(_carried(v), copy=False)
 
 
 # Element-wise
@@ -109,6 +115,8 @@ def _evaluate(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[
 
 def _cast(x: Array, dt: dtype) -> Array:
     """Floats become integers by way of int64, so that negative ones wrap in unsigned types."""
+    if x.dtype.kind == "c" and not dt.is_complex and dt is not dtypes.bool_:
+        x = x.real
     return x.astype(np.int64) if x.dtype.kind == "f" and dt.category == 1 else x
 
 
@@ -185,6 +193,8 @@ def _pow(a: Array, b: Array) -> Array:
 
 
 def _sign(x: Array) -> Array:
+    if x.dtype.kind == "c":
+        return x / np.where(x == 0, 1, np.abs(x))
     return (x > 0).astype(x.dtype) - (x < 0).astype(x.dtype)
 
 
@@ -210,6 +220,7 @@ ELEMENT: dict[str, Callable[..., Array]] = {
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "where": np.where,
     "require": lambda condition, x: _require(condition, x),
+    "complex": lambda a, b: a + 1j * b,
 }  # fmt: skip
 
 
@@ -320,6 +331,9 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "iota": _iota,
     "reshape": lambda v, args, shape, env: args[0].reshape(shape),
     "permute": lambda v, args, shape, env: args[0].transpose(v.attrs[0]),
+    "real": lambda v, args, shape, env: args[0].real,
+    "imag": lambda v, args, shape, env: args[0].imag,
+    "storage": lambda v, args, shape, env: np.stack((args[0].real, args[0].imag), -1),
     "expand": lambda v, args, shape, env: np.broadcast_to(args[0], shape),
     "slice": _slice,
     "diagonal": lambda v, args, shape, env: np.diagonal(args[0], axis1=v.attrs[0], axis2=v.attrs[1]),

@@ -114,7 +114,7 @@ def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
     block[9] = frame.visible
     layouts = tuple([o.layout for o in bound.outputs[: frame.visible]])
     if frame.taped:
-        tied = [k for k, lay in enumerate(layouts) if lay.dtype.category == 2]
+        tied = [k for k, lay in enumerate(layouts) if lay.dtype.is_differentiable]
         block[16] = sum(1 << k for k in tied if k < 63)
         part(18, [k for k in tied if k >= 63])
         part(11, frame.saved)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-from ..base.dtypes import accumulate, dtype
+from ..base.dtypes import LOWERED, accumulate, dtype, uint8
 from ..base.layout import Layout, contiguous_strides, is_dense, layout, reshape_strides
 from ..base.symbols import Size, Sym, hint
 from ..base.target import Target
@@ -23,6 +24,7 @@ from ..compiler.loops import View, bind
 from ..compiler.serial import scan_launch, scatter_launch
 from ..compiler.sort import sort_launch
 from ..ir.graph import MOVEMENT, Graph, Value
+from ..ir.lower import lower
 from ..ir.simplify import simplify
 
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
@@ -79,7 +81,9 @@ class Program:
         aliases: str = "view",
     ) -> None:
         self.strict_view, self.aliases = strict_view, aliases
-        self.graph = graph = simplify(graph)
+        self.types = [v.dtype for v in graph.outputs]
+        lowered, self.counts = lower(graph)
+        self.graph = graph = simplify(lowered)
         self.symbols, self.preserve, self.into = symbols, preserve, into
         self.inputs = [v for v in graph.inputs if v.op == "input"]
         self.schedule = fuse(graph)
@@ -105,6 +109,8 @@ class Program:
 
         Only inputs of the result's shape and dtype count: those may be the very tensor that is overwritten.
         """
+        if self.types[0] in LOWERED:
+            return True
         (out,) = self.graph.outputs
         twins = {v for v in self.inputs if v.dtype is out.dtype and [*map(hint, v.shape)] == [*map(hint, out.shape)]}
         for i, stage in enumerate(self.schedule.stages):
@@ -175,32 +181,42 @@ class _Binder:
         for i, v in enumerate(program.inputs):
             lay = self.layouts[v.attrs[0]]
             self.places[v] = Place(i, tuple(lay.shape), lay.strides, lay.dtype)
-        self.first_temp = len(program.inputs) + len(outputs)
-        copies: list[tuple[Value, int]] = []
-        for k, v in enumerate(outputs):
-            self.outputs.append(self.output(k, v, copies))
+        self.first_temp = len(program.inputs) + len(program.types)
+        copies: list[tuple[Value, Place]] = []
+        rest = iter(outputs)
+        for k, (dt, count) in enumerate(zip(program.types, program.counts)):
+            parts = tuple(islice(rest, count))
+            lowered = dt in LOWERED
+            self.outputs.append(
+                self.lowered_output(k, dt, parts, copies) if lowered else self.output(k, parts[0], copies)
+            )
         for i, stage in enumerate(program.schedule.stages):
             getattr(self, "stage_" + stage.kind)(stage, program.bodies.get(i))
-        for v, k in copies:
-            self.copy_output(v, k)
+        self.copy_outputs(copies)
         return Bound(self.outputs, self.temps, self.launches, self.work)
 
     # Buffers
 
-    def output(self, k: int, v: Value, copies: list[tuple[Value, int]]) -> Output:
+    def overwritten(self, argument: int) -> Layout:
+        """The layout of the argument that the result overwrites."""
+        lay = self.layouts[argument]
+        if lay.numel and any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please "
+                "clone() the tensor before performing the operation."
+            )
+        return lay
+
+    def output(self, k: int, v: Value, copies: list[tuple[Value, Place]]) -> Output:
         program, number = self.program, len(self.program.inputs) + k
         if program.into is not None:
-            lay = self.layouts[program.into]
-            if lay.numel and any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
-                raise RuntimeError(
-                    "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-                    "location. Please "
-                    "clone() the tensor before performing the operation."
-                )
+            lay = self.overwritten(program.into)
+            to = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
             if program.aside or strip(v).op == "input" or (reshaped(v) and v.op == "reshape"):
-                copies.append((v, k))
+                copies.append((v, to))
             else:
-                self.places[v] = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
+                self.places[v] = to
             return Output(IN_PLACE, lay, program.into)
         base = strip(v)
         shape = self.numbers(v.shape)
@@ -212,12 +228,7 @@ class _Binder:
             if seen is not None:
                 offset = seen.offset * v.dtype.itemsize
                 return Output(VIEW, self.layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
-            if program.strict_view:
-                raise RuntimeError(
-                    "view size is not compatible with input tensor's size and stride (at least one dimension spans "
-                    "across two contiguous subspaces). Use .reshape(...) instead. "
-                    f"Got size {list(place.shape)}, stride {list(place.strides)}, view {list(shape)}."
-                )
+            self.refuse_copy(place, shape)
         elif v in self.program.schedule.buffers and v not in self.places:
             strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
             self.places[v] = Place(number, shape, strides, v.dtype)
@@ -226,9 +237,70 @@ class _Binder:
             whole = self.numbers(base.shape)
             self.places[base] = Place(number, whole, contiguous_strides(whole), v.dtype)
             return Output(FRESH, self.layout(shape, None, v.dtype))
-        copies.append((v, k))
-        kept = self.preserved(shape) if program.preserve else None
-        return Output(FRESH, self.layout(shape, kept, v.dtype))
+        strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+        copies.append((v, Place(number, shape, strides, v.dtype)))
+        return Output(FRESH, self.layout(shape, strides, v.dtype))
+
+    def refuse_copy(self, place: Place, shape: Ints) -> None:
+        """Raises RuntimeError where a view was asked for, which this movement of a buffer can't be."""
+        if self.program.strict_view:
+            raise RuntimeError(
+                "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+                "across two contiguous subspaces). Use .reshape(...) instead. "
+                f"Got size {list(place.shape)}, stride {list(place.strides)}, view {list(shape)}."
+            )
+
+    def lowered_output(self, k: int, dt: dtype, parts: tuple[Value, ...], copies: list[tuple[Value, Place]]) -> Output:
+        """An output of a dtype that kernels do not know: the parts of its elements lie beside each other."""
+        program, number = self.program, len(self.program.inputs) + k
+        shape = self.numbers(parts[0].shape)
+        if program.into is not None:
+            lay = self.overwritten(program.into)
+            whole, made = Place(number, shape, lay.strides, dt), Output(IN_PLACE, lay, program.into)
+        else:
+            viewed = self.viewed(dt, parts, shape) if program.aliases != "fresh" else None
+            if viewed is not None:
+                return viewed
+            strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+            whole, made = Place(number, shape, strides, dt), Output(FRESH, self.layout(shape, strides, dt))
+        for v, to in zip(parts, self.halves(whole)):
+            if program.aside or strip(v).op == "input" or v not in program.schedule.buffers or v in self.places:
+                copies.append((v, to))
+            else:
+                self.places[v] = to
+        return made
+
+    def halves(self, whole: Place) -> tuple[Place, ...]:
+        """Where the parts of a buffer's elements lie."""
+        if not whole.dtype.is_complex:
+            return (Place(whole.number, whole.shape, whole.strides, uint8),)
+        strides, dt = tuple([2 * s for s in whole.strides]), whole.dtype.to_real()
+        return tuple(Place(whole.number, whole.shape, strides, dt, i) for i in (0, 1))
+
+    def viewed(self, dt: dtype, parts: tuple[Value, ...], shape: Ints) -> Output | None:
+        """The output as a view of an input, where all parts are movement of it and lie beside each other."""
+        bases = {strip(v) for v in parts}
+        if len(bases) > 1 or next(iter(bases)).op != "input":
+            return None
+        (base,) = bases
+        place = self.places[base]
+        found = [self.moved(place, chain(v), copy=False) for v in parts]
+        if any(f is None for f in found):
+            self.refuse_copy(place, shape)
+            return None
+        first, *other = [f for f in found if f is not None]
+        offset, strides = first.offset * first.dtype.itemsize, first.strides
+        if other:
+            (second,) = other
+            beside = second.offset == first.offset + 1 and second.strides == strides
+            if not beside or first.offset % 2 or any(s % 2 for n, s in zip(shape, strides) if n != 1):
+                return None
+            strides = tuple([s // 2 for s in strides])
+        lay = self.layout(shape, strides, dt)
+        same = self.program.aliases == "same" and base.dtype is dt and strides == place.strides and not offset
+        if same and shape == place.shape:
+            return Output(SAME, self.layouts[base.attrs[0]], base.attrs[0])
+        return Output(VIEW, lay, base.attrs[0], offset)
 
     def preserved(self, shape: Ints) -> Ints:
         """The strides of an element-wise result: those that all inputs of its shape share, where they are dense."""
@@ -242,15 +314,22 @@ class _Binder:
                     return contiguous_strides(shape)
         return strides if strides is not None and is_dense(shape, strides) else contiguous_strides(shape)
 
-    def copy_output(self, v: Value, k: int) -> None:
-        """An output that is movement of another buffer, or the same value as another output."""
-        lay = self.outputs[k].layout
-        source = self.seen(v)
-        if self.program.aside and strip(v).op == "input":
-            whole = Place(self.temp(lay.nbytes), source.shape, contiguous_strides(source.shape), v.dtype)
-            self.copy(source, whole)
-            source = whole
-        self.copy(source, Place(len(self.program.inputs) + k, tuple(lay.shape), lay.strides, v.dtype))
+    def copy_outputs(self, copies: list[tuple[Value, Place]]) -> None:
+        """Outputs that are movement of other buffers, or the same values as other outputs.
+
+        Where one may overwrite what another one reads, all are read before any is written.
+        """
+        sources = []
+        for v, _ in copies:
+            source = self.part(v)
+            if self.program.aside and strip(v).op == "input":
+                strides = contiguous_strides(source.shape)
+                whole = Place(self.temp(_product(source.shape) * v.dtype.itemsize), source.shape, strides, v.dtype)
+                self.copy(source, whole)
+                source = whole
+            sources.append(source)
+        for source, (_, to) in zip(sources, copies):
+            self.copy(source, to)
 
     def temp(self, nbytes: int) -> int:
         self.temps.append(max(64, nbytes))
@@ -275,7 +354,7 @@ class _Binder:
         """A buffer after movements. A reshape that strides can't express copies, or gives None."""
         if not moves:
             return place
-        number, shape, strides, offset = place.number, place.shape, place.strides, place.offset
+        number, shape, strides, offset, dt = place.number, place.shape, place.strides, place.offset, place.dtype
         for v in moves:
             new = self.numbers(v.shape)
             if v.op == "permute":
@@ -286,6 +365,10 @@ class _Binder:
                 starts, steps = self.numbers(v.attrs[0]), v.attrs[1]
                 offset += sum(a * s for a, s in zip(starts, strides)) if 0 not in new else 0
                 strides = tuple([s * t for s, t in zip(strides, steps)])
+            elif v.op in ("real", "imag", "storage"):
+                if dt.is_complex:
+                    strides, offset = tuple([2 * s for s in strides]), 2 * offset + (v.op == "imag")
+                strides, dt = (*strides, 1) if len(new) > len(shape) else strides, v.dtype
             elif v.op == "diagonal":
                 a, b = v.attrs
                 strides = (*[s for d, s in enumerate(strides) if d not in (a, b)], strides[a] + strides[b])
@@ -297,15 +380,13 @@ class _Binder:
                 if found is None:
                     if not copy:
                         return None
-                    whole = Place(
-                        self.temp(_product(shape) * place.dtype.itemsize), shape, contiguous_strides(shape), place.dtype
-                    )
-                    self.copy(Place(number, shape, strides, place.dtype, offset), whole)
+                    whole = Place(self.temp(_product(shape) * dt.itemsize), shape, contiguous_strides(shape), dt)
+                    self.copy(Place(number, shape, strides, dt, offset), whole)
                     number, offset = whole.number, 0
                     found = contiguous_strides(new)
                 strides = found
             shape = new
-        return Place(number, shape, strides, place.dtype, offset)
+        return Place(number, shape, strides, dt, offset)
 
     def seen(self, v: Value) -> Place:
         """Where the elements of a movement of a buffer are."""
@@ -368,7 +449,7 @@ class _Binder:
         k = a.shape[-1]
         loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
         sizes = [self.number(s) for s in body.sizes] if body else []
-        contiguous = n <= 1 or out.strides[-1] == 1
+        contiguous = (n <= 1 or out.strides[-1] == 1) and not out.offset
         self.work += m * n * k * _product(tuple(batch)) // 4
         target_place = (
             out

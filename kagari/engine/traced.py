@@ -102,9 +102,9 @@ class Traced:
 
         None where there are none.
         """
-        wrt = tuple(i for i in needs if self.inputs[i].dtype.category == 2)
+        wrt = tuple(i for i in needs if self.inputs[i].dtype.is_differentiable)
         seeds = [
-            Value("input", (), (-1 - k,), v.shape, v.dtype) if v.dtype.category == 2 else None
+            Value("input", (), (-1 - k,), v.shape, v.dtype) if v.dtype.is_differentiable else None
             for k, v in enumerate(self.outputs)
         ]
         if not wrt or not any(seeds):
@@ -217,7 +217,7 @@ def _backward(
         if v not in computed:
             new[v] = inputs[i]
     for k in range(visible):
-        if outputs[k].dtype.category == 2:
+        if outputs[k].dtype.is_differentiable:
             i = len(saved) + 1 + k
             inputs[i] = Value("input", (), (i,), outputs[k].shape, outputs[k].dtype)
     for v in topological(grads):

@@ -16,7 +16,8 @@ from ..base.symbols import Size, Sym, product
 from . import graph
 from .graph import Value
 
-Operand: TypeAlias = Value | int | float | bool | Sym
+_FLOATS = frozenset(dtypes.FLOATING)
+Operand: TypeAlias = Value | complex | bool | Sym
 
 
 def lift(x: Operand) -> Value:
@@ -29,11 +30,16 @@ def lift(x: Operand) -> Value:
         return graph.const(x, bool_, weak=True)
     if isinstance(x, int):
         return graph.const(x, int64, weak=True)
+    if isinstance(x, complex):
+        return graph.const(x, default_dtype().to_complex(), weak=True)
     return graph.const(float(x), default_dtype(), weak=True)
 
 
 def result_type(*values: Value) -> dtype:
-    """Tensors with dimensions decide; 0-d tensors, then numbers, only raise the category (bool < integer < float)."""
+    """Tensors with dimensions decide; 0-d tensors, then numbers, only raise the category.
+
+    The order is bool, integer, float, complex; a float becomes complex in its own precision.
+    """
     result: dtype | None = None
     for group in (
         [v.dtype for v in values if v.shape],
@@ -44,7 +50,7 @@ def result_type(*values: Value) -> dtype:
         for dt in group:
             best = dt if best is None else dtypes.promote(best, dt)
         if best is not None and (result is None or best.category > result.category):
-            result = best
+            result = result.to_complex() if result in _FLOATS and best.is_complex else best
     assert result is not None
     return result
 
@@ -81,11 +87,23 @@ def pointwise(op: str, *operands: Operand, to_float: bool = False, compute: dtyp
     dt = compute or result_type(*values)
     if to_float and dt.category < 2:
         dt = default_dtype()
+    if (dt.is_complex and op not in COMPLEX) or (dt in dtypes.FLOAT8 and op not in _ON_BYTES):
+        kernel = f"{op}_vml" if op in graph.UNARY_FLOAT else _KERNELS.get(op, op)
+        raise NotImplementedError(f"\"{kernel}_cpu\" not implemented for '{dt.type_name}'")
     shape = broadcast_shape(*(v.shape for v in values))
     args = (broadcast_to(graph.cast(v, dt), shape) for v in values)
     result = graph.elementwise(op, *args)
     result.weak = all(v.weak for v in values)
     return result
+
+
+COMPLEX = (graph.UNARY_FLOAT - {"erf", "erfc", "erfinv", "lgamma", "digamma"}) | frozenset(
+    ["neg", "abs", "sign", "detach", "add", "sub", "mul", "div", "pow", "eq", "ne"]
+)
+"""Element-wise primitives of complex numbers."""
+_ON_BYTES = frozenset(["eq", "ne", "lt", "le", "gt", "ge", "abs", "detach"])
+_KERNELS = {"maximum": "max_elementwise", "minimum": "min_elementwise", "rem": "remainder", "idiv": "div_floor"}
+"""What PyTorch's messages call primitives."""
 
 
 def where(condition: Value, a: Operand, b: Operand) -> Value:
@@ -95,6 +113,29 @@ def where(condition: Value, a: Operand, b: Operand) -> Value:
     shape = broadcast_shape(condition.shape, a.shape, b.shape)
     args = (broadcast_to(v, shape) for v in (graph.cast(condition, bool_), graph.cast(a, dt), graph.cast(b, dt)))
     return graph.elementwise("where", *args)
+
+
+def real(x: Value) -> Value:
+    """The real part; of a real x that itself."""
+    return graph.part("real", x) if x.dtype.is_complex else x
+
+
+def imag(x: Value) -> Value:
+    """The imaginary part of a complex x."""
+    return graph.part("imag", x)
+
+
+def conj(x: Value) -> Value:
+    """The conjugate; of a real x that itself."""
+    return graph.join(real(x), neg(imag(x))) if x.dtype.is_complex else x
+
+
+def complex_(a: Operand, b: Operand) -> Value:
+    """The complex number a + bi of real ones, which are broadcast."""
+    values = [lift(a), lift(b)]
+    dt = result_type(*values)
+    shape = broadcast_shape(*(v.shape for v in values))
+    return graph.join(*(broadcast_to(graph.cast(v, dt), shape) for v in values))
 
 
 def require(condition: Value, x: Value) -> Value:

@@ -4,6 +4,9 @@ One table holds, for each primitive, the rule that turns the gradient of its res
 arguments. The rules are written with `build.py`, so a gradient is itself IR: it is fused like any other graph, and can
 be differentiated again.
 
+The gradient of a complex value a + bi is dL/da + i dL/db, as in PyTorch: that of an argument is the gradient of the
+result times the conjugate of the derivative. A gradient of a real argument is the real part.
+
 Rules use the primitive's own result where that is the cheapest form (`tanh`: g * (1 - v * v)), as it is the cheapest
 thing to save. Subgradients are PyTorch's: 0 for `abs` at 0, an even split among ties of extrema.
 """
@@ -17,7 +20,7 @@ from typing import TypeAlias
 from ..base.dtypes import accumulate, int64
 from ..base.symbols import Size, Sym, identical, settled
 from . import build, graph
-from .build import cos, cosh, digamma, eq, exp, ge, gt, log, lt, neg, pow_, rsqrt, sign, sin, sinh, trunc, where
+from .build import conj, cos, cosh, digamma, eq, exp, ge, gt, log, lt, neg, pow_, rsqrt, sign, sin, sinh, trunc, where
 from .graph import Value
 
 Rule: TypeAlias = Callable[[Value, Value], tuple["Value | None", ...]]
@@ -31,7 +34,6 @@ NOT_DIFFERENTIABLE = (
     | graph.UNARY_BITS
     | {
         "detach",
-        "sign",
         "floor",
         "ceil",
         "trunc",
@@ -65,7 +67,7 @@ def differentiate(outputs: Sequence[Value], grads: Sequence[Value | None], wrt: 
     wanted = set(wrt)
     depends: set[Value] = set()
     for v in order:
-        if v.dtype.is_floating_point and (v in wanted or not depends.isdisjoint(v.args)):
+        if v.dtype.is_differentiable and (v in wanted or not depends.isdisjoint(v.args)):
             depends.add(v)
     total: dict[Value, Value] = {}
     for v, g in zip(outputs, grads):
@@ -87,12 +89,12 @@ def differentiate(outputs: Sequence[Value], grads: Sequence[Value | None], wrt: 
 
 def _unary(factor: Callable[[Value, Value], Value]) -> Rule:
     """The rule of a function of one argument from its derivative, given the argument and the result."""
-    return lambda v, g: (g * factor(v.args[0], v),)
+    return lambda v, g: (g * conj(factor(v.args[0], v)),)
 
 
 def _divided(divisor: Callable[[Value, Value], Value]) -> Rule:
     """As `_unary`, for a derivative that is a reciprocal: g / d rounds once where g * (1 / d) rounds twice."""
-    return lambda v, g: (g / divisor(v.args[0], v),)
+    return lambda v, g: (g / conj(divisor(v.args[0], v)),)
 
 
 def _trigamma(x: Value) -> Value:
@@ -113,7 +115,7 @@ def _trigamma(x: Value) -> Value:
 
 
 def _div(v: Value, g: Value) -> tuple[Value, Value]:
-    return g / v.args[1], neg(g * (v / v.args[1]))
+    return g / conj(v.args[1]), neg(g * conj(v / v.args[1]))
 
 
 def _rem(v: Value, g: Value) -> tuple[Value, Value]:
@@ -126,12 +128,31 @@ def _pow(v: Value, g: Value) -> tuple[Value | None, Value | None]:
     a, b = v.args
     exponent = graph.literal(b)
     if exponent is not None:
-        return (g * (exponent * pow_(a, exponent - 1)) if exponent else None), None
-    grad_a = where(eq(b, 0), 0, g * (b * pow_(a, b - 1)))
-    flat = build.bitand(eq(a, 0), ge(b, 0))
+        return (g * conj(exponent * pow_(a, exponent - 1)) if exponent else None), None
+    grad_a = where(eq(b, 0), 0, g * conj(b * pow_(a, b - 1)))
+    flat = build.bitand(eq(a, 0), ge(build.real(b), 0))
     # Inside the logarithm 1 stands for the 0 that is masked, or the second derivative would be NaN.
-    grad_b = g * where(flat, 0, v * log(where(flat, 1, a)))
+    grad_b = g * conj(where(flat, 0, v * log(where(flat, 1, a))))
     return grad_a, grad_b
+
+
+def _abs(v: Value, g: Value) -> tuple[Value]:
+    return (g * sign(v.args[0]),)
+
+
+def _acosh_slope(x: Value, v: Value) -> Value:
+    """1 / sqrt(x² - 1), for complex x by factors, which puts the branch cut where it belongs."""
+    return rsqrt(x + 1) * rsqrt(x - 1) if x.dtype.is_complex else rsqrt(x * x - 1)
+
+
+def _sign(v: Value, g: Value) -> tuple[Value | None]:
+    """Of complex x = |x| s: the part of g that turns x, over |x|; a real sign is flat."""
+    (x,) = v.args
+    if not x.dtype.is_complex:
+        return (None,)
+    size = build.abs_(x)
+    turning = build.sub(g, v * build.real(g * conj(v)))
+    return (where(eq(size, 0), 0, turning / where(eq(size, 0), 1, size)),)
 
 
 def _atan2(v: Value, g: Value) -> tuple[Value, Value]:
@@ -161,6 +182,11 @@ def _where(v: Value, g: Value) -> tuple[None, Value, Value]:
 
 def _zeros(x: Value) -> Value:
     return build.full(x.shape, 0, x.dtype)
+
+
+def _storage(v: Value, g: Value) -> tuple[Value]:
+    real, imag = (graph.reshape(_narrow(g, g.ndim - 1, i, 1), g.shape[:-1]) for i in (0, 1))
+    return (build.complex_(real, imag),)
 
 
 def _permute(v: Value, g: Value) -> tuple[Value]:
@@ -363,13 +389,18 @@ def _scatter(v: Value, g: Value) -> tuple[Value, None, Value]:
 
 
 def _dot(v: Value, g: Value) -> tuple[Value, Value]:
-    a, b = v.args
-    return graph.dot(g, build.transpose(b)), graph.dot(build.transpose(a), g)
+    a, b = (conj(build.transpose(x)) for x in v.args)
+    return graph.dot(g, b), graph.dot(a, g)
 
 
 VJP: dict[str, Rule] = {
     "neg": lambda v, g: (neg(g),),
-    "abs": _unary(lambda x, v: sign(x)),
+    "abs": _abs,
+    "sign": _sign,
+    "real": lambda v, g: (build.complex_(g, 0),),
+    "imag": lambda v, g: (build.complex_(0, g),),
+    "complex": lambda v, g: (build.real(g), build.imag(g)),
+    "storage": _storage,
     "sqrt": _divided(lambda x, v: 2 * v),
     "rsqrt": _unary(lambda x, v: -0.5 * (v * v * v)),
     "exp": _unary(lambda x, v: v),
@@ -389,7 +420,7 @@ VJP: dict[str, Rule] = {
     "cosh": _unary(lambda x, v: sinh(x)),
     "tanh": _unary(lambda x, v: 1 - v * v),
     "asinh": _unary(lambda x, v: rsqrt(x * x + 1)),
-    "acosh": _unary(lambda x, v: rsqrt(x * x - 1)),
+    "acosh": _unary(_acosh_slope),
     "atanh": _divided(lambda x, v: 1 - x * x),
     "erf": _unary(lambda x, v: TWO_OVER_SQRT_PI * exp(neg(x * x))),
     "erfc": _unary(lambda x, v: -TWO_OVER_SQRT_PI * exp(neg(x * x))),
@@ -399,7 +430,7 @@ VJP: dict[str, Rule] = {
     "sigmoid": _unary(lambda x, v: v * (1 - v)),
     "add": lambda v, g: (g, g),
     "sub": lambda v, g: (g, neg(g)),
-    "mul": lambda v, g: (g * v.args[1], g * v.args[0]),
+    "mul": lambda v, g: (g * conj(v.args[1]), g * conj(v.args[0])),
     "div": _div,
     "rem": _rem,
     "pow": _pow,

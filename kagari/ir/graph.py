@@ -13,6 +13,10 @@ are the business of `build.py`, which is what operator definitions use.
     cast        x                    ()               same shape, other dtype
     require     condition, x         ()               x; an error where the condition does not hold
     detach      x                    ()               x, taken for a constant by differentiation
+    real, imag  x                    ()               the parts of a complex x
+    complex     real, imag           ()               the complex number with these parts
+    storage     x                    ()               what lies in memory: the parts of a complex x along a dimension
+    more, the bytes of floats of eight bits
     reshape     x                    ()               new shape, row-major order kept
     permute     x                    (dims,)          dimensions in another order
     expand      x                    ()               dimensions of size 1 repeated
@@ -41,7 +45,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from ..base.dtypes import bool_, dtype, int64
+from ..base.dtypes import bool_, dtype, int64, uint8
 from ..base.symbols import Size, identical
 
 UNARY_FLOAT = frozenset(
@@ -97,8 +101,8 @@ BINARY = frozenset(
     ]
 )
 COMPARE = frozenset(["eq", "ne", "lt", "le", "gt", "ge"])
-ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast", "require"}
-MOVEMENT = frozenset(["reshape", "permute", "expand", "slice", "diagonal", "windows"])
+ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast", "require", "complex"}
+MOVEMENT = frozenset(["reshape", "permute", "expand", "slice", "diagonal", "windows", "real", "imag", "storage"])
 REDUCE = frozenset(["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"])
 LEAVES = frozenset(["input", "scalar", "size", "const", "iota"])
 
@@ -200,7 +204,7 @@ def topological(outputs: Iterable[Value]) -> list[Value]:
 def elementwise(op: str, *args: Value) -> Value:
     """A primitive applied element by element to arguments of one shape."""
     dt = bool_ if op in COMPARE else args[-1].dtype
-    return Value(op, args, (), args[-1].shape, dt)
+    return Value(op, args, (), args[-1].shape, dt.to_real() if op == "abs" else dt)
 
 
 def cast(x: Value, dt: dtype) -> Value:
@@ -261,6 +265,23 @@ def reduce(op: str, x: Value, dims: tuple[int, ...]) -> Value:
     return Value(f"reduce_{op}", (x,), (tuple(sorted(dims)),), shape, x.dtype)
 
 
+def part(op: str, x: Value) -> Value:
+    """`real` or `imag` of a complex x."""
+    return Value(op, (x,), (), x.shape, x.dtype.to_real(), x.weak)
+
+
+def join(real: Value, imag: Value) -> Value:
+    """The complex number with these parts."""
+    return Value("complex", (real, imag), (), real.shape, real.dtype.to_complex())
+
+
+def storage(x: Value) -> Value:
+    """What lies in memory of a value that kernels do not compute with: parts along a dimension more, or bytes."""
+    if x.dtype.is_complex:
+        return Value("storage", (x,), (), (*x.shape, 2), x.dtype.to_real())
+    return Value("storage", (x,), (), x.shape, uint8)
+
+
 def scan(op: str, x: Value, dim: int) -> Value:
     """`cumsum` or `cumprod`."""
     return Value(op, (x,), (dim,), x.shape, x.dtype)
@@ -306,7 +327,7 @@ def dot(a: Value, b: Value) -> Value:
     return Value("dot", (a, b), (), a.shape[:-1] + b.shape[-1:], a.dtype)
 
 
-def const(value: float | int | bool, dt: dtype, weak: bool = False) -> Value:
+def const(value: complex | bool, dt: dtype, weak: bool = False) -> Value:
     """A literal."""
     return Value("const", (), (value,), (), dt, weak)
 
@@ -321,7 +342,7 @@ def size(value: Size) -> Value:
     return const(value, int64, weak=True) if isinstance(value, int) else Value("size", (), (value,), (), int64, True)
 
 
-def literal(v: Value) -> float | int | bool | None:
+def literal(v: Value) -> Any:
     """The number a value is filled with, where that is written in the graph."""
     while v.op in ("expand", "reshape", "permute") or (v.op == "cast" and v.dtype.is_floating_point):
         (v,) = v.args

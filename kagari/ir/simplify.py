@@ -15,11 +15,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from ..base import dtypes
-from ..base.dtypes import accumulate, bool_, dtype
+from ..base.dtypes import LOWERED, accumulate, bool_, dtype
 from ..base.symbols import Size, hint, identical, is_positive
 from . import build, graph
 from .fold import FOLD, convert, wrap
-from .graph import BINARY, COMPARE, ELEMENTWISE, UNARY_ANY, UNARY_BITS, UNARY_FLOAT, Graph, Value, literal
+from .graph import BINARY, COMPARE, ELEMENTWISE, MOVEMENT, UNARY_ANY, UNARY_BITS, UNARY_FLOAT, Graph, Value, literal
 
 Rule: TypeAlias = Callable[[Value], "Value | None"]
 
@@ -78,6 +78,8 @@ def _canonical(v: Value, args: tuple[Value, ...], known: dict) -> tuple[Value, t
 
 
 def _rewrite(v: Value) -> Value | None:
+    if v.op not in MOVEMENT and any(x.dtype in LOWERED for x in (v, *v.args)):
+        return None  # what such arithmetic is made of is simplified once it is lowered
     for rule in RULES.get(v.op, ()):
         result = rule(v)
         if result is not None:

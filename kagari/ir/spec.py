@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ..base.dtypes import bool_, dtype, int64
+from ..base.dtypes import LOWERED, bool_, dtype, int64, uint8
 from ..base.errors import CompileError
 from ..base.symbols import Size, Sym, hint
 from .graph import BINARY, COMPARE, UNARY_ANY, UNARY_BITS, UNARY_FLOAT, Graph, Value
@@ -109,6 +109,14 @@ def _any(dt: dtype) -> bool:
 
 
 def _float(dt: dtype) -> bool:
+    return dt.category > 1
+
+
+def _real(dt: dtype) -> bool:
+    return dt.category < 3
+
+
+def _real_float(dt: dtype) -> bool:
     return dt.category == 2
 
 
@@ -125,8 +133,10 @@ def _number(dt: dtype) -> bool:
 
 
 KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
-    **dict.fromkeys((*UNARY_FLOAT, "div", "atan2"), (_float, "floats")),
+    **dict.fromkeys((*UNARY_FLOAT, "div"), (_float, "floats")),
     **dict.fromkeys((*UNARY_ANY, "sub", "rem", "pow", "cumsum", "cumprod", "dot"), (_number, "numbers")),
+    **dict.fromkeys(("floor", "ceil", "trunc", "round", "maximum", "minimum"), (_real, "real numbers")),
+    **dict.fromkeys(("atan2", "complex"), (_real_float, "real floats")),
     **dict.fromkeys(("reduce_sum", "reduce_prod", "scatter_add", "scatter_prod"), (_number, "numbers")),
     **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
     **dict.fromkeys(("idiv", "shl", "shr"), (_integer, "integers")),
@@ -158,7 +168,7 @@ def _size(v: Value) -> None:
 
 
 def _const(v: Value) -> None:
-    _require(type(v.attrs[0]) in (bool, int, float), "it should hold a number")
+    _require(type(v.attrs[0]) in (bool, int, float, complex), "it should hold a number")
     _shape(v, ())
 
 
@@ -171,7 +181,30 @@ def _elementwise(v: Value) -> None:
     _same_shape(*v.args)
     _same_dtype(*v.args)
     _kind(v.op, v.args[0])
-    _like(v, v.args[0])
+    _shape(v, v.args[0].shape)
+    _dtype(v, v.args[0].dtype.to_real() if v.op == "abs" else v.args[0].dtype)
+
+
+def _part(v: Value) -> None:
+    (x,) = v.args
+    _require(x.dtype.is_complex, "it takes complex numbers")
+    _shape(v, x.shape)
+    _dtype(v, x.dtype.to_real())
+
+
+def _complex(v: Value) -> None:
+    _same_shape(*v.args)
+    _same_dtype(*v.args)
+    _kind(v.op, v.args[0])
+    _shape(v, v.args[0].shape)
+    _dtype(v, v.args[0].dtype.to_complex())
+
+
+def _storage(v: Value) -> None:
+    (x,) = v.args
+    _require(x.dtype in LOWERED, "it takes complex numbers and floats of eight bits")
+    _shape(v, (*x.shape, 2) if x.dtype.is_complex else x.shape)
+    _dtype(v, x.dtype.to_real() if x.dtype.is_complex else uint8)
 
 
 def _compare(v: Value) -> None:
@@ -355,7 +388,7 @@ def _dot(v: Value) -> None:
 
 ARITY = {
     **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
-    **dict.fromkeys((*BINARY, *COMPARE, "require", "gather", "pick", "dot"), 2),
+    **dict.fromkeys((*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot"), 2),
     **dict.fromkeys(("where", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), 3),
     "cat": -1,
 }
@@ -372,6 +405,10 @@ SPEC: dict[str, Check] = {
     "where": _where,
     "require": _require_value,
     "cast": _cast,
+    "real": _part,
+    "imag": _part,
+    "complex": _complex,
+    "storage": _storage,
     "reshape": _reshape,
     "permute": _permute,
     "expand": _expand,

@@ -59,6 +59,8 @@ def relu(input: Tensor) -> Value:
     """
     if input.dtype is bool_:
         raise RuntimeError("Boolean inputs not supported for relu")
+    if input.dtype.is_complex:
+        raise NotImplementedError("clamp is not supported for complex types")
     return ir.where(ir.le(input, 0), 0, input)
 
 

@@ -6,9 +6,17 @@ from typing import Any
 
 from ..base.dtypes import (
     ALL,
+    FLOAT8,
     bfloat16,
     bool_,
+    complex32,
+    complex64,
+    complex128,
     dtype,
+    float8_e4m3fn,
+    float8_e4m3fnuz,
+    float8_e5m2,
+    float8_e5m2fnuz,
     float16,
     float32,
     float64,
@@ -31,6 +39,7 @@ C_NAMES = {
     bool_: "bool", uint8: "unsigned char", int8: "signed char", int16: "short int", int32: "int", int64: "long int",
     uint16: "short unsigned int", uint32: "unsigned int", uint64: "long unsigned int",
     float16: "c10::Half", bfloat16: "c10::BFloat16", float32: "float", float64: "double",
+    complex32: "c10::complex<c10::Half>", complex64: "c10::complex<float>", complex128: "c10::complex<double>",
 }  # fmt: skip
 """What some of its messages call them."""
 
@@ -39,13 +48,20 @@ LARGEST = {
     bfloat16: 3.3895313892515355e38,
     float32: 3.4028234663852886e38,
     float64: 1.7976931348623157e308,
+    float8_e4m3fn: 448.0,
+    float8_e4m3fnuz: 240.0,
+    float8_e5m2: 57344.0,
+    float8_e5m2fnuz: 57344.0,
 }
 """The largest finite number of each floating-point type."""
 
 
 def require(kernel: str, dt: dtype, lowest: int = 2, highest: int = 2) -> None:
-    """Raises NotImplementedError unless the category of `dt` (0 bool, 1 integer, 2 float) is between two bounds."""
-    if not lowest <= dt.category <= highest:
+    """Raises NotImplementedError unless the category of `dt` is between two bounds.
+
+    The categories are 0 bool, 1 integer, 2 float, 3 complex. Floats of eight bits have no arithmetic.
+    """
+    if not lowest <= dt.category <= highest or dt in FLOAT8:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{TYPE_NAMES[dt]}'")
 
 

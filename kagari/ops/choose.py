@@ -19,15 +19,22 @@ _sizes = (args(wanted(2), wanted(3)), RuntimeError, r"The size of tensor a \(2\)
 # Extrema
 
 
+def _require_real(name: str, a: Value, b: Value) -> None:
+    if result_type(a, b).is_complex:
+        raise RuntimeError(f"{name} not implemented for complex tensors.")
+
+
 @operator(pointwise=True, samples=TENSORS, errors=[_sizes])
 def maximum(input: Tensor, other: Tensor) -> Value:
     """The larger of `input_i` and `other_i`, NaN if one of them is; a tie shares the gradient."""
+    _require_real("maximum", input, other)
     return ir.maximum(input, other)
 
 
 @operator(pointwise=True, samples=TENSORS, errors=[_sizes])
 def minimum(input: Tensor, other: Tensor) -> Value:
     """The smaller of `input_i` and `other_i`, NaN if one of them is; a tie shares the gradient."""
+    _require_real("minimum", input, other)
     return ir.minimum(input, other)
 
 
@@ -87,6 +94,8 @@ def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     dt = result_type(*[x for x in (input, min, max) if x is not None])
+    if dt.is_complex:
+        raise NotImplementedError("clamp is not supported for complex types")
     result = ir.astype(input, dt)
     if min is not None:
         result = ir.maximum(result, ir.astype(ir.lift(min), dt))

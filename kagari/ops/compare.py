@@ -91,7 +91,9 @@ def _always(x: Value, answer: bool) -> Value:
 
 def _kind(name: str, build: Callable[[Value], Value], words: str, otherwise: bool = False, **options: Any) -> Operator:
     def define(input: Tensor) -> Value:
-        return build(input) if input.dtype.category == 2 else _always(input, otherwise)
+        if input.dtype.is_complex and name in ("isposinf", "isneginf"):
+            raise RuntimeError(f"{name} does not support complex inputs.")
+        return build(input) if input.dtype.is_differentiable else _always(input, otherwise)
 
     define.__doc__ = f"Whether `input_i` is {words}. Of integers {'all are' if otherwise else 'none is'}."
     return operator(name=name, pointwise=True, differentiable=False, samples=unary(), **options)(define)

@@ -164,9 +164,9 @@ def trace(input: Tensor) -> Value:
     """
     if input.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
-    require("trace", input.dtype, lowest=1)
+    require("trace", input.dtype, lowest=1, highest=3)
     line = diagonal_of(input, 0, 0, 1)
-    return ir.sum_(line if input.dtype.category == 2 else ir.astype(line, int64))
+    return ir.sum_(line if input.dtype.is_differentiable else ir.astype(line, int64))
 
 
 # Copies with a part replaced

@@ -21,7 +21,7 @@ from .shapes import expanded, listed
 
 def _contract(a: Value, b: Value) -> Value:
     """The matrix product of two values with equal batch dimensions. Integers are multiplied and summed."""
-    if a.dtype.is_floating_point:
+    if a.dtype.is_differentiable:
         return graph.dot(a, b)
     require("addmm_impl_cpu_", a.dtype, 1)
     shape = (*a.shape, b.shape[-1])
@@ -78,7 +78,7 @@ def _vectors(a: Value, b: Value) -> Value:
             f"number of elements, "
             f"but got {hint(a.shape[0])} and {hint(b.shape[0])} elements respectively"
         )
-    require("dot", a.dtype, 1)
+    require("dot", a.dtype, 1, 3)
     wide = accumulate(a.dtype)
     return graph.cast(graph.reduce("sum", ir.mul(graph.cast(a, wide), graph.cast(b, wide)), (0,)), a.dtype)
 

@@ -371,7 +371,7 @@ def hypot(input: Tensor, other: Tensor) -> Value:
 
 def _logaddexp_gradient(g: Value, input: Value, other: Value) -> list[Value]:
     # The derived gradient would be that of the maximum, too.
-    return [g / (1 + ir.exp(other - input)), g / (1 + ir.exp(input - other))]
+    return [g / ir.conj(1 + ir.exp(other - input)), g / ir.conj(1 + ir.exp(input - other))]
 
 
 @operator(
@@ -383,7 +383,12 @@ def _logaddexp_gradient(g: Value, input: Value, other: Value) -> list[Value]:
 )
 def logaddexp(input: Tensor, other: Tensor) -> Value:
     """`out_i = ln(e ** input_i + e ** other_i)`, without overflow on the way."""
-    require("logaddexp_cpu", result_type(input, other))
+    require("logaddexp_cpu", result_type(input, other), highest=3)
+    if result_type(input, other).is_complex:
+        above = ir.ge(ir.real(input), ir.real(other))
+        high, low = ir.where(above, input, other), ir.where(above, other, input)
+        same = ir.eq(high, low) & ir.eq(ir.abs_(ir.real(high)), math.inf)
+        return ir.where(same, high, high + ir.log1p(ir.exp(low - high)))
     large = ir.maximum(input, other)
     same = ir.eq(input, other) & ir.eq(ir.abs_(input), math.inf)
     return ir.where(same, input, large + ir.log1p(ir.exp(ir.neg(ir.abs_(input - other)))))
@@ -400,6 +405,7 @@ def _xlogy_gradient(g: Value, input: Any, other: Any) -> list[Value]:
 )
 def xlogy(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = input_i * ln(other_i)`, 0 where `input_i` is 0, and NaN where `other_i` is."""
+    require("xlogy_cpu", result_type(input, other), lowest=0)
     zero = ir.eq(input, 0) & ir.eq(other, other)
     return ir.where(zero, 0, ir.mul(input, ir.log(other)))
 
@@ -441,7 +447,8 @@ def heaviside(input: Tensor, values: Tensor) -> Value:
 
 def _lerp_gradient(g: Value, input: Value, end: Value, weight: Any) -> list[Value]:
     # Of the formula: the derived gradient would be that of both ways to compute it.
-    return for_tensors((input, g * (1 - ir.lift(weight))), (end, g * weight), (weight, g * (end - input)))
+    rate = ir.conj(ir.lift(weight))
+    return for_tensors((input, g * (1 - rate)), (end, g * rate), (weight, g * ir.conj(end - input)))
 
 
 def _three(make: Callable[..., Any]) -> Iterator[Sample]:
@@ -483,7 +490,7 @@ def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Value:
     for name, x in (("end", end), ("weight", weight)):
         if x.dtype is not input.dtype and not x.weak:
             raise RuntimeError(f"expected dtype {C_NAMES[input.dtype]} for `{name}` but got dtype {C_NAMES[x.dtype]}")
-    require(f"lerp_kernel_{'scalar' if weight.weak else 'tensor'}", input.dtype)
+    require(f"lerp_kernel_{'scalar' if weight.weak else 'tensor'}", input.dtype, highest=3)
     weight = ir.astype(weight, input.dtype)
     step = end - input
     return ir.where(ir.lt(ir.abs_(weight), 0.5), input + weight * step, end - step * (1 - weight))
@@ -505,7 +512,7 @@ def _scale(value: Any, dt: dtype) -> Any:
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 1) -> Value:
     """`out_i = input_i + value * tensor1_i * tensor2_i`."""
     dt = result_type(input, tensor1, tensor2)
-    require("addcmul_cpu_out", dt, lowest=1)
+    require("addcmul_cpu_out", dt, lowest=1, highest=3)
     a, b, c = (ir.astype(x, dt) for x in (input, tensor1, tensor2))
     return a + _scale(value, dt) * b * c
 

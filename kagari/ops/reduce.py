@@ -11,7 +11,8 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
-from .check import TYPE_NAMES
+from .check import TYPE_NAMES, require
+from .complex import complex_product, complex_running_product
 from .operator import Number, Operator, Sample, Static, Tensor, operator
 from .samples import args, reduced, special_pairs, together, wanted
 
@@ -87,7 +88,10 @@ def sum_(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
 @operator(fresh=True, samples=together(reduced(*_one, low=0.5, high=1.5), _special(dim=1)), errors=[_out_of_range])
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The product of all elements, or over the dimension `dim`. Integers are multiplied as int64."""
-    return ir.prod(_summed(input, dtype), _single("prod", dim, input.ndim), keepdim)
+    x, dims = _summed(input, dtype), _single("prod", dim, input.ndim)
+    if x.dtype.is_complex:
+        return ir.keep(complex_product(x, dims), x.shape, dims, keepdim)
+    return ir.prod(x, dims, keepdim)
 
 
 def _floating(name: str, input: Value, dtype: dtype | None) -> dtype:
@@ -127,12 +131,14 @@ def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
 
 
 def _without_nan(x: Value) -> Value:
-    return ir.where(ir.ne(x, x), 0, x) if x.dtype.category == 2 else x
+    return ir.where(ir.ne(x, x), 0, x) if x.dtype.is_differentiable else x
 
 
 @operator(fresh=True, samples=together(reduced(*_all), _special(dim=1), _special()), errors=[_out_of_range])
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The sum of what is not NaN."""
+    if input.dtype.is_complex:
+        raise RuntimeError("nansum on CPU does not support complex inputs")
     return ir.sum_(_summed(_without_nan(input), dtype), _several("nansum", dim, input.ndim) or None, keepdim)
 
 
@@ -223,6 +229,7 @@ def _ties(make: Callable[..., Any]) -> Iterator[Sample]:
 def _amax(name: str, op: str, word: str) -> Operator:
     def define(input: Tensor, dim: Dims = (), keepdim: bool = False) -> Value:
         dims = _several(name, dim, input.ndim)
+        require(f"{op}_values_cpu", input.dtype, lowest=0)
         _not_empty(name, input, dims, not isinstance(dim, int) and not dim)
         return ir.keep(graph.reduce(op, input, dims), input.shape, dims, keepdim)
 
@@ -252,6 +259,10 @@ def _extremum(name: str, word: str) -> Operator:
         if isinstance(dim, Value):
             return pairwise(input, dim)
         dims = _single(name, dim, input.ndim)
+        if dim is None:
+            require(f"{name}_all", input.dtype, lowest=0)
+        if input.dtype.is_complex:
+            raise RuntimeError(f"{name}(): does not support complex input")
         _not_empty(name, input, dims, dim is None)
         values = graph.reduce(name, input, dims)
         if dim is None:
@@ -304,6 +315,7 @@ max_, min_ = _extremum("max", "largest"), _extremum("min", "smallest")
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> tuple[Value, Value]:
     """The pair (min, max) of all elements, or along the dimension `dim`."""
     dims = ir.normalize_dims(dim, input.ndim)
+    require("aminmax_cpu", input.dtype, lowest=0)
     if any(s == 0 for s in input.shape) and (dim is None or any(input.shape[d] == 0 for d in dims)):
         raise RuntimeError(
             "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
@@ -315,6 +327,8 @@ def _index(name: str, word: str) -> Operator:
     def define(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Value:
         if input.dtype is bool_:
             raise RuntimeError(f"{name}(): does not support bool input")
+        if input.dtype.is_complex:
+            raise RuntimeError(f"{name}(): does not support complex input")
         dims = _single(name, dim, input.ndim)
         _not_empty(name, input, dims, dim is None, IndexError)
         if dim is None:
@@ -352,6 +366,11 @@ def _settings(dim: Any, unbiased: bool | None) -> tuple[Any, bool | None]:
     return (None, dim) if isinstance(dim, bool) else (dim, unbiased)
 
 
+def _square_of_size(x: Value) -> Value:
+    """|x|²."""
+    return ir.real(x) * ir.real(x) + ir.imag(x) * ir.imag(x) if x.dtype.is_complex else x * x
+
+
 def _spread(
     input: Value, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any, name: str
 ) -> tuple[Value, Value]:
@@ -361,7 +380,7 @@ def _spread(
     dim, unbiased = _settings(dim, unbiased)
     x, dims = ir.astype(input, accumulate(input.dtype)), ir.normalize_dims(dim, input.ndim)
     centre = ir.mean(x, dims or None, keepdim=True)
-    squares = ir.sum_((x - centre) * (x - centre), dims or None, keepdim)
+    squares = ir.sum_(_square_of_size(x - centre), dims or None, keepdim)
     variance = squares / ir.maximum(_freedom(input, dims, unbiased, correction), 0)
     return variance, centre if keepdim else graph.reshape(centre, squares.shape)
 
@@ -425,7 +444,7 @@ def var(
     >>> torch.var(torch.tensor([1.0, 2.0, 3.0, 4.0]), correction=0)
     tensor(1.2500)
     """
-    return ir.astype(_spread(input, dim, unbiased, keepdim, correction, "std and var")[0], input.dtype)
+    return ir.astype(_spread(input, dim, unbiased, keepdim, correction, "std and var")[0], input.dtype.to_real())
 
 
 @operator(
@@ -440,7 +459,8 @@ def std(
     correction: Number | None = None,
 ) -> Value:
     """The standard deviation, the square root of `var`."""
-    return ir.astype(ir.sqrt(_spread(input, dim, unbiased, keepdim, correction, "std and var")[0]), input.dtype)
+    variance, _ = _spread(input, dim, unbiased, keepdim, correction, "std and var")
+    return ir.astype(ir.sqrt(variance), input.dtype.to_real())
 
 
 @operator(
@@ -462,7 +482,7 @@ def var_mean(
 ) -> tuple[Value, Value]:
     """The pair (variance, mean)."""
     variance, centre = _spread(input, dim, unbiased, keepdim, correction, "var_mean")
-    return ir.astype(variance, input.dtype), ir.astype(centre, input.dtype)
+    return ir.astype(variance, input.dtype.to_real()), ir.astype(centre, input.dtype)
 
 
 @operator(
@@ -484,7 +504,7 @@ def std_mean(
 ) -> tuple[Value, Value]:
     """The pair (standard deviation, mean)."""
     variance, centre = _spread(input, dim, unbiased, keepdim, correction, "std_mean")
-    return ir.astype(ir.sqrt(variance), input.dtype), ir.astype(centre, input.dtype)
+    return ir.astype(ir.sqrt(variance), input.dtype.to_real()), ir.astype(centre, input.dtype)
 
 
 # Norms and exponentials
@@ -494,7 +514,7 @@ def _logsumexp_gradient(g: Value, input: Value, dim: Any, keepdim: bool = False)
     # The derived gradient would be that of the maximum, too.
     dims = ir.normalize_dims(dim, input.ndim)
     total = _restored(logsumexp.define(input, dim, keepdim), input, dims, keepdim)
-    return [_restored(g, input, dims, keepdim) * ir.exp(input - total)]
+    return [_restored(g, input, dims, keepdim) * ir.conj(ir.exp(input - total))]
 
 
 @operator(
@@ -505,11 +525,11 @@ def _logsumexp_gradient(g: Value, input: Value, dim: Any, keepdim: bool = False)
 )
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Value:
     """`ln(sum(e ** input_i))` over the dimensions `dim`, without overflow on the way."""
-    dt = input.dtype if input.dtype.category == 2 else ir.default_dtype()
+    dt = input.dtype if input.dtype.is_differentiable else ir.default_dtype()
     if dim is None:
         raise TypeError("logsumexp(): argument 'dim' (position 2) must be tuple of ints, not NoneType")
     x, dims = ir.astype(input, accumulate(dt)), _several("logsumexp", dim, input.ndim)
-    top = graph.reduce("max", x, dims)
+    top = graph.reduce("max", ir.real(x), dims)
     top = ir.where(ir.eq(ir.abs_(top), math.inf), 0, top)
     shifted = ir.exp(x - ir.keep(top, x.shape, dims))
     return ir.astype(ir.keep(ir.log(graph.reduce("sum", shifted, dims)) + top, x.shape, dims, keepdim), dt)
@@ -590,7 +610,7 @@ def norm(
         )
     dims = ir.normalize_dims(dim, input.ndim)
     x = ir.astype(input, accumulate(dt))
-    return ir.astype(ir.keep(_norm(x, p, dims), input.shape, dims, keepdim), dt)
+    return ir.astype(ir.keep(_norm(x, p, dims), input.shape, dims, keepdim), dt.to_real())
 
 
 def _norm(x: Value, p: float, dims: tuple[int, ...]) -> Value:
@@ -602,11 +622,11 @@ def _norm(x: Value, p: float, dims: tuple[int, ...]) -> Value:
             )
         return graph.reduce("max" if p > 0 else "min", ir.abs_(x), dims)
     if p == 0:
-        return graph.reduce("sum", ir.astype(ir.astype(x, bool_), x.dtype), dims)
+        return graph.reduce("sum", ir.astype(ir.astype(x, bool_), x.dtype.to_real()), dims)
     if p == 1:
         return graph.reduce("sum", ir.abs_(x), dims)
     if p == 2:
-        return ir.sqrt(graph.reduce("sum", x * x, dims))
+        return ir.sqrt(graph.reduce("sum", _square_of_size(x), dims))
     return ir.pow_(graph.reduce("sum", ir.pow_(ir.abs_(x), p), dims), 1 / p)
 
 
@@ -619,6 +639,8 @@ def _scanned(name: str, words: str) -> Operator:
             raise TypeError(f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}")
         x = _summed(input, dtype)
         dim = ir.normalize_dim(dim, input.ndim)
+        if x.dtype.is_complex and name == "cumprod" and input.ndim:
+            return complex_running_product(x, dim)
         return graph.scan(name, x, dim) if input.ndim else x
 
     define.__doc__ = f"The {words} of the elements up to each one, along `dim`. Integers are computed as int64."

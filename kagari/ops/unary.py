@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..base.dtypes import bool_, int64
+from ..base.dtypes import FLOAT8, bool_, int64
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -38,6 +38,8 @@ def _rounding(name: str, meaning: str, **options: Any) -> Operator:
     """The record of a way to round, which leaves integers as they are."""
 
     def build(x: Value) -> Value:
+        if x.dtype.is_complex:
+            raise NotImplementedError(f"{name} is not supported for complex inputs")
         require(f"{name}_vml_cpu", x.dtype, lowest=1)
         return getattr(ir, name)(x)
 
@@ -136,24 +138,33 @@ def positive(input: Tensor) -> Value:
     errors=[_no_bool("abs_cpu")],
 )
 def abs_(input: Tensor) -> Value:
-    """`out_i = |input_i|`; the gradient at 0 is 0."""
-    require("abs_cpu", input.dtype, lowest=1)
+    """`out_i = |input_i|`, of complex numbers `sqrt(real_i² + imag_i²)`; the gradient at 0 is 0."""
+    if input.dtype not in FLOAT8:
+        require("abs_cpu", input.dtype, lowest=1, highest=3)
     return ir.abs_(input)
 
 
 def _sign(input: Tensor) -> Value:
+    if input.dtype.is_complex:
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+        )
+    return _sgn(input)
+
+
+def _sgn(input: Tensor) -> Value:
     return input if input.dtype is bool_ else ir.sign(input)
 
 
 SIGN_DOC = "`out_i` is -1, 0 or 1 as `input_i` is below, at or above 0; 0 for NaN."
 sign = _record("sign", _sign, SIGN_DOC)
-sgn = _record("sgn", _sign, SIGN_DOC)
+sgn = _record("sgn", _sgn, SIGN_DOC + " Of complex numbers `input_i / |input_i|`.")
 
 
 def _square_of_result(g: Value, input: Value) -> list[Value]:
     # The result alone is saved, not the input as well.
     v = ir.div(1, input)
-    return [ir.neg(g * (v * v))]
+    return [ir.neg(g * ir.conj(v * v))]
 
 
 @operator(inplace=True, pointwise=True, samples=unary(0.2, 3), gradient=_square_of_result)
@@ -223,6 +234,8 @@ def is_negative(x: Value) -> Value:
 @operator(pointwise=True, samples=unary())
 def signbit(input: Tensor) -> Value:
     """Whether the sign of `input_i` is minus; -0.0 has one, the sign of a NaN is not looked at."""
+    if input.dtype.is_complex:
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
     return is_negative(input)
 
 
