@@ -164,6 +164,7 @@ STRUCTURE: dict[str, list[tuple]] = {
     "reduce_max": [(lambda x: graph.reduce("max", x * x, (1, 2)), spaced(2, 3, 2))],
     "reduce_min": [(lambda x: graph.reduce("min", x * x, (0,)), ANY)],
     "cumsum": [(lambda x: graph.scan("cumsum", x * x, 1), ANY)],
+    "logcumsumexp": [(lambda x: graph.scan("logcumsumexp", x * x, 1), ANY)],
     "cumprod": [(lambda x: graph.scan("cumprod", x, 1), spaced(2, 4)), (lambda x: graph.scan("cumprod", x, 0), ANY)],
     "pick": [
         (lambda x: graph.pick(x * x, constant(INDEX[:, 0]), 1), spaced(len(INDEX), 4)),
@@ -201,7 +202,7 @@ def test_cumprod_with_zeros() -> None:
 
 
 def test_every_primitive_is_covered() -> None:
-    others = {"pad", "cat", "cumsum", "cumprod", "argsort", "gather", "pick", "scatter", "scatter_add", "dot"}
+    others = {"pad", "cat", "cumsum", "cumprod", "argsort", "searchsorted", "argcummax", "argcummin", "logcumsumexp", "gather", "pick", "scatter", "scatter_add", "dot"}
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | others
     assert set(VJP) | NOT_DIFFERENTIABLE == known
     assert not set(VJP) & NOT_DIFFERENTIABLE

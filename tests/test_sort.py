@@ -4,7 +4,9 @@ oracle.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,3 +116,84 @@ def test_equal_elements_share_the_gradient_of_the_median(oracle: ModuleType) -> 
         m.median(x).backward()
         found.append(x.grad.tolist())
     assert found[0] == found[1]
+
+
+# Running extrema and searches
+
+
+@pytest.mark.parametrize("dt", REAL, ids=lambda dt: dt.name)
+def test_scans_and_searches_of_every_dtype(dt: dtype) -> None:
+    for shape, dim in (((7,), 0), ((33, 17), 1), ((33, 17), 0), ((3, 2000, 2), 1)):
+        for how in ("contiguous", "gaps"):
+            x = numbers(*shape, dt=dt, how=how)
+            for op in ("argcummax", "argcummin"):
+                check(lambda x, op=op, d=dim: graph.arg_scan(op, x, d), x)
+            if dt.category == 2:
+                check(lambda x, d=dim: graph.scan("logcumsumexp", x, d), x, tolerance=1e-5 if dt.itemsize > 2 else 1e-2)
+            edges = numbers(*shape[:-1], 30, dt=dt)
+            for right in (False, True):
+                check(lambda e, x, right=right: graph.searchsorted(e, x, right), edges, x)
+
+
+def test_corner_cases_of_scans() -> None:
+    x = tensor(np.array(SPECIAL * 2), dtypes.float32)
+    for values in (x, tensor(np.array(SPECIAL[1:]), dtypes.float64)):
+        check(lambda x: graph.arg_scan("argcummax", x, 0), values)
+        check(lambda x: graph.arg_scan("argcummin", x, 0), values)
+        check(lambda x: graph.scan("logcumsumexp", x, 0), values, tolerance=1e-6)
+
+
+# Different values and their number
+
+
+def outcome(call: Callable[[ModuleType], Any], library: ModuleType) -> Any:
+    """Types, shapes and values of the tensors a call gives, or the exception it raises."""
+    try:
+        result = call(library)
+    except Exception as error:
+        return type(error), str(error)
+    parts = result if isinstance(result, tuple) else (result,)
+    return repr([(str(t.dtype).removeprefix("torch."), tuple(t.shape), t.tolist()) for t in parts])
+
+
+VALUES: list[Any] = [
+    [[1, 2, 1], [1, 2, 1], [0, 5, 0]], 3, [True, False, True], [[1.0, float("nan")], [1.0, float("nan")]],
+    [[[1, 2], [1, 2]], [[1, 2], [3, 4]]], [], [[], []], list(range(300, 0, -1)),
+    [[256, 0], [1, 255], [0, 256], [256, 0]],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("values", VALUES, ids=range(len(VALUES)))
+@pytest.mark.parametrize("dim", [None, 0, 1, -1, 4])
+def test_unique(values: Any, dim: int | None, oracle: ModuleType) -> None:
+    for inverse, counts in ((False, False), (True, False), (False, True), (True, True)):
+        calls = (
+            lambda m: m.unique(m.tensor(values), True, inverse, counts, dim),  # noqa: B023
+            lambda m: m.tensor(values).unique_consecutive(inverse, counts, dim),  # noqa: B023
+        )
+        for call in calls:
+            assert outcome(call, kagari) == outcome(call, oracle)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16", "float64", "uint8", "int8", "int32"])
+def test_unique_of_other_dtypes(name: str, oracle: ModuleType) -> None:
+    def call(m: ModuleType) -> Any:
+        return m.unique(m.tensor([[3, 1, 3], [1, 0, 2]]).to(getattr(m, name)), return_inverse=True, return_counts=True)
+
+    assert outcome(call, kagari) == outcome(call, oracle)
+
+
+def test_unique_takes_tensors_only() -> None:
+    with pytest.raises(TypeError, match=r"unique\(\): argument 'input' \(position 1\) must be Tensor, not list"):
+        kagari.unique([1])
+
+
+@pytest.mark.parametrize("values", [[1, 1, 4], [], [1, -1], [[1, 4]], 3, [1.0, 4.0], [True]])
+@pytest.mark.parametrize("weights", [None, [0.5, 0.25, 2.0], [1, 2, 3], [1, 2]])
+@pytest.mark.parametrize("length", [0, 8, -1])
+def test_bincount(values: Any, weights: Any, length: int, oracle: ModuleType) -> None:
+    def call(m: ModuleType) -> Any:
+        x = m.tensor(values) if values != [] else m.zeros(0, dtype=m.int64)
+        return m.bincount(x, None if weights is None else m.tensor(weights), length)
+
+    assert outcome(call, kagari) == outcome(call, oracle)

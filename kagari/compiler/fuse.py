@@ -6,8 +6,9 @@ A *stage* makes one or more buffers from others. Its kinds:
     dot       a contraction with the element-wise values that follow it as epilogue
     copy      parts written into regions of one buffer: cat, pad
     scatter   values written, or added, at computed places of a copy
-    scan      running sums and products
+    scan      running sums, products and extrema
     sort      places of elements in order
+    search    places of elements among ordered ones
 
 Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes
 addressing, and cheap values that several stages need are computed in each.
@@ -29,6 +30,7 @@ _OWN_STAGE = {
     "dot": "dot", "cat": "copy", "pad": "copy", "scatter": "scatter", "scatter_add": "scatter",
     "scatter_prod": "scatter", "scatter_max": "scatter", "scatter_min": "scatter", "cumsum": "scan",
     "cumprod": "scan", "argsort": "sort",
+    "searchsorted": "search", "argcummax": "scan", "argcummin": "scan", "logcumsumexp": "scan",
 }  # fmt: skip
 """Primitives that a kernel of its own computes, with the kind of its stage."""
 
@@ -40,7 +42,7 @@ class Stage:
     kind: str
     outputs: list[Value]
     space: Space = ((), ())
-    source: Value | None = None  # the dot, cat, pad, scatter, scan or sort
+    source: Value | None = None  # the dot, cat, pad, scatter, scan, sort or search
 
 
 @dataclass(slots=True)

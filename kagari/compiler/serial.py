@@ -1,12 +1,13 @@
-"""Kernels that go through memory one element after the other: scatter, and running sums and products."""
+"""Kernels that go through memory one element after the other: scatter, and running sums, products and extrema."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ..base.dtypes import dtype
 from ..base.target import Target
-from .elementwise import INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, from_memory, identity, to_memory
+from .elementwise import INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, emit, from_memory, identity, to_memory
 from .kernel import Kernel, Launch
 from .text import Builder, Val
 
@@ -105,7 +106,43 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -
 
 
 def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> Launch:
-    """A running sum or product along `dim`; rows are shared among the threads.
+    """A running sum, product, ... along `dim`."""
+    dt = out.dtype
+    element, ty = MEMORY[dt.name], compute_type(dt)
+
+    def row(b: Builder, read: Val, write_to: Val, length: Val, x_step: Val, o_step: Val) -> None:
+        running = b.var(ty, identity(b, op, ty, dt))
+        with b.loop(b.int(0), length) as i:
+            value = from_memory(b, b.load(b.gep(read, b.mul(i, x_step), element), element), dt)
+            new = combine(b, op, dt, b.get(running, ty), value)
+            b.set(running, new)
+            b.store(to_memory(b, new, dt), b.gep(write_to, b.mul(i, o_step), element))
+
+    return _scanning(op, dim, out, x, target, row)
+
+
+def arg_scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> Launch:
+    """The index of the extremum so far along `dim`, the last of equal ones; NaN is an extremum."""
+    dt = x.dtype
+    element, ty = MEMORY[dt.name], compute_type(dt)
+
+    def row(b: Builder, read: Val, write_to: Val, length: Val, x_step: Val, o_step: Val) -> None:
+        best, at = b.var(ty, from_memory(b, b.load(read, element), dt)), b.var("i64", b.int(0))
+        with b.loop(b.int(0), length) as i:
+            value = from_memory(b, b.load(b.gep(read, b.mul(i, x_step), element), element), dt)
+            so_far = b.get(best, ty)
+            better = emit(b, "ge" if op == "argcummax" else "le", dt, [value, so_far], lambda lanes, bit: None)
+            if dt.category == 2:
+                better = b.binary("or", better, b.fcmp("uno", value, value))
+            b.set(best, b.select(better, value, so_far))
+            b.set(at, b.select(better, i, b.get(at, "i64")))
+            b.store(b.get(at, "i64"), b.gep(write_to, b.mul(i, o_step), "i64"))
+
+    return _scanning(op, dim, out, x, target, row)
+
+
+def _scanning(op: str, dim: int, out: Placed, x: Placed, target: Target, write_row: Callable[..., None]) -> Launch:
+    """One row along `dim` after the other; rows are shared among the threads.
 
     Operands: the sizes of the other dimensions, x's strides along them, out's, then size, x's and out's stride along
     `dim`, offsets.
@@ -117,7 +154,7 @@ def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> La
         *(out.shape[d] for d in others), *(x.strides[d] for d in others), *(out.strides[d] for d in others), size,
         x.strides[dim] if rank else 0, out.strides[dim] if rank else 0, x.offset, out.offset,
     )  # fmt: skip
-    dt, n = out.dtype, len(others)
+    n = len(others)
 
     def write() -> str:
         b = Builder()
@@ -126,17 +163,11 @@ def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> La
         sizes, x_strides, o_strides = values[:n], values[n : 2 * n], values[2 * n : 3 * n]
         length, x_step, o_step, x_off, o_off = values[-5:]
         to, source = buffer(b, bufs, 0), buffer(b, bufs, 1)
-        element, ty = MEMORY[dt.name], compute_type(dt)
         with b.loop(begin, end) as row:
             place = unravel(b, row, sizes)
-            read = b.gep(source, b.add(x_off, offset_of(b, place, x_strides)), element)
-            write_to = b.gep(to, b.add(o_off, offset_of(b, place, o_strides)), element)
-            running = b.var(ty, identity(b, op, ty, dt))
-            with b.loop(b.int(0), length) as i:
-                value = from_memory(b, b.load(b.gep(read, b.mul(i, x_step), element), element), dt)
-                new = combine(b, op, dt, b.get(running, ty), value)
-                b.set(running, new)
-                b.store(to_memory(b, new, dt), b.gep(write_to, b.mul(i, o_step), element))
+            read = b.gep(source, b.add(x_off, offset_of(b, place, x_strides)), MEMORY[x.dtype.name])
+            write_to = b.gep(to, b.add(o_off, offset_of(b, place, o_strides)), MEMORY[out.dtype.name])
+            write_row(b, read, write_to, length, x_step, o_step)
         b.ret()
         b.end_function()
         return b.module()
@@ -145,4 +176,4 @@ def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> La
     for d in others:
         total *= out.shape[d]
     grain = max(1, -(-total // target.threads)) if total * size > 32768 else max(1, total)
-    return Launch(Kernel(f"{op}|{n}|{dt.name}", "scan", write), (out.number, x.number), ops, total, grain)
+    return Launch(Kernel(f"{op}|{n}|{x.dtype.name}", "scan", write), (out.number, x.number), ops, total, grain)

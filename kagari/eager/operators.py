@@ -11,7 +11,8 @@ from typing import Any
 from ..autograd.library import RECORDS
 from ..engine.code import native
 from . import (
-    activate, complex, convert, creation, exchange, joining, methods, noise, random, strided, types, views,
+    activate, complex, convert, creation, distinct, exchange, joining, methods, noise, random, strided, types,
+    views,
 )  # fmt: skip
 from .normalize import FUNCTIONS as NORMALIZATIONS  # `normalize` is an operator
 from .printing import set_printoptions
@@ -21,7 +22,7 @@ WRITTEN: dict[str, Any] = {
     for f in (
         *complex.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
         *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS,
-        *noise.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *noise.FUNCTIONS, *distinct.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

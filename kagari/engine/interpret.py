@@ -32,7 +32,9 @@ _SMALL = {
 CARRIED = {dt: np.dtype(_SMALL.get(dt, dt.name)) for dt in dtypes.ALL}
 """The NumPy type that holds values of a type inside of a graph."""
 
-ROUNDING = frozenset({"reduce_sum", "reduce_prod", "cumsum", "cumprod", "dot", "scatter_add", "scatter_prod"})
+ROUNDING = frozenset(
+    {"reduce_sum", "reduce_prod", "cumsum", "cumprod", "logcumsumexp", "dot", "scatter_add", "scatter_prod"}
+)
 """Primitives whose results are rounded to 16 bits, as a cast's are; others pass float32 on."""
 
 
@@ -288,6 +290,27 @@ def _argsort(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[s
     return order.take(np.arange(shape[dim]), axis=dim)
 
 
+def _searchsorted(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    """By halves: of edges that are not in order, NaN among them, the same ones are looked at as in a kernel."""
+    edges, x = args
+    low, high = np.zeros(shape, np.int64), np.full(shape, edges.shape[-1])
+    while (low < high).any():
+        middle = low + (high - low) // 2
+        edge = np.take_along_axis(edges, np.minimum(middle, edges.shape[-1] - 1), -1)
+        above = (edge > x if v.attrs[0] else edge >= x) | (low >= high)
+        low, high = np.where(above, low, middle + 1), np.where(above, np.minimum(middle, high), high)
+    return low
+
+
+def _arg_scan(maximum: bool) -> Callable[..., Array]:
+    def run(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+        (x,), (dim,) = args, v.attrs
+        running = (np.maximum if maximum else np.minimum).accumulate(x, axis=dim)
+        return np.maximum.accumulate(np.where((x == running) | (x != x), _iota(v, args, shape, env), 0), axis=dim)
+
+    return run
+
+
 def _positions(index: Array, shape: tuple[int, ...], dim: int) -> tuple[Array, ...]:
     """NumPy's index for gather and scatter: each element's own place, but along `dim` what `index` says."""
     bad = index[(index < 0) | (index >= shape[dim])]
@@ -347,6 +370,10 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "argmax": lambda v, args, shape, env: np.argmax(args[0], axis=v.attrs[0]),
     "argmin": lambda v, args, shape, env: np.argmin(args[0], axis=v.attrs[0]),
     "argsort": _argsort,
+    "searchsorted": _searchsorted,
+    "argcummax": _arg_scan(True),
+    "argcummin": _arg_scan(False),
+    "logcumsumexp": lambda v, args, shape, env: np.logaddexp.accumulate(args[0], axis=v.attrs[0]),
     "cumsum": lambda v, args, shape, env: np.cumsum(args[0], axis=v.attrs[0], dtype=args[0].dtype),
     "cumprod": lambda v, args, shape, env: np.cumprod(args[0], axis=v.attrs[0], dtype=args[0].dtype),
     "gather": _gather,

@@ -21,8 +21,9 @@ from ..compiler.epilogue import BodyEpilogue, epilogue_body
 from ..compiler.fuse import Stage, fuse, located, reshaped, strip
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
-from ..compiler.serial import scan_launch, scatter_launch
+from ..compiler.serial import arg_scan_launch, scan_launch, scatter_launch
 from ..compiler.sort import sort_launch
+from ..compiler.sort_search import search_launch
 from ..ir.graph import MOVEMENT, Graph, Value
 from ..ir.lower import lower
 from ..ir.simplify import simplify
@@ -611,7 +612,8 @@ class _Binder:
         out = self.buffer(source)
         x = self.part(source.args[0])
         if _product(out.shape):
-            self.add([scan_launch(source.op, source.attrs[0], out, x, self.target)], _product(out.shape))
+            launch = arg_scan_launch if source.op.startswith("arg") else scan_launch
+            self.add([launch(source.op, source.attrs[0], out, x, self.target)], _product(out.shape))
 
     def stage_sort(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
@@ -628,6 +630,13 @@ class _Binder:
         self.add([sort_launch(dim, descending, ordered, x, self.target, self.temp)], 16 * _product(x.shape))
         if ordered is not out:
             self.copy(ordered, out)
+
+    def stage_search(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out, (edges, x) = self.buffer(source), (self.part(a) for a in source.args)
+        if _product(out.shape):
+            self.add([search_launch(source.attrs[0], out, edges, x, self.target)], 32 * _product(out.shape))
 
     def in_rows(self, shape: Ints, dim: int, dt: dtype) -> Place:
         """A temporary buffer of a shape whose elements along a dimension are neighbours."""

@@ -47,6 +47,9 @@ NOT_DIFFERENTIABLE = (
         "argmax",
         "argmin",
         "argsort",
+        "searchsorted",
+        "argcummax",
+        "argcummin",
     }
 )
 """Primitives whose derivative is zero wherever it exists, and those that make or take no floats."""
@@ -342,6 +345,18 @@ def _cumprod(v: Value, g: Value) -> tuple[Value]:
     return (where(eq(zeros, 0), before, where(first, at, 0)),)
 
 
+def _logcumsumexp(v: Value, g: Value) -> tuple[Value]:
+    """d y_i / d x_k = exp(x_k - y_i) for k <= i. Summed over i as logarithms, the two signs of g apart."""
+    (x,), (dim,) = v.args, v.attrs
+
+    def part(g: Value) -> Value:
+        positive = gt(g, 0)
+        logarithms = where(positive, log(where(positive, g, 1)) - v, -math.inf)
+        return exp(_flip(graph.scan("logcumsumexp", _flip(logarithms, dim), dim), dim) + x)
+
+    return (part(g) - part(neg(g)),)
+
+
 # Indexing and products
 
 
@@ -454,6 +469,7 @@ VJP: dict[str, Rule] = {
     "reduce_min": _reduce_extremum,
     "cumsum": lambda v, g: (_reversed_cumsum(g, v.attrs[0]),),
     "cumprod": _cumprod,
+    "logcumsumexp": _logcumsumexp,
     "gather": _gather,
     "pick": _pick,
     "scatter_add": _scatter_add,

@@ -31,6 +31,10 @@ are the business of `build.py`, which is what operator definitions use.
     cumsum, cumprod                  x, (dim,)        running sum, product
     argsort     x                    (dim, descending) int64 places of the elements in order along dim: the first ones,
     as many as the shape says; equal elements stay in order, NaN is the largest
+    searchsorted edges[.., n], x[.., m] (right,)      int64 count of the ordered edges below x, or not above it if right
+    argcummax, argcummin             x, (dim,)        int64 index of the extremum so far, the last of equal ones, NaN
+    counts as extremum
+    logcumsumexp x                   (dim,)           logarithm of the running sum of exponentials
     gather      x, index             (dim,)           out[i..] = x[.., index[i..] at dim, ..], index within bounds or an
     error
     pick        x, index             (dim,)           as gather, of one element along dim, which is removed
@@ -283,7 +287,7 @@ def storage(x: Value) -> Value:
 
 
 def scan(op: str, x: Value, dim: int) -> Value:
-    """`cumsum` or `cumprod`."""
+    """`cumsum`, `cumprod` or `logcumsumexp`."""
     return Value(op, (x,), (dim,), x.shape, x.dtype)
 
 
@@ -291,6 +295,16 @@ def argsort(x: Value, dim: int, descending: bool = False, count: Size | None = N
     """The places of the elements in order along a dimension; of the first `count` ones where that is given."""
     shape = x.shape if count is None else (*x.shape[:dim], count, *x.shape[dim + 1 :])
     return Value("argsort", (x,), (dim, descending), shape, int64)
+
+
+def searchsorted(edges: Value, x: Value, right: bool) -> Value:
+    """How many of the ordered edges of a row lie below each element of x; with `right`, not above it."""
+    return Value("searchsorted", (edges, x), (right,), x.shape, int64)
+
+
+def arg_scan(op: str, x: Value, dim: int) -> Value:
+    """`argcummax` or `argcummin`."""
+    return Value(op, (x,), (dim,), x.shape, int64)
 
 
 def cat(parts: tuple[Value, ...], dim: int) -> Value:

@@ -340,6 +340,23 @@ def _argsort(v: Value) -> None:
     _dtype(v, int64)
 
 
+def _searchsorted(v: Value) -> None:
+    (edges, x), (right,) = v.args, v.attrs
+    _require(type(right) is bool, "whether it counts what is equal should be a boolean")
+    _require(edges.ndim == x.ndim > 0, "both arguments should have as many dimensions, at least 1")
+    _require(_equal(edges.shape[:-1], x.shape[:-1]), "both arguments should have as many rows")
+    _same_dtype(edges, x)
+    _shape(v, x.shape)
+    _dtype(v, int64)
+
+
+def _arg_scan(v: Value) -> None:
+    (x,) = v.args
+    _dim(v.attrs[0], x.ndim)
+    _shape(v, x.shape)
+    _dtype(v, int64)
+
+
 def _index(x: Value, index: Value, dim: int) -> None:
     _dim(dim, x.ndim)
     _require(index.dtype is int64, "its index should be int64")
@@ -388,7 +405,7 @@ def _dot(v: Value) -> None:
 
 ARITY = {
     **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
-    **dict.fromkeys((*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot"), 2),
+    **dict.fromkeys((*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot", "searchsorted"), 2),
     **dict.fromkeys(("where", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), 3),
     "cat": -1,
 }
@@ -421,6 +438,10 @@ SPEC: dict[str, Check] = {
     "argmax": _arg_extremum,
     "argmin": _arg_extremum,
     "argsort": _argsort,
+    "searchsorted": _searchsorted,
+    "argcummax": _arg_scan,
+    "argcummin": _arg_scan,
+    "logcumsumexp": _scan,
     "cumsum": _scan,
     "cumprod": _scan,
     "gather": _gather,

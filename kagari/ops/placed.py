@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from ..base.dtypes import bool_, dtype, int64
 from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
-from .check import TYPE_NAMES, require, result_type
+from .check import TYPE_NAMES, require
 from .index import along, at_least_1d, checked_rows, numel, scatter_parts, vector
-from .operator import Number, Operator, Tensor, operator
+from .operator import Operator, Tensor, operator
 from .pointwise import floored
 from .samples import Make, Sample, args, wanted
 from .shapes import without
@@ -431,57 +430,6 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Value:
     return ir.where(chosen, ir.require(ir.bitnot(chosen) | there, taken), x)
 
 
-def _members(make: Make) -> Iterator[Sample]:
-    yield (make(3, 4), make(values=[[0, 1], [2, -1]])), {}
-    yield (make(3, 4, noncontiguous=True), make(values=[1, 2, 3], dtype="int64")), {"invert": True}
-    yield (make(3, 4), 1), {}
-    yield (1, make(5)), {"assume_unique": True}
-    yield (make(0), make(3)), {}
-    yield (make(3), make(0)), {}
-    yield (make(values=[math.nan, 1]), make(values=[math.nan, 1])), {}
-
-
-@operator(
-    method=False,
-    differentiable=False,
-    dtypes="fi",
-    samples=_members,
-    synonyms={"element": "elements", "test_element": "test_elements"},
-    errors=[
-        (
-            args(wanted(2, dtype="bool"), wanted(2, dtype="bool")),
-            RuntimeError,
-            r"Unsupported input type encountered for isin\(\): Bool",
-        )
-    ],
-)
-def isin(
-    elements: Tensor | Number,
-    test_elements: Tensor | Number,
-    *,
-    assume_unique: bool = False,
-    invert: bool = False,
-) -> Value:
-    """Whether each element is among the test elements, or with `invert` is not.
-
-    >>> import kagari as torch
-    >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([3, 1]))
-    tensor([ True, False,  True])
-    """
-    given: list[Any] = [ir.lift(x) for x in (elements, test_elements)]
-    if all(x.weak for x in given):
-        raise TypeError("isin() received an invalid combination of arguments - got numbers, but expected a Tensor")
-    for x in given:
-        if x.dtype is bool_:
-            raise RuntimeError("Unsupported input type encountered for isin(): Bool")
-    dt = result_type(*given)
-    x, tests = graph.cast(given[0], dt), _flat(graph.cast(given[1], dt))
-    shape = (*x.shape, tests.shape[0])
-    equal = ir.eq(graph.expand(ir.unsqueeze(x, x.ndim), shape), ir.broadcast_to(tests, shape))
-    found = graph.reduce("max", equal, (x.ndim,))
-    return ir.bitnot(found) if invert else found
-
-
 OPERATORS: tuple[Operator, ...] = (
-    take, put, index_copy, scatter_reduce, index_reduce, masked_scatter, isin,
+    take, put, index_copy, scatter_reduce, index_reduce, masked_scatter,
 )  # fmt: skip
