@@ -174,6 +174,12 @@ STRUCTURE: dict[str, list[tuple]] = {
         (lambda x: graph.gather(x * x, constant(INDEX), 0), spaced(3, 3)),
         (lambda x: graph.gather(x * x, constant(INDEX), 1), spaced(3, 4)),
     ],
+    **{
+        f"scatter_{step}": [
+            (lambda x, s, op=f"scatter_{step}": graph.scatter(op, x * x, constant(INDEX), s * s, 0), spaced(3, 3), ANY)
+        ]
+        for step in ("prod", "max", "min")
+    },
     "scatter_add": [
         (lambda x, s: graph.scatter("scatter_add", x * x, constant(INDEX), s * s, 0), spaced(3, 3), ANY),
     ],
@@ -202,7 +208,10 @@ def test_cumprod_with_zeros() -> None:
 
 
 def test_every_primitive_is_covered() -> None:
-    others = {"pad", "cat", "cumsum", "cumprod", "argsort", "searchsorted", "argcummax", "argcummin", "logcumsumexp", "gather", "pick", "scatter", "scatter_add", "dot"}
+    others = {
+        "pad", "cat", "cumsum", "cumprod", "argsort", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
+        "gather", "pick", "dot", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min",
+    }  # fmt: skip
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | others
     assert set(VJP) | NOT_DIFFERENTIABLE == known
     assert not set(VJP) & NOT_DIFFERENTIABLE

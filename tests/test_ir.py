@@ -177,7 +177,10 @@ def test_symbolic_shapes_are_legal(guards: Guards) -> None:
 
 
 def test_every_table_knows_every_primitive() -> None:
-    other = {"pad", "cat", "cumsum", "cumprod", "argsort", "searchsorted", "argcummax", "argcummin", "logcumsumexp", "gather", "pick", "scatter", "scatter_add", "dot"}
+    other = {
+        "pad", "cat", "cumsum", "cumprod", "argsort", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
+        "gather", "pick", "dot", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min",
+    }  # fmt: skip
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | other
     assert set(SPEC) == known
     assert set(ELEMENT) == graph.ELEMENTWISE - {"cast"}

@@ -462,7 +462,7 @@ def test_integer_division_by_zero_is_an_error() -> None:
                 compiled(lambda x, y: graph.elementwise(op, x, y), 2).run((integers(-9, 9, n), tensor(y)))  # noqa: B023
 
 
-@pytest.mark.parametrize("op", ["scatter", "scatter_add"])
+@pytest.mark.parametrize("op", ["scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"])
 @pytest.mark.parametrize("dt", [float32, float64, int64, dtypes.float16, dtypes.uint8], ids=lambda dt: dt.name)
 def test_scatter(op: str, dt: dtype) -> None:
     for dim, shape in ((1, (10, 40)), (0, (5, 30)), (1, (3, 7)), (0, (0, 30))):

@@ -108,7 +108,7 @@ y = w * 2; y.as_strided_((2,), (2,)); y.sum().backward(); r = w.grad
 y = (w * 1).as_strided((2, 2), (1, 1)); (y * y).sum().backward(); r = w.grad
 y = (w * 1)[1:].as_strided((3,), (1,), 0); (y * y).sum().backward(); r = w.grad
 y = w * 1; z = y.as_strided((2,), (2,)); z.mul_(5); (y * y).sum().backward(); r = w.grad
-y = (w.as_strided((2, 2), (1, 1)) ** 3).sum(); torch.autograd.grad(y, w, create_graph=True)[0].sum().backward(); r = w.grad
+y = (w.as_strided((2,2), (1,1)) ** 3).sum(); torch.autograd.grad(y, w, create_graph=True)[0].sum().backward(); r=w.grad
 y = w * 1; y.unfold(0, 2, 1)[0].mul_(3); (y * y).sum().backward(); r = w.grad
 y = w * 1; torch.stack((y, y, y)).fill_diagonal_(7).pow(2).sum().backward(); r = w.grad
 y = w * 1; y.diag().pow(2).sum().backward(); r = w.grad

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from ..base.dtypes import bool_, dtype, int64
 from ..base.symbols import Size, hint
@@ -260,7 +261,7 @@ def _reduced(x: Value, dim: int, index: Value, src: Value, reduce: str, include_
     return floored(result, count) if x.dtype.category < 2 else ir.div(result, count)
 
 
-def _reductions(make: Make) -> Iterator[Sample]:
+def _reductions(make: Any) -> Iterator[Sample]:
     table = [[0, 1, 2], [2, 0, 0], [0, 0, 1]]
     index = make(values=table, dtype="int64")
     for reduce in _STEPS:
@@ -322,7 +323,7 @@ def scatter_reduce(
     return graph.reshape(_reduced(x, dim, at, source, reduce, include_self), input.shape)
 
 
-def _rows_reduced(make: Make) -> Iterator[Sample]:
+def _rows_reduced(make: Any) -> Iterator[Sample]:
     for reduce in ("prod", "mean", "amax", "amin"):
         if reduce == "mean" and make.dtype == "bool":
             continue
@@ -367,7 +368,7 @@ def index_reduce(
     return graph.reshape(_reduced(x, dim, at, src, reduce, include_self), input.shape)
 
 
-# Where a mask is, and whether values are among others
+# Where a mask is
 
 
 def _masked(make: Make) -> Iterator[Sample]:
