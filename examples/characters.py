@@ -73,13 +73,13 @@ class Writer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.embedding = nn.Parameter(torch.randn(len(LETTERS), EMBEDDING))
+        self.embedding = nn.Embedding(len(LETTERS), EMBEDDING)
         self.cell = Cell(EMBEDDING, HIDDEN)
         self.out = nn.Linear(HIDDEN, len(LETTERS))
 
     def forward(self, letters: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(n, length) and (n, HIDDEN) to logits (n, length, letters), and the states (n, length, HIDDEN)."""
-        embedded = F.embedding(letters, self.embedding)
+        embedded = self.embedding(letters)
         states = []
         for at in range(letters.shape[1]):
             state = self.cell(embedded[:, at], state)

@@ -37,25 +37,15 @@ def make_ratings() -> TensorDataset:
     return TensorDataset(who, what, stars.clamp(1, 5))
 
 
-class Table(nn.Module):
-    """A row of numbers for each index."""
-
-    def __init__(self, rows: int, size: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(0.1 * torch.randn(rows, size))
-
-    def forward(self, index: torch.Tensor) -> torch.Tensor:
-        """(n,) to (n, size)."""
-        return F.embedding(index, self.weight)
-
-
 class Factors(nn.Module):
     """mean + bias of the person + bias of the thing + product of their vectors."""
 
     def __init__(self, mean: float) -> None:
         super().__init__()
-        self.people, self.things = Table(PEOPLE, RANK), Table(THINGS, RANK)
-        self.of_person, self.of_thing = Table(PEOPLE, 1), Table(THINGS, 1)
+        self.people, self.things = nn.Embedding(PEOPLE, RANK), nn.Embedding(THINGS, RANK)
+        self.of_person, self.of_thing = nn.Embedding(PEOPLE, 1), nn.Embedding(THINGS, 1)
+        for table in (self.people, self.things, self.of_person, self.of_thing):
+            nn.init.normal_(table.weight, std=0.1)
         self.register_buffer("mean", torch.tensor(mean))
 
     def forward(self, who: torch.Tensor, what: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,6 @@ tensors and on their gradients, is one definition in `kagari.ops`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,11 +37,7 @@ from .functional_activation import (
     threshold,
 )
 from .functional_dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
-from .functional_norm import (
-    batch_norm,
-    group_norm,
-    instance_norm,
-)
+from .functional_embedding import embedding, embedding_bag
 from .functional_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -66,6 +61,11 @@ from .functional_margin import (
     soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
+)
+from .functional_norm import (
+    batch_norm,
+    group_norm,
+    instance_norm,
 )
 
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
@@ -127,34 +127,6 @@ def layer_norm(
 # Look-up and padding
 
 
-def embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:
-    r"""Row ``input[i]`` of ``weight`` at each place.
-
-    Args:
-        input (Tensor): row numbers, of any shape :math:`(*)`.
-        weight (Tensor): :math:`(V, D)`.
-        padding_idx (int, optional): a row that gets no gradient.
-        max_norm (float, optional): not supported.
-        norm_type (float): the norm that ``max_norm`` means.
-        scale_grad_by_freq (bool): not supported.
-        sparse (bool): accepted; the gradient is dense all the same.
-
-    Returns:
-        A tensor of shape :math:`(*, D)`.
-    """
-    if max_norm is not None or scale_grad_by_freq:
-        raise NotImplementedError("embedding does not support max_norm and scale_grad_by_freq")
-    return ops.embedding(input, weight, padding_idx)
-
-
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     r"""Zeros, and a 1 at the place that each element names: :math:`(*)` to :math:`(*, \text{num\_classes})`.
 
@@ -204,6 +176,7 @@ __all__ = [
     "elu",
     "elu_",
     "embedding",
+    "embedding_bag",
     "feature_alpha_dropout",
     "gaussian_nll_loss",
     "gelu",

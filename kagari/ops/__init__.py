@@ -13,6 +13,7 @@ from . import (
     copies,
     diagonal,
     distance,
+    embedding,
     gate,
     index,
     loss,
@@ -59,4 +60,5 @@ OPERATORS: tuple[Operator, ...] = (
     *margin_loss.OPERATORS,
     *regression_loss.OPERATORS,
     *channelnorm.OPERATORS,
+    *embedding.OPERATORS,
 )

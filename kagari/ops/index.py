@@ -294,67 +294,6 @@ def numel(x: Value) -> Size:
     return ir.count(x, tuple(range(x.ndim)))
 
 
-def _tables(make: Make) -> Iterator[Sample]:
-    words = make(values=[[0, 3, 1], [3, 3, 2]], dtype="int64")
-    yield (words, make(4, 5)), {}
-    yield (words, make(4, 5)), {"padding_idx": 3}
-    yield (make(values=[1, 0], dtype="int32"), make(4, 5, noncontiguous=True)), {"padding_idx": -1}
-    yield (make(values=2, dtype="int64"), make(4, 5)), {}
-
-
-def _looked_up(input: Value, weight: Value) -> tuple[Value, Value]:
-    """The places as one vector, and as the index of a gather from rows of the weight."""
-    flat = graph.reshape(input, (numel(input),))
-    return flat, along(flat, weight.shape, 0)
-
-
-def _embedding_gradient(g: Value, input: Value, weight: Value, padding_idx: int | None = None) -> list[Value | None]:
-    """The rows of g added up at their places, but for those of `padding_idx`."""
-    flat, index = _looked_up(input, weight)
-    rows = graph.reshape(g, index.shape)
-    if padding_idx is not None:
-        padding = padding_idx if padding_idx >= 0 else weight.shape[0] + padding_idx
-        padded = graph.expand(ir.eq(graph.reshape(flat, (flat.shape[0], 1)), padding), rows.shape)
-        rows = ir.where(padded, 0, rows)
-    zeros = ir.full(weight.shape, 0, weight.dtype)
-    return [None, graph.scatter("scatter_add", zeros, index, rows, 0)]
-
-
-@operator(
-    namespace="nn.functional",
-    method=False,
-    out=False,
-    dtypes="f",
-    gradient=_embedding_gradient,
-    samples=_tables,
-    errors=[
-        (
-            args(wanted(2), wanted(3, 4)),
-            RuntimeError,
-            r"Expected tensor for argument #1 'indices' to have one of .*: Long, Int",
-        ),
-        (args(wanted(2, dtype="int64"), wanted(3)), RuntimeError, "'weight' must be 2-D"),
-        (args(wanted(2, dtype="int64"), wanted(3, 4), 5), AssertionError, "Padding_idx must be within num_embeddings"),
-    ],
-)
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Value:
-    """Row `input[i..]` of `weight` at each place: `(*,)` and `(V, D)` to `(*, D)`.
-
-    Row `padding_idx` gets no gradient.
-    """
-    if input.dtype not in (int32, int64):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"torch.{TYPE_NAMES[input.dtype]}Tensor instead (while checking arguments for embedding)"
-        )
-    if weight.ndim != 2:
-        raise RuntimeError("'weight' must be 2-D")
-    if padding_idx is not None and (weight.shape[0] <= padding_idx or weight.shape[0] < -padding_idx):
-        raise AssertionError("Padding_idx must be within num_embeddings")
-    _, index = _looked_up(input, weight)
-    return graph.reshape(graph.gather(weight, index, 0), (*input.shape, weight.shape[1]))
-
-
 def _classes(make: Make) -> Iterator[Sample]:
     yield (make(values=[[0, 2], [1, 1]], dtype="int64"), 3), {}
     yield (make(values=[4, 0], dtype="int64"), 5), {}
@@ -479,5 +418,5 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -
 
 
 OPERATORS: tuple[Operator, ...] = (
-    gather, scatter, scatter_add, index_select, take_along_dim, embedding, one_hot, index_add, index_fill,
+    gather, scatter, scatter_add, index_select, take_along_dim, one_hot, index_add, index_fill,
 )  # fmt: skip
