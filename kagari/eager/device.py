@@ -17,6 +17,16 @@ class Device:
 
     __slots__ = ("type", "index")
 
+    # In a `with`, the device of new tensors.
+
+    def __enter__(self) -> Device:
+        check_device(self)
+        DEFAULT.append(self)
+        return self
+
+    def __exit__(self, *of_error: object) -> None:
+        DEFAULT.pop()
+
     type: str
     index: int | None
 
@@ -46,6 +56,7 @@ class Device:
 
 
 CPU = Device("cpu")
+DEFAULT = [CPU]  # the devices of the `with` that one is in, the innermost last
 
 
 def check_device(device: Any) -> None:

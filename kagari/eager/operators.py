@@ -11,9 +11,22 @@ from typing import Any
 from ..autograd.library import RECORDS
 from ..engine.code import native
 from . import (
-    activate, complex, convert, creation, distinct, exchange, joining, methods, noise, random, strided, types,
+    activate,
+    complex,
+    convert,
+    creation,
+    distinct,
+    environment,
+    exchange,
+    joining,
+    legacy,
+    methods,
+    noise,
+    random,
+    strided,
+    types,
     views,
-)  # fmt: skip
+)
 from .normalize import FUNCTIONS as NORMALIZATIONS  # `normalize` is an operator
 from .printing import set_printoptions
 
@@ -21,8 +34,8 @@ WRITTEN: dict[str, Any] = {
     f.__name__: f
     for f in (
         *complex.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
-        *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS,
-        *noise.FUNCTIONS, *distinct.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS, *legacy.FUNCTIONS,
+        *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

@@ -522,7 +522,7 @@ class Tensor:
             dtype = next((dt for dt in dtypes.ALL if f"torch.{_type_name(dt)}" == dtype), None)
             if dtype is None:
                 raise ValueError("invalid type")
-        return convert.to(self, dtype)
+        return convert.to(self, getattr(dtype, "dtype", dtype))
 
     def cpu(self) -> Tensor:
         """The tensor itself: there is one device."""
