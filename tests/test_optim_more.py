@@ -42,8 +42,17 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Rprop", {}),
     ("Rprop", {"lr": 0.1, "etas": (0.7, 1.1), "step_sizes": (0.01, 0.2), "maximize": True}),
 )
-IDS = [f"{name} {options}" for name, options in CASES]
+FACTORED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.1, "beta2_decay": -0.5, "eps": (1e-3, 0.1), "d": 2.0, "weight_decay": 0.1}),
+    ("Adafactor", {"lr": 0.001, "maximize": True}),
+)
 NAMES = ("RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "ASGD", "Rprop")
+EVERY = (*NAMES, "Adafactor")
+
+
+def each(cases: tuple[tuple[str, dict[str, Any]], ...]) -> Any:
+    return pytest.mark.parametrize(("name", "options"), cases, ids=[f"{name} {options}" for name, options in cases])
 
 
 class Task:
@@ -108,7 +117,7 @@ def translated(value: Any, source: ModuleType, target: ModuleType) -> Any:
     return value
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+@each(CASES + FACTORED)
 def test_fifty_steps_as_the_oracle(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
     (ours, our_optimizer), (theirs, their_optimizer) = (trained(lib, name, options, 50) for lib in (kagari, oracle))
     close(ours.params, theirs.params)
@@ -125,14 +134,14 @@ def test_fifty_steps_as_the_oracle(name: str, options: dict[str, Any], oracle: M
         close(part.values(), its.values(), 5e-6)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+@each(CASES + FACTORED)
 def test_float64_as_the_oracle(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
     ours, theirs = (trained(lib, name, options, 10, "float64")[0] for lib in (kagari, oracle))
     close(ours.params, theirs.params, 1e-7 if name in ("ASGD", "NAdam") else 1e-12)  # float32 numbers in the state
 
 
 @pytest.mark.parametrize("saving", ["ours", "theirs"])
-@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+@each(CASES + FACTORED)
 def test_state_goes_on_in_the_other_library(
     name: str, options: dict[str, Any], saving: str, oracle: ModuleType
 ) -> None:
@@ -150,7 +159,7 @@ def test_state_goes_on_in_the_other_library(
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
-@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+@each(CASES)
 def test_differentiable_step_is_the_fused_one(name: str, options: dict[str, Any]) -> None:
     fused, _ = trained(kagari, name, options, 4)
     task = Task(kagari)
@@ -184,7 +193,7 @@ def test_differentiable_step_gives_the_learning_rate_a_gradient(name: str) -> No
     assert lr.grad.item() == pytest.approx(quotient, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*EVERY, "LBFGS"))
 def test_signature(name: str, oracle: ModuleType) -> None:
     def listed(lib: ModuleType) -> list[tuple[str, Any, Any]]:
         signature = inspect.signature(getattr(lib.optim, name).__init__)
@@ -198,10 +207,10 @@ def weight(lib: ModuleType) -> Any:
 
 
 BAD: tuple[tuple[str, dict[str, Any]], ...] = (
-    *((name, {"lr": -0.5}) for name in NAMES),
-    *((name, {"speed": 1}) for name in NAMES),
-    *((name, {"lr": float("nan")}) for name in NAMES),
-    *((name, {"weight_decay": -1}) for name in NAMES),
+    *((name, {"lr": -0.5}) for name in (*EVERY, "LBFGS")),
+    *((name, {"speed": 1}) for name in (*EVERY, "LBFGS")),
+    *((name, {"lr": float("nan")}) for name in EVERY),
+    *((name, {"weight_decay": -1}) for name in EVERY),
     *((name, {"eps": -1.0}) for name in NAMES),
     *((name, {"betas": betas}) for name in ("Adamax", "NAdam", "RAdam") for betas in ((1.0, 0.9), (0.9, -1))),
     ("RMSprop", {"momentum": -1}),
@@ -213,6 +222,10 @@ BAD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Adadelta", {"rho": 1.5}),
     ("NAdam", {"momentum_decay": -1}),
     ("Rprop", {"etas": (1.5, 1.2)}),
+    ("Adafactor", {"beta2_decay": 0.5}),
+    ("Adafactor", {"eps": (-1.0, 0.1)}),
+    ("Adafactor", {"eps": (None, -0.1)}),
+    ("Adafactor", {"d": 0.5}),
 )
 
 
@@ -224,7 +237,7 @@ def complaint(lib: ModuleType, action: Any) -> tuple[Any, str]:
     return None, ""
 
 
-@pytest.mark.parametrize(("name", "options"), BAD, ids=[f"{name} {options}" for name, options in BAD])
+@each(BAD)
 def test_same_complaint_as_the_oracle(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
     ours, theirs = (
         complaint(lib, lambda lib=lib: getattr(lib.optim, name)([weight(lib)], **options)) for lib in (kagari, oracle)
@@ -233,7 +246,7 @@ def test_same_complaint_as_the_oracle(name: str, options: dict[str, Any], oracle
     assert ours[0] is not None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*EVERY, "LBFGS"))
 def test_learning_rate_of_two_elements(name: str, oracle: ModuleType) -> None:
     ours, theirs = (
         complaint(lib, lambda lib=lib: getattr(lib.optim, name)([weight(lib)], lr=lib.tensor([0.1, 0.2])))
@@ -242,7 +255,7 @@ def test_learning_rate_of_two_elements(name: str, oracle: ModuleType) -> None:
     assert ours == theirs == (ValueError, "Tensor lr must be 1-element")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_learning_rate_may_be_a_tensor(name: str) -> None:
     results = []
     for lr in (0.125, kagari.tensor(0.125)):
@@ -253,7 +266,7 @@ def test_learning_rate_may_be_a_tensor(name: str) -> None:
     assert results[0] == results[1] != [1.0, 1.0]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_copies_are_independent(name: str) -> None:
     task, optimizer = trained(kagari, name, {}, 3)
     before = [param.tolist() for param in task.params]
@@ -294,7 +307,7 @@ def test_sums_of_adagrad_are_there_before_the_first_step(oracle: ModuleType) -> 
     assert ours["state"][0]["step"].item() == theirs["state"][0]["step"].item() == 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_old_states_without_later_options(name: str) -> None:
     _, optimizer = trained(kagari, name, {}, 2)
     saved = optimizer.state_dict()
@@ -305,3 +318,96 @@ def test_old_states_without_later_options(name: str) -> None:
     resumed.load_state_dict(saved)
     assert repr(resumed) == repr(optimizer)
     task.train(resumed, 1)
+
+
+SEARCHES: tuple[dict[str, Any], ...] = (
+    {"lr": 0.5},
+    {"lr": 0.1, "max_iter": 4, "history_size": 3},
+    {"max_iter": 1},
+    {"line_search_fn": "strong_wolfe"},
+    {"lr": 0.3, "line_search_fn": "strong_wolfe", "max_iter": 6, "max_eval": 9, "history_size": 2},
+    {"lr": 30.0, "line_search_fn": "strong_wolfe", "max_iter": 3},
+    {"lr": 1e9, "line_search_fn": "strong_wolfe", "max_iter": 3, "max_eval": 40},
+    {"lr": 1e-9, "line_search_fn": "strong_wolfe", "max_iter": 3, "max_eval": 20},
+    {"line_search_fn": "strong_wolfe", "max_iter": 3, "max_eval": 1},
+)
+
+
+class Valley:
+    """Rosenbrock's function of a few numbers, in two parameters; a third one has no gradient."""
+
+    def __init__(self, lib: ModuleType, options: dict[str, Any], dtype: str = "float64") -> None:
+        kind = getattr(lib, dtype)
+        start = [[-1.2, 1.0], [0.5]]
+        self.lib, self.calls = lib, 0
+        self.params = [lib.nn.Parameter(lib.tensor(values, dtype=kind)) for values in start]
+        self.unused = lib.nn.Parameter(lib.ones(2, 2, dtype=kind))
+        self.optimizer = lib.optim.LBFGS([*self.params, self.unused], **options)
+
+    def loss(self) -> Any:
+        self.calls += 1
+        self.optimizer.zero_grad()
+        x = self.lib.cat(self.params)
+        loss = (10 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+        loss.backward()
+        return loss
+
+    def values(self) -> list[float]:
+        return [x for param in self.params for x in param.tolist()]
+
+
+@pytest.mark.parametrize("options", SEARCHES, ids=str)
+def test_valley_as_the_oracle(options: dict[str, Any], oracle: ModuleType) -> None:
+    ours, theirs = Valley(kagari, options), Valley(oracle, options)
+    for _ in range(4):
+        assert ours.optimizer.step(ours.loss).item() == pytest.approx(theirs.optimizer.step(theirs.loss).item(), 1e-6)
+        assert ours.values() == pytest.approx(theirs.values(), rel=1e-6, abs=1e-9)
+        assert ours.calls == theirs.calls
+    mine, other = ours.optimizer.state_dict(), theirs.optimizer.state_dict()
+    assert mine["param_groups"] == other["param_groups"]
+    mine, other = mine["state"][0], other["state"][0]
+    assert list(mine) == list(other)
+    for name in ("func_evals", "n_iter"):
+        assert mine[name] == other[name]
+    for name in ("d", "prev_flat_grad", "old_dirs", "old_stps", "ro"):
+        as_lists = [name_of if isinstance(name_of, list) else [name_of] for name_of in (mine[name], other[name])]
+        close(*as_lists, 1e-5)
+    assert float(mine["t"]) == pytest.approx(float(other["t"]), rel=1e-6)
+    assert repr(ours.optimizer) == repr(theirs.optimizer)
+
+
+@pytest.mark.parametrize("options", [SEARCHES[1], SEARCHES[4]], ids=str)
+@pytest.mark.parametrize("saving", ["ours", "theirs"])
+def test_search_goes_on_in_the_other_library(options: dict[str, Any], saving: str, oracle: ModuleType) -> None:
+    source, target = (kagari, oracle) if saving == "ours" else (oracle, kagari)
+    first, second, whole = Valley(source, options), Valley(target, {}), Valley(target, options)
+    for _ in range(2):
+        first.optimizer.step(first.loss)
+    for param, value in zip(second.params, first.params, strict=True):
+        param.data = target.tensor(value.tolist(), dtype=target.float64)
+    second.optimizer.load_state_dict(translated(first.optimizer.state_dict(), source, target))
+    for _ in range(4):
+        whole.optimizer.step(whole.loss)
+    for _ in range(2):
+        second.optimizer.step(second.loss)
+    assert second.values() == pytest.approx(whole.values(), rel=1e-6, abs=1e-9)
+
+
+def test_valley_s_floor_is_found() -> None:
+    valley = Valley(kagari, {"line_search_fn": "strong_wolfe", "max_iter": 100})
+    valley.optimizer.step(valley.loss)
+    assert valley.values() == pytest.approx([1.0, 1.0, 1.0], abs=1e-5)
+
+
+SEARCH_COMPLAINTS: dict[str, Any] = {
+    "two groups": lambda lib: lib.optim.LBFGS([{"params": [weight(lib)]}, {"params": [weight(lib)]}]),
+    "no closure": lambda lib: lib.optim.LBFGS([weight(lib)]).step(),
+    "unknown search": lambda lib: (v := Valley(lib, {"line_search_fn": "weak"})).optimizer.step(v.loss),
+}
+
+
+@pytest.mark.parametrize("case", SEARCH_COMPLAINTS)
+def test_same_complaint_of_the_search(case: str, oracle: ModuleType) -> None:
+    ours, theirs = (complaint(lib, lambda lib=lib: SEARCH_COMPLAINTS[case](lib)) for lib in (kagari, oracle))
+    assert ours == theirs
+    assert ours[0] is not None

@@ -362,10 +362,15 @@ def option(group: dict[str, Any], name: str) -> Any:
     return value if type(value) is float or group["differentiable"] else float(value)
 
 
-def check_rate(lr: float | Tensor) -> None:
-    """Refuses a learning rate that is negative, or a tensor of more than one element."""
+def check_one_element(lr: float | Tensor) -> None:
+    """Refuses a learning rate that is a tensor of more than one element."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
+
+
+def check_rate(lr: float | Tensor) -> None:
+    """Refuses a learning rate that is negative, or a tensor of more than one element."""
+    check_one_element(lr)
     if not lr >= 0.0:
         raise ValueError(f"Invalid learning rate: {lr}")
 
@@ -397,6 +402,7 @@ __all__ = [
     "check_betas",
     "check_implementation",
     "check_not_negative",
+    "check_one_element",
     "check_rate",
     "option",
     "required",

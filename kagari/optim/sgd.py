@@ -9,7 +9,7 @@ from ..eager import Tensor
 from ..eager import fused as rules
 from ..eager import operators as ops
 from .elementwise import Elementwise
-from .optimizer import check_implementation, option
+from .optimizer import check_implementation, check_one_element, option
 
 
 class SGD(Elementwise):
@@ -67,8 +67,7 @@ class SGD(Elementwise):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
+        check_one_element(lr)
         if lr < 0.0:
             raise ValueError(f"Invalid learning rate: {lr}")
         if momentum < 0.0:
