@@ -1,5 +1,7 @@
 """Layers, losses, containers, and what they are made of."""
 
+import sys as _sys
+
 from . import functional, init, utils
 from .activation import (
     CELU,
@@ -68,6 +70,9 @@ from .normalization import (
     RMSNorm,
 )
 from .parameter import Buffer, Parameter
+
+# Programs name layers by PyTorch's files as well: `nn.modules.conv._ConvNd` is `nn.conv._ConvNd`.
+modules = _sys.modules[__name__]
 
 __all__ = [
     "AlphaDropout",
@@ -153,5 +158,6 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "modules",
     "utils",
 ]

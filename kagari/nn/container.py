@@ -52,14 +52,14 @@ class _Numbered(Module):
     def _name_at(self, index: int) -> str:
         return list(self._modules)[_position(index, len(self))]
 
-    def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._name_at(index), module)
+    def __setitem__(self, idx: int, module: Module) -> None:
+        setattr(self, self._name_at(idx), module)
 
-    def __delitem__(self, index: int | slice) -> None:
+    def __delitem__(self, idx: int | slice) -> None:
         modules = list(self._modules.values())
-        if not isinstance(index, slice):
-            index = _position(index, len(modules))
-        del modules[index]
+        if not isinstance(idx, slice):
+            idx = _position(idx, len(modules))
+        del modules[idx]
         self._renumber(modules)
 
     def _renumber(self, modules: Iterable[Module]) -> None:
@@ -70,7 +70,7 @@ class _Numbered(Module):
         self.add_module(str(len(self)), module)
         return self
 
-    def __getitem__(self, index: int | slice) -> Any:
+    def __getitem__(self, idx: int | slice) -> Any:
         raise NotImplementedError
 
     def pop(self, key: int | slice) -> Module:
@@ -108,14 +108,14 @@ class Sequential(_Numbered):
             input = module(input)
         return input
 
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            names = list(self._modules)[index]
+    def __getitem__(self, idx: int | slice) -> Any:
+        if isinstance(idx, slice):
+            names = list(self._modules)[idx]
             part = type(self)()
             for name in names:
                 part.add_module(name, self._modules[name])
             return part
-        return self._modules[self._name_at(index)]
+        return self._modules[self._name_at(idx)]
 
     def insert(self, index: int, module: Module) -> Self:
         """Puts a module before position ``index``."""
@@ -153,13 +153,13 @@ class Sequential(_Numbered):
     def __iadd__(self, other: Sequential) -> Self:
         return self.extend(self._check_other(other))
 
-    def __mul__(self, factor: int) -> Sequential:
-        return Sequential(*list(self) * self._check_factor(factor))
+    def __mul__(self, other: int) -> Sequential:
+        return Sequential(*list(self) * self._check_factor(other))
 
     __rmul__ = __mul__
 
-    def __imul__(self, factor: int) -> Self:
-        return self.extend(list(self) * (self._check_factor(factor) - 1))
+    def __imul__(self, other: int) -> Self:
+        return self.extend(list(self) * (self._check_factor(other) - 1))
 
 
 class ModuleList(_Numbered):
@@ -183,13 +183,13 @@ class ModuleList(_Numbered):
             self.extend(modules)
 
     @overload
-    def __getitem__(self, index: int) -> Module: ...
+    def __getitem__(self, idx: int) -> Module: ...
     @overload
-    def __getitem__(self, index: slice) -> ModuleList: ...
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self._modules.values())[index])
-        return self._modules[self._name_at(index)]
+    def __getitem__(self, idx: slice) -> ModuleList: ...
+    def __getitem__(self, idx: int | slice) -> Any:
+        if isinstance(idx, slice):
+            return type(self)(list(self._modules.values())[idx])
+        return self._modules[self._name_at(idx)]
 
     def insert(self, index: int, module: Module) -> Self:
         """Puts a module before position ``index``."""
@@ -324,13 +324,13 @@ class ParameterList(Module):
         if values is not None:
             self.extend(values)
 
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(getattr(self, str(position)) for position in range(*index.indices(len(self))))
-        return getattr(self, str(_position(index, len(self))))
+    def __getitem__(self, idx: int | slice) -> Any:
+        if isinstance(idx, slice):
+            return type(self)(getattr(self, str(position)) for position in range(*idx.indices(len(self))))
+        return getattr(self, str(_position(idx, len(self))))
 
-    def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, str(_position(index, len(self))), _as_parameter(value))
+    def __setitem__(self, idx: int, param: Any) -> None:
+        setattr(self, str(_position(idx, len(self))), _as_parameter(param))
 
     def __len__(self) -> int:
         return self._size
@@ -353,8 +353,8 @@ class ParameterList(Module):
             self.append(value)
         return self
 
-    def __iadd__(self, values: Iterable[Any]) -> ParameterList:
-        return self.extend(values)
+    def __iadd__(self, parameters: Iterable[Any]) -> ParameterList:
+        return self.extend(parameters)
 
     def extra_repr(self) -> str:
         lines = []

@@ -17,6 +17,24 @@ def _no_owner() -> None:
     return None
 
 
+class Unmade:
+    """Stands for a table until ``Module.__init__`` has made it: reading it says what was forgotten."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, module: Any, owner: type | None = None) -> Any:
+        if module is None:
+            return self
+        raise AttributeError(forgotten(module, self.name), name=self.name, obj=module)
+
+
+def forgotten(module: object, name: str) -> str:
+    """The message for a module whose ``__init__`` did not call that of its base class."""
+    cls = type(module).__name__
+    return f"'{cls}' object has no attribute '{name}': {cls}.__init__() has to call super().__init__() first"
+
+
 class Members(dict[str, Any]):
     """A table of a module's members of one kind.
 
@@ -76,4 +94,4 @@ class Members(dict[str, Any]):
         return dict, (dict(self),)
 
 
-__all__ = ["Members"]
+__all__ = ["Members", "Unmade", "forgotten"]

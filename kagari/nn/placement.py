@@ -1,12 +1,16 @@
-"""The arguments of ``Module.to``."""
+"""Moving and casting a tree of modules."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
+from ..autograd import no_grad
 from ..base.dtypes import dtype
 from ..eager import Tensor
+from ..eager import operators as ops
 from ..eager.device import Device
+from .tree import Tree
 
 
 def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Device | None, dtype | None, bool]:
@@ -35,4 +39,75 @@ def parse_to(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Device | No
     return (None if place is None else Device(place)), kind, non_blocking
 
 
-__all__ = ["parse_to"]
+class Placement(Tree):
+    """The part of :class:`Module` that changes where its members lie and of which type they are."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Replaces the data of every parameter and gradient, and every buffer, by ``fn`` of it.
+
+        Parameters stay the same objects.
+        """
+        if recurse:
+            for module in self.children():
+                module._apply(fn)
+        with no_grad():
+            for parameter in self._parameters.values():
+                if parameter is not None:
+                    grad = parameter.grad
+                    parameter.data = fn(parameter.data)
+                    if grad is not None:
+                        grad.data = fn(grad.data)
+            for name, buffer in self._buffers.items():
+                if buffer is not None:
+                    self._buffers[name] = fn(buffer)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Moves and casts the tree in place: ``to(device)``, ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``.
+
+        Only floating-point members are cast.
+        """
+        place, kind, non_blocking = parse_to(args, kwargs)
+        if kind is not None and not (kind.is_floating_point or kind.is_complex):
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
+
+        def convert(tensor: Tensor) -> Tensor:
+            cast = kind if tensor.is_floating_point() or tensor.is_complex() else None
+            return tensor.to(place or tensor.device, cast or tensor.dtype, non_blocking)
+
+        return self._apply(convert)
+
+    def to_empty(self, *, device: str | Device | int | None, recurse: bool = True) -> Self:
+        """Moves the tree to a device without copying its values."""
+        return self._apply(lambda tensor: ops.empty_like(tensor, device=device), recurse=recurse)
+
+    def cpu(self) -> Self:
+        """Moves the tree to the CPU."""
+        return self._apply(lambda tensor: tensor.cpu())
+
+    def cuda(self, device: int | Device | None = None) -> Self:
+        """Moves the tree to a GPU."""
+        return self._apply(lambda tensor: tensor.cuda(device))
+
+    def type(self, dst_type: dtype | str) -> Self:
+        """Casts every parameter and buffer, integers too."""
+        return self._apply(lambda tensor: tensor.type(dst_type))
+
+    def float(self) -> Self:
+        """Casts floating-point members to 32 bits."""
+        return self._apply(lambda tensor: tensor.float() if tensor.is_floating_point() else tensor)
+
+    def double(self) -> Self:
+        """Casts floating-point members to 64 bits."""
+        return self._apply(lambda tensor: tensor.double() if tensor.is_floating_point() else tensor)
+
+    def half(self) -> Self:
+        """Casts floating-point members to 16 bits (IEEE)."""
+        return self._apply(lambda tensor: tensor.half() if tensor.is_floating_point() else tensor)
+
+    def bfloat16(self) -> Self:
+        """Casts floating-point members to 16 bits (brain float)."""
+        return self._apply(lambda tensor: tensor.bfloat16() if tensor.is_floating_point() else tensor)
+
+
+__all__ = ["Placement", "parse_to"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..autograd import no_grad
 from ..eager import Tensor
 from .parameter import Parameter
+from .registry import Registry
 
 if TYPE_CHECKING:
     from .module import Module
@@ -29,7 +30,7 @@ class _IncompatibleKeys(NamedTuple):
         return f"_IncompatibleKeys(missing_keys={self.missing_keys!r}, unexpected_keys={self.unexpected_keys!r})"
 
 
-def saved_members(module: Module) -> dict[str, Any]:
+def saved_members(module: Registry) -> dict[str, Any]:
     """The module's own members that belong to its state: parameters, then persistent buffers."""
     transient = module._non_persistent_buffers_set
     members = {name: value for name, value in module._parameters.items() if value is not None}
@@ -39,13 +40,13 @@ def saved_members(module: Module) -> dict[str, Any]:
     return members
 
 
-def overrides_extra_state(module: Module, base: type[Module], method: str) -> bool:
+def overrides_extra_state(module: Registry, base: type, method: str) -> bool:
     """Whether the module's class has extra state to save or load."""
     return getattr(type(module), method) is not getattr(base, method)
 
 
 def load_members(
-    module: Module,
+    module: Registry,
     state_dict: Mapping[str, Any],
     prefix: str,
     assign: bool,
@@ -81,7 +82,7 @@ def load_members(
                 )
 
 
-def _load_one(module: Module, name: str, member: Tensor, value: Tensor, assign: bool) -> None:
+def _load_one(module: Registry, name: str, member: Tensor, value: Tensor, assign: bool) -> None:
     if not assign:
         with no_grad():
             member.copy_(value)
@@ -94,7 +95,7 @@ def _load_one(module: Module, name: str, member: Tensor, value: Tensor, assign: 
     setattr(module, name, value)
 
 
-def find_unexpected(module: Module, state_dict: Mapping[str, Any], prefix: str, unexpected_keys: list[str]) -> None:
+def find_unexpected(module: Registry, state_dict: Mapping[str, Any], prefix: str, unexpected_keys: list[str]) -> None:
     """Appends the keys below `prefix` that neither the module nor one of its children knows."""
     own = saved_members(module)
     for key in state_dict:
