@@ -257,6 +257,15 @@ def test_empty_rows_give_the_neutral_element(op: str, dt: dtype) -> None:
     check(lambda x: graph.reduce(op, x, (0,)), normal(0, dt=dt))
 
 
+def test_reductions_over_sizes_that_turn_out_to_be_one() -> None:
+    def define(x: Value) -> Value:
+        kept = graph.slice_(x, (0, 0), (1, 1), (x.shape[0], x.shape[1] // 4))
+        return ir.exp(graph.reduce("sum", kept, (1,))) + graph.reduce("max", kept, (1,))
+
+    for n in (9, 5, 6):
+        check(define, normal(300, n))
+
+
 @pytest.mark.parametrize("op", ["argmax", "argmin"])
 @pytest.mark.parametrize("dt", dtypes.ALL, ids=lambda dt: dt.name)
 def test_arg_extrema(op: str, dt: dtype) -> None:

@@ -273,7 +273,8 @@ def _collapse(
         place[d] = len(dims)
         dims.append([n, r, d])
         columns.append(mine)
-    if not any(not r for _, r, _ in dims) and not any(r for _, r, _ in dims):
+    # A symbol may turn out to be 1, as the number of windows that show an element: a reduction still needs its loop.
+    if not any(r for _, r, _ in dims) if reduced else not dims:
         dims.append([1, int(bool(reduced)), -1])
         columns.append([0] * len(strides))
     rows = [tuple(c[i] for c in columns) for i in range(len(strides))]

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from ..base.dtypes import accumulate, int64
-from ..base.symbols import Size, Sym, identical, settled
+from ..base.symbols import Size, Sym, identical
 from . import build, graph
 from .build import conj, cos, cosh, digamma, eq, exp, ge, gt, log, lt, neg, pow_, rsqrt, sign, sin, sinh, trunc, where
 from .graph import Value
@@ -257,8 +257,8 @@ def _windows(v: Value, g: Value) -> tuple[Value]:
     (x,), (dim, step) = v.args, v.attrs
     if identical(v.shape[-1:], (0,)):
         return (_zeros(x),)
-    taps = settled((v.shape[-1] + step - 1) // step)
-    length = settled((x.shape[dim] + step - 1) // step)
+    # Nothing is asked of these sizes: a gradient has no guards of its own.
+    taps, length = ((n + step - 1) // step for n in (v.shape[-1], x.shape[dim]))
     first = graph.permute(g, (g.ndim - 1, *range(g.ndim - 1)))
     # Shapes below: T taps, S step, Q length.
     low: list[Size] = [0] * g.ndim

@@ -38,6 +38,7 @@ from .functional_activation import (
 )
 from .functional_dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .functional_embedding import embedding, embedding_bag
+from .functional_image import fold, pad, unfold
 from .functional_loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -124,7 +125,7 @@ def layer_norm(
     return ops.layer_norm(input, normalized_shape, weight, bias, eps)
 
 
-# Look-up and padding
+# Look-up
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -137,18 +138,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if num_classes == -1 and tensor.numel() and tensor.dtype.category == 1:
         num_classes = int(tensor.max().item()) + 1
     return ops.one_hot(tensor, num_classes)
-
-
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
-    r"""Pads ``input`` with ``value``, zero by default.
-
-    Args:
-        input (Tensor): of any shape.
-        pad (tuple): two amounts for each dimension, the last dimension first; negative ones cut off.
-        mode (str): ``'constant'``.
-        value (float, optional): what is filled in.
-    """
-    return ops.pad(input, pad, mode, value or None)
 
 
 # ruff: noqa: F822 - some of these are looked up when they are first asked for
@@ -178,6 +167,7 @@ __all__ = [
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
+    "fold",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -236,4 +226,5 @@ __all__ = [
     "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "unfold",
 ]

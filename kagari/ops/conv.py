@@ -145,7 +145,10 @@ def _forward(x: Value, w: Value, bias: Value | None, form: Geometry) -> Value:
             "than actual input size"
         )
     _require_dtypes(x, w, bias, form.dilation, False)
-    return convolved(x, w, form, bias)
+    y = convolved(x, w, form, bias)
+    # What the gradient decides on sizes is decided here, too: a trace has the guards of its definition and no others.
+    scattered(y, w, form, x.shape[2:])
+    return y
 
 
 def _forward_transposed(x: Value, w: Value, bias: Value | None, form: Geometry, more: Ints) -> Value:

@@ -86,7 +86,7 @@ class _Phase(NamedTuple):
 def _phase(taps: Size, stride: int, dilation: int, low: Size, size: Size) -> _Phase:
     if stride == 1:
         return _Phase(1, taps, 1, dilation, dilation * (taps - 1) - low, size, 0)
-    neighbours = settled((taps + stride - 1) // stride)
+    neighbours = (taps + stride - 1) // stride
     skipped = low // stride
     start = low - skipped * stride
     count = taps if is_one(neighbours) else stride

@@ -12,7 +12,7 @@ from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
-from .operator import Number, Operator, Tensor, operator
+from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import expanded, inferred, listed, narrowed, settled, without
 
@@ -581,65 +581,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Value:
     return _triangle("triu", input, None if right is None else ir.ge(right, diagonal))
 
 
-@operator(
-    namespace="nn.functional",
-    method=False,
-    out=False, fresh=True,
-    samples=calls(
-        ((3,), args((1, 2))), ((2, 3), args((1, 0, 2, 1))), ((2, 3), args((-1, 2))), ((2, 3), args((1, 1), value=2)),
-        ((2, 3), args((0, 0))), ((2, 5), args((-1, -2, 1, 0), value=1.0)),
-    ),
-    errors=[
-        (args(wanted(3), (1,)), RuntimeError, "Padding length must be divisible by 2"),
-        (
-            args(wanted(3), (1, 1, 1, 1)),
-            RuntimeError,
-            "Padding length should be less than or equal to two times the input dimension",
-        ),
-        (args(wanted(3), (1, 1), "foo"), NotImplementedError, "Unrecognised padding mode foo"),
-    ],
-)  # fmt: skip
-def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: Number | None = None) -> Value:
-    """`value`, by default zeros, added around: `pad` holds two amounts for each dimension, the last dimension first.
-
-    A negative amount cuts elements off.
-    """
-    if len(pad) % 2:
-        raise RuntimeError("Padding length must be divisible by 2")
-    if len(pad) > 2 * input.ndim:
-        raise RuntimeError(
-            "Padding length should be less than or equal to two times the input dimension but got padding length "
-            f"{len(pad)} and input of dimension {input.ndim}"
-        )
-    if mode != "constant":
-        raise NotImplementedError(f"Unrecognised padding mode {mode}")
-    low, high, x = [0] * input.ndim, [0] * input.ndim, input
-    for i in range(len(pad) // 2):
-        d = input.ndim - 1 - i
-        before, after = pad[2 * i], pad[2 * i + 1]
-        cut = max(0, -before), max(0, -after)
-        if any(cut):
-            length = x.shape[d] - cut[0] - cut[1]
-            if length < 0:
-                raise RuntimeError("narrow(): length must be non-negative.")
-            x = narrowed(x, d, cut[0], settled(length))
-        low[d], high[d] = max(0, before), max(0, after)
-    if not any(low + high):
-        return x
-    padded = graph.pad(x, tuple(low), tuple(high))
-    if value is None:
-        return padded
-    inside: Value | None = None
-    for d, (before, after) in enumerate(zip(low, high)):
-        if before or after:
-            place = graph.iota(padded.shape, d)
-            within = ir.bitand(ir.ge(place, before), ir.lt(place, x.shape[d] + before))
-            inside = within if inside is None else ir.bitand(inside, within)
-    assert inside is not None
-    return ir.where(inside, padded, ir.full(padded.shape, value, input.dtype))
-
-
 OPERATORS: tuple[Operator, ...] = (
     reshape, view, flatten, unflatten, squeeze, unsqueeze, permute, transpose, swapaxes, t, movedim, expand, expand_as,
-    broadcast_to, narrow, select, slice_, flip, cat, repeat, tile, roll, tril, triu, pad,
+    broadcast_to, narrow, select, slice_, flip, cat, repeat, tile, roll, tril, triu,
 )  # fmt: skip
