@@ -55,15 +55,19 @@ _STEPS = {
 }  # fmt: skip
 
 
-def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -> Launch:
+def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed, target: Target) -> Launch:
     """Writes (`scatter`), adds, multiplies or compares (`scatter_add`, `_prod`, `_max`, `_min`) each element of src
-    at its place in out, in order, on one thread.
+    at its place in out, in order.
+
+    Rows along the last dimension are shared among the threads: what one of them writes no other one touches. Along
+    another dimension the elements are taken one after the other, on one thread.
 
     Operands: index's shape, its strides, src's, out's with that of `dim` last, the size of out along `dim`, three
     offsets.
     """
     rank = len(index.shape)
     others = [d for d in range(rank) if d != dim]
+    in_rows = rank > 1 and dim == rank - 1
     ops = (
         *index.shape, *index.strides, *src.strides, *(out.strides[d] for d in others), out.strides[dim] if rank else 0,
         out.shape[dim] if rank else 1, index.offset, src.offset, out.offset,
@@ -78,31 +82,44 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed) -
         o_strides = values[3 * rank : 4 * rank - 1] if rank else []
         step, limit, i_off, s_off, o_off = values[-5:]
         pointers = [buffer(b, bufs, n) for n in range(3)]
-        element = MEMORY[dt.name]
-        with b.loop(begin, end) as flat:
-            place = unravel(b, flat, shape)
-            at = b.load(b.gep(pointers[1], b.add(i_off, offset_of(b, place, i_strides)), "i64"), "i64")
+
+        def one(i_at: Val, s_at: Val, o_at: Val) -> None:
+            at = b.load(b.gep(pointers[1], i_at, "i64"), "i64")
             bad = b.icmp("uge", at, limit)
             with b.when(bad):
                 b.store(b.int(INDEX_OUT_OF_RANGE), status)
             with b.when(b.binary("xor", bad, Val("true", "i1"))):
-                x = b.load(b.gep(pointers[2], b.add(s_off, offset_of(b, place, s_strides)), element), element)
-                offset = offset_of(b, [place[d] for d in others], o_strides)
-                address = b.gep(pointers[0], b.add(o_off, b.add(offset, b.mul(at, step))), element)
+                element = MEMORY[dt.name]
+                x = b.load(b.gep(pointers[2], s_at, element), element)
+                address = b.gep(pointers[0], b.add(o_at, b.mul(at, step)), element)
                 step_of = _STEPS.get(op)
                 if step_of is not None:
                     old = from_memory(b, b.load(address, element), dt)
                     x = to_memory(b, combine(b, step_of, dt, old, from_memory(b, x, dt)), dt)
                 b.store(x, address)
+
+        with b.loop(begin, end) as flat:
+            place = unravel(b, flat, shape[:-1] if in_rows else shape)
+            i_at, s_at = (
+                b.add(off, offset_of(b, place, strides)) for off, strides in ((i_off, i_strides), (s_off, s_strides))
+            )
+            o_at = b.add(o_off, offset_of(b, place if in_rows else [place[d] for d in others], o_strides))
+            if in_rows:
+                with b.loop(b.int(0), shape[-1]) as i:
+                    one(b.add(i_at, b.mul(i, i_strides[-1])), b.add(s_at, b.mul(i, s_strides[-1])), o_at)
+            else:
+                one(i_at, s_at, o_at)
         b.ret()
         b.end_function()
         return b.module()
 
     total = 1
-    for n in index.shape:
+    for n in index.shape[:-1] if in_rows else index.shape:
         total *= n
-    key = f"{op}|{rank}|{dim}|{dt.name}"
-    return Launch(Kernel(key, "scatter", write), (out.number, index.number, src.number), ops, total, total)
+    shared = in_rows and total * index.shape[-1] > 32768
+    grain = max(1, -(-total // target.threads)) if shared else max(1, total)
+    key = f"{op}|{rank}|{'rows' if in_rows else dim}|{dt.name}"
+    return Launch(Kernel(key, "scatter", write), (out.number, index.number, src.number), ops, total, grain)
 
 
 def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> Launch:

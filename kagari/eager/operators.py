@@ -22,6 +22,7 @@ from . import (
     legacy,
     methods,
     noise,
+    pool,
     random,
     strided,
     types,
@@ -35,7 +36,8 @@ WRITTEN: dict[str, Any] = {
     for f in (
         *complex.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
         *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS, *legacy.FUNCTIONS,
-        *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, convert.is_tensor,
+        set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

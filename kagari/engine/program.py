@@ -592,7 +592,7 @@ class _Binder:
         x, index, src = (self.part(a) for a in source.args)
         self.copy(x, out)
         self.add(
-            [scatter_launch(source.op, source.attrs[0], out, index, src)] if _product(index.shape) else [],
+            [scatter_launch(source.op, source.attrs[0], out, index, src, self.target)] if _product(index.shape) else [],
             _product(index.shape),
         )
 

@@ -68,6 +68,14 @@ from .functional_norm import (
     group_norm,
     instance_norm,
 )
+from .functional_pool import (
+    max_pool1d,
+    max_pool1d_with_indices,
+    max_pool2d,
+    max_pool2d_with_indices,
+    max_pool3d,
+    max_pool3d_with_indices,
+)
 
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
 _OPERATORS = frozenset(
@@ -190,6 +198,12 @@ __all__ = [
     "log_softmax",
     "logsigmoid",
     "margin_ranking_loss",
+    "max_pool1d",
+    "max_pool1d_with_indices",
+    "max_pool2d",
+    "max_pool2d_with_indices",
+    "max_pool3d",
+    "max_pool3d_with_indices",
     "mish",
     "mse_loss",
     "multi_margin_loss",

@@ -26,6 +26,7 @@ from . import (
     patches,
     placed,
     pointwise,
+    pool,
     reduce,
     regression_loss,
     search,
@@ -65,4 +66,5 @@ OPERATORS: tuple[Operator, ...] = (
     *regression_loss.OPERATORS,
     *channelnorm.OPERATORS,
     *embedding.OPERATORS,
+    *pool.OPERATORS,
 )

@@ -1,0 +1,72 @@
+"""Pooling by extrema: where a gradient is wanted, the places have to be known, and else they need not be found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd.modes import is_grad_enabled
+from .calls import call
+from .tensor import Tensor
+
+
+def _max_pool(rank: int, dims: str, example: str) -> tuple[Callable[..., Tensor], Callable[..., tuple[Tensor, Tensor]]]:
+    name = f"max_pool{rank}d"
+
+    def pairs(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        values, indices = call(f"{name}_with_indices")(input, kernel_size, stride, padding, dilation, ceil_mode)
+        if input.requires_grad and is_grad_enabled():
+            values = call("placed")(input, values, indices, rank)
+        return values, indices
+
+    def values(
+        input: Tensor,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+    ) -> Tensor:
+        if input.requires_grad and is_grad_enabled():
+            return pairs(input, kernel_size, stride, padding, dilation, ceil_mode)[0]
+        return call(name)(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+    values.__name__ = values.__qualname__ = name
+    values.__doc__ = f"""The largest element of each window over the last {dims}.
+
+    >>> import kagari as torch
+    >>> {example}
+    """
+    pairs.__name__ = pairs.__qualname__ = f"{name}_with_indices"
+    pairs.__doc__ = f"The largest element of each window over the last {dims}, and its place among those of a channel."
+    return values, pairs
+
+
+max_pool1d, max_pool1d_with_indices = _max_pool(
+    1,
+    "dimension",
+    """torch.max_pool1d(torch.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
+    tensor([[3., 2.]])""",
+)
+max_pool2d, max_pool2d_with_indices = _max_pool(
+    2,
+    "two dimensions",
+    """torch.max_pool2d(torch.tensor([[[1.0, 3.0], [2.0, 0.0]]]), 2)
+    tensor([[[3.]]])""",
+)
+max_pool3d, max_pool3d_with_indices = _max_pool(
+    3,
+    "three dimensions",
+    """torch.max_pool3d(torch.ones(1, 2, 2, 2), 2)
+    tensor([[[[1.]]]])""",
+)
+
+FUNCTIONS = (max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool3d)
+WITH_INDICES = (max_pool2d_with_indices, max_pool3d_with_indices)
