@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from types import ModuleType
 
+import numpy as np
 import pytest
 from outcomes import assert_same
 
@@ -114,6 +115,63 @@ y = w * 1; torch.stack((y, y, y)).fill_diagonal_(7).pow(2).sum().backward(); r =
 y = w * 1; y.diag().pow(2).sum().backward(); r = w.grad
 torch.hstack((w, w * 2)).pow(2).sum().backward(); r = w.grad
 torch.block_diag(w, w * 2).pow(2).sum().backward(); r = w.grad
+x.index_put((torch.tensor([0, 1]), torch.tensor([1, 2])), torch.tensor([9.0, 8.0]))
+x.index_put((torch.tensor([0, 0]), torch.tensor([1, 1])), torch.tensor([9.0, 8.0]), accumulate=True)
+x.index_put((x > 5,), torch.tensor(5.0))
+x.index_put((x > 5,), torch.arange(6.0), accumulate=True)
+x.index_put([torch.tensor([-1])], torch.ones(4))
+x.index_put((torch.tensor([7]),), torch.tensor(5.0))
+x.index_put((torch.tensor([0, 1]),), torch.ones(3))
+x.index_put(torch.tensor([0, 1]), torch.ones(3))
+x.index_put((torch.tensor([0]),), 1.0)
+x.index_put((0,), torch.tensor(1.0))
+x.index_put((v, v, v), torch.tensor(1.0))
+x.index_put((torch.tensor([0]),), torch.ones(4, dtype=torch.float64))
+r = (x.index_put_((v,), torch.ones(4), True) is x, x, x._version)
+x.bfloat16().index_put_((v,), torch.ones(4).bfloat16(), True)
+y = (w * 1).index_put((torch.tensor([0, 0]),), w[:2] * 3, accumulate=True); (y * y).sum().backward(); r = w.grad
+y = (w * 1).index_put((torch.tensor([1]),), w[2:] * 3); (y * y).sum().backward(); r = w.grad
+torch.repeat_interleave(v)
+torch.repeat_interleave(v, v)
+torch.repeat_interleave(x, v, 0)
+x.repeat_interleave(torch.tensor([1, 0, 2, 1]), dim=1, output_size=4)
+x.repeat_interleave(torch.tensor([2]), 0)
+x.repeat_interleave(torch.tensor(2), 1)
+torch.repeat_interleave(x, 2)
+torch.repeat_interleave(x, v, 1)
+torch.repeat_interleave(x, torch.tensor([1, -2, 1]), 0)
+torch.repeat_interleave(x, torch.tensor([[1, 2]]), 0)
+torch.repeat_interleave(x, torch.tensor([1.0, 2.0, 3.0]), 0)
+torch.repeat_interleave(x, v, 0, output_size=5)
+w.repeat_interleave(torch.tensor([1, 0, 3])).pow(2).sum().backward(); r = w.grad
+torch.nonzero_static(torch.tensor([1, 0, 2]), size=3)
+torch.nonzero_static(torch.tensor([1, 0, 2]), size=1, fill_value=7)
+torch.nonzero_static(torch.tensor(1), size=2)
+x.nonzero_static(size=2)
+torch.nonzero_static(x, size=-1)
+torch.tril_indices(3, 3)
+torch.triu_indices(2, 3, 1)
+torch.tril_indices(3, 2, -1, dtype=torch.int32)
+torch.tril_indices(0, 2)
+torch.tril_indices(-1, 2)
+torch.triu_indices(2, -2)
+torch.tril_indices(2.5, 2)
+torch.tril_indices(2, 2, dtype=torch.float32)
+torch.range(0, 3)
+torch.range(1, 2, 0.25)
+torch.range(3, 0, -1.5)
+torch.range(0, 3, dtype=torch.int64)
+torch.range(3, 0)
+torch.range(0, 3, 0)
+torch.range(1, float("inf"))
+torch.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+torch.empty_permuted((2, 3), (0, 0))
+torch.empty_permuted((2, 3), (0,))
+torch.empty_permuted((2, 3), (0, 2))
+torch.hann_window(-1)
+torch.hann_window(0)
+torch.hann_window(1)
+torch.hann_window(2.5)
 """
 
 
@@ -134,3 +192,16 @@ def test_gradient_of_powers() -> None:
     """PyTorch has no gradient of `vander`: the powers' own."""
     x = kagari.tensor([1.0, 2.0, 3.0], dtype=kagari.float64, requires_grad=True)
     assert kagari.autograd.gradcheck(lambda t: kagari.vander(t, 4), (x,))
+
+
+@pytest.mark.parametrize("name", ["hann", "hamming", "blackman", "bartlett", "kaiser"])
+def test_windows(name: str, oracle: ModuleType) -> None:
+    ours, theirs = (getattr(lib, f"{name}_window") for lib in (kagari, oracle))
+    for length in (1, 2, 3, 4, 9, 64):
+        for periodic in (True, False):
+            got, want = ours(length, periodic), theirs(length, periodic)
+            assert str(got.dtype) == str(want.dtype)
+            np.testing.assert_allclose(got.numpy(), want.numpy(), atol=1e-6)
+    assert ours(4, dtype=kagari.float16, requires_grad=True).requires_grad
+    with pytest.raises(RuntimeError, match=f"{name}_window expects floating point dtypes"):
+        ours(3, dtype=kagari.int64)

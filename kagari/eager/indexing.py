@@ -339,8 +339,11 @@ def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
 # Writing
 
 
-def put(t: Any, index: Any, value: Any) -> None:
-    """`t[index] = value`. Raises what `get` raises, and RuntimeError for a value of a shape that does not fit."""
+def put(t: Any, index: Any, value: Any, accumulate: bool = False) -> None:
+    """`t[index] = value`, or with `accumulate` that value added to what is there as often as it is named.
+
+    Raises what `get` raises, and RuntimeError for a value of a shape that does not fit.
+    """
     if not isinstance(value, int | float):
         value = _as_value(t, value)
     if index is False:
@@ -348,7 +351,7 @@ def put(t: Any, index: Any, value: Any) -> None:
     items = (None,) if index is True else _items(t, index)
     wanted = modes.is_grad_enabled() and (t._needs or getattr(value, "_needs", False))
     if not all(isinstance(i, _BASIC) for i in items):
-        _put_advanced(t, items, value, wanted)
+        _put_advanced(t, items, value, wanted, accumulate)
         return
     target = _recorded_view(t, items) if wanted and recorded(t) else _view(t, items)
     if isinstance(value, int | float):
@@ -384,9 +387,9 @@ def _as_value(t: Any, value: Any) -> Any:
     raise TypeError(f"can't assign a {kind} to a torch.{TYPE_NAMES[t._layout.dtype]}Tensor")
 
 
-def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> None:
-    """Writes at index tensors and masks; with a gradient by way of a scatter into a flat copy. A number in place of
-    what one mask chooses may be of any dtype.
+def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool, accumulate: bool) -> None:
+    """Writes or adds at index tensors and masks; with a gradient by way of a scatter into a flat copy. A number in
+    place of what one mask chooses may be of any dtype.
     """
     if wanted:
         check_writable(t)
@@ -407,8 +410,8 @@ def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool) -> N
     key: list[Any] = [_EVERYTHING] * view._layout.ndim
     for d, array in _from_the_front(view, arrays, together).items():
         key[d] = array
-    if wanted:
-        _scatter(t, view, tuple(key), value)
+    if wanted or accumulate:
+        _scatter(t, view, tuple(key), value, "scatter_add" if accumulate else "scatter", wanted)
         return
     target = convert.raw_array(view)
     target[tuple(key)] = convert.raw_array(value)
@@ -441,8 +444,8 @@ def _check_fits(t: Any, arrays: dict[int, np.ndarray], together: tuple[int, ...]
         )
 
 
-def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any) -> None:
-    """Writes on the tape."""
+def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any, how: str, wanted: bool) -> None:
+    """Writes by an operator, on the tape where that is wanted."""
     places = np.zeros(t._storage.nbytes // t._layout.dtype.itemsize + 1, np.int64)
     numbers = np.lib.stride_tricks.as_strided(
         places[t._offset // t._layout.dtype.itemsize :], tuple(t.shape), [8 * s for s in t._layout.strides]
@@ -455,5 +458,8 @@ def _scatter(t: Any, view: Any, key: tuple[Any, ...], value: Any) -> None:
         value = value.squeeze(0)
     at = convert.copied(seen.reshape(-1), dtypes.int64)
     alias = inplace.as_it_is(t)
-    changed = call("scatter")(alias.reshape(-1), 0, at, value.expand(seen.shape).reshape(-1))
-    inplace.overwrite(t, changed.reshape(tuple(t.shape)))
+    changed = call(how)(alias.reshape(-1), 0, at, value.expand(seen.shape).reshape(-1)).reshape(tuple(t.shape))
+    if wanted:
+        inplace.overwrite(t, changed)
+    else:
+        call("copy_")(t, changed)

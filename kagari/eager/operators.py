@@ -14,6 +14,7 @@ from . import (
     activate,
     complex,
     convert,
+    counted,
     creation,
     distinct,
     environment,
@@ -24,6 +25,7 @@ from . import (
     noise,
     pool,
     random,
+    sequences,
     strided,
     types,
     views,
@@ -36,8 +38,8 @@ WRITTEN: dict[str, Any] = {
     for f in (
         *complex.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
         *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS, *legacy.FUNCTIONS,
-        *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, convert.is_tensor,
-        set_printoptions,
+        *counted.FUNCTIONS, *sequences.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS,
+        *distinct.FUNCTIONS, *pool.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 
