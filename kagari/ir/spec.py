@@ -136,6 +136,8 @@ KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
     **dict.fromkeys((*UNARY_FLOAT, "div"), (_float, "floats")),
     **dict.fromkeys((*UNARY_ANY, "sub", "rem", "pow", "cumsum", "cumprod", "dot"), (_number, "numbers")),
     **dict.fromkeys(("floor", "ceil", "trunc", "round", "maximum", "minimum"), (_real, "real numbers")),
+    **dict.fromkeys(("argsort", "searchsorted", "argcummax", "argcummin"), (_real, "real numbers")),
+    "logcumsumexp": (_real_float, "real floats"),
     **dict.fromkeys(("atan2", "complex"), (_real_float, "real floats")),
     **dict.fromkeys(("reduce_sum", "reduce_prod", "scatter_add", "scatter_prod"), (_number, "numbers")),
     **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
@@ -332,6 +334,7 @@ def _scan(v: Value) -> None:
 
 def _argsort(v: Value) -> None:
     (x,), (dim, descending) = v.args, v.attrs
+    _kind(v.op, x)
     _dim(dim, x.ndim)
     _require(type(descending) is bool, "whether it is descending should be a boolean")
     _require(v.ndim == x.ndim, "it should have as many dimensions as its argument")
@@ -342,6 +345,7 @@ def _argsort(v: Value) -> None:
 
 def _searchsorted(v: Value) -> None:
     (edges, x), (right,) = v.args, v.attrs
+    _kind(v.op, x)
     _require(type(right) is bool, "whether it counts what is equal should be a boolean")
     _require(edges.ndim == x.ndim > 0, "both arguments should have as many dimensions, at least 1")
     _require(_equal(edges.shape[:-1], x.shape[:-1]), "both arguments should have as many rows")
@@ -352,6 +356,7 @@ def _searchsorted(v: Value) -> None:
 
 def _arg_scan(v: Value) -> None:
     (x,) = v.args
+    _kind(v.op, x)
     _dim(v.attrs[0], x.ndim)
     _shape(v, x.shape)
     _dtype(v, int64)

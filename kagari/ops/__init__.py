@@ -29,9 +29,11 @@ from . import (
     pool,
     reduce,
     regression_loss,
+    running,
     search,
     softmax,
     sort,
+    statistics,
     unary,
 )
 from .operator import Operator
@@ -59,6 +61,8 @@ OPERATORS: tuple[Operator, ...] = (
     *softmax.OPERATORS,
     *sort.OPERATORS,
     *search.OPERATORS,
+    *running.OPERATORS,
+    *statistics.OPERATORS,
     *loss.OPERATORS,
     *normalize.OPERATORS,
     *distance.OPERATORS,

@@ -22,6 +22,7 @@ from .shapes import narrowed
 
 _INF, _NAN = math.inf, math.nan
 _RANGE = args(wanted(2, 3), dim=2), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\]"
+_COMPLEX = args(wanted(2, dtype="complex64")), RuntimeError, "Sort does not support complex dtypes on CPU"
 _PAIR = ("values", "indices")
 
 
@@ -45,6 +46,13 @@ def taken(x: Value, places: Value, dim: int) -> Value:
 def in_order(x: Value, dim: int) -> Value:
     """The elements in ascending order along a dimension."""
     return taken(x, order(x, dim), dim)
+
+
+def _ordered(name: str, kernel: str, x: Value) -> None:
+    """Raises RuntimeError for complex numbers, which have no order, NotImplementedError for floats of eight bits."""
+    if x.dtype.is_complex:
+        raise RuntimeError(f" {name} does not support complex dtypes on CPU")
+    require(kernel, x.dtype, 0)
 
 
 # Sorting
@@ -76,7 +84,7 @@ def _sorted(make: Make) -> Iterator[Sample]:
         yield (make(values=rows),), {"dim": 1, "descending": descending, "stable": True}
 
 
-@operator(pointwise=True, returns=_PAIR, samples=_sorted, errors=[_RANGE])
+@operator(pointwise=True, returns=_PAIR, samples=_sorted, errors=[_RANGE, _COMPLEX])
 def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> tuple[Value, Value]:
     """The pair (values, indices) of the elements in ascending or `descending` order along `dim`.
 
@@ -89,11 +97,12 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
     indices=tensor([1, 2, 0]))
     """
     dim = ordered_dim("sort", dim, input.ndim)
+    _ordered("Sort", "sorting_kernel_method_name", input)
     places = order(input, dim, bool(descending))
     return taken(input, places, dim), places
 
 
-@operator(pointwise=True, out=False, differentiable=False, samples=_sorted, errors=[_RANGE])
+@operator(pointwise=True, out=False, differentiable=False, samples=_sorted, errors=[_RANGE, _COMPLEX])
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Value:
     """The indices of the elements in ascending or `descending` order along `dim`, as `sort` gives them.
 
@@ -101,7 +110,9 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: b
     >>> torch.argsort(torch.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
-    return order(input, ordered_dim("argsort", dim, input.ndim), bool(descending))
+    dim = ordered_dim("argsort", dim, input.ndim)
+    _ordered("Sort", "sorting_kernel_method_name", input)
+    return order(input, dim, bool(descending))
 
 
 def _rows(make: Make) -> Iterator[Sample]:
@@ -112,7 +123,7 @@ def _rows(make: Make) -> Iterator[Sample]:
     yield (make(0, 3),), {}
 
 
-@operator(pointwise=True, samples=_rows)
+@operator(pointwise=True, samples=_rows, errors=[_COMPLEX])
 def msort(input: Tensor) -> Value:
     """The elements in ascending order along the first dimension.
 
@@ -120,6 +131,7 @@ def msort(input: Tensor) -> Value:
     >>> torch.msort(torch.tensor([3, 1, 2]))
     tensor([1, 2, 3])
     """
+    _ordered("Sort", "sorting_kernel_method_name", input)
     return in_order(input, 0)
 
 
@@ -163,6 +175,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     """
     _integer("topk", "k", k)
     dim = ordered_dim("topk", dim, input.ndim)
+    _ordered("topk", "topk_cpu", input)
     if input.dtype.category == 0:
         raise RuntimeError("topk does not support bool dtypes on CPU")
     if k < 0 or k > (input.shape[dim] if input.ndim else 1):
@@ -323,4 +336,40 @@ def _median(name: str, skip_nan: bool) -> Operator:
 
 median, nanmedian = _median("median", False), _median("nanmedian", True)
 
-OPERATORS: tuple[Operator, ...] = (sort, argsort, msort, topk, kthvalue, median, nanmedian)
+
+def _modes(make: Make) -> Iterator[Sample]:
+    yield (make(values=[2.0, 1.0, 2.0, 1.0, 3.0]),), {}
+    yield (make(values=[[0.0, 3.0, 3.0, 1.0], [2.0, 2.0, 1.0, 1.0], [4.0, 4.0, 4.0, 4.0]]), -1, True), {}
+    yield (make(values=[[0.0, 3.0], [2.0, 1.0], [2.0, 3.0], [0.0, 3.0]]), 0), {}
+    yield (make(6, 12, noncontiguous=True), 1), {}
+    yield (make(),), {}
+    yield (make(0, 3),), {}
+
+
+@operator(fresh=True, returns=_PAIR, samples=_modes, errors=[_RANGE, _empty("mode")])
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> tuple[Value, Value]:
+    """The pair (values, indices) of the most frequent element along `dim`: of several the smallest, and its last place.
+
+    >>> import kagari as torch
+    >>> torch.mode(torch.tensor([3, 1, 2, 1])).values
+    tensor(1)
+    """
+    dim = ordered_dim("mode", dim, input.ndim)
+    _not_empty("mode", input, dim)
+    require("mode_cpu", input.dtype, 0)
+    if not input.ndim:
+        return input, order(input, dim)
+    places = order(input, dim)
+    ordered = taken(input, places, dim)
+    rest = input.shape[dim] - 1
+    changed = ir.ne(narrowed(ordered, dim, 1, rest), narrowed(ordered, dim, 0, rest))
+    # How far each element is from the start of its run: first at its longest where the most frequent one ends.
+    at = graph.iota(input.shape, dim)
+    starts = ir.where(changed, narrowed(at, dim, 1, rest), 0)
+    starts = graph.pad(starts, *(tuple(int(d == dim and low) for d in range(input.ndim)) for low in (True, False)))
+    starts = graph.gather(starts, graph.arg_scan("argcummax", starts, dim), dim)
+    best = graph.reduce("argmax", at - starts, (dim,))
+    return _single(input, graph.gather(places, ir.unsqueeze(best, dim), dim), dim, keepdim)
+
+
+OPERATORS: tuple[Operator, ...] = (sort, argsort, msort, topk, kthvalue, median, nanmedian, mode)
