@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ParamSpec
+
+import numpy as np
 
 from ..autograd import no_grad
 from ..eager import Tensor
@@ -15,6 +18,8 @@ from ..eager import operators as ops
 
 if TYPE_CHECKING:
     from ..eager import Generator
+
+_P = ParamSpec("_P")
 
 _LINEAR = frozenset(
     ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid")
@@ -81,8 +86,7 @@ def trunc_normal_(
     r"""Fills with values from :math:`\mathcal{N}(\text{mean}, \text{std}^2)` that lie between ``a`` and ``b``.
 
     By rejection: values outside are drawn again. Where fewer than 3 in 10 would lie inside, the proposals are uniform
-        between
-    ``a`` and ``b`` instead, accepted in proportion to the density.
+    between ``a`` and ``b`` instead, accepted in proportion to the density.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -227,17 +231,150 @@ def kaiming_normal_(
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
 
 
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    r"""Fills the weight of a convolution so that it passes its input channels on as they are, as far as there are such.
+
+    Args:
+        tensor (Tensor): a weight of three, four or five dimensions.
+        groups (int): the groups of the convolution, each of which gets the identity. Default: 1
+
+    Example::
+
+        >>> import kagari as torch
+        >>> torch.nn.init.dirac_(torch.empty(2, 2, 3)).tolist()
+        [[[0.0, 1.0, 0.0], [0.0, 0.0, 0.0]], [[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    outputs, inputs, *kernel = tensor.shape
+    if outputs % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    size = outputs // groups
+    middle = tuple(length // 2 for length in kernel)
+    with no_grad():
+        tensor.zero_()
+        for group in range(groups):
+            for channel in range(min(size, inputs)):
+                tensor[(group * size + channel, channel, *middle)] = 1
+    return tensor
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    r"""Fills with a random matrix of orthonormal rows, or columns where there are more rows, times ``gain``.
+
+    Args:
+        tensor (Tensor): a weight of at least two dimensions; those after the first count as one.
+        gain (float): what the matrix is multiplied with. Default: 1
+        generator (Generator, optional): where random numbers come from.
+
+    Source: Saxe, McClelland and Ganguli, *Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    networks* (2013).
+
+    Example::
+
+        >>> import kagari as torch
+        >>> weight = torch.nn.init.orthogonal_(torch.empty(2, 3))
+        >>> torch.allclose(weight @ weight.T, torch.eye(2), atol=1e-6)
+        True
+    """
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if not tensor.numel():
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with no_grad():
+        drawn = ops.empty((rows, columns), dtype=tensor.dtype, device=tensor.device).normal_(generator=generator)
+        if tensor.dtype.itemsize < 4:
+            raise NotImplementedError(f"\"geqrf_cpu\" not implemented for '{tensor.dtype.type_name}'")
+        tall = drawn.numpy() if rows >= columns else drawn.numpy().T
+        q, r = np.linalg.qr(tall)
+        # Of the decompositions, the one whose r has a positive diagonal: the matrix is uniform over all orthogonal ones.
+        q *= np.sign(np.diagonal(r))
+        found = ops.from_numpy(np.ascontiguousarray(q if rows >= columns else q.T))
+        tensor.copy_(found.view_as(tensor)).mul_(gain)
+    return tensor
+
+
+def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
+    r"""Fills a matrix with a normal distribution, and sets a part of each column to zero.
+
+    Args:
+        tensor (Tensor): a matrix.
+        sparsity (float): the part of each column that is zero, rounded up.
+        std (float): the deviation of the others. Default: 0.01
+        generator (Generator, optional): where the normal numbers come from.
+
+    Source: Martens, *Deep learning via Hessian-free optimization* (2010).
+
+    Example::
+
+        >>> import kagari as torch
+        >>> (torch.nn.init.sparse_(torch.empty(10, 2), 0.3) == 0).sum(0).tolist()
+        [3, 3]
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    with no_grad():
+        tensor.normal_(0, std, generator=generator)
+        for column in range(columns):
+            tensor[ops.randperm(rows)[:zeros], column] = 0
+    return tensor
+
+
+def _deprecated(function: Callable[_P, Tensor]) -> Callable[_P, Tensor]:
+    """The function under its old name, with a warning."""
+    name = function.__name__.removesuffix("_")
+
+    def old(*args: _P.args, **kwargs: _P.kwargs) -> Tensor:
+        warnings.warn(f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    old.__name__ = old.__qualname__ = name
+    old.__doc__ = f"A deprecated name of :func:`{name}_`."
+    return old
+
+
+uniform = _deprecated(uniform_)
+normal = _deprecated(normal_)
+constant = _deprecated(constant_)
+eye = _deprecated(eye_)
+dirac = _deprecated(dirac_)
+xavier_uniform = _deprecated(xavier_uniform_)
+xavier_normal = _deprecated(xavier_normal_)
+kaiming_uniform = _deprecated(kaiming_uniform_)
+kaiming_normal = _deprecated(kaiming_normal_)
+orthogonal = _deprecated(orthogonal_)
+sparse = _deprecated(sparse_)
+
+
 __all__ = [
     "calculate_gain",
+    "constant",
     "constant_",
+    "dirac",
+    "dirac_",
+    "eye",
     "eye_",
+    "kaiming_normal",
     "kaiming_normal_",
+    "kaiming_uniform",
     "kaiming_uniform_",
+    "normal",
     "normal_",
     "ones_",
+    "orthogonal",
+    "orthogonal_",
+    "sparse",
+    "sparse_",
     "trunc_normal_",
+    "uniform",
     "uniform_",
+    "xavier_normal",
     "xavier_normal_",
+    "xavier_uniform",
     "xavier_uniform_",
     "zeros_",
 ]
