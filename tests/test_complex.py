@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -225,6 +228,12 @@ ERRORS: list[Program] = [
     lambda m: m.clamp(m.tensor([1j]), 0, 1),
     lambda m: m.promote_types(m.float8_e5m2, m.float32),
     lambda m: m.int64.to_complex(),
+    lambda m: m.ones(3).view(m.float64),
+    lambda m: m.tensor(1.0).view(m.float16),
+    lambda m: m.ones(4, 2).t().view(m.float64),
+    lambda m: m.ones(2, 5)[:, :4].view(m.float64),
+    lambda m: m.arange(0, 3, dtype=m.complex64),
+    lambda m: m.arange(0, 3, 1 + 1j),
     lambda m: m.tensor([1, "a"]),
     lambda m: m.as_tensor([[1], ["a"]]),
     lambda m: m.tensor(["a", "b"]),
@@ -242,7 +251,27 @@ def test_errors(number: int, oracle: ModuleType) -> None:
     assert found[0] == found[1]
 
 
+def saved(m: Any, t: Any) -> Any:
+    file = io.BytesIO()
+    m.save(t, file)
+    file.seek(0)
+    return m.load(file)
+
+
 PRINTED: list[Program] = [
+    lambda m: m.tensor([-1 - 2j, complex(0.0, -0.0)]),
+    lambda m: saved(m, m.tensor([1 + 2j, 3])),
+    lambda m: saved(m, m.tensor([1.5, 2]).to(m.float8_e4m3fn)),
+    lambda m: saved(m, m.tensor([1, 2], dtype=m.uint32)),
+    lambda m: m.tensor([1.0, 2.0]).view(m.int32),
+    lambda m: m.arange(6.0).reshape(2, 3).t().view(m.int32).stride(),
+    lambda m: m.ones(2, 4, dtype=m.int16).view(dtype=m.int64),
+    lambda m: m.ones(2, dtype=m.float64).view(m.float16),
+    lambda m: m.ones(2, 2).view(m.complex64),
+    lambda m: m.ones(2, dtype=m.complex64).view(m.int64),
+    lambda m: m.ones(2).to(m.float8_e5m2).view(m.uint8),
+    lambda m: m.tensor([60, 200], dtype=m.uint8).view(m.float8_e5m2),
+    lambda m: m.nan_to_num(m.tensor([complex(float("nan"), float("inf"))])),
     lambda m: m.tensor([1 + 2j, 3]),
     lambda m: m.tensor(1j),
     lambda m: m.tensor([1.5 + 2j, -3e-9j]),
@@ -274,6 +303,25 @@ def test_printed(number: int, oracle: ModuleType) -> None:
     assert repr(PRINTED[number](kagari)) == repr(PRINTED[number](oracle))
 
 
+def test_lost_parts_are_warned_of_once() -> None:
+    program = (
+        "import warnings, kagari\n"
+        "with warnings.catch_warnings(record=True) as found:\n"
+        "    warnings.simplefilter('always')\n"
+        "    x = kagari.tensor([1 + 2j])\n"
+        "    x.bool(), x.float(), x.double(), kagari.zeros(1).copy_(x)\n"
+        "print([str(w.message) for w in found])"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "['Casting complex values to real discards the imaginary part']"
+
+
+def test_bits_are_shared() -> None:
+    x = kagari.zeros(2)
+    x.view(kagari.int32).fill_(0x3F800000)
+    assert x.tolist() == [1, 1]
+
+
 def test_views_share_memory() -> None:
     x = kagari.zeros(2, 3, dtype=kagari.complex64)
     x.real[0] = 1
@@ -299,6 +347,11 @@ def test_gradcheck() -> None:
     a, b = (kagari.tensor(z(3).astype(np.complex128), requires_grad=True) for _ in range(2))
     assert kagari.autograd.gradcheck(lambda x, y: (x * y.exp() + x.conj()).sum(), (a, b))
     assert kagari.autograd.gradcheck(lambda x, y: (x / y).abs(), (a, b))
+    assert kagari.autograd.gradcheck(lambda x, y: (x.sqrt() + y.real * x, y.angle()), (a, b))
+    assert kagari.autograd.gradgradcheck(lambda x, y: x * y.exp(), (a, b))
+    assert kagari.autograd.gradgradcheck(lambda x, y: x.abs() * y.sgn(), (a, b))
+    detached = kagari.autograd.gradcheck(lambda x: x * x.conj().detach(), a, raise_exception=False)
+    assert not detached
 
 
 # The pass that writes complex arithmetic as real arithmetic

@@ -1,4 +1,8 @@
-"""gradcheck and gradgradcheck: derived gradients against differences of the function's values."""
+"""gradcheck and gradgradcheck: derived gradients against differences of the function's values.
+
+A complex number counts as two real ones, its parts: the gradient dL/da + i dL/db of a + bi has the derivatives of a
+real L with respect to both.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.dtypes import float64
+from ..base.dtypes import complex128, float64
 from ..base.layout import layout
 from ..engine.code import native
 from ..engine.function import Hooks
@@ -32,7 +36,8 @@ def gradcheck(
 
     Args:
         func: takes the inputs, returns a tensor or a tuple of tensors.
-        inputs: a tensor or a tuple; those that require a gradient are checked, and should be float64.
+        inputs: a tensor or a tuple; those that require a gradient are checked, and should be float64 or
+            complex128.
         eps: the step of the differences.
         atol: the absolute tolerance.
         rtol: the relative tolerance.
@@ -82,7 +87,7 @@ def _checked_inputs(given: Sequence[Any]) -> list[int]:
         if not isinstance(t, Hooks.tensor_types) or not t._needs:
             continue
         found.append(i)
-        if t._layout.dtype is not float64:
+        if t._layout.dtype not in (float64, complex128):
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
                 "will likely fail if all the inputs are not of double precision floating point or complex. ",
@@ -120,7 +125,7 @@ class _Check:
         if not differentiable:
             self.expect_zero()
             return
-        numerical = self.numerical([o._layout.shape for o in differentiable])
+        numerical = self.numerical([_count(o) for o in differentiable])
         for k, out in enumerate(differentiable):
             analytical = self.analytical(out)
             again = self.analytical(out)
@@ -143,25 +148,23 @@ class _Check:
 
     @staticmethod
     def outputs(result: Any) -> list[Any]:
-        """The floating-point tensors among what a function returned."""
+        """The floating-point and complex tensors among what a function returned."""
         listed = (result,) if isinstance(result, Hooks.tensor_types) else result
-        return [o for o in listed if isinstance(o, Hooks.tensor_types) and o._layout.dtype.category == 2]
+        return [o for o in listed if isinstance(o, Hooks.tensor_types) and o._layout.dtype.is_differentiable]
 
     def expect_zero(self) -> None:
         """For outputs that claim to depend on nothing."""
-        shapes = [o._layout.shape for o in self.outputs(self.func(*self.given))]
-        for per_output in self.numerical(shapes, all_outputs=True):
+        sizes = [_count(o) for o in self.outputs(self.func(*self.given))]
+        for per_output in self.numerical(sizes, all_outputs=True):
             for n in per_output:
                 if np.any(n != 0):
                     raise GradcheckError("Numerical gradient for function expected to be zero")
 
-    def numerical(self, shapes: Sequence[Any], all_outputs: bool = False) -> list[list[Any]]:
+    def numerical(self, sizes: Sequence[int], all_outputs: bool = False) -> list[list[Any]]:
         """For each output and input a matrix of differences: a row for each element of the input."""
-        sizes = [int(np.prod(tuple(s))) for s in shapes]
-        result = [[np.zeros((t._layout.numel, n)) for t in self.leaves] for n in sizes]
+        result = [[np.zeros((_count(t), n)) for t in self.leaves] for n in sizes]
         for j, i in enumerate(self.checked):
-            t = self.given[i]
-            for e in range(t._layout.numel):
+            for e in range(_count(self.given[i])):
                 low, high = self.moved(i, e, -self.eps, all_outputs), self.moved(i, e, self.eps, all_outputs)
                 for k in range(len(sizes)):
                     result[k][j][e] = (high[k] - low[k]) / (2 * self.eps)
@@ -171,23 +174,21 @@ class _Check:
         """The outputs where one element of one input is moved."""
         t = self.given[i]
         copy = laid_out_plain(t)
-        array = _array(copy)
-        array[np.unravel_index(element, array.shape)] += step
+        _add_at(copy, element, step)
         copy._needs = True
         outs = self.outputs(self.func(*self.given[:i], copy, *self.given[i + 1 :]))
-        return [_array(o).astype(np.float64).reshape(-1) for o in outs if all_outputs or o._needs]
+        return [_reals(o) for o in outs if all_outputs or o._needs]
 
     def analytical(self, out: Any) -> list[Any]:
         """For each input the derived matrix of one output: a column for each element of the output."""
-        result = [np.zeros((t._layout.numel, out._layout.numel)) for t in self.leaves]
-        for e in range(out._layout.numel):
+        result = [np.zeros((_count(t), _count(out))) for t in self.leaves]
+        for e in range(_count(out)):
             seed = filled(out._layout, 0)
-            array = _array(seed)
-            array[np.unravel_index(e, array.shape)] = 1
+            _add_at(seed, e, 1)
             for j, g in enumerate(grad(out, self.leaves, seed, retain_graph=True, allow_unused=True)):
                 if g is not None:
                     self.fits(g, j)
-                    result[j][:, e] = _array(g).reshape(-1)
+                    result[j][:, e] = _reals(g)
         return result
 
     def fits(self, g: Any, j: int) -> None:
@@ -228,6 +229,27 @@ def _array(t: Any) -> Any:
         return native().make_tensor(t._layout, t._storage, t._offset).numpy()
 
 
+def _count(t: Any) -> int:
+    """How many real numbers a tensor holds."""
+    return int(t._layout.numel) * (2 if t._layout.dtype.is_complex else 1)
+
+
+def _reals(t: Any) -> Any:
+    """A tensor's real numbers in a row, of complex ones the parts one after the other."""
+    array = _array(t)
+    array = np.stack((array.real, array.imag), -1) if array.dtype.kind == "c" else array
+    return array.astype(np.float64).reshape(-1)
+
+
+def _add_at(t: Any, number: int, step: float) -> None:
+    """Adds to one of a tensor's real numbers."""
+    array = _array(t)
+    part: complex = 1
+    if array.dtype.kind == "c":
+        number, part = number // 2, (1, 1j)[number % 2]
+    array[np.unravel_index(number, array.shape)] += step * part
+
+
 def _shown(matrix: Any) -> str:
     made = filled(layout(matrix.shape, None, float64), 0)
     _array(made)[...] = matrix
@@ -259,7 +281,8 @@ def gradgradcheck(
         random = np.random.default_rng(0)
         seeds = [filled(o._layout, 0) for o in outputs]
         for s in seeds:
-            _array(s)[...] = random.standard_normal(s._layout.shape)
+            parts = random.standard_normal((2, *s._layout.shape))
+            _array(s)[...] = parts[0] + 1j * parts[1] if s._layout.dtype.is_complex else parts[0]
             s._needs = True
     else:
         seeds = [grad_outputs] if isinstance(grad_outputs, Hooks.tensor_types) else list(grad_outputs)

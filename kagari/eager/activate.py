@@ -156,10 +156,8 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
 
 def _plain_number(a: Any) -> Any:
     """A number of a subclass of int, float or complex as Python's own."""
-    for kind in (int, float, complex):
-        if isinstance(a, kind):
-            return kind(a)
-    return a
+    kinds: tuple[Any, ...] = (int, float, complex)
+    return next(kind(a) for kind in kinds if isinstance(a, kind))
 
 
 def _static(a: Any) -> Any:

@@ -424,6 +424,8 @@ def arange(
     low, high, by = (
         number("arange", name, 1 + (i if start is not None else 0), b) for i, (name, b) in enumerate(zip(names, bounds))
     )
+    if any(isinstance(x, complex) and x.imag for x in (low, high, by)):
+        raise RuntimeError("value cannot be converted to type double without overflow")
     if dtype is None and out is None:
         dt = default_dtype() if float in (type(low), type(high), type(by)) else dtypes.int64
     else:
@@ -434,8 +436,8 @@ def arange(
 
 
 def _arange(low: Any, high: Any, by: Any, dt: dtype) -> np.ndarray:
-    if dt is dtypes.bool_:
-        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
+    if dt is dtypes.bool_ or dt.is_complex:
+        raise NotImplementedError(f"\"arange_cpu\" not implemented for '{dt.type_name}'")
     if by == 0:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(low) and math.isfinite(high)):

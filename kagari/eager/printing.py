@@ -214,7 +214,7 @@ def _complex_formatter(array: np.ndarray) -> tuple[Formatter, int]:
     imag, imag_width = _float_formatter(array.imag)
 
     def formatted(value: complex) -> str:
-        sign = "" if value.imag < 0 else "+"
-        return real(value.real) + sign + imag(value.imag).lstrip() + "j"
+        part = imag(value.imag).lstrip()
+        return real(value.real) + ("" if part[0] == "-" else "+") + part + "j"
 
     return formatted, real_width + imag_width + 1

@@ -233,6 +233,8 @@ def random_(
     elif args:
         to = args[0]
     dt = self._layout.dtype
+    if dt.is_complex:
+        raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
     source = _source("random_", generator)
     if to is None and low is None:
         return _drawn(self, source.random(self._layout.numel, dt.name))

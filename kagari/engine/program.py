@@ -366,6 +366,8 @@ class _Binder:
                 starts, steps = self.numbers(v.attrs[0]), v.attrs[1]
                 offset += sum(a * s for a, s in zip(starts, strides)) if 0 not in new else 0
                 strides = tuple([s * t for s, t in zip(strides, steps)])
+            elif v.op == "reinterpret":
+                strides, offset, dt = self.reinterpreted(strides, offset, dt, v.dtype)
             elif v.op in ("real", "imag", "storage"):
                 if dt.is_complex:
                     strides, offset = tuple([2 * s for s in strides]), 2 * offset + (v.op == "imag")
@@ -388,6 +390,26 @@ class _Binder:
                 strides = found
             shape = new
         return Place(number, shape, strides, dt, offset)
+
+    @staticmethod
+    def reinterpreted(strides: Ints, offset: int, old: dtype, new: dtype) -> tuple[Ints, int, dtype]:
+        """The strides and offset of memory taken for another dtype. Raises RuntimeError where elements do not fit."""
+        wide, narrow = old.itemsize, new.itemsize
+        if wide == narrow:
+            return strides, offset, new
+        to = f"to view {old.type_name} as {new.type_name} (different element sizes), but got"
+        if strides[-1] != 1:
+            raise RuntimeError(f"self.stride(-1) must be 1 {to} {strides[-1]}")
+        if wide > narrow:
+            k = wide // narrow
+            return (*[k * s for s in strides[:-1]], 1), k * offset, new
+        k = narrow // wide
+        if offset % k:
+            raise RuntimeError(f"self.storage_offset() must be divisible by {k} {to} {offset}")
+        for d, s in enumerate(strides[:-1]):
+            if s % k:
+                raise RuntimeError(f"self.stride({d}) must be divisible by {k} {to} {s}")
+        return (*[s // k for s in strides[:-1]], 1), offset // k, new
 
     def seen(self, v: Value) -> Place:
         """Where the elements of a movement of a buffer are."""

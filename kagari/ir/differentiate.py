@@ -47,6 +47,7 @@ NOT_DIFFERENTIABLE = (
         "argmax",
         "argmin",
         "argsort",
+        "reinterpret",
         "searchsorted",
         "argcummax",
         "argcummin",

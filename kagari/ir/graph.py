@@ -17,6 +17,7 @@ are the business of `build.py`, which is what operator definitions use.
     complex     real, imag           ()               the complex number with these parts
     storage     x                    ()               what lies in memory: the parts of a complex x along a dimension
     more, the bytes of floats of eight bits
+    reinterpret x                    ()               the bits of an input, taken for another dtype
     reshape     x                    ()               new shape, row-major order kept
     permute     x                    (dims,)          dimensions in another order
     expand      x                    ()               dimensions of size 1 repeated
@@ -106,7 +107,9 @@ BINARY = frozenset(
 )
 COMPARE = frozenset(["eq", "ne", "lt", "le", "gt", "ge"])
 ELEMENTWISE = UNARY_FLOAT | UNARY_ANY | UNARY_BITS | BINARY | COMPARE | {"where", "cast", "require", "complex"}
-MOVEMENT = frozenset(["reshape", "permute", "expand", "slice", "diagonal", "windows", "real", "imag", "storage"])
+MOVEMENT = frozenset(
+    ["reshape", "permute", "expand", "slice", "diagonal", "windows", "real", "imag", "storage", "reinterpret"]
+)
 REDUCE = frozenset(["reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"])
 LEAVES = frozenset(["input", "scalar", "size", "const", "iota"])
 
@@ -284,6 +287,13 @@ def storage(x: Value) -> Value:
     if x.dtype.is_complex:
         return Value("storage", (x,), (), (*x.shape, 2), x.dtype.to_real())
     return Value("storage", (x,), (), x.shape, uint8)
+
+
+def reinterpret(x: Value, dt: dtype) -> Value:
+    """The bits of x taken for another dtype; of another size the last dimension is longer or shorter."""
+    old, new = x.dtype.itemsize, dt.itemsize
+    shape = x.shape if old == new else (*x.shape[:-1], x.shape[-1] * old // new)
+    return Value("reinterpret", (x,), (), shape, dt)
 
 
 def scan(op: str, x: Value, dim: int) -> Value:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from ..base.dtypes import FLOAT8, LOWERED, bool_, float32
+from ..base.dtypes import FLOAT8, LOWERED, bool_, float32, uint8
 from . import build as ir
 from . import bytes as small
 from . import complexes, graph
@@ -44,6 +44,8 @@ def _lowered(v: Value, args: list[Parts]) -> Parts:
         return (graph.part("real", v), graph.part("imag", v)) if v.dtype.is_complex else (graph.storage(v),)
     if v.op == "storage":
         return (_side_by_side(*args[0]),) if len(args[0]) == 2 else args[0]
+    if v.op == "reinterpret":
+        return (graph.reinterpret(args[0][0], uint8),)
     if v.op == "cast":
         return _cast(v, args[0])
     if any(x.dtype in FLOAT8 for x in (v, *v.args)):

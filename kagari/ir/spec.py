@@ -209,6 +209,13 @@ def _storage(v: Value) -> None:
     _dtype(v, x.dtype.to_real() if x.dtype.is_complex else uint8)
 
 
+def _reinterpret(v: Value) -> None:
+    (x,) = v.args
+    _require(x.dtype not in LOWERED, "it takes numbers that kernels compute with")
+    _require(_equal(v.shape[:-1], x.shape[:-1]) and v.ndim == x.ndim, "only the last size may change")
+    _require(_count(v.shape) * v.dtype.itemsize == _count(x.shape) * x.dtype.itemsize, "the number of bytes changes")
+
+
 def _compare(v: Value) -> None:
     _same_shape(*v.args)
     _same_dtype(*v.args)
@@ -431,6 +438,7 @@ SPEC: dict[str, Check] = {
     "imag": _part,
     "complex": _complex,
     "storage": _storage,
+    "reinterpret": _reinterpret,
     "reshape": _reshape,
     "permute": _permute,
     "expand": _expand,

@@ -206,13 +206,13 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Value:
 def _silu_gradient(g: Value, input: Value) -> list[Value]:
     # The derived gradient would be NaN where the exponential overflows.
     s = ir.sigmoid(input)
-    return [g * (s * (1 + input * (1 - s)))]
+    return [g * ir.conj(s * (1 + input * (1 - s)))]
 
 
 @operator(inplace=True, gradient=_silu_gradient, samples=unary(), dtypes="f", errors=[_no_ints("silu_cpu")], **_nn)
 def silu(input: Tensor) -> Value:
     """`out_i = input_i * sigmoid(input_i)`."""
-    require("silu_cpu", input.dtype)
+    require("silu_cpu", input.dtype, highest=3)
     return input / (1 + ir.exp(ir.neg(input)))
 
 

@@ -245,7 +245,7 @@ def inner(input: Tensor, other: Tensor) -> Value:
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{listed(input.shape)} and {listed(other.shape)}"
         )
-    require("dot", input.dtype, lowest=1)
+    require("dot", input.dtype, lowest=1, highest=3)
     rows, columns = (graph.reshape(x, (product(x.shape[:-1]), x.shape[-1])) for x in (input, other))
     return graph.reshape(graph.dot(rows, ir.transpose(columns)), (*input.shape[:-1], *other.shape[:-1]))
 

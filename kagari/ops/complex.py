@@ -48,6 +48,12 @@ def _whole(x: Value) -> Value:
     return graph.join(*parts)
 
 
+def joined_parts(x: Value) -> Value:
+    """The complex numbers whose parts lie along the last dimension."""
+    last, shape = x.ndim - 1, x.shape[:-1]
+    return graph.join(*(graph.reshape(narrowed(x, last, i, 1), shape) for i in (0, 1)))
+
+
 @operator(function=False, method=False, out=False)
 def view_as_complex(input: Tensor) -> Value:
     """A view of a real tensor whose last dimension holds real and imaginary parts, as a complex one."""
@@ -60,8 +66,7 @@ def view_as_complex(input: Tensor) -> Value:
         raise RuntimeError("Input tensor must have one or more dimensions")
     if input.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
-    last, shape = input.ndim - 1, input.shape[:-1]
-    return graph.join(*(graph.reshape(narrowed(input, last, i, 1), shape) for i in (0, 1)))
+    return joined_parts(input)
 
 
 def _require_floats(a: Value, b: Value) -> None:

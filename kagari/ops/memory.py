@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..base.dtypes import dtype
+import warnings
+from functools import cache
+
+from ..base.dtypes import bool_, dtype
 from ..ir import build as ir
 from ..ir.build import broadcast_shape
 from ..ir.graph import Value, cast
@@ -28,16 +31,28 @@ def alias(input: Tensor) -> Value:
     return input
 
 
+@cache
+def _warn_of_lost_part() -> None:
+    """Warns, the first time that an imaginary part is lost."""
+    warnings.warn("Casting complex values to real discards the imaginary part", stacklevel=8)
+
+
+def _converted(x: Value, dt: dtype) -> Value:
+    if x.dtype.is_complex and not dt.is_complex and dt is not bool_:
+        _warn_of_lost_part()
+    return cast(x, dt)
+
+
 @operator(name="to_dtype", function=False, method=False, out=False, pointwise=True)
 def to_dtype(input: Tensor, dtype: dtype) -> Value:
     """`input` in another dtype."""
-    return cast(input, dtype)
+    return _converted(input, dtype)
 
 
 @operator(function=False, inplace=True, method=False, out=False, pointwise=True)
 def copy(input: Tensor, src: Tensor | Number, non_blocking: bool = False) -> Value:
     """Overwrites `input` with `src`, broadcast and converted: `input_i = src_i`."""
-    src = cast(ir.lift(src), input.dtype)
+    src = _converted(ir.lift(src), input.dtype)
     shape = broadcast_shape(input.shape, src.shape)
     if shape != input.shape:
         raise RuntimeError(f"output with shape {listed(input.shape)} doesn't match the broadcast shape {listed(shape)}")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
+from ..base.dtypes import dtype
 from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .bits import reinterpreted
 from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import expanded, inferred, listed, narrowed, settled, without
@@ -70,17 +73,22 @@ def reshape(input: Tensor, shape: tuple[int, ...]) -> Value:
     strict_view=True,
     function=False,
     out=False,
+    synonyms={"dtype": "shape", "size": "shape"},
     samples=lambda make: iter([((make(2, 3), (3, 2)), {}), ((make(2, 6), (2, -1, 3)), {}), ((make(), (1,)), {})]),
     errors=_reshape_errors("view"),
 )
-def view(input: Tensor, shape: tuple[int, ...]) -> Value:
+def view(input: Tensor, shape: Any) -> Value:
     """As `reshape`, and never a copy. Raises RuntimeError where strides can't express the shape.
+
+    With a dtype in place of the shape, the same bits taken for numbers of that dtype.
 
     >>> import kagari as torch
     >>> torch.arange(4).view(2, 2)
     tensor([[0, 1],
             [2, 3]])
     """
+    if isinstance(shape, dtype):
+        return reinterpreted(input, shape)
     return graph.reshape(input, inferred(shape, product(input.shape)))
 
 

@@ -417,6 +417,7 @@ def xlogy(input: Tensor | Number, other: Tensor | Number) -> Value:
 def copysign(input: Tensor, other: Tensor | Number) -> Value:
     """`out_i` has the magnitude of `input_i` and the sign of `other_i`."""
     dt = result_type(input, other)
+    require("copysign_cpu", dt, lowest=0)
     dt = dt if dt.category == 2 else ir.default_dtype()
     magnitude = ir.abs_(ir.astype(input, dt))
     return ir.where(is_negative(ir.lift(other)), ir.neg(magnitude), magnitude)

@@ -259,6 +259,9 @@ def nan_to_num(
     input: Tensor, nan: Number | None = None, posinf: Number | None = None, neginf: Number | None = None
 ) -> Value:
     """NaN becomes `nan` (by default 0), infinities become `posinf` and `neginf` (by default the largest numbers)."""
+    if input.dtype.is_complex:
+        parts = (nan_to_num.define(part(input), nan, posinf, neginf) for part in (ir.real, ir.imag))
+        return ir.complex_(*parts)
     largest = LARGEST.get(input.dtype)
     if largest is None:
         return graph.reshape(input, input.shape)

@@ -124,7 +124,7 @@ class _Storages:
             bytes_of = raw_array(target)
             self.reader.read_into(f"data/{key}", bytes_of)
             if self.swaps and kind.dtype is not None:
-                bytes_of.view(f"u{kind.dtype.itemsize}").byteswap(inplace=True)
+                bytes_of.view(f"u{kind.dtype.to_real().itemsize}").byteswap(inplace=True)
             memory = target._storage
         return Block(self._placed(memory, location), kind.dtype, nbytes)
 

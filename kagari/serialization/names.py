@@ -33,9 +33,11 @@ STORAGE_TYPES = {
     for name, dt in {
         "Bool": dtypes.bool_, "Byte": dtypes.uint8, "Char": dtypes.int8, "Short": dtypes.int16, "Int": dtypes.int32,
         "Long": dtypes.int64, "Half": dtypes.float16, "BFloat16": dtypes.bfloat16, "Float": dtypes.float32,
-        "Double": dtypes.float64,
+        "Double": dtypes.float64, "ComplexFloat": dtypes.complex64, "ComplexDouble": dtypes.complex128,
     }.items()
 }  # fmt: skip
+BYTES = StorageType("UntypedStorage", None)
+"""The storage of dtypes that have no class of their own: the file says the dtype with each tensor."""
 
 # What a file may call, and what it may name besides. All else is refused unless `weights_only` is off.
 CALLS: dict[tuple[str, str], Any] = {
@@ -57,7 +59,7 @@ CALLS: dict[tuple[str, str], Any] = {
 }
 NAMED: dict[tuple[str, str], Any] = {
     ("torch", "Tensor"): Tensor,
-    ("torch.storage", "UntypedStorage"): StorageType("UntypedStorage", None),
+    ("torch.storage", "UntypedStorage"): BYTES,
     **{("torch", dt.name): dt for dt in dtypes.ALL},
     **{("torch", kind.name): kind for kind in STORAGE_TYPES.values()},
 }
@@ -189,6 +191,6 @@ def _of_operator(found: BuiltinFunctionType) -> tuple[str, str] | None:
 
 
 __all__ = [
-    "STORAGE_TYPES", "StorageType", "add_safe_globals", "clear_safe_globals", "get_safe_globals", "in_torch",
+    "BYTES", "STORAGE_TYPES", "StorageType", "add_safe_globals", "clear_safe_globals", "get_safe_globals", "in_torch",
     "is_added", "is_callable", "lookup", "lookup_safe", "safe_globals",
 ]  # fmt: skip

@@ -75,7 +75,7 @@ class _Pickler(_PythonPickler):
 
     def __init__(self, file: IO[bytes], protocol: int) -> None:
         super().__init__(file, protocol)
-        self.storages: dict[int, tuple[int, Any, dtype]] = {}  # by identity: number, memory, dtype
+        self.storages: dict[int, tuple[int, Any, dtype | None]] = {}  # by identity: number, memory, dtype
 
     def reducer_override(self, obj: Any) -> Any:
         """How to write an object of Kagari: a call, or the name of a global."""
@@ -102,19 +102,22 @@ class _Pickler(_PythonPickler):
         if not isinstance(obj, rebuild.Block):
             return None
         dt = obj.dtype
-        assert dt is not None
         key, _, known = self.storages.setdefault(id(obj.memory), (len(self.storages), obj.memory, dt))
         if known is not dt:
             raise RuntimeError("Cannot save multiple tensors or storages that view the same data as different types")
+        if dt is None:
+            return "storage", names.BYTES, str(key), "cpu", obj.nbytes
         return "storage", names.STORAGE_TYPES[dt], str(key), "cpu", obj.nbytes // dt.itemsize
 
 
 def _reduced(t: Tensor) -> Any:
     """The call that makes the tensor again."""
-    block = rebuild.Block(t._storage, t.dtype, t._storage.nbytes)
+    typed = t.dtype in names.STORAGE_TYPES
+    block = rebuild.Block(t._storage, t.dtype if typed else None, t._storage.nbytes)
     hooks: OrderedDict[Any, Any] = OrderedDict()
     attributes = dict(vars(t))
-    made = rebuild.rebuild_tensor, (block, t.storage_offset(), tuple(t.shape), t.stride(), t.requires_grad, hooks)
+    how = block, t.storage_offset(), tuple(t.shape), t.stride(), t.requires_grad, hooks
+    made = (rebuild.rebuild_tensor, how) if typed else (rebuild.rebuild_tensor_of_bytes, (*how, t.dtype))
     kinds = {names.in_torch(kind) for kind in type(t).__mro__}
     if ("torch.nn", "Parameter") in kinds and type(t).__module__.startswith(names.ROOT):
         arguments = (t.detach(), t.requires_grad, hooks)
