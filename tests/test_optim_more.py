@@ -193,7 +193,7 @@ def test_differentiable_step_gives_the_learning_rate_a_gradient(name: str) -> No
     assert lr.grad.item() == pytest.approx(quotient, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", (*EVERY, "LBFGS"))
+@pytest.mark.parametrize("name", (*EVERY, "LBFGS", "Muon"))
 def test_signature(name: str, oracle: ModuleType) -> None:
     def listed(lib: ModuleType) -> list[tuple[str, Any, Any]]:
         signature = inspect.signature(getattr(lib.optim, name).__init__)
@@ -411,3 +411,54 @@ def test_same_complaint_of_the_search(case: str, oracle: ModuleType) -> None:
     ours, theirs = (complaint(lib, lambda lib=lib: SEARCH_COMPLAINTS[case](lib)) for lib in (kagari, oracle))
     assert ours == theirs
     assert ours[0] is not None
+
+
+ORTHOGONAL: tuple[dict[str, Any], ...] = (
+    {},
+    {"lr": 0.02, "momentum": 0.5, "nesterov": False, "ns_steps": 3},
+    {"lr": 0.01, "weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw", "ns_coefficients": (2.0, -1.5, 0.5)},
+)
+
+
+@pytest.mark.parametrize("options", ORTHOGONAL, ids=str)
+def test_orthogonal_steps_as_the_oracle(options: dict[str, Any], oracle: ModuleType) -> None:
+    """The steps are computed in bfloat16, so they agree to some of its units: 1% of the way gone."""
+    found = []
+    for lib in (kagari, oracle):
+        lib.manual_seed(4)
+        params = [lib.nn.Parameter(lib.rand(shape) - 0.5) for shape in ((6, 3), (3, 6), (4, 4))]
+        optimizer = lib.optim.Muon(params, **options)
+        for _ in range(50):
+            for param in params:
+                param.grad = param.detach() * 3 + lib.rand(param.shape) - 0.5
+            optimizer.step()
+        found.append((params, optimizer))
+    (ours, our_optimizer), (theirs, their_optimizer) = found
+    close(ours, theirs, 0.01 * 50 * our_optimizer.param_groups[0]["lr"])
+    assert repr(our_optimizer) == repr(their_optimizer)
+    assert our_optimizer.state_dict()["param_groups"] == their_optimizer.state_dict()["param_groups"]
+    assert [list(state) for state in our_optimizer.state.values()] == [["momentum_buffer"]] * 3
+
+
+ORTHOGONAL_COMPLAINTS: dict[str, dict[str, Any]] = {
+    "negative lr": {"lr": -1.0},
+    "negative momentum": {"momentum": -1.0},
+    "negative decay": {"weight_decay": -1.0},
+    "unknown adjustment": {"adjust_lr_fn": "x"},
+    "many steps": {"ns_steps": 100},
+    "two coefficients": {"ns_coefficients": (1, 2)},
+    "a vector": {},
+}
+
+
+@pytest.mark.parametrize("case", ORTHOGONAL_COMPLAINTS)
+def test_same_complaint_of_orthogonal_steps(case: str, oracle: ModuleType) -> None:
+    def act(lib: ModuleType) -> None:
+        param = lib.nn.Parameter(lib.ones(2) if case == "a vector" else lib.ones(2, 3))
+        optimizer = lib.optim.Muon([param], **ORTHOGONAL_COMPLAINTS[case])
+        param.grad = lib.ones(2, 3)
+        optimizer.step()
+
+    ours, theirs = (complaint(lib, lambda lib=lib: act(lib)) for lib in (kagari, oracle))
+    assert ours == theirs
+    assert ours[0] is ValueError

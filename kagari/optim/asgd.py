@@ -91,16 +91,22 @@ class ASGD(Elementwise):
 
     def _tick(self, group: dict[str, Any], states: list[dict[str, Any]]) -> list[Any]:
         clocks = [(state["eta"], state["mu"]) for state in states]
-        lr = float(group["lr"])
-        for step, state in zip(super()._tick(group, states), states, strict=True):
-            state["eta"] = lr / (1 + group["lambd"] * lr * step) ** group["alpha"]
-            state["mu"] = 1 / max(1, step - group["t0"])
+        steps = super()._tick(group, states)
+        following = {step: _following(group, step) for step in set(steps)}
+        for step, state in zip(steps, states, strict=True):
+            state["eta"], state["mu"] = following[step]
         return clocks
 
     def _equation(self, group: dict[str, Any], clock: tuple[float, float]) -> tuple[tuple[bool, ...], tuple[Any, ...]]:
         (eta, mu), decay = clock, group["weight_decay"]
         operands = (eta, 1 - group["lambd"] * eta, mu, decay)
         return (decay != 0, group["maximize"], mu == 1), operands
+
+
+def _following(group: dict[str, Any], step: int) -> tuple[float, float]:
+    """The rate, and the share of the new parameters in the mean, of the step after this one."""
+    lr = float(group["lr"])
+    return lr / (1 + group["lambd"] * lr * step) ** group["alpha"], 1 / max(1, step - group["t0"])
 
 
 __all__ = ["ASGD"]

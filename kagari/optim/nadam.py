@@ -99,11 +99,11 @@ class NAdam(Elementwise):
         return ("exp_avg", "exp_avg_sq")
 
     def _tick(self, group: dict[str, Any], states: list[dict[str, Any]]) -> list[Any]:
-        clocks = []
-        for step, state in zip(super()._tick(group, states), states, strict=True):
-            state["mu_product"] = product = state["mu_product"] * _mu(group, step)
-            clocks.append((step, product))
-        return clocks
+        steps = super()._tick(group, states)
+        factors = {step: _mu(group, step) for step in set(steps)}
+        for step, state in zip(steps, states, strict=True):
+            state["mu_product"] *= factors[step]
+        return [(step, state["mu_product"]) for step, state in zip(steps, states, strict=True)]
 
     def _equation(self, group: dict[str, Any], clock: tuple[int, float]) -> tuple[tuple[bool, ...], tuple[Any, ...]]:
         step, product = clock
