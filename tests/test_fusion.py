@@ -107,6 +107,18 @@ def test_pick_means_one_element_of_each_row() -> None:
     np.testing.assert_array_equal(got, want)
 
 
+def test_a_turned_sum_is_written_by_another_kernel() -> None:
+    """A square matrix is no other shape when it is turned, but its elements are elsewhere."""
+    made, wanted = traced("linear", floats(4, 1, 3), floats(3, 3))
+    backward = made.variant(wanted).backward
+    assert backward is not None
+    turned = next(
+        v for stage in backward.variant(()).program.schedule.stages for v in stage.outputs if v.op == "permute"
+    )
+    outputs = [stage.outputs for stage in backward.variant(()).program.schedule.stages]
+    assert [turned] in outputs
+
+
 def test_pick_checks_its_index() -> None:
     x, at = Value("input", (), (0,), (2, 4), float32), Value("input", (), (1,), (2,), int64)
     with pytest.raises(IndexError, match="index 4 is out of bounds for dimension 1 with size 4"):

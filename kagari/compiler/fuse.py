@@ -259,6 +259,8 @@ class _Fuser:
 
     def computable(self, v: Value, stage: Stage) -> bool:
         """All that v reads is made before the stage, or in it for the same element or row."""
+        if v.op in MOVEMENT and located(v.args[0], self.buffers)[0] in stage.outputs:
+            return False  # it reads other places than those where it writes, even where the shapes are equal
         made: set[Value] = set()
         for earlier in self.schedule.stages:
             if earlier is stage:
