@@ -280,7 +280,8 @@ def test_warning_about_sizes_points_at_the_caller() -> None:
 
 def parameters(function: Any) -> list[tuple[str, Any, Any]]:
     kept = inspect.signature(function).parameters.values()
-    return [(p.name, p.default, p.kind) for p in kept if p.name != "self"]
+    shown = [(p.name, getattr(p.default, "__name__", p.default), p.kind) for p in kept if p.name != "self"]
+    return shown  # a function by its name: that is all it has in common with the oracle's
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

@@ -33,6 +33,7 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .attention import MultiheadAttention
 from .batchnorm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -89,9 +90,13 @@ from .padding import (
     ZeroPad3d,
 )
 from .parameter import Buffer, Parameter
-
-# Programs name layers by PyTorch's files as well: `nn.modules.conv._ConvNd` is `nn.conv._ConvNd`.
-modules = _sys.modules[__name__]
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "AlphaDropout",
@@ -103,8 +108,6 @@ __all__ = [
     "Bilinear",
     "Buffer",
     "CELU",
-    "CosineEmbeddingLoss",
-    "CosineSimilarity",
     "CircularPad1d",
     "CircularPad2d",
     "CircularPad3d",
@@ -117,6 +120,8 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "CosineEmbeddingLoss",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Dropout1d",
@@ -158,6 +163,7 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "MultiheadAttention",
     "NLLLoss",
     "NLLLoss2d",
     "PReLU",
@@ -191,6 +197,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "TripletMarginLoss",
     "TripletMarginWithDistanceLoss",
     "Unflatten",

@@ -36,6 +36,7 @@ from .functional_activation import (
     tanhshrink,
     threshold,
 )
+from .functional_attention import multi_head_attention_forward, scaled_dot_product_attention
 from .functional_dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .functional_embedding import embedding, embedding_bag
 from .functional_image import fold, pad, unfold
@@ -206,6 +207,7 @@ __all__ = [
     "max_pool3d_with_indices",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
@@ -223,6 +225,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",

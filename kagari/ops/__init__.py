@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     activation,
     arrange,
+    attention,
     channelnorm,
     choose,
     compare,
@@ -71,4 +72,5 @@ OPERATORS: tuple[Operator, ...] = (
     *channelnorm.OPERATORS,
     *embedding.OPERATORS,
     *pool.OPERATORS,
+    *attention.OPERATORS,
 )
