@@ -18,6 +18,9 @@ contraction is one launch without barriers.
 where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch memory. `_blocks` weighs balance
 against packing and streaming P. A sum over k is always done by one worker.
 
+**Windows.** The vector operand of a convolution is a view of more dimensions than two. Workers pack it straight from
+where it lies (`contract_windows`).
+
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
 the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
 along its rows that is large, or whose columns lie in one cache set.
@@ -37,6 +40,7 @@ from .contract_epilogue import Epilogue
 from .contract_micro import Form, write_contraction
 from .contract_prepare import OUTER_BLOCK, Rewrite, write_rewrite
 from .contract_vector import LONGEST, VectorForm, write_vector
+from .contract_windows import Windows
 from .kernel import Kernel, Launch
 from .text import BITS
 
@@ -52,7 +56,9 @@ PAGE = 4096  # lines so far apart share one set of an L1
 WAYS = 8  # which holds so many of them
 TURN_LANES = 128  # P contiguous along its rows is rewritten where this many lanes use it
 TURN_BYTES = 1 << 20  # and it spans this much memory
-PACK_CYCLES = {"": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0}  # for each float of Q
+PACK_CYCLES = {
+    "": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0, "runs1": 0.3, "runs2": 0.6, "columns1": 0.5, "columns2": 0.7,
+}  # for each float of Q  # fmt: skip
 ROW_CYCLES = 20.0  # for each row of Q, which may lie in a page of its own
 FAR_CYCLES = 3.0  # for each step of a tile that reads P from a new line, out of more lines than an L1 has
 PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
@@ -91,6 +97,7 @@ class Problem:
     q: Matrix
     c: Matrix
     transposed: bool
+    windows: Windows | None = None  # what Q is made of, in place of its strides
 
     @property
     def batches(self) -> int:
@@ -115,12 +122,14 @@ def contraction(
     scratch: Callable[[int], int],
     epilogue: Epilogue,
     target: Target,
+    windows: Windows | None = None,
 ) -> list[Launch]:
     """The launches that compute C[*batch, m, n] = epilogue(A[*batch, m, k] @ B[*batch, k, n]).
 
     Strides are in elements, one per batch dimension and then row and column; C's column stride must be 1. `a`, `b`, `c`
     are buffer numbers; `scratch(nbytes)` gives the number of a temporary buffer, aligned to 64 bytes. A and B are of
-    `dtype`, C is of the epilogue's.
+    `dtype`, C is of the epilogue's. Where B is made of `windows`, of which `mode` is not empty, its strides count for
+    the batch alone, and it is of 32 or 64 bits.
     """
     if n > 1 and c_strides[-1] != 1:
         raise ValueError(f"contraction: C must be contiguous along n, got strides {c_strides}")
@@ -131,7 +140,10 @@ def contraction(
     if epilogue.folds:
         batch, m, operands = _fold_batch(batch, m, operands)
     p, q, out = operands
-    problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False)
+    problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False, windows=windows)
+    if windows is not None:
+        problem, launches = _prepare(problem, scratch, target)
+        return [*launches, _launch(problem, scratch, epilogue, target)]
     if mode := _vector_mode(problem):
         return [_vector_launch(problem, mode, epilogue, target)]
     problem, launches = _prepare(_orient(problem, target), scratch, target)
@@ -319,7 +331,9 @@ def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
 
 
 def _packing(problem: Problem, size: int) -> str:
-    """How a worker copies Q: `copy`, `transpose`, `gather`, or `` for not at all."""
+    """How a worker copies Q: `copy`, `transpose`, `gather`, a mode of windows, or `` for not at all."""
+    if problem.windows is not None:
+        return problem.windows.mode
     q = problem.q
     if q.col == 1 or problem.lanes == 1:
         span = problem.k * abs(q.row) * size
@@ -392,12 +406,14 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     sums_step = form.tile_bytes if k_block < k else 0
     tallest = _tallest(problem, form)
     sums = sums_step * _most_tiles(row_block, tallest) * (lane_block // form.width)
-    worker_bytes = packed + sums
+    table = -(-k_block // 8) * 64 if problem.windows is not None else 0
+    worker_bytes = packed + sums + table
     memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
     ops = [problem.rows, problem.lanes, k, row_block, lane_block, k_block, row_blocks, lane_blocks]
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
-    ops += [depth, tallest, worker_bytes, packed, sums_step, len(problem.batch), *epilogue.ops]
+    ops += [depth, tallest, worker_bytes, packed, sums_step, packed + sums, len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)
+    ops += problem.windows.ops if problem.windows is not None else []
     total = problem.batches * row_blocks * lane_blocks
     bufs = (problem.p.buf, problem.q.buf, problem.c.buf, memory, *epilogue.bufs)
     return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)

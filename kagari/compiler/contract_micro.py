@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .contract_common import batch_bases
 from .contract_epilogue import Context, Epilogue
 from .contract_pack import quad, transpose, write_pack
+from .contract_windows import write_window_pack
 from .text import BITS, Builder, Val, vector
 
 TILE_PARAMS = (
@@ -45,8 +46,10 @@ OPERANDS = (
     "worker_bytes",  # scratch memory of one worker: the packed block of Q, then the sums of the whole block of C
     "sums_at",
     "sums_step",  # bytes from one tile's sums to the next; 0 where k is one block and one tile's memory serves all
+    "table_at",  # where the scratch memory of a worker has room for offsets; only for windows
     "batch_rank",  # number of batch dimensions; (size, P stride, Q stride, C stride) of each follow, innermost first
 )
+# Behind these, where Q is made of windows, `Windows.ops`.
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Form:
 
     `element` is what P and Q hold: float, double, or i32 for a pair of bfloat16 along k. `heights` are the rows of the
     tiles, tallest first. `transposed` says that C's contiguous dimension runs along the rows. `pack` says how a worker
-    copies its block of Q: `copy`, `transpose`, `gather`, or not at all.
+    copies its block of Q: `copy`, `transpose`, `gather`, a mode of `Windows`, or not at all.
     """
 
     element: str
@@ -68,6 +71,10 @@ class Form:
     @property
     def sum_type(self) -> str:
         return "float" if self.element == "i32" else self.element
+
+    @property
+    def windows(self) -> bool:
+        return self.pack.startswith(("runs", "columns"))
 
     @property
     def size(self) -> int:
@@ -102,7 +109,9 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
     b = Builder()
     for height in form.heights:
         _write_tile(b, form, height)
-    if form.pack:
+    if form.windows:
+        write_window_pack(b, form.pack, form.element, form.lanes, form.vectors)
+    elif form.pack:
         write_pack(b, form.pack, form.element, form.lanes, form.vectors)
     _write_kernel(b, form, epilogue)
     return b.module()
@@ -190,6 +199,7 @@ class _Walk:
         self.op = {name: load(ops, i, "i64") for i, name in enumerate(OPERANDS)}
         extra = tuple(load(ops, len(OPERANDS) + i, "i64") for i in range(len(epilogue.ops)))
         self.batch_ops = b.gep(ops, b.int(len(OPERANDS) + len(epilogue.ops)), "i64")
+        self.window_ops = b.gep(self.batch_ops, b.mul(self.op["batch_rank"], b.int(4)), "i64")
         more_bufs = tuple(load(bufs, 4 + i, "ptr") for i in range(len(epilogue.bufs)))
         self.context = Context(more_bufs, extra, scalars, b.int(0))
         self.packed = b.gep(scratch, b.mul(worker, self.op["worker_bytes"]), "i8")
@@ -229,9 +239,12 @@ class _Walk:
         last = b.icmp("sge", b.add(k0, op["k_block"]), op["k"])
         prow, pk, qk, qlane = (self.bytes(name) for name in ("prow", "pk", "qk", "qlane"))
         p = b.gep(p, b.mul(k0, pk), "i8")
-        q = b.gep(b.gep(q, b.mul(k0, qk), "i8"), b.mul(self.lane0, qlane), "i8")
+        q_base, q = q, b.gep(b.gep(q, b.mul(k0, qk), "i8"), b.mul(self.lane0, qlane), "i8")
         panel_step = b.int(form.width * form.size)
-        if form.pack:
+        if form.windows:
+            self._pack_windows(q_base, k0, k)
+            q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
+        elif form.pack:
             b.call_local("pack", self.packed, q, qk, qlane, k, b.sub(self.lane1, self.lane0), op["depth"])
             q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
         row_slot, sums_slot = b.var("i64", self.row0), b.var("ptr", self.sums)
@@ -260,6 +273,14 @@ class _Walk:
         b.set(row_slot, b.add(row, rows))
         b.jump(head)
         b.block(done)
+
+    def _pack_windows(self, q: Val, k0: Val, k: Val) -> None:
+        b, op = self.b, self.op
+        source = b.gep(q, b.load(self.window_ops, "i64"), self.form.element)
+        dims = b.gep(self.window_ops, b.int(1), "i64")
+        table = b.gep(self.packed, op["table_at"], "i8")
+        lanes = b.sub(self.lane1, self.lane0)
+        b.call_local("pack", self.packed, source, dims, table, k0, k, self.lane0, lanes, op["depth"])
 
     def _call_tile(self, height: Val, *args: Val) -> None:
         """Calls the tile function of this height."""

@@ -283,8 +283,8 @@ class Builder:
             size *= 2
         return rows
 
-    def masked_load(self, pointer: Val, mask: Val, type_: str) -> Val:
-        """Lanes whose mask bit is off read nothing and give zero."""
+    def masked_load(self, pointer: Val, mask: Val, type_: str, other: Val | None = None) -> Val:
+        """Lanes whose mask bit is off read nothing and give zero, or what `other` holds."""
         ty = Val("", type_)
         suffix = (
             f"v{ty.lanes}"
@@ -293,9 +293,9 @@ class Builder:
         )
         name = f"llvm.masked.load.{suffix}"
         self.declare(name, type_, ["ptr", mask.type, type_])
-        align = max(1, BITS[ty.element] // 8)
+        align, rest = max(1, BITS[ty.element] // 8), other.name if other is not None else "zeroinitializer"
         return self.value(
-            f"call {type_} @{name}(ptr align {align} {pointer.name}, {mask.type} {mask.name}, {type_} zeroinitializer)",
+            f"call {type_} @{name}(ptr align {align} {pointer.name}, {mask.type} {mask.name}, {type_} {rest})",
             type_,
         )
 

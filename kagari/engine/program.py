@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..base.dtypes import LOWERED, accumulate, dtype, uint8
+from ..base.dtypes import LOWERED, accumulate, dtype, float32, float64, uint8
 from ..base.layout import Layout, contiguous_strides, is_dense, layout, reshape_strides
 from ..base.symbols import Size, Sym, hint
 from ..base.target import Target
 from ..compiler.body import Body, Node, build_body, chain
 from ..compiler.contract import contraction
+from ..compiler.contract_windows import Windows
 from ..compiler.epilogue import BodyEpilogue, epilogue_body
 from ..compiler.fuse import Stage, fuse, located, reshaped, strip
 from ..compiler.kernel import Launch
@@ -61,6 +62,7 @@ class Place:
     strides: Ints
     dtype: dtype
     offset: int = 0
+    windows: Windows | None = None  # of a matrix whose rows and columns are several dimensions of the buffer
 
 
 class Program:
@@ -466,7 +468,8 @@ class _Binder:
     def stage_dot(self, stage: Stage, body: Body | None) -> None:
         source = stage.source
         assert source is not None
-        a, b = (self.at_start(self.seen(v)) for v in source.args)
+        a = self.at_start(self.seen(source.args[0]))
+        b = self.in_windows(source.args[1]) or self.at_start(self.seen(source.args[1]))
         out = self.buffer(stage.outputs[0])
         *batch, m, n = self.numbers(source.shape)
         k = a.shape[-1]
@@ -503,6 +506,7 @@ class _Binder:
             self.temp,
             epilogue,
             self.target,
+            b.windows,
         )
         if not contiguous:
             self.copy(target_place, out)
@@ -541,6 +545,7 @@ class _Binder:
             self.temp,
             BodyEpilogue(None, source.dtype, [], []),
             self.target,
+            b.windows,
         )
         body.space = (out.shape, ())
         views = [*loads, View(number, 0, strides, source.dtype)]
@@ -549,6 +554,26 @@ class _Binder:
         whole.write_key()
         store = View(out.number, out.offset, out.strides, out.dtype)
         self.add(bind(whole, out.shape, views, [store], sizes, self.target, self.scratch), _product(out.shape))
+
+    def in_windows(self, v: Value) -> Place | None:
+        """A right factor whose rows and columns are several dimensions each, which strides can't express as a matrix.
+
+        None where they can, and for what can only be packed from a copy.
+        """
+        base, moves = self.source(v)
+        if v.dtype not in (float32, float64) or not moves or moves[-1].op != "reshape":
+            return None
+        place, shape = self.buffer(base), self.numbers(v.shape)
+        seen = self.moved(place, moves[:-1], copy=False)
+        if seen is None or 0 in shape or reshape_strides(seen.shape, seen.strides, shape) is not None:
+            return None
+        groups = _grouped(seen, shape)
+        if groups is None or any(len(group) > 1 for group in groups[:-2]):
+            return None
+        batch = tuple([group[0][1] if group else 0 for group in groups[:-2]])
+        rows, columns = (tuple(group) or ((1, 0),) for group in groups[-2:])
+        windows = Windows(rows, columns, seen.offset)
+        return Place(seen.number, shape, (*batch, 0, 0), v.dtype, windows=windows) if windows.mode else None
 
     def at_start(self, place: Place) -> Place:
         """The place with its first element at the buffer's start, copied there where it is not."""
@@ -686,6 +711,29 @@ def _joined_rows(batch: Ints, m: int, right: Ints, views: list[Ints]) -> tuple[I
         right = (*right[:d], *right[d + 1 :])
         batch, m = batch[:-1], m * size
     return batch, m, right, views
+
+
+def _grouped(place: Place, shape: Ints) -> list[list[tuple[int, int]]] | None:
+    """The dimensions (size, stride) of a place that each dimension of another shape is made of, the innermost first.
+
+    Those that lie behind each other are one. None where a dimension belongs to two of them.
+    """
+    dims = [(n, s) for n, s in zip(place.shape, place.strides) if n != 1]
+    result: list[list[tuple[int, int]]] = []
+    for size in shape:
+        group: list[tuple[int, int]] = []
+        have = 1
+        while have < size and dims:
+            n, s = dims.pop(0)
+            have *= n
+            if group and group[0][1] == n * s:
+                group[0] = (group[0][0] * n, s)
+            else:
+                group.insert(0, (n, s))
+        if have != size:
+            return None
+        result.append(group)
+    return result
 
 
 def _product(shape: Ints) -> int:

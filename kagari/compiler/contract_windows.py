@@ -1,0 +1,248 @@
+"""Packing the vector operand of a contraction straight from windows: no matrix of their elements is ever written.
+
+Q[k, lanes] lies in memory by two sums: the offset of its row, from several dimensions with a stride each (channel,
+tap), and that of its lane (place in the image). Either is contiguous, or steps by two, only for a while: along a *run*
+of its innermost dimension. A worker packs its block of Q as `contract_pack` does, run by run:
+
+    runs      the lanes run: a vector is put together of masked loads, one for each run it touches
+    columns   the rows run: short pieces of as many lanes as a vector has are transposed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .contract_pack import quad, shuffle, transpose
+from .text import Builder, Val, vector
+
+PACK_PARAMS = (
+    ("dst", "ptr"),  # panels [ceil(lanes / width)][depth][width]
+    ("src", "ptr"),  # the element at offset 0
+    ("dims", "ptr"),  # how many dimensions rows and lanes have, then (size, stride) of each, the innermost first
+    ("table", "ptr"),  # room for the offsets of k rows
+    ("k0", "i64"),  # the first row
+    ("k", "i64"),
+    ("lane0", "i64"),  # the first lane
+    ("lanes", "i64"),
+    ("depth", "i64"),  # k rounded up to whole vectors
+)
+TOGETHER = 4  # runs whose loads one pass over the rows puts together
+
+Dims = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The rows and the lanes of Q as dimensions: (size, stride in elements) of each, the innermost first."""
+
+    rows: Dims
+    lanes: Dims
+    offset: int = 0
+
+    @property
+    def mode(self) -> str:
+        """How it is packed, with the step of a run; nothing where neither rows nor lanes have runs."""
+        (row_size, row_step), (lane_size, lane_step) = self.rows[0], self.lanes[0]
+        if lane_step in (1, 2) and (row_step not in (1, 2) or lane_size >= min(row_size, 16)):
+            return f"runs{lane_step}"
+        return f"columns{row_step}" if row_step in (1, 2) else ""
+
+    @property
+    def ops(self) -> list[int]:
+        """What the kernel reads."""
+        records = [word for record in (*self.rows, *self.lanes) for word in record]
+        return [self.offset, len(self.rows), len(self.lanes), *records]
+
+
+def write_window_pack(b: Builder, mode: str, element: str, lanes: int, vectors: int) -> None:
+    """Defines @pack for windows; `mode` is that of `Windows`."""
+    _Packer(b, mode, element, lanes, vectors).write()
+
+
+class _Packer:
+    def __init__(self, b: Builder, mode: str, element: str, lanes: int, vectors: int) -> None:
+        self.b, self.element, self.lanes, self.width = b, element, lanes, lanes * vectors
+        self.kind, self.step = mode[:-1], int(mode[-1])
+        self.held = vector(lanes, element)
+
+    def write(self) -> None:
+        b = self.b
+        self.dst, self.src, dims, self.table, self.k0, self.k, self.lane0, self.count, self.depth = b.begin_function(
+            "pack", PACK_PARAMS, linkage="internal", attributes="noinline"
+        )
+        self.row_rank, self.lane_rank = (b.load(b.gep(dims, b.int(i), "i64"), "i64") for i in (0, 1))
+        self.row_dims = b.gep(dims, b.int(2), "i64")
+        self.lane_dims = b.gep(self.row_dims, b.mul(self.row_rank, b.int(2)), "i64")
+        self.fill_table()
+        with b.loop(b.int(0), self.count, self.lanes) as lane:
+            inside = b.binary("urem", lane, b.int(self.width))
+            start = b.add(b.mul(b.sub(lane, inside), self.depth), inside)
+            out = b.gep(self.dst, start, self.element)
+            if self.kind == "runs":
+                self.pack_runs(lane, out)
+            else:
+                self.pack_columns(lane, out)
+        b.ret()
+        b.end_function()
+
+    # Offsets
+
+    def offset(self, dims: Val, rank: Val, index: Val) -> tuple[Val, Val]:
+        """The offset of a row or lane, and how far its run goes on."""
+        b = self.b
+        rest, total = b.var("i64", index), b.var("i64", b.int(0))
+        with b.loop(b.int(0), rank) as d:
+            record = b.gep(dims, b.mul(d, b.int(2)), "i64")
+            size, stride = b.load(record, "i64"), b.load(b.gep(record, b.int(1), "i64"), "i64")
+            left = b.get(rest, "i64")
+            whole = b.binary("udiv", left, size)
+            here = b.sub(left, b.mul(whole, size))
+            b.set(total, b.add(b.get(total, "i64"), b.mul(here, stride)))
+            b.set(rest, whole)
+        size = b.load(dims, "i64")
+        return b.get(total, "i64"), b.sub(size, b.binary("urem", index, size))
+
+    def fill_table(self) -> None:
+        """table[i] = the offset of row k0 + i, in elements."""
+        b = self.b
+        step = b.load(b.gep(self.row_dims, b.int(1), "i64"), "i64")
+        slot = b.var("i64", b.int(0))
+        head, body, done = b.label(), b.label(), b.label()
+        b.jump(head)
+        b.block(head)
+        first = b.get(slot, "i64")
+        b.branch(b.icmp("slt", first, self.k), body, done)
+        b.block(body)
+        start, length = self.offset(self.row_dims, self.row_rank, b.add(self.k0, first))
+        stop = b.intrinsic("smin", "i64", self.k, b.add(first, length))
+        with b.loop(first, stop) as i:
+            b.store(b.add(start, b.mul(b.sub(i, first), step)), b.gep(self.table, i, "i64"))
+        b.set(slot, stop)
+        b.jump(head)
+        b.block(done)
+
+    # Lanes that run
+
+    def pack_runs(self, lane: Val, out: Val) -> None:
+        """One vector of lanes of all rows. Missing runs, up to a multiple of those done together, are empty."""
+        b, size = self.b, self.lanes + TOGETHER
+        bases, firsts, ends = (b.var(f"[{size} x i64]") for _ in range(3))
+        limit = b.intrinsic("smin", "i64", b.int(self.lanes), b.sub(self.count, lane))
+        slot, runs = b.var("i64", b.int(0)), b.var("i64", b.int(0))
+        head, body, done = b.label(), b.label(), b.label()
+        b.jump(head)
+        b.block(head)
+        first, run = b.get(slot, "i64"), b.get(runs, "i64")
+        b.branch(b.icmp("slt", first, limit), body, done)
+        b.block(body)
+        start, length = self.offset(self.lane_dims, self.lane_rank, b.add(self.lane0, b.add(lane, first)))
+        end = b.intrinsic("smin", "i64", limit, b.add(first, length))
+        base = b.sub(start, b.mul(first, b.int(self.step)))
+        for array, x in ((bases, base), (firsts, first), (ends, end)):
+            b.store(x, b.gep(array, run, "i64"))
+        b.set(slot, end)
+        b.set(runs, b.add(run, b.int(1)))
+        b.jump(head)
+        b.block(done)
+        count = b.get(runs, "i64")
+        with b.loop(count, b.add(count, b.int(TOGETHER))) as i:
+            for array in (bases, firsts, ends):
+                b.store(b.int(0), b.gep(array, i, "i64"))
+        arrays = (bases, firsts, ends)
+        few = (1, 2, TOGETHER)
+        for least, together in zip((0, *few), few):
+            above = b.icmp("sgt", count, b.int(least))
+            only = b.icmp("sle", count, b.int(together)) if together < TOGETHER else Val("true", "i1")
+            with b.when(b.binary("and", above, only)):
+                self.put_together(together, arrays, b.int(0), out, False)
+        with b.loop(b.int(TOGETHER), count, TOGETHER) as first_run:
+            self.put_together(TOGETHER, arrays, first_run, out, True)
+
+    def put_together(self, count: int, arrays: tuple[Val, Val, Val], at: Val, out: Val, more: bool) -> None:
+        """Loads the lanes of `count` runs from each row; with `more` other lanes stay as they are."""
+        b = self.b
+        runs = []
+        for r in range(count):
+            base, first, end = [b.load(b.gep(x, b.add(at, b.int(r)), "i64"), "i64") for x in arrays]
+            runs.append((base, self.mask(first, end), self.halves(first, end) if self.step > 1 else []))
+        with b.loop(b.int(0), self.k) as i:
+            row = b.gep(self.src, b.load(b.gep(self.table, i, "i64"), "i64"), self.element)
+            place = b.gep(out, b.mul(i, b.int(self.width)), self.element)
+            made = b.load(place, self.held) if more else b.zero(self.held)
+            for base, mask, halves in runs:
+                here = b.gep(row, base, self.element)
+                made = self.spaced(here, mask, halves, made) if halves else b.masked_load(here, mask, self.held, made)
+            b.store(made, place)
+
+    def spaced(self, at: Val, mask: Val, halves: list[Val], other: Val) -> Val:
+        """Every second one of twice as many elements, where the mask is on."""
+        b = self.b
+        low, high = [
+            b.masked_load(b.gep(at, b.int(i * self.lanes), self.element), half, self.held)
+            for i, half in enumerate(halves)
+        ]
+        return b.select(mask, shuffle(b, low, high, range(0, 2 * self.lanes, 2)), other)
+
+    def mask(self, first: Val, end: Val) -> Val:
+        """The lanes from first to end; both may lie outside of the vector."""
+        b, lanes, places = self.b, self.lanes, self.b.iota(self.lanes, "i32")
+        low, high = [
+            b.splat(b.cast("trunc", b.intrinsic("smax", "i64", b.int(-1), b.intrinsic("smin", "i64", x, b.int(lanes))),
+                           "i32"), lanes)
+            for x in (first, end)
+        ]  # fmt: skip
+        return b.binary("and", b.icmp("sge", places, low), b.icmp("slt", places, high))
+
+    def halves(self, first: Val, end: Val) -> list[Val]:
+        """The masks of the two vectors that hold the elements of every second lane, and those between them."""
+        b = self.b
+        start, stop = b.mul(first, b.int(2)), b.sub(b.mul(end, b.int(2)), b.int(1))
+        shifts = [b.int(i * self.lanes) for i in range(2)]
+        return [self.mask(b.sub(start, shift), b.sub(stop, shift)) for shift in shifts]
+
+    # Rows that run
+
+    def pack_columns(self, lane: Val, out: Val) -> None:
+        """One vector of lanes of all rows; lanes beyond the last repeat it."""
+        b, q = self.b, quad(self.lanes)
+        places = b.var(f"[{self.lanes} x i64]")
+        last = b.sub(self.count, b.int(1))
+        with b.loop(b.int(0), b.int(self.lanes)) as i:
+            index = b.add(self.lane0, b.intrinsic("smin", "i64", b.add(lane, i), last))
+            start, _ = self.offset(self.lane_dims, self.lane_rank, index)
+            b.store(start, b.gep(places, i, "i64"))
+        starts = [b.load(b.gep(places, b.int(i), "i64"), "i64") for i in range(self.lanes)]
+        rows = [b.gep(self.src, start, self.element) for start in starts]
+        size = b.load(self.row_dims, "i64")
+        slot = b.var("i64", b.int(0))
+        length = b.var("i64", b.sub(size, b.binary("urem", self.k0, size)))
+        head, body, done = b.label(), b.label(), b.label()
+        b.jump(head)
+        b.block(head)
+        first = b.get(slot, "i64")
+        b.branch(b.icmp("slt", first, self.k), body, done)
+        b.block(body)
+        stop = b.intrinsic("smin", "i64", self.k, b.add(first, b.get(length, "i64")))
+        at = b.load(b.gep(self.table, first, "i64"), "i64")
+        with b.loop(first, stop, q) as i:
+            columns = self.turned(rows, b.add(at, b.mul(b.sub(i, first), b.int(self.step))), b.sub(stop, i))
+            whole = b.icmp("sle", b.add(i, b.int(q)), stop)
+            target = b.gep(out, b.mul(i, b.int(self.width)), self.element)
+            for r, x in enumerate(columns):
+                exists = b.binary("or", whole, b.icmp("slt", b.add(i, b.int(r)), stop))
+                with b.when(exists):
+                    b.store(x, b.gep(target, b.int(r * self.width), self.element))
+        b.set(slot, stop)
+        b.set(length, size)
+        b.jump(head)
+        b.block(done)
+
+    def turned(self, rows: list[Val], at: Val, left: Val) -> list[Val]:
+        """A few rows of Q, from as many elements of each lane; `left` of them exist."""
+        b, q = self.b, quad(self.lanes)
+        count = q * self.step
+        mask = b.lane_mask(b.int(0), b.sub(b.mul(left, b.int(self.step)), b.int(self.step - 1)), count)
+        pieces = [b.masked_load(b.gep(row, at, self.element), mask, vector(count, self.element)) for row in rows]
+        if self.step > 1:
+            pieces = [shuffle(b, x, x, range(0, count, 2)) for x in pieces]
+        return transpose(b, pieces)

@@ -1,0 +1,68 @@
+"""Contractions whose right factor is packed straight from windows, in memory that ends at a page nobody may touch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_contract import TARGETS, guarded, run
+
+from kagari.compiler.contract import contraction
+from kagari.compiler.contract_epilogue import Epilogue
+from kagari.compiler.contract_windows import Windows
+
+RANDOM = np.random.default_rng(5)
+
+
+def offsets(dims: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """The offset of each row or lane, the innermost dimension running fastest."""
+    total = np.zeros(1, int)
+    for size, stride in dims:
+        total = np.add.outer(stride * np.arange(size), total).reshape(-1)
+    return total
+
+
+@pytest.mark.parametrize("cpu", TARGETS)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("mode", "rows", "lanes", "m", "batch"),
+    [
+        ("runs1", ((3, 1), (3, 23), (5, 200)), ((21, 1), (7, 23)), 20, 2),
+        ("runs1", ((2, 1), (2, 4)), ((3, 1), (33, 4)), 3, 1),
+        ("columns2", ((3, 2), (4, 60)), ((2, 1), (9, 6)), 17, 1),
+        ("runs1", ((1, 0),), ((40, 1), (3, 50)), 5, 1),
+        ("runs2", ((3, 1), (3, 50), (4, 800)), ((24, 2), (7, 100)), 33, 2),
+        ("runs2", ((2, 1), (700, 40)), ((5, 2), (2, 12)), 9, 1),
+        ("runs1", ((7, 3), (400, 30)), ((11, 1), (4, 3)), 50, 1),
+        ("columns1", ((21, 1), (7, 23), (3, 900)), ((3, 1), (3, 23), (5, 180)), 20, 1),
+        ("columns1", ((6, 1), (500, 7)), ((2, 300), (50, 3)), 10, 1),
+        ("columns2", ((13, 2), (6, 55), (30, 400)), ((3, 1), (3, 55)), 15, 2),
+        ("columns1", ((5, 1),), ((3, 7), (2, 40)), 4, 3),
+    ],
+)
+def test_windows(cpu: str, kind: type, mode: str, rows: tuple, lanes: tuple, m: int, batch: int) -> None:
+    places = np.add.outer(offsets(rows), offsets(lanes))
+    (k, n), offset, apart = places.shape, 3, int(places.max()) + 2
+    x = guarded((offset + apart * (batch - 1) + int(places.max()) + 1,), np.dtype(kind))
+    a, c = guarded((batch, m, k), np.dtype(kind)), guarded((batch, m, n), np.dtype(kind))
+    x[...], a[...], c[...] = RANDOM.standard_normal(x.shape), RANDOM.standard_normal(a.shape), np.nan
+    arrays = [a, x, c]
+
+    def scratch(nbytes: int) -> int:
+        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
+        arrays[-1][...] = 0xFF
+        return len(arrays) - 1
+
+    windows = Windows(rows, lanes, offset)
+    assert windows.mode == mode
+    name = np.dtype(kind).name
+    launches = contraction(
+        name, (batch,), m, n, k, (m * k, k, 1), (apart, 0, 0), (m * n, n, 1), 0, 1, 2, scratch, Epilogue(name),
+        TARGETS[cpu], windows,
+    )  # fmt: skip
+    run(launches, arrays, cpu)
+    right = np.stack([x[offset + i * apart :][places] for i in range(batch)]).astype(np.float64)
+    np.testing.assert_allclose(c, a.astype(np.float64) @ right, rtol=0, atol=np.finfo(kind).eps * 60 * k**0.5)
+
+
+def test_windows_without_runs_are_left_to_a_copy() -> None:
+    assert Windows(((3, 3), (4, 60)), ((2, 5), (9, 10))).mode == ""
