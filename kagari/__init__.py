@@ -95,7 +95,7 @@ __all__ = [
     "fill", "fill_", "finfo", "fix", "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32",
     "float64", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "floor", "floor_", "floor_divide",
     "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "from_dlpack", "from_numpy", "frombuffer",
-    "full", "full_like", "gather", "ge", "ge_", "ger", "get_default_device", "get_default_dtype",
+    "full", "full_like", "func", "gather", "ge", "ge_", "ger", "get_default_device", "get_default_dtype",
     "get_deterministic_debug_mode", "get_device", "get_float32_matmul_precision", "get_num_interop_threads",
     "get_num_threads", "get_rng_state", "greater", "greater_", "greater_equal", "greater_equal_", "group_norm", "gt",
     "gt_", "half", "hamming_window", "hann_window", "hardshrink", "heaviside", "heaviside_", "hinge_embedding_loss",

@@ -98,6 +98,9 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
+# Programs name layers by PyTorch's files as well: `nn.modules.conv._ConvNd` is `nn.conv._ConvNd`.
+modules = _sys.modules[__name__]
+
 __all__ = [
     "AlphaDropout",
     "BCELoss",

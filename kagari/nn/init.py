@@ -289,7 +289,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
             raise NotImplementedError(f"\"geqrf_cpu\" not implemented for '{tensor.dtype.type_name}'")
         tall = drawn.numpy() if rows >= columns else drawn.numpy().T
         q, r = np.linalg.qr(tall)
-        # Of the decompositions, the one whose r has a positive diagonal: the matrix is uniform over all orthogonal ones.
+        # Of the decompositions, the one whose r has a positive diagonal: q is uniform over all orthogonal matrices.
         q *= np.sign(np.diagonal(r))
         found = ops.from_numpy(np.ascontiguousarray(q if rows >= columns else q.T))
         tensor.copy_(found.view_as(tensor)).mul_(gain)
