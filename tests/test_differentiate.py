@@ -209,7 +209,7 @@ def test_cumprod_with_zeros() -> None:
 
 def test_every_primitive_is_covered() -> None:
     others = {
-        "pad", "cat", "cumsum", "cumprod", "argsort", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
+        "pad", "cat", "cumsum", "cumprod", "argsort", "nth", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
         "gather", "pick", "dot", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min",
     }  # fmt: skip
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | others

@@ -178,7 +178,7 @@ def test_symbolic_shapes_are_legal(guards: Guards) -> None:
 
 def test_every_table_knows_every_primitive() -> None:
     other = {
-        "pad", "cat", "cumsum", "cumprod", "argsort", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
+        "pad", "cat", "cumsum", "cumprod", "argsort", "nth", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
         "gather", "pick", "dot", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min",
     }  # fmt: skip
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | other

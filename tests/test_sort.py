@@ -54,13 +54,30 @@ def test_first_few(count: int, descending: bool) -> None:
             check(lambda x: graph.argsort(x, 1, descending, count), tensor(values % 251, dt))
 
 
-@pytest.mark.parametrize("size", [1, 2, 23, 24, 25, 26, 255, 256, 257])
+@pytest.mark.parametrize("size", [1, 2, 3, 24, 25, 79, 80, 81, 82, 257])
 def test_rows_of_every_size(size: int) -> None:
     for dt in (dtypes.float32, dtypes.float64, dtypes.bool_):
         check(lambda x: graph.argsort(x, 1), numbers(4, size, dt=dt))
 
 
-def test_the_kernel_compiles_for_aarch64() -> None:
+@pytest.mark.parametrize("dt", REAL, ids=lambda dt: dt.name)
+def test_elements_at_places_of_every_dtype(dt: dtype) -> None:
+    for shape, dim in (((7,), 0), ((33, 70), 1), ((700, 3), 0), ((4, 3000), 1)):
+        for how in ("contiguous", "transposed", "gaps"):
+            places = tensor(RANDOM.integers(0, shape[dim], (*shape[:dim], 5, *shape[dim + 1 :])), dtypes.int64, how)
+            check(lambda x, p, d=dim: graph.nth(x, p, d), numbers(*shape, dt=dt, how=how), places)
+    if dt.category == 2:
+        values = tensor(np.array(SPECIAL * 20), dt)
+        check(lambda x, p: graph.nth(x, p, 0), values, tensor(np.arange(values.shape[0])))
+
+
+@pytest.mark.parametrize("bad", [30, -1, 1 << 40])
+def test_a_place_out_of_range_is_an_error(bad: int) -> None:
+    with pytest.raises(IndexError, match="out of range"):
+        compiled(lambda x, p: graph.nth(x, p, 0), 2).run((numbers(30, dt=dtypes.float32), tensor(np.array([3, bad]))))
+
+
+def test_the_kernels_compile_for_aarch64() -> None:
     import llvmlite.binding as llvm
 
     try:
@@ -70,11 +87,19 @@ def test_the_kernel_compiles_for_aarch64() -> None:
     except RuntimeError:
         pytest.skip("llvmlite was built without AArch64")
     target = Target("aarch64-unknown-linux-gnu", "neoverse-n1", "", 16, 32, True, False, 4)
+    definitions = (
+        lambda x: graph.argsort(x, 1, True, 5),
+        lambda x: graph.nth(x, graph.argsort(x, 1, False, 3), 1),
+        lambda x: graph.searchsorted(x, x, True),
+        lambda x: graph.arg_scan("argcummax", x, 0),
+        lambda x: graph.scan("logcumsumexp", x, 1),
+    )
     for x in (numbers(20, 30, dt=dtypes.float32), numbers(20, 900, dt=dtypes.float64)):
-        traced, sizes = compiled(lambda x: graph.argsort(x, 1, True, 5), 1).traced((x,))
-        bound = traced.variant(()).program.bind({0: x._layout}, sizes, target)
-        for launch in bound.launches:
-            assert compile_object(launch.kernel.write(), target, launch.kernel.level)[:4] == b"\x7fELF"
+        for define in definitions:
+            traced, sizes = compiled(define, 1).traced((x,))
+            bound = traced.variant(()).program.bind({0: x._layout}, sizes, target)
+            for launch in bound.launches:
+                assert compile_object(launch.kernel.write(), target, launch.kernel.level)[:4] == b"\x7fELF"
 
 
 # Sorting
@@ -100,6 +125,18 @@ def test_results_have_names_and_the_strides_of_the_input(oracle: ModuleType) -> 
     assert repr(kagari.topk(x, 2)) == repr(oracle.topk(y, 2))
     assert repr(x.kthvalue(2)) == repr(y.kthvalue(2)) and repr(x.median(0)) == repr(y.median(0))
     assert kagari.sort(kagari.zeros(3, 2).T).values.stride() == oracle.sort(oracle.zeros(3, 2).T).values.stride()
+
+
+def test_medians_of_many(oracle: ModuleType) -> None:
+    values = RANDOM.standard_normal((3, 20001)).astype(np.float32)
+    values[1, RANDOM.integers(0, 20001, 500)] = np.nan
+    ours, theirs = kagari.from_numpy(values), oracle.from_numpy(values)
+    for name in ("median", "nanmedian"):
+        got, want = getattr(kagari, name)(ours, 1), getattr(oracle, name)(theirs, 1)
+        np.testing.assert_array_equal(got.values.numpy(), want.values.numpy())
+    for k in (1, 300, 7000, 20001):
+        got, want = kagari.kthvalue(ours, k), oracle.kthvalue(theirs, k)
+        np.testing.assert_array_equal(got.values.numpy(), want.values.numpy())
 
 
 def test_the_median_of_no_integers_is_the_lowest(oracle: ModuleType) -> None:

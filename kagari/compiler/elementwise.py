@@ -244,8 +244,6 @@ def identity(b: Builder, op: str, type_: str, dt: dtype) -> Val:
     ty = Val("", type_)
     if op in ("reduce_sum", "cumsum"):
         return b.zero(type_)
-    if op == "logcumsumexp":
-        return b.float(float("-inf"), type_)
     if op in ("reduce_prod", "cumprod"):
         return b.float(1.0, type_) if dt.category == 2 else b.int(1, type_)
     largest = op in ("reduce_min", "argmin")
@@ -257,18 +255,8 @@ def identity(b: Builder, op: str, type_: str, dt: dtype) -> Val:
     return b.int((1 << (bits - 1)) - 1 if largest else -(1 << (bits - 1)), type_)
 
 
-def _log_add(b: Builder, dt: dtype, a: Val, x: Val) -> Val:
-    """log(exp(a) + exp(x)); where both are the same infinity, that."""
-    largest, least = (b.intrinsic(op, x.type, a, x) for op in ("maximum", "minimum"))
-    more = vecmath.FUNCTIONS["log1p"](b, vecmath.FUNCTIONS["exp"](b, b.fsub(least, largest)))
-    infinite = b.fcmp("oeq", b.intrinsic("fabs", x.type, largest), b.float(float("inf"), x.type))
-    return b.select(infinite, largest, b.fadd(largest, more))
-
-
 def combine(b: Builder, op: str, dt: dtype, a: Val, x: Val) -> Val:
     """One step of a reduction."""
-    if op == "logcumsumexp":
-        return _log_add(b, dt, a, x)
     name = {"reduce_sum": "add", "cumsum": "add", "reduce_prod": "mul", "cumprod": "mul", "reduce_max": "maximum"}.get(
         op, "minimum"
     )

@@ -8,6 +8,7 @@ A *stage* makes one or more buffers from others. Its kinds:
     scatter   values written, or added, at computed places of a copy
     scan      running sums, products and extrema
     sort      places of elements in order
+    select    elements at places of an order
     search    places of elements among ordered ones
 
 Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes
@@ -29,7 +30,7 @@ GATHERS = frozenset(("gather", "pick"))
 _OWN_STAGE = {
     "dot": "dot", "cat": "copy", "pad": "copy", "scatter": "scatter", "scatter_add": "scatter",
     "scatter_prod": "scatter", "scatter_max": "scatter", "scatter_min": "scatter", "cumsum": "scan",
-    "cumprod": "scan", "argsort": "sort",
+    "cumprod": "scan", "argsort": "sort", "nth": "select",
     "searchsorted": "search", "argcummax": "scan", "argcummin": "scan", "logcumsumexp": "scan",
 }  # fmt: skip
 """Primitives that a kernel of its own computes, with the kind of its stage."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ..base.dtypes import dtype
 from ..base.target import Target
+from . import vecmath
 from .elementwise import INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, emit, from_memory, identity, to_memory
 from .kernel import Kernel, Launch
 from .text import Builder, Val
@@ -123,7 +124,7 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed, t
 
 
 def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> Launch:
-    """A running sum, product, ... along `dim`."""
+    """A running sum or product along `dim`."""
     dt = out.dtype
     element, ty = MEMORY[dt.name], compute_type(dt)
 
@@ -134,6 +135,34 @@ def scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> La
             new = combine(b, op, dt, b.get(running, ty), value)
             b.set(running, new)
             b.store(to_memory(b, new, dt), b.gep(write_to, b.mul(i, o_step), element))
+
+    return _scanning(op, dim, out, x, target, row)
+
+
+def log_scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -> Launch:
+    """The logarithm of the running sum of exponentials along `dim`: of those of the distances to the largest so far.
+
+    Only the sum waits for the element before. -inf and inf are at no distance to themselves.
+    """
+    dt, wide = out.dtype, "double"
+    element, ty = MEMORY[dt.name], compute_type(dt)
+    exp, log = vecmath.FUNCTIONS["exp"], vecmath.FUNCTIONS["log"]
+
+    def row(b: Builder, read: Val, write_to: Val, length: Val, x_step: Val, o_step: Val) -> None:
+        top, total = b.var(ty, b.float(float("-inf"), ty)), b.var(wide, b.zero(wide))
+        with b.loop(b.int(0), length) as i:
+            value = from_memory(b, b.load(b.gep(read, b.mul(i, x_step), element), element), dt)
+            old, so_far = b.get(top, ty), b.get(total, wide)
+            above = b.fcmp("ogt", value, old)
+            new = b.select(above, value, old)
+            distance = b.fsub(b.select(above, old, value), new)
+            near = exp(b, b.select(b.fcmp("oeq", value, old), b.zero(ty), distance))
+            near = near if ty == wide else b.cast("fpext", near, wide)
+            whole = b.select(above, b.fadd(b.fmul(so_far, near), b.float(1.0, wide)), b.fadd(so_far, near))
+            b.set(top, new)
+            b.set(total, whole)
+            more = log(b, whole if ty == wide else b.cast("fptrunc", whole, ty))
+            b.store(to_memory(b, b.fadd(new, more), dt), b.gep(write_to, b.mul(i, o_step), element))
 
     return _scanning(op, dim, out, x, target, row)
 
@@ -151,8 +180,9 @@ def arg_scan_launch(op: str, dim: int, out: Placed, x: Placed, target: Target) -
             better = emit(b, "ge" if op == "argcummax" else "le", dt, [value, so_far], lambda lanes, bit: None)
             if dt.category == 2:
                 better = b.binary("or", better, b.fcmp("uno", value, value))
-            b.set(best, b.select(better, value, so_far))
-            b.set(at, b.select(better, i, b.get(at, "i64")))
+            with b.when(better):  # a branch: the next comparison need not wait for this one
+                b.set(best, value)
+                b.set(at, i)
             b.store(b.get(at, "i64"), b.gep(write_to, b.mul(i, o_step), "i64"))
 
     return _scanning(op, dim, out, x, target, row)

@@ -12,7 +12,7 @@ the memory for them is full they are sorted, all but the first few are dropped, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ..base.dtypes import dtype
 from ..base.target import Target
@@ -21,8 +21,10 @@ from .kernel import Kernel, Launch
 from .serial import Placed, buffer, offset_of, operands, unravel
 from .text import BITS, Builder, Val
 
-INSERTED = 24
-"""Rows of at most so many elements are sorted by insertion."""
+RANKED, INSERTED = 80, 24
+"""Rows of at most so many elements are sorted by their ranks; those packed into 128 bits, by insertion."""
+
+LANES = 4
 
 EXPONENT = {"float16": 0x7C00, "bfloat16": 0x7F80, "float32": 0x7F800000, "float64": 0x7FF0000000000000}
 """The bits of infinity."""
@@ -43,10 +45,8 @@ def sort_launch(
     if not few:
         room = size
     wide = x.dtype.itemsize == 8 or size >= 1 << 32
-    total = 1
-    for d in others:
-        total *= out.shape[d]
-    grain = -(-total // (4 * target.threads)) if total * size > 8192 else total
+    total, grain = shared_rows(out.shape, dim, size, target)
+    room += LANES  # vectors of ranks look past the end
     memory = temp(2 * room * (16 if wide else 8) * (target.threads if total > grain else 1))
     ops = (
         *(out.shape[d] for d in others), *(x.strides[d] for d in others), *(out.strides[d] for d in others),
@@ -56,6 +56,14 @@ def sort_launch(
     return Launch(
         Kernel(form.key(), "sort", lambda: write_sort(form)), (out.number, x.number, memory), ops, total, grain
     )
+
+
+def shared_rows(shape: tuple[int, ...], dim: int, size: int, target: Target) -> tuple[int, int]:
+    """How many rows there are along a dimension, and how many a thread takes at a time."""
+    total = 1
+    for d, n in enumerate(shape):
+        total = total * n if d != dim else total
+    return total, -(-total // (4 * target.threads)) if total * size > 8192 else total
 
 
 class Form:
@@ -99,7 +107,7 @@ def write_sort(form: Form) -> str:
 def _pack(b: Builder, form: Form, read: Val, first: Val, second: Val, size: Val, count: Val, room: Val) -> Val:
     """All elements of a row in order; a pointer to them."""
     with b.loop(b.int(0), size) as i:
-        b.store(_packed(b, form, read, i), b.gep(first, i, form.packed), 8)
+        b.store(packed_at(b, form, read, i), b.gep(first, i, form.packed), 8)
     return _sorted(b, first, second, size)
 
 
@@ -113,14 +121,15 @@ def _collect(b: Builder, form: Form, read: Val, first: Val, second: Val, size: V
         other = b.select(b.icmp("eq", at, first), second, first)
         b.set(here, _sorted(b, at, other, b.get(found, "i64")))
 
+    full = b.sub(room, b.int(LANES))
     with b.loop(b.int(0), size) as i:
-        x = _packed(b, form, read, i)
+        x = packed_at(b, form, read, i)
         with b.when(b.icmp("ult", x, b.get(limit, form.packed))):
             at = b.get(found, "i64")
             b.store(x, b.gep(b.get(here, "ptr"), at, form.packed), 8)
             more = b.add(at, b.int(1))
             b.set(found, more)
-            with b.when(b.icmp("eq", more, room)):
+            with b.when(b.icmp("eq", more, full)):
                 sort()
                 b.set(found, count)
                 last = b.gep(b.get(here, "ptr"), b.sub(count, b.int(1)), form.packed)
@@ -129,7 +138,7 @@ def _collect(b: Builder, form: Form, read: Val, first: Val, second: Val, size: V
     return b.get(here, "ptr")
 
 
-def _packed(b: Builder, form: Form, read: Val, i: Val) -> Val:
+def packed_at(b: Builder, form: Form, read: Val, i: Val) -> Val:
     """The packed element at a place of a row."""
     ty = MEMORY[form.dt.name]
     bits = f"i{BITS[ty]}"
@@ -163,27 +172,28 @@ def _write_radix(b: Builder, form: Form) -> None:
     """radix(at, other, count): sorts packed elements with the help of as much other memory; where they are then."""
     params = (("at", "ptr"), ("other", "ptr"), ("count", "i64"))
     at, other, count = b.begin_function("radix", params, "ptr", "internal")
-    long, done = b.label(), b.label()
-    short = b.label()
-    b.branch(b.icmp("ule", count, b.int(INSERTED)), short, long)
+    short, long = b.label(), b.label()
+    ranked = form.half == 32
+    b.branch(b.icmp("ule", count, b.int(RANKED if ranked else INSERTED)), short, long)
     b.block(short)
-    _insert(b, form, at, count)
-    b.ret(at)
+    if ranked:
+        _rank(b, form, at, other, count)
+    else:
+        insert(b, form, at, count)
+    b.ret(other if ranked else at)
     b.block(long)
     source = b.var("ptr", at)
     target = b.var("ptr", other)
     digits = form.dt.itemsize
     tally = b.var(f"[{256 * digits} x {form.place}]")
-    _count_digits(b, form, at, count, tally, digits)
+    count_digits(b, form, at, count, tally, range(digits))
     for digit in range(digits):
         _pass(b, form, source, target, count, b.gep(tally, b.int(256 * digit), form.place), digit)
-    b.jump(done)
-    b.block(done)
     b.ret(b.get(source, "ptr"))
     b.end_function()
 
 
-def _insert(b: Builder, form: Form, at: Val, count: Val) -> None:
+def insert(b: Builder, form: Form, at: Val, count: Val) -> None:
     """Each element moves down past those above it."""
     with b.loop(b.int(1), count) as i:
         x = b.load(b.gep(at, i, form.packed), form.packed, 8)
@@ -206,27 +216,46 @@ def _insert(b: Builder, form: Form, at: Val, count: Val) -> None:
         b.store(x, b.gep(at, b.get(place, "i64"), form.packed), 8)
 
 
-def _digit(b: Builder, form: Form, at: Val, i: Val, digit: int) -> Val:
+def _rank(b: Builder, form: Form, at: Val, other: Val, count: Val) -> None:
+    """Each element moves to where as many others are as there are below it."""
+    vector = f"<{LANES} x {form.packed}>"
+    b.store(b.int(-1, vector), b.gep(at, count, form.packed))
+    with b.loop(b.int(0), count) as i:
+        x = b.load(b.gep(at, i, form.packed), form.packed)
+        b.store(x, b.gep(other, rank_of(b, form, at, count, x), form.packed))
+
+
+def rank_of(b: Builder, form: Form, at: Val, count: Val, x: Val) -> Val:
+    """How many packed elements lie below x; behind the last one is a vector of large ones."""
+    vector = f"<{LANES} x {form.packed}>"
+    below = b.var(vector, b.zero(vector))
+    with b.loop(b.int(0), count, LANES) as j:
+        smaller = b.icmp("ult", b.load(b.gep(at, j, form.packed), vector), b.splat(x, LANES))
+        b.set(below, b.sub(b.get(below, vector), b.cast("sext", smaller, vector)))
+    return b.intrinsic("vector.reduce.add", vector, b.get(below, vector), returns=form.packed)
+
+
+def digit_of(b: Builder, form: Form, at: Val, i: Val, digit: int) -> Val:
     """A byte of the key of an element in memory, whose lowest byte comes first."""
     return b.cast("zext", b.load(b.gep(b.gep(at, i, form.packed), b.int(form.half // 8 + digit), "i8"), "i8"), "i64")
 
 
-def _count_digits(b: Builder, form: Form, at: Val, count: Val, tally: Val, digits: int) -> None:
-    """How often each byte has each value."""
+def count_digits(b: Builder, form: Form, at: Val, count: Val, tally: Val, digits: Sequence[int]) -> None:
+    """How often each of these bytes has each value."""
     lanes = 256 // form.half
-    with b.loop(b.int(0), b.int(256 * digits), lanes) as i:
+    with b.loop(b.int(0), b.int(256 * len(digits)), lanes) as i:
         b.store(b.zero(f"<{lanes} x {form.place}>"), b.gep(tally, i, form.place))
     one = b.int(1, form.place)
     with b.loop(b.int(0), count) as i:
-        for digit in range(digits):
-            counter = b.gep(tally, b.add(_digit(b, form, at, i, digit), b.int(256 * digit)), form.place)
+        for line, digit in enumerate(digits):
+            counter = b.gep(tally, b.add(digit_of(b, form, at, i, digit), b.int(256 * line)), form.place)
             b.store(b.add(b.load(counter, form.place), one), counter)
 
 
 def _pass(b: Builder, form: Form, source: Val, target: Val, count: Val, tally: Val, digit: int) -> None:
     """Moves the elements to the other memory in the order of one byte, unless that is the same in all of them."""
     read, write = b.get(source, "ptr"), b.get(target, "ptr")
-    same = b.load(b.gep(tally, _digit(b, form, read, b.int(0), digit), form.place), form.place)
+    same = b.load(b.gep(tally, digit_of(b, form, read, b.int(0), digit), form.place), form.place)
     whole = count if form.half == 64 else b.cast("trunc", count, form.place)
     with b.when(b.icmp("ne", same, whole)):
         below = b.var(form.place)
@@ -238,7 +267,7 @@ def _pass(b: Builder, form: Form, source: Val, target: Val, count: Val, tally: V
             b.store(start, counter)
             b.set(below, b.add(start, here))
         with b.loop(b.int(0), count) as i:
-            counter = b.gep(tally, _digit(b, form, read, i, digit), form.place)
+            counter = b.gep(tally, digit_of(b, form, read, i, digit), form.place)
             to = b.load(counter, form.place)
             b.store(b.add(to, b.int(1, form.place)), counter)
             x = b.load(b.gep(read, i, form.packed), form.packed, 8)

@@ -541,7 +541,8 @@ def multinomial(
     """Indices drawn in proportion to the weights in `input`, of one row or of each row of a matrix.
 
     Raises RuntimeError for negative, infinite or NaN weights, for rows of zeros, and for more samples than there are to
-    draw.
+    draw. From one seed they are PyTorch's samples, but where two of the random keys by which they are chosen are level
+    to rounding: of these either may come first.
 
     >>> import kagari as torch
     >>> torch.multinomial(torch.tensor([0.0, 1.0]), 1)

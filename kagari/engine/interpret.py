@@ -290,6 +290,11 @@ def _argsort(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[s
     return order.take(np.arange(shape[dim]), axis=dim)
 
 
+def _nth(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    (x, place), (dim,) = args, v.attrs
+    return np.argsort(x, axis=dim, kind="stable")[_positions(place, x.shape, dim)]
+
+
 def _searchsorted(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
     """By halves: of edges that are not in order, NaN among them, the same ones are looked at as in a kernel."""
     edges, x = args
@@ -371,6 +376,7 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "argmax": lambda v, args, shape, env: np.argmax(args[0], axis=v.attrs[0]),
     "argmin": lambda v, args, shape, env: np.argmin(args[0], axis=v.attrs[0]),
     "argsort": _argsort,
+    "nth": _nth,
     "searchsorted": _searchsorted,
     "argcummax": _arg_scan(True),
     "argcummin": _arg_scan(False),

@@ -22,15 +22,17 @@ from ..compiler.epilogue import BodyEpilogue, epilogue_body
 from ..compiler.fuse import Stage, fuse, located, reshaped, strip
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
-from ..compiler.serial import arg_scan_launch, scan_launch, scatter_launch
+from ..compiler.serial import arg_scan_launch, log_scan_launch, scan_launch, scatter_launch
 from ..compiler.sort import sort_launch
 from ..compiler.sort_search import search_launch
+from ..compiler.sort_select import select_launch
 from ..ir.graph import MOVEMENT, Graph, Value
 from ..ir.lower import lower
 from ..ir.simplify import simplify
 
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
 Ints = tuple[int, ...]
+SCANS = {"argcummax": arg_scan_launch, "argcummin": arg_scan_launch, "logcumsumexp": log_scan_launch}
 
 
 @dataclass(slots=True)
@@ -659,7 +661,7 @@ class _Binder:
         out = self.buffer(source)
         x = self.part(source.args[0])
         if _product(out.shape):
-            launch = arg_scan_launch if source.op.startswith("arg") else scan_launch
+            launch = SCANS.get(source.op, scan_launch)
             self.add([launch(source.op, source.attrs[0], out, x, self.target)], _product(out.shape))
 
     def stage_sort(self, stage: Stage, _: Body | None) -> None:
@@ -668,15 +670,29 @@ class _Binder:
         out, (dim, descending) = self.buffer(source), source.attrs
         if not _product(out.shape):
             return
-        x, ordered = self.part(source.args[0]), out
-        if not _neighbours(x, dim):
-            given, x = x, self.in_rows(x.shape, dim, x.dtype)
-            self.copy(given, x)
+        x, ordered = self.neighbours(source.args[0], dim), out
         if not _neighbours(out, dim):
             ordered = self.in_rows(out.shape, dim, out.dtype)
         self.add([sort_launch(dim, descending, ordered, x, self.target, self.temp)], 16 * _product(x.shape))
         if ordered is not out:
             self.copy(ordered, out)
+
+    def stage_select(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out, (dim,) = self.buffer(source), source.attrs
+        if _product(out.shape):
+            x, place = self.neighbours(source.args[0], dim), self.part(source.args[1])
+            self.add([select_launch(dim, out, x, place, self.target, self.temp)], 8 * _product(x.shape))
+
+    def neighbours(self, v: Value, dim: int) -> Place:
+        """A value in memory where its elements along a dimension lie next to each other."""
+        place = self.part(v)
+        if _neighbours(place, dim):
+            return place
+        whole = self.in_rows(place.shape, dim, place.dtype)
+        self.copy(place, whole)
+        return whole
 
     def stage_search(self, stage: Stage, _: Body | None) -> None:
         source = stage.source

@@ -47,6 +47,7 @@ NOT_DIFFERENTIABLE = (
         "argmax",
         "argmin",
         "argsort",
+        "nth",
         "reinterpret",
         "searchsorted",
         "argcummax",

@@ -32,6 +32,8 @@ are the business of `build.py`, which is what operator definitions use.
     cumsum, cumprod                  x, (dim,)        running sum, product
     argsort     x                    (dim, descending) int64 places of the elements in order along dim: the first ones,
     as many as the shape says; equal elements stay in order, NaN is the largest
+    nth         x, place             (dim,)           int64 index of the element that comes at a place of that order,
+    within bounds or an error
     searchsorted edges[.., n], x[.., m] (right,)      int64 count of the ordered edges below x, or not above it if right
     argcummax, argcummin             x, (dim,)        int64 index of the extremum so far, the last of equal ones, NaN
     counts as extremum
@@ -305,6 +307,11 @@ def argsort(x: Value, dim: int, descending: bool = False, count: Size | None = N
     """The places of the elements in order along a dimension; of the first `count` ones where that is given."""
     shape = x.shape if count is None else (*x.shape[:dim], count, *x.shape[dim + 1 :])
     return Value("argsort", (x,), (dim, descending), shape, int64)
+
+
+def nth(x: Value, place: Value, dim: int) -> Value:
+    """The index of the element that comes at a place of the ascending order along a dimension."""
+    return Value("nth", (x, place), (dim,), place.shape, int64)
 
 
 def searchsorted(edges: Value, x: Value, right: bool) -> Value:

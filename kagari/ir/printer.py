@@ -34,6 +34,7 @@ ATTRS = {
     "argmax": ("dim",),
     "argmin": ("dim",),
     "argsort": ("dim", "descending"),
+    "nth": ("dim",),
     "searchsorted": ("right",),
     "argcummax": ("dim",),
     "argcummin": ("dim",),

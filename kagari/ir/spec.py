@@ -136,7 +136,7 @@ KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
     **dict.fromkeys((*UNARY_FLOAT, "div"), (_float, "floats")),
     **dict.fromkeys((*UNARY_ANY, "sub", "rem", "pow", "cumsum", "cumprod", "dot"), (_number, "numbers")),
     **dict.fromkeys(("floor", "ceil", "trunc", "round", "maximum", "minimum"), (_real, "real numbers")),
-    **dict.fromkeys(("argsort", "searchsorted", "argcummax", "argcummin"), (_real, "real numbers")),
+    **dict.fromkeys(("argsort", "nth", "searchsorted", "argcummax", "argcummin"), (_real, "real numbers")),
     "logcumsumexp": (_real_float, "real floats"),
     **dict.fromkeys(("atan2", "complex"), (_real_float, "real floats")),
     **dict.fromkeys(("reduce_sum", "reduce_prod", "scatter_add", "scatter_prod"), (_number, "numbers")),
@@ -350,6 +350,15 @@ def _argsort(v: Value) -> None:
     _dtype(v, int64)
 
 
+def _nth(v: Value) -> None:
+    (x, place), (dim,) = v.args, v.attrs
+    _kind(v.op, x)
+    _index(x, place, dim)
+    _require(_equal(_without(place.shape, dim), _without(x.shape, dim)), "both arguments should have as many rows")
+    _shape(v, place.shape)
+    _dtype(v, int64)
+
+
 def _searchsorted(v: Value) -> None:
     (edges, x), (right,) = v.args, v.attrs
     _kind(v.op, x)
@@ -417,7 +426,7 @@ def _dot(v: Value) -> None:
 
 ARITY = {
     **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
-    **dict.fromkeys((*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot", "searchsorted"), 2),
+    **dict.fromkeys((*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot", "nth", "searchsorted"), 2),
     **dict.fromkeys(("where", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), 3),
     "cat": -1,
 }
@@ -451,6 +460,7 @@ SPEC: dict[str, Check] = {
     "argmax": _arg_extremum,
     "argmin": _arg_extremum,
     "argsort": _argsort,
+    "nth": _nth,
     "searchsorted": _searchsorted,
     "argcummax": _arg_scan,
     "argcummin": _arg_scan,

@@ -18,7 +18,7 @@ from ..ir.graph import Value
 from .check import require
 from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
-from .shapes import narrowed
+from .shapes import narrowed, replaced
 
 _INF, _NAN = math.inf, math.nan
 _RANGE = args(wanted(2, 3), dim=2), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\]"
@@ -246,8 +246,13 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> tup
     if k < 1 or k > (input.shape[dim] if input.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
     require("kthvalue_cpu", input.dtype, 1)
-    places = order(input, dim, False, k)
-    return _single(input, narrowed(places, dim, k - 1, 1) if input.ndim else places, dim, keepdim)
+    if not input.ndim:
+        places = order(input, dim)
+    elif 8 * k < input.shape[dim]:
+        places = narrowed(order(input, dim, False, k), dim, k - 1, 1)
+    else:
+        places = graph.nth(input, ir.full(replaced(input.shape, dim, 1), k - 1, int64), dim)
+    return _single(input, places, dim, keepdim)
 
 
 # Medians
@@ -266,7 +271,7 @@ def _median_place(x: Value, dim: int, skip_nan: bool) -> Value:
             at = ir.idiv(ir.maximum(last - nans, 0), 2)
         else:
             at = ir.where(ir.gt(nans, 0), last + 1 - nans, ir.idiv(last, 2))
-    return graph.gather(order(x, dim), ir.astype(at, int64), dim)
+    return graph.nth(x, ir.astype(at, int64), dim)
 
 
 def _lowest(dt: dtype) -> float:
