@@ -93,6 +93,17 @@ def trained(lib: ModuleType, name: str, options: dict[str, Any], steps: int, dty
     return task, optimizer
 
 
+_finished: dict[tuple[str, str], Any] = {}
+
+
+def finished(lib: ModuleType, name: str, options: dict[str, Any]) -> Any:
+    """What fifty steps lead to, which several tests look at."""
+    key = (lib.__name__, f"{name} {options}")
+    if key not in _finished:
+        _finished[key] = trained(lib, name, options, 50)
+    return _finished[key]
+
+
 def array(tensor: Any) -> np.ndarray:
     return np.array(tensor.detach().tolist(), dtype=np.float64)
 
@@ -119,7 +130,7 @@ def translated(value: Any, source: ModuleType, target: ModuleType) -> Any:
 
 @each(CASES + FACTORED)
 def test_fifty_steps_as_the_oracle(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
-    (ours, our_optimizer), (theirs, their_optimizer) = (trained(lib, name, options, 50) for lib in (kagari, oracle))
+    (ours, our_optimizer), (theirs, their_optimizer) = (finished(lib, name, options) for lib in (kagari, oracle))
     close(ours.params, theirs.params)
     assert repr(our_optimizer) == repr(their_optimizer)
     assert our_optimizer.defaults == their_optimizer.defaults
@@ -146,7 +157,7 @@ def test_state_goes_on_in_the_other_library(
     name: str, options: dict[str, Any], saving: str, oracle: ModuleType
 ) -> None:
     source, target = (kagari, oracle) if saving == "ours" else (oracle, kagari)
-    expected, _ = trained(target, name, options, 50)
+    expected, _ = finished(target, name, options)
     task, optimizer = trained(source, name, options, 25)
     other = Task(target)
     other.steps = 25
@@ -296,6 +307,37 @@ def test_groups_strides_and_empty_parameters(name: str, oracle: ModuleType) -> N
             optimizer.step()
         found.append(params)
     close(*found)
+
+
+@pytest.mark.parametrize("differentiable", [False, True])
+@pytest.mark.parametrize("name", ("SGD", "Adam", *NAMES))
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_complex_parameters(name: str, differentiable: bool, oracle: ModuleType) -> None:
+    """A step treats the parts of a complex number as two numbers."""
+    found = []
+    for lib in (kagari, oracle):
+        lib.manual_seed(3)
+        param = lib.complex(lib.rand(2, 3), lib.rand(2, 3)).requires_grad_()
+        moved = param.clone() if differentiable else param
+        optimizer = getattr(lib.optim, name)([moved], lr=0.02, differentiable=differentiable)
+        for _ in range(5):
+            moved.grad = lib.complex(lib.rand(2, 3) - 0.5, lib.rand(2, 3) - 0.5)
+            optimizer.step()
+        values = [moved, *(v for v in optimizer.state[moved].values() if isinstance(v, lib.Tensor) and v.dim())]
+        assert all(value.is_complex() for value in values)
+        found.append([lib.view_as_real(value.detach()) for value in values])
+    close(*found)
+
+
+@pytest.mark.parametrize("name", ["Adafactor", "Muon"])
+def test_no_complex_parameters(name: str, oracle: ModuleType) -> None:
+    def act(lib: ModuleType) -> None:
+        param = lib.nn.Parameter(lib.ones(2, 2, dtype=lib.complex64))
+        param.grad = param.detach()
+        getattr(lib.optim, name)([param]).step()
+
+    ours, theirs = (complaint(lib, lambda lib=lib: act(lib)) for lib in (kagari, oracle))
+    assert ours == theirs == (RuntimeError, f"{name} does not support complex parameters")
 
 
 def test_sums_of_adagrad_are_there_before_the_first_step(oracle: ModuleType) -> None:
@@ -462,3 +504,22 @@ def test_same_complaint_of_orthogonal_steps(case: str, oracle: ModuleType) -> No
     ours, theirs = (complaint(lib, lambda lib=lib: act(lib)) for lib in (kagari, oracle))
     assert ours == theirs
     assert ours[0] is ValueError
+
+
+def test_search_among_complex_numbers(oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        param = lib.nn.Parameter(lib.tensor([3.0 - 2.0j, 0.5j], dtype=lib.complex128))
+        target = lib.tensor([1.0 + 1.0j, 2.0], dtype=lib.complex128)
+        optimizer = lib.optim.LBFGS([param], lr=0.5, max_iter=3)
+
+        def closure(lib: Any = lib, param: Any = param, target: Any = target, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            parts = lib.view_as_real(param - target)
+            loss = (parts**2 * lib.tensor([1.0, 3.0], dtype=lib.float64)).sum()
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        found.append([lib.view_as_real(param.detach())])
+    close(*found, 1e-9)

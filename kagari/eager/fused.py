@@ -35,12 +35,16 @@ from .convert import wrap
 def update(rule: Rule, structure: Structure, operands: Sequence[float], lists: Sequence[list[Any]]) -> None:
     """Applies a rule in place to lists of equal length: parameters, gradients, and a list for each part of the state.
 
-    Sets that do not share a layout are brought to one first.
+    Sets that do not share a layout are brought to one first. The parts of a complex number count as two numbers.
     """
     scalars = tuple([float(operand) for operand in operands])
     start, count = 0, len(lists[0])
     while start < count:
         dt = lists[0][start]._layout.dtype
+        if dt.is_complex:
+            update(rule, structure, operands, [[_parts(tensors[start])] for tensors in lists])
+            start += 1
+            continue
         kernel = _kernel(rule, structure, len(lists), len(scalars), dt)
         part = lists if not start else [tensors[start:] for tensors in lists]
         start += native().foreach(kernel.address, scalars, dt, *part)
@@ -54,7 +58,15 @@ def recorded(rule: Rule, structure: Structure, operands: Sequence[Any], tensors:
 
     Operands may be tensors too.
     """
-    return rule(operators, structure, operands, *tensors)
+    if not tensors[0].is_complex():
+        return rule(operators, structure, operands, *tensors)
+    found = rule(operators, structure, operands, *[operators.view_as_real(t) for t in tensors])
+    return tuple(operators.view_as_complex(t) for t in found)
+
+
+def _parts(x: Any) -> Any:
+    """A complex tensor's memory as real numbers, real and imaginary parts in turn."""
+    return operators.view_as_real(x.detach())
 
 
 def _writes(lists: int) -> tuple[bool, ...]:

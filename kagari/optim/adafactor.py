@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd import no_grad
 from ..eager import Tensor
 from ..eager import operators as ops
-from .optimizer import Optimizer, check_one_element
+from .optimizer import Optimizer, check_one_element, refuse_complex
 
 
 class Adafactor(Optimizer):
@@ -105,6 +105,7 @@ class Adafactor(Optimizer):
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is not None:
+                    refuse_complex(self, param)
                     state = self.state[param]
                     if not state:
                         state.update(_begin(param))

@@ -7,9 +7,8 @@ from typing import Any
 
 from ..eager import Tensor
 from ..eager import fused as rules
-from ..eager import operators as ops
 from .elementwise import Elementwise
-from .optimizer import check_implementation, check_not_negative, check_rate, option
+from .optimizer import check_implementation, check_not_negative, check_rate, filled_like, option
 
 
 class Adagrad(Elementwise):
@@ -90,7 +89,7 @@ class Adagrad(Elementwise):
             self._states(group, group["params"])
 
     def _begin(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        return {"step": 0, "sum": ops.full_like(param, group["initial_accumulator_value"])}
+        return {"step": 0, "sum": filled_like(param, group["initial_accumulator_value"])}
 
     def _tensors(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("sum",)

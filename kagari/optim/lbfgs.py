@@ -190,15 +190,21 @@ class LBFGS(Optimizer):
     def _gradient(self) -> Tensor:
         """The gradients of all parameters in one row."""
         params = self.param_groups[0]["params"]
-        return ops.cat([ops.zeros_like(p).view(-1) if p.grad is None else p.grad.reshape(-1) for p in params])
+        return ops.cat([_numbers(ops.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in params])
 
     def _go(self, origin: list[Tensor], t: float, direction: Tensor) -> None:
         """Sets the parameters to the point that is `t` along the direction."""
         offset = 0
         for param, begin in zip(self.param_groups[0]["params"], origin, strict=True):
-            count = param.numel()
-            param.copy_(begin + direction[offset : offset + count].view(param.shape) * t)
+            numbers, begin = _numbers(param), _numbers(begin)
+            count = numbers.numel()
+            numbers.copy_(begin + direction[offset : offset + count].view(numbers.shape) * t)
             offset += count
+
+
+def _numbers(x: Tensor) -> Tensor:
+    """A tensor of real numbers, as which a complex one is seen."""
+    return ops.view_as_real(x) if x.is_complex() else x
 
 
 def _greatest(x: Tensor) -> float:

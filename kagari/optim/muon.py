@@ -10,7 +10,7 @@ from ..autograd import no_grad
 from ..base.dtypes import bfloat16
 from ..eager import Tensor
 from ..eager import operators as ops
-from .optimizer import Optimizer, check_one_element
+from .optimizer import Optimizer, check_one_element, refuse_complex
 
 
 class Muon(Optimizer):
@@ -99,6 +99,7 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is not None:
+                    refuse_complex(self, param)
                     state = self.state[param]
                     if not state:
                         state["momentum_buffer"] = ops.zeros_like(param.grad)

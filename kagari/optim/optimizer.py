@@ -12,6 +12,7 @@ from typing import Any
 
 from ..autograd import RemovableHandle, enable_grad
 from ..eager import Tensor
+from ..eager import operators as ops
 
 
 class _Required:
@@ -362,6 +363,17 @@ def option(group: dict[str, Any], name: str) -> Any:
     return value if type(value) is float or group["differentiable"] else float(value)
 
 
+def filled_like(param: Tensor, value: float) -> Tensor:
+    """A tensor like a parameter, full of a value; of a complex parameter both parts are."""
+    return ops.full_like(param, complex(value, value) if param.is_complex() else value)
+
+
+def refuse_complex(optimizer: Optimizer, param: Tensor) -> None:
+    """Raises RuntimeError for a complex parameter."""
+    if param.is_complex():
+        raise RuntimeError(f"{type(optimizer).__name__} does not support complex parameters")
+
+
 def check_one_element(lr: float | Tensor) -> None:
     """Refuses a learning rate that is a tensor of more than one element."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
@@ -404,6 +416,8 @@ __all__ = [
     "check_not_negative",
     "check_one_element",
     "check_rate",
+    "filled_like",
     "option",
+    "refuse_complex",
     "required",
 ]

@@ -7,9 +7,8 @@ from typing import Any
 
 from ..eager import Tensor
 from ..eager import fused as rules
-from ..eager import operators as ops
 from .elementwise import Elementwise
-from .optimizer import check_rate, option
+from .optimizer import check_rate, filled_like
 
 
 class Rprop(Elementwise):
@@ -81,8 +80,7 @@ class Rprop(Elementwise):
         super().__init__(params, defaults)
 
     def _begin(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        size = ops.full_like(param, float(option(group, "lr")))
-        return {"step": 0, "prev": ops.zeros_like(param), "step_size": size}
+        return {**super()._begin(group, param), "step_size": filled_like(param, float(group["lr"]))}
 
     def _tensors(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("prev", "step_size")
