@@ -10,6 +10,13 @@ from .calls import call
 from .tensor import Tensor
 
 
+def _differentiable(input: Tensor, values: Tensor, indices: Tensor, rank: int) -> Tensor:
+    """Values that were found at indices, with their gradient where one is wanted."""
+    if input.requires_grad and is_grad_enabled():
+        return call("placed")(input, values, indices, rank)
+    return values
+
+
 def _max_pool(rank: int, dims: str, example: str) -> tuple[Callable[..., Tensor], Callable[..., tuple[Tensor, Tensor]]]:
     name = f"max_pool{rank}d"
 
@@ -22,9 +29,7 @@ def _max_pool(rank: int, dims: str, example: str) -> tuple[Callable[..., Tensor]
         ceil_mode: bool = False,
     ) -> tuple[Tensor, Tensor]:
         values, indices = call(f"{name}_with_indices")(input, kernel_size, stride, padding, dilation, ceil_mode)
-        if input.requires_grad and is_grad_enabled():
-            values = call("placed")(input, values, indices, rank)
-        return values, indices
+        return _differentiable(input, values, indices, rank), indices
 
     def values(
         input: Tensor,
@@ -68,5 +73,21 @@ max_pool3d, max_pool3d_with_indices = _max_pool(
     tensor([[[[1.]]]])""",
 )
 
-FUNCTIONS = (max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool3d)
-WITH_INDICES = (max_pool2d_with_indices, max_pool3d_with_indices)
+
+def _adaptive_max_pool(rank: int, dims: str) -> Callable[..., tuple[Tensor, Tensor]]:
+    name = f"adaptive_max_pool{rank}d"
+
+    def pairs(input: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
+        values, indices = call(f"{name}_with_indices")(input, output_size)
+        return _differentiable(input, values, indices, rank), indices
+
+    pairs.__name__ = pairs.__qualname__ = name
+    pairs.__doc__ = f"""The largest element of each of `output_size` windows over the last {dims}, and its place."""
+    return pairs
+
+
+adaptive_max_pool1d = _adaptive_max_pool(1, "dimension")
+adaptive_max_pool2d = _adaptive_max_pool(2, "two dimensions")
+adaptive_max_pool3d = _adaptive_max_pool(3, "three dimensions")
+
+FUNCTIONS = (adaptive_max_pool1d, max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool3d)

@@ -70,6 +70,14 @@ from .functional_norm import (
     instance_norm,
 )
 from .functional_pool import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_with_indices,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_with_indices,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_with_indices,
     max_pool1d,
     max_pool1d_with_indices,
     max_pool2d,
@@ -81,6 +89,10 @@ from .functional_pool import (
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
 _OPERATORS = frozenset(
     [
+        "adaptive_avg_pool1d",
+        "avg_pool1d",
+        "avg_pool2d",
+        "avg_pool3d",
         "bilinear",
         "celu_",
         "conv1d",
@@ -151,7 +163,19 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 
 # ruff: noqa: F822 - some of these are looked up when they are first asked for
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool3d",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_with_indices",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices",
     "alpha_dropout",
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
     "batch_norm",
     "bilinear",
     "binary_cross_entropy",

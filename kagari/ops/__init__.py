@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from . import (
     activation,
+    adaptive_pool,
     arrange,
     attention,
+    avg_pool,
     channelnorm,
     choose,
     compare,
@@ -73,4 +75,6 @@ OPERATORS: tuple[Operator, ...] = (
     *embedding.OPERATORS,
     *pool.OPERATORS,
     *attention.OPERATORS,
+    *avg_pool.OPERATORS,
+    *adaptive_pool.OPERATORS,
 )

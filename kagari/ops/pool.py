@@ -14,9 +14,8 @@ from ..ir import graph
 from ..ir.graph import Value
 from .check import require
 from .operator import Operator, Tensor, operator
-from .pool_windows import MAX_TAPS, Axis, along, axes_of, masked, padded, tap_count, taps_of
+from .pool_windows import MAX_TAPS, Axis, along, axes_of, masked, padded, shown, tap_count, taps_of
 from .samples import Make, Sample, args, wanted
-from .window import windowed
 
 Ints = Any
 """One number for all dimensions, or one for each."""
@@ -53,8 +52,7 @@ def _surrounded(x: Value, axis: Axis) -> Value:
 def _values_of_large(x: Value, axes: Sequence[Axis]) -> Value:
     """One axis after the other: the work is that of the sum of the window's sizes, not of their product."""
     for axis in reversed(axes):
-        shown = windowed(_surrounded(x, axis), (axis.dim,), (axis.taps,), (axis.step,), (axis.dilation,))
-        x = graph.reduce("max", shown, (shown.ndim - 1,))
+        x = graph.reduce("max", shown(_surrounded(x, axis), axis), (x.ndim,))
     return x
 
 
@@ -112,13 +110,11 @@ def _large_with_indices(x: Value, axes: Sequence[Axis]) -> tuple[Value, Value]:
     strides = _row_major(axes)
     at: Value | None = None
     for axis, stride in reversed(list(zip(axes, strides))):
-        where = (axis.dim,), (axis.taps,), (axis.step,), (axis.dilation,)
-        shown = windowed(_surrounded(x, axis), *where)
-        last = shown.ndim - 1
-        x, tap = graph.reduce("max", shown, (last,)), graph.reduce("argmax", shown, (last,))
+        windows, last = shown(_surrounded(x, axis), axis), x.ndim
+        x, tap = graph.reduce("max", windows, (last,)), graph.reduce("argmax", windows, (last,))
         position = ir.add(ir.mul(tap, axis.dilation), along(graph.cast(axis.positions(0), int64), axis, x.ndim))
         here = ir.mul(ir.maximum(position, 0), stride)
-        at = here if at is None else ir.add(here, graph.pick(windowed(padded(at, [axis]), *where), tap, last))
+        at = here if at is None else ir.add(here, graph.pick(shown(padded(at, [axis]), axis), tap, last))
     assert at is not None
     return x, at
 

@@ -16,7 +16,7 @@ from ..base.symbols import Size, hint, settled
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
-from .shapes import listed
+from .shapes import listed, narrowed
 
 MAX_TAPS = 64
 """Up to so many elements a window is written out, element by element: then all of it is one element-wise kernel."""
@@ -65,13 +65,18 @@ def per_dim(name: str, argument: str, value: Any, rank: int) -> tuple[int, ...]:
     if len(values) == 1:
         values *= rank
     if len(values) != rank:
+        if rank == 1 and name.startswith("avg"):
+            raise RuntimeError(f"{name}() argument '{argument}' should contain one int (got {len(values)})")
         if rank == 1:
             raise RuntimeError(
                 f"{name}() {argument} must be an int, list of ints or tuple of ints of size 1 but got size "
                 f"{len(values)}"
             )
-        may = "either be omitted, a single int," if argument == "stride" else "either be a single int,"
-        raise RuntimeError(f"{name}: {argument} must {may} or a tuple of {WORDS[rank]} ints")
+        either = "" if name == "avg_pool3d" else "either "
+        omitted = "omitted, " if argument == "stride" else ""
+        raise RuntimeError(
+            f"{name}: {argument} must {either}be {omitted}a single int, or a tuple of {WORDS[rank]} ints"
+        )
     return values
 
 
@@ -83,7 +88,8 @@ def axes_of(
     step = kernel if stride is None or stride == () else per_dim(name, "stride", stride, rank)
     pad = per_dim(name, "padding", padding, rank)
     apart = per_dim(name, "dilation", dilation, rank)
-    (_check_line if rank == 1 else _check_grid)(name, x, rank, kernel, step, pad, apart)
+    line = rank == 1 and name.startswith("max")
+    (_check_line if line else _check_grid)(name, x, rank, kernel, step, pad, apart)
     lead = x.ndim - rank
     axes = []
     for d, (k, s, p, a) in enumerate(zip(kernel, step, pad, apart), lead):
@@ -101,6 +107,12 @@ def axes_of(
 def _refuse_counts(name: str, x: Value, axes: Sequence[Axis]) -> None:
     if len(axes) == 1 and name.startswith("max"):
         raise RuntimeError(f"{name}() Invalid computed output size: {hint(axes[0].count)}")
+    if name == "avg_pool3d":
+        sizes, kernel = (
+            " ".join(f"{prefix}{letter}: {n}" for letter, n in zip("THW", numbers))
+            for prefix, numbers in (("", [hint(axis.size) for axis in axes]), ("k", [axis.taps for axis in axes]))
+        )
+        raise RuntimeError(f"input image ({sizes}) smaller than kernel size ({kernel})")
     shape = [x.shape[axes[0].dim - 1], *((1,) if len(axes) == 1 else ())]
     given, made = ("x".join(str(hint(s)) for s in (*shape, *more)) for more in (
         [axis.size for axis in axes], [axis.count for axis in axes]
@@ -135,6 +147,15 @@ def _check_line(
         )
 
 
+def require_line(name: str, x: Value) -> None:
+    """Refuses what is no sequence of channels, with or without a batch."""
+    if x.ndim not in (2, 3):
+        raise RuntimeError(
+            f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while checking "
+            f"arguments for {name})"
+        )
+
+
 def extent_of(taps: int, dilation: int) -> int:
     """How many elements a window spans."""
     return (taps - 1) * dilation + 1
@@ -149,6 +170,8 @@ def _check_grid(
     pad: Sequence[int],
     dilation: Sequence[int],
 ) -> None:
+    if rank == 1:
+        require_line(name, x)
     if x.ndim not in (rank + 1, rank + 2):
         raise RuntimeError(f"non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input")
     if any(s == 0 for s in x.shape[-rank - 1 :]):
@@ -208,3 +231,10 @@ def masked(x: Value, axes: Sequence[Axis], numbers: Sequence[int], fill: Callabl
         if inside is not None:
             x = ir.where(along(inside, axis, x.ndim), x, ir.full((), fill(x.dtype), x.dtype))
     return x
+
+
+def shown(x: Value, axis: Axis) -> Value:
+    """The windows along one axis, read in place, with their taps as a dimension at the end; x is padded."""
+    span = extent_of(axis.taps, axis.dilation)
+    windows = graph.windows(x, axis.dim, axis.count, span, axis.step)
+    return narrowed(windows, windows.ndim - 1, 0, axis.taps, axis.dilation) if axis.dilation > 1 else windows
