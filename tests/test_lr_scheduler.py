@@ -523,6 +523,15 @@ def test_a_schedule_keeps_its_optimizer_free() -> None:
         gc.enable()
 
 
+def test_a_step_that_was_replaced_before() -> None:
+    optimizer, made = an_optimizer(kagari, groups=1), []
+    optimizer.step = lambda: made.append(1)
+    scheduler = schedules.StepLR(optimizer, 1)
+    run(kagari, optimizer, scheduler, 2)
+    assert made == [1, 1]
+    assert scheduler.get_last_lr() == pytest.approx([0.001])
+
+
 def test_schedules_survive_pickle() -> None:
     optimizer = an_optimizer(kagari, groups=1)
     scheduler = schedules.CosineAnnealingLR(optimizer, 10)

@@ -340,6 +340,30 @@ def test_no_complex_parameters(name: str, oracle: ModuleType) -> None:
     assert ours == theirs == (RuntimeError, f"{name} does not support complex parameters")
 
 
+STRANGE = (
+    [float("nan"), 1.0, float("inf"), -float("inf"), 0.0, -0.0, 1e-30, 3.0, -2.0],
+    [1.0, float("nan"), 1.0, 2.0, 0.0, 1.0, -1e-30, -3.0, 0.0],
+    [1.0] * 9,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("SGD", {"momentum": 0.9}), ("Adam", {"amsgrad": True}), *((name, {}) for name in EVERY)]
+)
+def test_gradients_that_are_no_numbers(name: str, options: dict[str, Any], oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        param = lib.nn.Parameter(lib.ones(9))
+        optimizer = getattr(lib.optim, name)([param], **options)
+        steps = []
+        for gradient in STRANGE:
+            param.grad = lib.tensor(gradient)
+            optimizer.step()
+            steps.append(array(param))
+        found.append(steps)
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
 def test_sums_of_adagrad_are_there_before_the_first_step(oracle: ModuleType) -> None:
     ours, theirs = (
         lib.optim.Adagrad([weight(lib)], initial_accumulator_value=0.5).state_dict() for lib in (kagari, oracle)
