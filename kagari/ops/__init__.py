@@ -30,6 +30,7 @@ from . import (
     placed,
     pointwise,
     pool,
+    recurrent,
     reduce,
     regression_loss,
     running,
@@ -77,4 +78,5 @@ OPERATORS: tuple[Operator, ...] = (
     *attention.OPERATORS,
     *avg_pool.OPERATORS,
     *adaptive_pool.OPERATORS,
+    *recurrent.OPERATORS,
 )
