@@ -62,7 +62,7 @@ from .engine.code import get_num_threads, set_num_threads
 __version__ = "0.1.0"
 newaxis = None
 
-_PACKAGES = frozenset(("backends", "cuda", "nn", "optim", "serialization", "testing", "utils"))
+_PACKAGES = frozenset(("backends", "cuda", "func", "nn", "optim", "serialization", "testing", "utils"))
 # What a module below has and this one shows.
 _SHOWN = {"install_as_torch": "alias", "load": "serialization", "save": "serialization"}
 

@@ -36,7 +36,7 @@ from .base.config import cache_directory
 COMPATIBLE = "2.13.0"
 NOT_YET = ("torchaudio", "torchtext", "torchvision")
 # PyTorch's modules that lie elsewhere here.
-_PLACES = {"nn.modules": "nn", "utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler",
+_PLACES = {"utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler",
            "utils.data.dataloader": "data.loader"}  # fmt: skip
 _PACKAGE = __name__.partition(".")[0]
 

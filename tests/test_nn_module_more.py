@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import pickle
 import warnings
+from collections import OrderedDict
 from types import ModuleType
 from typing import Any
 
@@ -385,9 +387,63 @@ def test_notes_of_containers_go_with_their_modules() -> None:
 # Where PyTorch has its layers
 
 
-def test_layers_are_found_by_pytorchs_files() -> None:
-    assert nn.modules.linear.Linear is nn.Linear
-    assert nn.modules.module.Module is nn.modules.Module is nn.Module
+def test_layers_are_found_by_pytorchs_files(oracle: ModuleType) -> None:
+    for name in nn.__all__:
+        value = getattr(nn, name)
+        if isinstance(value, type) and hasattr(oracle.nn, name):
+            place, _, file = getattr(oracle.nn, name).__module__.rpartition(".")
+            if place == "torch.nn.modules":
+                assert getattr(importlib.import_module(f"kagari.nn.modules.{file}"), name) is value
+    assert nn.modules.Linear is nn.Linear
+    assert nn.modules.conv._ConvNd is nn.conv._ConvNd
+    assert {"Linear", "Bilinear"} <= set(dir(nn.modules.linear)) and "Linear" in dir(nn.modules)
+    for module in (nn.modules, nn.modules.linear):
+        with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+            _ = module.nonsense
+
+
+def test_tools_of_pytorchs_layers(oracle: ModuleType) -> None:
+    results = []
+    for lib in (kagari, oracle):
+        u = lib.nn.modules.utils
+        state = OrderedDict({"module.a": 1, "b": 2, "module.c.d": 3})
+        state._metadata = OrderedDict({"": 1, "module": 2, "module.c": 3})
+        u.consume_prefix_in_state_dict_if_present(state, "module.")
+        tuples = [u._pair(3), u._pair([1, 2, 3]), u._single(2), u._triple("ab"), u._quadruple(None), u._ntuple(5)(2)]
+        sizes = [u._list_with_default([None, 3], [9, 1, 2]), u._list_with_default(4, [1, 2])]
+        with pytest.raises(ValueError) as caught:
+            u._list_with_default([None, 3], [1])
+        results.append([tuples, u._reverse_repeat_tuple((1, 2), 2), sizes, str(caught.value), state, state._metadata])
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        None,
+        {},
+        {"device": "cpu", "dtype": None},
+        {"factory_kwargs": {"dtype": 3}, "device": "cpu"},
+        {"factory_kwargs": {"dtype": 3}, "dtype": 3},
+        {"other": 3},
+    ],
+)
+def test_factory_arguments(kwargs: Any, oracle: ModuleType) -> None:
+    results = []
+    for lib in (kagari, oracle):
+        try:
+            results.append(lib.nn.factory_kwargs(kwargs))
+        except TypeError as error:
+            results.append(str(error))
+    assert results[0] == results[1]
+
+
+def test_container_of_old(oracle: ModuleType) -> None:
+    shown = []
+    for lib in (kagari, oracle):
+        with pytest.warns(FutureWarning) as caught:
+            shown.append((repr(lib.nn.Container(first=lib.nn.ReLU())), str(caught[0].message)))
+    assert shown[0] == shown[1]
 
 
 def test_copies_keep_their_hooks() -> None:

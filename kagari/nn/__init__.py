@@ -1,8 +1,6 @@
 """Layers, losses, containers, and what they are made of."""
 
-import sys as _sys
-
-from . import functional, init, utils
+from . import functional, init, modules, utils
 from .activation import (
     CELU,
     ELU,
@@ -40,11 +38,12 @@ from .batchnorm import (
     BatchNorm3d,
 )
 from .bilinear import Bilinear
-from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .container import Container, ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .distance import CosineSimilarity, PairwiseDistance
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .embedding import Embedding, EmbeddingBag
+from .factory import factory_kwargs
 from .flatten import Flatten, Unflatten
 from .fold import Fold, Unfold
 from .instancenorm import (
@@ -100,9 +99,6 @@ from .transformer import (
     TransformerEncoderLayer,
 )
 
-# Programs name layers by PyTorch's files as well: `nn.modules.conv._ConvNd` is `nn.conv._ConvNd`.
-modules = _sys.modules[__name__]
-
 __all__ = [
     "AlphaDropout",
     "BCELoss",
@@ -119,6 +115,7 @@ __all__ = [
     "ConstantPad1d",
     "ConstantPad2d",
     "ConstantPad3d",
+    "Container",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -222,6 +219,7 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "factory_kwargs",
     "functional",
     "init",
     "modules",

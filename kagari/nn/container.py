@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections import OrderedDict
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from itertools import chain
@@ -38,6 +39,21 @@ def _pairs(items: Any, owner: str, name: str) -> list[tuple[str, Any]]:
             raise ValueError(f"{owner} update sequence element #{position} has length {len(pair)}; 2 is required")
         pairs.append(pair)
     return pairs
+
+
+class Container(Module):
+    """Modules by their names, given as keywords. Deprecated: a subclass of :class:`Module` does that by itself."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warnings.warn(
+            "`nn.Container` is deprecated. All of its functionality is now implemented in `nn.Module`. Subclass that "
+            "instead.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        for name, module in kwargs.items():
+            self.add_module(name, module)
 
 
 class _Numbered(Module):
@@ -507,4 +523,4 @@ class ParameterDict(Module):
         return self
 
 
-__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+__all__ = ["Container", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
