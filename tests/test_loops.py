@@ -17,7 +17,7 @@ from kagari.base.dtypes import dtype, float32, float64, int64
 from kagari.base.target import Target
 from kagari.compiler.llvm import compile_object
 from kagari.eager import Tensor, convert
-from kagari.eager.activate import KernelIndexError
+from kagari.base.errors import KernelIndexError
 from kagari.engine.interpret import round_to
 from kagari.engine.traced import Traced
 from kagari.ir import build as ir

@@ -3,7 +3,7 @@
 RuntimeError
   OutOfMemoryError        a buffer could not be had; says how much was asked and how much the pool holds
   BroadcastError          shapes that can't be brought to one
-  KernelError             a fault found while a kernel ran: an index out of range, an integer division by zero
+  KernelIndexError        an index out of range, found while a kernel ran or because nothing is there
 CompileError              a template made illegal code: never the user's fault
 """
 
@@ -22,6 +22,16 @@ class BroadcastError(RuntimeError):
             f"The size of tensor a ({_number(a)}) must match the size of tensor b ({_number(b)}) at non-singleton "
             f"dimension {dim}"
         )
+
+
+class KernelIndexError(IndexError, RuntimeError):
+    """An index out of range among a tensor's elements.
+
+    PyTorch raises IndexError in some operators and RuntimeError in others.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("index out of range in self")
 
 
 class CompileError(Exception):

@@ -15,7 +15,7 @@ from ..autograd.library import RECORDS, function, make
 from ..autograd.node import Node, OutputOf
 from ..autograd.views import CHANGED_UNTRACKED, UNTRACKED
 from ..base.dtypes import dtype
-from ..base.errors import OutOfMemoryError
+from ..base.errors import KernelIndexError, OutOfMemoryError
 from ..engine.code import Native, is_loaded, native
 from ..engine.function import Function, Hooks, Parameter
 from ..ops.operator import Operator
@@ -24,12 +24,6 @@ from .results import named
 from .tensor import Tensor, offsets
 
 FUNCTIONS: dict[str, Any] = {}
-
-
-class KernelIndexError(IndexError, RuntimeError):
-    """An index that a kernel found out of range. PyTorch raises IndexError in some operators and RuntimeError in
-    others.
-    """
 
 
 def install(loaded: Native) -> None:
@@ -170,7 +164,7 @@ def _static(a: Any) -> Any:
     return a
 
 
-_TYPES = {int: "int", bool: "bool", float: "float", tuple: "ints", type(None): "None", dtype: "dtype"}
+_TYPES = {int: "int", bool: "bool", float: "float", tuple: "ints", type(None): "None", dtype: "dtype", str: "str"}
 _WORDS = {"int": "int", "bool": "bool", "float": "float", "ints": "tuple of ints", "dtype": "torch.dtype"}
 
 
@@ -254,7 +248,7 @@ def raise_status(status: int, miss: Any) -> None:
         )
     if "loss" in f.name or f.name == "cross_entropy":
         raise IndexError("Target is out of bounds.")
-    raise KernelIndexError("index out of range in self")
+    raise KernelIndexError
 
 
 def raise_no_memory(nbytes: int) -> None:

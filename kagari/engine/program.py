@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from ..base.dtypes import LOWERED, accumulate, dtype, float32, float64, uint8
+from ..base.errors import KernelIndexError
 from ..base.layout import Layout, contiguous_strides, is_dense, layout, reshape_strides
 from ..base.symbols import Size, Sym, hint
 from ..base.target import Target
@@ -29,6 +30,7 @@ from ..compiler.sort_select import select_launch
 from ..ir.graph import MOVEMENT, Graph, Value
 from ..ir.lower import lower
 from ..ir.simplify import simplify
+from ..ir.spec import verify
 
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
 Ints = tuple[int, ...]
@@ -85,6 +87,7 @@ class Program:
         strict_view: bool = False,
         aliases: str = "view",
     ) -> None:
+        verify(graph)  # an illegal graph would make kernels that read where nothing is
         self.strict_view, self.aliases = strict_view, aliases
         self.types = [v.dtype for v in graph.outputs]
         lowered, self.counts = lower(graph)
@@ -461,6 +464,8 @@ class _Binder:
         strides, gather_stride = place.strides, 0
         if access.gather is not None:
             dim, removed = access.gather
+            if place.shape[dim] == 0 and 0 not in shape:  # a kernel would read where no memory is
+                raise KernelIndexError
             gather_stride = strides[dim]
             strides = strides[:dim] + (() if removed else (0,)) + strides[dim + 1 :]
         if access.rows and dims:

@@ -41,7 +41,7 @@ are the business of `build.py`, which is what operator definitions use.
     gather      x, index             (dim,)           out[i..] = x[.., index[i..] at dim, ..], index within bounds or an
     error
     pick        x, index             (dim,)           as gather, of one element along dim, which is removed
-    scatter_add x, index, src        (dim,)           x with src added at index
+    scatter_add x, index, src        (dim,)           x with src added at index; of booleans, whether either is true
     scatter_prod, scatter_max, scatter_min            as scatter_add: x multiplied by src, the extremum of both
     scatter     x, index, src        (dim,)           x with src written at index
     dot         a[.., m, k], b[.., k, n]              batched matrix product, floats accumulated in at least fp32

@@ -139,7 +139,7 @@ KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
     **dict.fromkeys(("argsort", "nth", "searchsorted", "argcummax", "argcummin"), (_real, "real numbers")),
     "logcumsumexp": (_real_float, "real floats"),
     **dict.fromkeys(("atan2", "complex"), (_real_float, "real floats")),
-    **dict.fromkeys(("reduce_sum", "reduce_prod", "scatter_add", "scatter_prod"), (_number, "numbers")),
+    **dict.fromkeys(("reduce_sum", "reduce_prod"), (_number, "numbers")),
     **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
     **dict.fromkeys(("idiv", "shl", "shr"), (_integer, "integers")),
 }

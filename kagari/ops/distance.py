@@ -13,7 +13,7 @@ from ..ir.graph import Value
 from .check import C_NAMES, TYPE_NAMES, result_type
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
-from .shapes import settled
+from .shapes import listed, settled
 from .softmax import spread
 
 
@@ -377,10 +377,10 @@ def _require_form(input1: Value, input2: Value, weight: Value, bias: Value | Non
                 f"bilinear(): input{number} size does not match weight size: got {hint(x.shape[-1])} but expected "
                 f"{hint(weight.shape[number])}"
             )
-    if bias is not None and bias.shape[0] != weight.shape[0]:
+    if bias is not None and (bias.ndim != 1 or bias.shape[0] != weight.shape[0]):
         raise RuntimeError(
-            f"bilinear(): bias size does not match weight size: got {hint(bias.shape[0])} but expected "
-            f"{hint(weight.shape[0])}"
+            f"bilinear(): bias size does not match weight size: got "
+            f"{hint(bias.shape[0]) if bias.ndim == 1 else listed(bias.shape)} but expected {hint(weight.shape[0])}"
         )
     if not input1.dtype is input2.dtype is weight.dtype:
         names = (C_NAMES[x.dtype] for x in (input1, input2, weight))

@@ -75,6 +75,11 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     if target.dtype is not input.dtype:
         raise RuntimeError(f"Found dtype {TYPE_NAMES[target.dtype]} but expected {TYPE_NAMES[input.dtype]}")
     require("binary_cross_entropy", input.dtype)
+    if weight is not None and ir.broadcast_shape(input.shape, weight.shape) != input.shape:
+        raise RuntimeError(
+            f"output with shape {listed(input.shape)} doesn't match the broadcast shape "
+            f"{listed(ir.broadcast_shape(input.shape, weight.shape))}"
+        )
     input = ir.require(ir.bitand(ir.ge(input, 0), ir.le(input, 1)), input)
     return reduced(_entropies(input, target, weight), reduction)
 
@@ -149,7 +154,7 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
 ) -> Value:
     """`-w (p y log s(x) + (1 - y) log(1 - s(x)))` with the logistic function s, for logits x of any size."""
-    require("binary_cross_entropy_with_logits", result_type(input, target))
+    require("log_sigmoid_cpu", input.dtype)
     loss = ir.add(ir.mul(ir.sub(1, target), input), _surprise(input, target, pos_weight))
     return reduced(loss if weight is None else ir.mul(loss, weight), reduction)
 
@@ -222,6 +227,8 @@ def _require_classes(input: Value, target: Value, weight: Value | None) -> None:
             if input.ndim == 4
             else f"Expected target size {listed(expected)}, got {listed(target.shape)}"
         )
+    if input.ndim == 1 and target.ndim and target.shape[0] != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {hint(target.shape[0])}")
     _require_weight(input, weight)
 
 

@@ -9,7 +9,7 @@ from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
-from .check import TYPE_NAMES
+from .check import TYPE_NAMES, require, result_type
 from .distance import distance, require_wide, root
 from .operator import Number, Operator, Tensor, operator
 from .reduction import numbered, pairs, reduced, spread_over
@@ -312,6 +312,7 @@ def multilabel_soft_margin_loss(
     """`-sum_c w_c (y_c log s(x_c) + (1 - y_c) log s(-x_c)) / C` of the last dimension, with the logistic function s."""
     if not input.ndim:
         raise IndexError("Dimension specified as -1 but tensor has no dimensions")
+    require("log_sigmoid_cpu", input.dtype)
     # log s(x) = min(x, 0) - log(1 + exp(-|x|)), and -x differs in its first part only.
     common = ir.log1p(ir.exp(ir.neg(ir.abs_(input))))
     one, zero = ir.sub(ir.minimum(input, 0), common), ir.sub(ir.minimum(ir.neg(input), 0), common)
@@ -370,7 +371,9 @@ def cosine_embedding_loss(
         product = ir.mul(a, b)
         return graph.reduce("sum", product, (product.ndim - 1,))
 
-    a, b = (graph.cast(x, accumulate(x.dtype)) for x in (input1, input2))
+    wide = result_type(input1, input2)
+    wide = accumulate(wide) if wide.is_floating_point else int64
+    a, b = graph.cast(input1, wide), graph.cast(input2, wide)
     square = ir.mul(ir.add(inner(a, a), 1e-12), ir.add(inner(b, b), 1e-12))
     cosine = ir.div(inner(a, b), root(square))
     near = ir.where(ir.eq(target, 1), ir.sub(1, cosine), 0)

@@ -5,6 +5,7 @@ Forward it is one kernel; backward one over rows, for the input, and one over co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..base.dtypes import accumulate, bfloat16, dtype, float16, float32, float64
@@ -174,7 +175,8 @@ def _directions(make: Make) -> Iterator[Sample]:
     yield (make(3, 4),), {}
     yield (make(3, 4),), {"dim": 0}
     yield (make(3, 4), 1.0), {"dim": -1}
-    yield (make(3, 4), 3.0), {}
+    for p in (3.0, 0, math.inf, -math.inf):
+        yield (make(3, 4), p), {}
     yield (make(4, 5, noncontiguous=True),), {}
     yield (make(0, 3),), {}
     yield (make(values=[[0.0, 0.0], [3.0, 4.0]], dtype="float32"),), {}
@@ -200,6 +202,10 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: Number = 1e-12) 
         norm = _root(graph.reduce("sum", ir.mul(x, x), dims))
     elif p == 1:
         norm = graph.reduce("sum", ir.abs_(x), dims)
+    elif p == 0:
+        norm = graph.reduce("sum", graph.cast(ir.ne(x, 0), x.dtype), dims)
+    elif math.isinf(p):
+        norm = graph.reduce("max" if p > 0 else "min", ir.abs_(x), dims)
     else:
         norm = ir.pow_(graph.reduce("sum", ir.pow_(ir.abs_(x), p), dims), 1 / p)
     return graph.cast(ir.div(x, spread(x, ir.maximum(norm, eps), dims)), input.dtype)

@@ -47,7 +47,7 @@ class Param:
 
 _ACCEPTS = {
     "int": ("int",), "bool": ("bool",), "float": ("float", "int"), "None": ("None",), "dtype": ("dtype",),
-    "tuple[int, ...]": ("ints",), "Dims": ("int", "ints", "None"),
+    "tuple[int, ...]": ("ints",), "Dims": ("int", "ints", "None"), "Ints": ("int", "ints", "None"), "str": ("str",),
 }  # fmt: skip
 """The types that a part of an annotation allows."""
 
@@ -140,4 +140,5 @@ def _param(name: str, define: Callable[..., Any], defaults: dict[str, Any], keyw
     parts = annotation.split(" | ")
     if kind == "static" and all(part in _ACCEPTS for part in parts):
         accepts = tuple(dict.fromkeys(t for part in parts for t in _ACCEPTS[part]))
+        accepts = () if {*accepts} <= {"str", "None"} else accepts  # words are checked where they are compared
     return Param(name, kind, defaults.get(name, REQUIRED), "None" in annotation, keyword_only, accepts=accepts)

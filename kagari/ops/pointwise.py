@@ -8,6 +8,7 @@ from typing import Any
 
 from ..base.dtypes import bool_, dtype, uint8
 from ..ir import build as ir
+from ..ir import graph
 from ..ir.graph import Value
 from .check import C_NAMES, for_tensors, is_bool, require, result_type
 from .operator import Number, Operator, Sample, Static, Tensor, operator
@@ -365,8 +366,9 @@ _no_ints = lambda kernel: (_two_ints, NotImplementedError, f"\"{kernel}\" not im
 )
 def hypot(input: Tensor, other: Tensor) -> Value:
     """`out_i = sqrt(input_i² + other_i²)`, without overflow on the way."""
-    require("hypot_cpu", result_type(input, other))
-    return _hypot(input, other)
+    dt = result_type(input, other)
+    require("hypot_cpu", dt)
+    return _hypot(graph.cast(input, dt), graph.cast(other, dt))
 
 
 def _logaddexp_gradient(g: Value, input: Value, other: Value) -> list[Value]:
@@ -383,8 +385,10 @@ def _logaddexp_gradient(g: Value, input: Value, other: Value) -> list[Value]:
 )
 def logaddexp(input: Tensor, other: Tensor) -> Value:
     """`out_i = ln(e ** input_i + e ** other_i)`, without overflow on the way."""
-    require("logaddexp_cpu", result_type(input, other), highest=3)
-    if result_type(input, other).is_complex:
+    dt = result_type(input, other)
+    require("logaddexp_cpu", dt, highest=3)
+    input, other = graph.cast(input, dt), graph.cast(other, dt)
+    if dt.is_complex:
         above = ir.ge(ir.real(input), ir.real(other))
         high, low = ir.where(above, input, other), ir.where(above, other, input)
         same = ir.eq(high, low) & ir.eq(ir.abs_(ir.real(high)), math.inf)
