@@ -16,6 +16,7 @@ from .check import require
 from .operator import Operator, Tensor, operator
 from .pool_windows import MAX_TAPS, Axis, along, axes_of, masked, padded, shown, tap_count, taps_of
 from .samples import Make, Sample, args, wanted
+from .shapes import listed
 
 Ints = Any
 """One number for all dimensions, or one for each."""
@@ -239,4 +240,37 @@ def _max_pool(rank: int) -> tuple[Operator, Operator]:
     )
 
 
-OPERATORS: tuple[Operator, ...] = (placed, *(record for rank in (1, 2, 3) for record in _max_pool(rank)))
+# Back to the windows
+
+
+def _max_unpool(rank: int) -> Operator:
+    name = f"max_unpool{rank}d"
+
+    def unpool(input: Tensor, indices: Tensor, output_size: Ints) -> Value:
+        if indices.dtype is not int64:
+            raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype.type_name}")
+        if input.ndim not in (rank + 1, rank + 2):
+            raise RuntimeError(
+                f"Input to max_unpooling{rank}d should be a {rank + 1}d or {rank + 2}d Tensor, but got a tensor with "
+                f"{input.ndim} dimensions."
+            )
+        if input.shape != indices.shape:
+            raise RuntimeError(
+                f"Expected shape of indices to be same as that of the input tensor ({listed(input.shape)}) but got "
+                f"indices tensor with shape: {listed(indices.shape)}"
+            )
+        require(name, input.dtype)
+        rows, count = _planes(input, rank)
+        zeros = ir.full((rows, math.prod(output_size)), 0, input.dtype)
+        index, src = (graph.reshape(v, (rows, count)) for v in (indices, input))
+        return graph.reshape(graph.scatter("scatter", zeros, index, src, 1), (*input.shape[:-rank], *output_size))
+
+    unpool.__doc__ = "Zeros, and the elements of `input` at the places in a channel that `indices` has for them."
+    return operator(name=name, namespace="nn.functional", method=False, out=False)(unpool)
+
+
+OPERATORS: tuple[Operator, ...] = (
+    placed,
+    *(record for rank in (1, 2, 3) for record in _max_pool(rank)),
+    *map(_max_unpool, (1, 2, 3)),
+)
