@@ -62,7 +62,7 @@ from .engine.code import get_num_threads, set_num_threads
 __version__ = "0.1.0"
 newaxis = None
 
-_PACKAGES = frozenset(("backends", "cuda", "func", "nn", "optim", "serialization", "testing", "utils"))
+_PACKAGES = frozenset(("array_api", "backends", "cuda", "func", "nn", "optim", "serialization", "testing", "utils"))
 # What a module below has and this one shows.
 _SHOWN = {"install_as_torch": "alias", "load": "serialization", "save": "serialization"}
 
@@ -74,10 +74,10 @@ __all__ = [
     "alias_copy", "all", "allclose", "alpha_dropout", "alpha_dropout_", "amax", "amin", "aminmax", "angle", "any",
     "arange", "arccos", "arccos_", "arccosh", "arccosh_", "arcsin", "arcsin_", "arcsinh", "arcsinh_", "arctan",
     "arctan2", "arctan2_", "arctan_", "arctanh", "arctanh_", "are_deterministic_algorithms_enabled", "argmax", "argmin",
-    "argsort", "argwhere", "as_strided", "as_strided_copy", "as_strided_scatter", "as_tensor", "asarray", "asin",
-    "asin_", "asinh", "asinh_", "atan", "atan2", "atan2_", "atan_", "atanh", "atanh_", "atleast_1d", "atleast_2d",
-    "atleast_3d", "autograd", "avg_pool1d", "backends", "baddbmm", "baddbmm_", "bartlett_window", "batch_norm",
-    "bernoulli", "bfloat16", "bilinear", "bincount", "bitwise_and", "bitwise_and_", "bitwise_left_shift",
+    "argsort", "argwhere", "array_api", "as_strided", "as_strided_copy", "as_strided_scatter", "as_tensor", "asarray",
+    "asin", "asin_", "asinh", "asinh_", "atan", "atan2", "atan2_", "atan_", "atanh", "atanh_", "atleast_1d",
+    "atleast_2d", "atleast_3d", "autograd", "avg_pool1d", "backends", "baddbmm", "baddbmm_", "bartlett_window",
+    "batch_norm", "bernoulli", "bfloat16", "bilinear", "bincount", "bitwise_and", "bitwise_and_", "bitwise_left_shift",
     "bitwise_left_shift_", "bitwise_not", "bitwise_not_", "bitwise_or", "bitwise_or_", "bitwise_right_shift",
     "bitwise_right_shift_", "bitwise_xor", "bitwise_xor_", "blackman_window", "block_diag", "bmm", "bool",
     "broadcast_shapes", "broadcast_tensors", "broadcast_to", "bucketize", "can_cast", "cartesian_prod", "cat", "cdist",

@@ -165,6 +165,24 @@ def test_program(number: int, oracle: ModuleType) -> None:
     agree(*PROGRAMS[number], oracle)
 
 
+CORNERS = [
+    "exp", "log", "sqrt", "cos", "tan", "cosh", "tanh", "asin", "acos", "asinh", "acosh", "atanh", "abs", "angle",
+    "expm1", "log2", "log10", "reciprocal", "rsqrt", "sgn", "sigmoid", "square",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_corners(name: str, oracle: ModuleType) -> None:
+    """Zeros of both signs, infinities and NaN in both parts; zeros in results have the oracle's signs."""
+    numbers = [0.0, -0.0, 1.0, -1.0, 3.0, float("inf"), -float("inf"), float("nan")]
+    values = np.array([complex(a, b) for a in numbers for b in numbers], np.complex64)
+    got, want = (getattr(m, name)(m.tensor(values)).numpy() for m in (kagari, oracle))
+    for a, b in ((got.real, want.real), (got.imag, want.imag)):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, equal_nan=True)
+        zero = b == 0
+        np.testing.assert_array_equal(np.signbit(a[zero]), np.signbit(b[zero]))
+
+
 def overwritten(m: Any, a: Any, b: Any) -> Any:
     c = a.clone()
     c *= b

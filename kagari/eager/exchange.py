@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..base import dtypes
 from . import convert
 from .device import check_device
 from .tensor import Tensor
@@ -31,8 +30,9 @@ def __dlpack__(
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if stream not in (None, -1) or (dl_device is not None and tuple(dl_device) != _CPU):
         raise BufferError(f"__dlpack__(): a tensor on the CPU can't be exported for stream {stream} or {dl_device}")
-    if self._layout.dtype is dtypes.bfloat16:
-        raise BufferError("__dlpack__(): bfloat16 is not among the types that are exchanged; use tensor.float()")
+    if self._layout.dtype in convert.AS_BITS:
+        name = self._layout.dtype.name
+        raise BufferError(f"__dlpack__(): {name} is not among the types that are exchanged; use tensor.float()")
     return convert.raw_array(self).__dlpack__(max_version=max_version, copy=copy)
 
 

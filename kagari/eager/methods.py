@@ -14,7 +14,7 @@ from ..base.dtypes import dtype
 from ..base.layout import Size, layout
 from ..engine.function import Hooks
 from ..ops.check import TYPE_NAMES
-from . import complex, convert, counted, creation, distinct, exchange, joining, random, relayout, strided, views
+from . import convert, counted, creation, distinct, exchange, joining, parts, random, relayout, strided, views
 from .calls import call
 from .formats import keeps_strides
 from .sizes import checked_value, number
@@ -254,9 +254,9 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     >>> [t.shape for t in torch.broadcast_tensors(torch.ones(2, 1), torch.ones(3))]
     [torch.Size([2, 3]), torch.Size([2, 3])]
     """
-    parts = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Hooks.tensor_types) else tensors
-    shape = broadcast_shapes(*[t.shape for t in parts])
-    return tuple([t.expand(shape) for t in parts])
+    given = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Hooks.tensor_types) else tensors
+    shape = broadcast_shapes(*[t.shape for t in given])
+    return tuple([t.expand(shape) for t in given])
 
 
 def detach(input: Tensor) -> Tensor:
@@ -274,7 +274,7 @@ FUNCTIONS = (
     is_same_size, masked_select, nonzero, where, zero_,
 )  # fmt: skip
 METHODS = (
-    *CONVERSIONS, *complex.METHODS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS,
+    *CONVERSIONS, *parts.METHODS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS,
     *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, allclose, argwhere, clone, contiguous,
     dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size, masked_select, nonzero, type_as,
     _where, *distinct.FUNCTIONS,
@@ -285,5 +285,5 @@ def attach() -> None:
     """Makes the methods of this floor members of Tensor."""
     for method in METHODS:
         setattr(Tensor, method.__name__, method)
-    for name, member in complex.PROPERTIES.items():
+    for name, member in parts.PROPERTIES.items():
         setattr(Tensor, name, member)

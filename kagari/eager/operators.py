@@ -12,7 +12,6 @@ from ..autograd.library import RECORDS
 from ..engine.code import native
 from . import (
     activate,
-    complex,
     convert,
     counted,
     creation,
@@ -23,6 +22,7 @@ from . import (
     legacy,
     methods,
     noise,
+    parts,
     pool,
     random,
     sequences,
@@ -36,7 +36,7 @@ from .printing import set_printoptions
 WRITTEN: dict[str, Any] = {
     f.__name__: f
     for f in (
-        *complex.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
+        *parts.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
         *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS, *legacy.FUNCTIONS,
         *counted.FUNCTIONS, *sequences.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS,
         *distinct.FUNCTIONS, *pool.FUNCTIONS, convert.is_tensor, set_printoptions,

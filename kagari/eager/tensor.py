@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -462,6 +463,17 @@ class Tensor:
             )
         found: Any = self == value
         return bool(found.any())
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The module with the functions of the array API standard. Raises ValueError for a version it is not of."""
+        module = importlib.import_module(f"{__name__.partition('.')[0]}.array_api")
+        if api_version not in (None, *module.VERSIONS):
+            raise ValueError(f"there is no version {api_version!r} of the array API here: {', '.join(module.VERSIONS)}")
+        return module
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The tensor on a device, as the array API standard spells it."""
+        return convert.to(self, device)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if not self._layout.ndim else object.__format__(self, spec)

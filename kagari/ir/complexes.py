@@ -74,8 +74,9 @@ def absolute(p: Pair) -> Value:
 def sign(p: Pair) -> Pair:
     """z / |z|; 0 at 0."""
     size = absolute(p)
-    size = ir.where(ir.eq(size, 0), 1, size)
-    return p[0] / size, p[1] / size
+    nothing = ir.eq(size, 0)
+    size = ir.where(nothing, 1, size)
+    return ir.where(nothing, 0, p[0] / size), ir.where(nothing, 0, p[1] / size)
 
 
 def _log_of_size(p: Pair) -> Value:
@@ -94,10 +95,13 @@ def log(p: Pair) -> Pair:
     return _log_of_size(p), ir.atan2(p[1], p[0])
 
 
-def exp(p: Pair) -> Pair:
-    """e^a (cos b + i sin b)."""
-    size = ir.exp(p[0])
-    return size * ir.cos(p[1]), size * ir.sin(p[1])
+def _infinite(x: Value) -> Value:
+    return ir.eq(ir.abs_(x), math.inf)
+
+
+def _wild(x: Value) -> Value:
+    """Whether x is infinite or NaN."""
+    return ir.bitnot(ir.abs_(x) < math.inf)
 
 
 def _below(x: Value) -> Value:
@@ -105,8 +109,17 @@ def _below(x: Value) -> Value:
     return (x < 0) | (ir.eq(x, 0) & ir.lt(1 / x, 0))
 
 
-def _with_sign(x: Value, of: Value) -> Value:
+def _with_sign(x: Value | float, of: Value) -> Value:
     return ir.where(_below(of), ir.neg(x), x)
+
+
+def exp(p: Pair) -> Pair:
+    """e^a (cos b + i sin b)."""
+    a, b = p
+    size, real_number = ir.exp(a), ir.eq(b, 0)
+    lost = _infinite(a) & _wild(b)
+    real = ir.where(real_number | lost, size, size * ir.cos(b))
+    return real, ir.where(real_number | (lost & (a < 0)), ir.where(lost, _with_sign(0.0, b), b), size * ir.sin(b))
 
 
 def sqrt(p: Pair) -> Pair:
@@ -121,23 +134,27 @@ def sqrt(p: Pair) -> Pair:
     return real, _with_sign(imag, b)
 
 
-def _sin(p: Pair) -> Pair:
-    a, b = p
-    return ir.sin(a) * ir.cosh(b), ir.cos(a) * ir.sinh(b)
-
-
-def _cos(p: Pair) -> Pair:
-    a, b = p
-    return ir.cos(a) * ir.cosh(b), ir.neg(ir.sin(a) * ir.sinh(b))
-
-
 def _sinh(p: Pair) -> Pair:
-    return _by_i(_sin(_times_i(p)))
+    a, b = p
+    real = ir.where(ir.eq(a, 0) & _wild(b), a, ir.sinh(a) * ir.cos(b))
+    real = ir.where(_infinite(a) & _wild(b), math.inf, real)
+    return real, ir.where(ir.eq(b, 0), b, ir.cosh(a) * ir.sin(b))
 
 
 def _cosh(p: Pair) -> Pair:
     a, b = p
-    return ir.cosh(a) * ir.cos(b), ir.sinh(a) * ir.sin(b)
+    real = ir.where(_infinite(a) & _wild(b), math.inf, ir.cosh(a) * ir.cos(b))
+    nothing = ir.eq(b, 0) | (ir.eq(a, 0) & _wild(b))
+    imag = ir.where(nothing, ir.where(_wild(b), 0, ir.where(_below(a), ir.neg(b), b)), ir.sinh(a) * ir.sin(b))
+    return real, imag
+
+
+def _sin(p: Pair) -> Pair:
+    return _by_i(_sinh(_times_i(p)))
+
+
+def _cos(p: Pair) -> Pair:
+    return _cosh(_times_i(p))
 
 
 def _tanh(p: Pair) -> Pair:
@@ -149,31 +166,59 @@ def _tanh(p: Pair) -> Pair:
     beta = 1 + t * t
     below = 1 + beta * s * s
     tail = 4 * ir.sin(b) * ir.cos(b) * ir.exp(-2 * ir.abs_(a))
-    return (
-        ir.where(far, ir.sign(a), beta * ir.sqrt(1 + s * s) * s / below),
-        ir.where(far, tail, t / below),
-    )
+    edge = ir.where(_wild(b) & ir.bitnot(_infinite(a)), math.nan, ir.sign(a))
+    real = ir.where(far, edge, ir.where(ir.eq(a, 0), a, beta * ir.sqrt(1 + s * s) * s / below))
+    imag = ir.where(_infinite(a) & _wild(b), _with_sign(0.0, b), ir.where(far, tail, t / below))
+    return real, ir.where(ir.eq(b, 0), b, imag)
+
+
+# Of the inverse functions, numbers without end have the limits along their direction
+
+
+def _endless(p: Pair) -> Value:
+    return _infinite(p[0]) | _infinite(p[1])
 
 
 def _acos(p: Pair) -> Pair:
-    low, high = sqrt((1 - p[0], ir.neg(p[1]))), sqrt((1 + p[0], p[1]))
-    return ir.atan2(low[0], high[0]) * 2, ir.asinh(ir.sub(high[0] * low[1], high[1] * low[0]))
+    a, b = p
+    low, high = sqrt((1 - a, ir.neg(b))), sqrt((1 + a, b))
+    real = ir.where(ir.eq(a, 0), math.pi / 2, ir.atan2(low[0], high[0]) * 2)
+    imag = ir.asinh(ir.sub(high[0] * low[1], high[1] * low[0]))
+    endless = _endless(p)
+    return (
+        ir.where(endless, ir.atan2(ir.abs_(b), a), real),
+        ir.where(endless, ir.neg(_with_sign(math.inf, b)), imag),
+    )
 
 
 def _asin(p: Pair) -> Pair:
-    low, high = sqrt((1 - p[0], ir.neg(p[1]))), sqrt((1 + p[0], p[1]))
-    return ir.atan2(p[0], mul(low, high)[0]), ir.asinh(ir.sub(low[0] * high[1], low[1] * high[0]))
+    a, b = p
+    low, high = sqrt((1 - a, ir.neg(b))), sqrt((1 + a, b))
+    real = ir.where(ir.eq(a, 0), a, ir.atan2(a, mul(low, high)[0]))
+    imag = ir.asinh(ir.sub(low[0] * high[1], low[1] * high[0]))
+    endless = _endless(p)
+    return (
+        ir.where(endless, _with_sign(ir.atan2(ir.abs_(a), ir.abs_(b)), a), real),
+        ir.where(endless, _with_sign(math.inf, b), imag),
+    )
 
 
 def _acosh(p: Pair) -> Pair:
-    low, high = sqrt((p[0] - 1, p[1])), sqrt((1 + p[0], p[1]))
-    return ir.asinh(ir.add(low[0] * high[0], low[1] * high[1])), ir.atan2(low[1], high[0]) * 2
+    a, b = p
+    low, high = sqrt((a - 1, b)), sqrt((1 + a, b))
+    real = ir.asinh(ir.add(low[0] * high[0], low[1] * high[1]))
+    imag = ir.where(ir.eq(a, 0), _with_sign(math.pi / 2, b), ir.atan2(low[1], high[0]) * 2)
+    endless = _endless(p)
+    return ir.where(endless, math.inf, real), ir.where(endless, ir.atan2(b, a), imag)
 
 
 def _atanh(p: Pair) -> Pair:
     a, b = p
+    endless = _endless(p)
     real = ir.log1p(4 * a / ((1 - a) * (1 - a) + b * b)) * 0.25
-    return real, ir.atan2(2 * b, (1 - a) * (1 + a) - b * b) * 0.5
+    imag = ir.atan2(2 * b, (1 - a) * (1 + a) - b * b) * 0.5
+    limit = ir.where(ir.ne(b, b), math.nan, _with_sign(math.pi / 2, b))
+    return ir.where(endless | ir.eq(a, 0), _with_sign(0.0, a), real), ir.where(endless, limit, imag)
 
 
 def _log1p(p: Pair) -> Pair:

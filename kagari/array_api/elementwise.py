@@ -1,0 +1,115 @@
+"""Element-wise functions of the array API: PyTorch's under the standard's names, with the standard's promotion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..base.dtypes import dtype
+from ..eager import Tensor, operators
+from .dtypes import of_number, promoted
+
+ONE = (
+    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_not", "ceil", "conj", "cos", "cosh", "exp",
+    "floor", "imag", "isfinite", "isinf", "isnan", "log", "log1p", "log2", "log10", "logical_not", "negative",
+    "positive", "real", "reciprocal", "signbit", "sin", "sinh", "square", "sqrt", "tan", "tanh", "trunc",
+)  # fmt: skip
+TWO = (
+    "add", "atan2", "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "copysign",
+    "div", "eq", "floor_divide", "greater", "greater_equal", "hypot", "less", "less_equal", "logaddexp", "logical_and",
+    "logical_or", "logical_xor", "maximum", "minimum", "multiply", "not_equal", "pow", "remainder", "subtract",
+)  # fmt: skip
+STANDARD = {"bitwise_not": "bitwise_invert", "div": "divide", "eq": "equal"}
+"""The standard's names where they are others."""
+
+
+def _described(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    standard = STANDARD.get(name, name)
+    function.__name__ = function.__qualname__ = standard
+    function.__doc__ = f"`torch.{name}`, under the name and with the promotion of the array API."
+    return function
+
+
+def _one(name: str) -> Callable[..., Any]:
+    def function(x: Tensor, /) -> Tensor:
+        return getattr(operators, name)(x)
+
+    return _described(function, name)
+
+
+def together(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """Two operands in one type: arrays whatever their dimensions, a Python number in that of the array."""
+    dt: dtype
+    if not isinstance(x1, Tensor):
+        dt = of_number(x1, x2.dtype)
+        return operators.full((), x1, dtype=dt), x2.to(dt)
+    if not isinstance(x2, Tensor):
+        dt = of_number(x2, x1.dtype)
+        return x1.to(dt), operators.full((), x2, dtype=dt)
+    if x1.dtype is x2.dtype:
+        return x1, x2
+    dt = promoted(x1.dtype, x2.dtype)
+    return x1.to(dt), x2.to(dt)
+
+
+def _two(name: str) -> Callable[..., Any]:
+    def function(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+        return getattr(operators, name)(*together(x1, x2))
+
+    return _described(function, name)
+
+
+def sign(x: Tensor, /) -> Tensor:
+    """-1, 0 or 1 as the elements are below, at or above 0, of complex ones their direction; NaN of NaN.
+
+    >>> import kagari as torch
+    >>> torch.array_api.sign(torch.tensor([-2.0, 0.0, 3.0]))
+    tensor([-1.,  0.,  1.])
+    """
+    made = operators.sgn(x)
+    return operators.where(operators.isnan(x), x, made) if x.is_floating_point() else made
+
+
+def expm1(x: Tensor, /) -> Tensor:
+    """e to the elements, less 1, accurate near 0; of infinite complex numbers with the limits of C's functions.
+
+    >>> import kagari as torch
+    >>> torch.array_api.expm1(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.7183])
+    """
+    made = operators.expm1(x)
+    return operators.where(operators.isfinite(x), made, operators.exp(x) - 1) if x.is_complex() else made
+
+
+def round_(x: Tensor, /) -> Tensor:
+    """Whole numbers nearest to the elements, halves to the even one; of complex numbers for each part.
+
+    >>> import kagari as torch
+    >>> torch.array_api.round(torch.tensor([0.5, 1.7]))
+    tensor([0., 2.])
+    """
+    if x.is_complex():
+        return operators.complex(operators.round(x.real), operators.round(x.imag))
+    return operators.round(x)
+
+
+def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
+    """The elements held between two bounds, of which either may be left out; the type of `x` is kept.
+
+    >>> import kagari as torch
+    >>> torch.array_api.clip(torch.tensor([1, 5, 9]), 2, 6)
+    tensor([2, 5, 6])
+    """
+    if min is None and max is None:
+        return operators.clone(x)
+    bounds = {
+        name: bound if isinstance(bound, Tensor) else operators.full((), bound, dtype=x.dtype)
+        for name, bound in (("min", min), ("max", max)) if bound is not None
+    }  # fmt: skip
+    shape = operators.broadcast_shapes(x.shape, *[bound.shape for bound in bounds.values()])
+    within = {name: bound.to(x.dtype).expand(shape) for name, bound in bounds.items()}
+    return operators.clamp(x.expand(shape), **within)
+
+
+round_.__name__ = round_.__qualname__ = "round"
+FUNCTIONS = (*map(_one, ONE), *map(_two, TWO), round_, clip, expm1, sign)
