@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import kagari
 from kagari.eager.printing import format_tensor, get_printoptions, set_printoptions
 
 SHAPES = (
@@ -66,8 +67,10 @@ def test_fixed_examples(got: str, expected: str) -> None:
     assert got == expected
 
 
-def test_bits_of_bfloat16() -> None:
-    assert format_tensor(np.array([0x3F8D], np.uint16), dtype_name="bfloat16") == text([1.1015625], "bfloat16")
+def test_summary_of_a_type_numpy_lacks_decodes_only_what_it_shows() -> None:
+    assert repr(kagari.tensor([1.1], dtype=kagari.bfloat16)) == text([1.1015625], "bfloat16")
+    huge = kagari.ones(1, dtype=kagari.bfloat16).expand(1 << 33)
+    assert repr(huge) == "tensor([1., 1., 1.,  ..., 1., 1., 1.], dtype=torch.bfloat16)"
 
 
 def test_summary_reads_only_what_it_shows() -> None:

@@ -125,7 +125,11 @@ def as_stored(values: np.ndarray, dt: dtype) -> np.ndarray:
 
 def array_of(t: Any) -> np.ndarray:
     """A NumPy array over the tensor's memory; of types that NumPy lacks a copy as float32 or complex64."""
-    array, dt = raw_array(t), t._layout.dtype
+    return numbers_of(raw_array(t), t._layout.dtype)
+
+
+def numbers_of(array: np.ndarray, dt: dtype) -> np.ndarray:
+    """The numbers of elements as they lie in memory, in a type that NumPy knows."""
     if dt is dtypes.bfloat16:
         return (array.astype(np.uint32) << 16).view(np.float32)
     if dt is dtypes.complex32:

@@ -71,6 +71,7 @@ def format_tensor(
     array: np.ndarray,
     *,
     dtype_name: str,
+    decode: Callable[[np.ndarray], np.ndarray] = np.asarray,
     default_dtype_name: str = "float32",
     prefix: str = "tensor(",
     device: str | None = None,
@@ -81,7 +82,8 @@ def format_tensor(
     """The text of a tensor.
 
     Args:
-        array: the elements. bfloat16 comes as float32, or as its bits in uint16.
+        array: the elements.
+        decode: gives the numbers of elements that are stored in a way of their own; called on what is shown.
         dtype_name: the type without its package, `float32`; left out of the text where it is the usual one.
         default_dtype_name: the default floating type.
         prefix: what the text starts with; further lines are indented by its length.
@@ -97,7 +99,7 @@ def format_tensor(
             suffixes.append(f"size={array.shape}")
         usual = dtype_name == default_dtype_name
     else:
-        body = _body(array, dtype_name, len(prefix))
+        body = _body(array, decode, len(prefix))
         if _options.edgeitems == 0:
             suffixes.append(f"size={array.shape}")
         usual = dtype_name in (default_dtype_name, _complex_of(default_dtype_name), "int64", "bool")
@@ -129,15 +131,14 @@ def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
     return "".join(parts) + ")"
 
 
-def _body(array: np.ndarray, dtype_name: str, indent: int) -> str:
+def _body(array: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], indent: int) -> str:
     """The numbers in their brackets."""
     edge = _options.edgeitems
     summarised = array.size > _options.threshold
     cut = [summarised and size > 2 * edge for size in array.shape]
     if summarised:
         array = _edges(array, cut, edge)
-    if dtype_name == "bfloat16" and array.dtype == np.uint16:
-        array = (array.astype(np.uint32) << 16).view(np.float32)
+    array = decode(array)
     formatter, width = _formatter_of(array)
     return _nested(array.tolist(), cut, indent, formatter, width)
 

@@ -482,9 +482,10 @@ class Tensor:
 
     def __repr__(self) -> str:
         edge = self.grad_fn
-        array = convert.array_of(self)
+        dt = self._layout.dtype
         return printing.format_tensor(
-            array, dtype_name=self._layout.dtype.name, default_dtype_name=convert.default_dtype().name,
+            convert.raw_array(self), decode=lambda array: convert.numbers_of(array, dt), dtype_name=dt.name,
+            default_dtype_name=convert.default_dtype().name,
             requires_grad=self._needs, grad_fn=edge.name().rpartition("::")[2] if edge is not None else None,
         )  # fmt: skip
 
