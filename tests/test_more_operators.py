@@ -168,6 +168,29 @@ torch.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
 torch.empty_permuted((2, 3), (0, 0))
 torch.empty_permuted((2, 3), (0,))
 torch.empty_permuted((2, 3), (0, 2))
+torch.gradient(x)
+torch.gradient(x, dim=0)
+torch.gradient(x, dim=(0, 1), spacing=(1.0, 2.0))
+torch.gradient(x[0], spacing=2.0)
+torch.gradient(x[0] ** 2, edge_order=2)
+torch.gradient(torch.tensor([1, 2, 4, 9]))
+torch.gradient(v[:2])
+torch.gradient(x[:1])
+torch.gradient(x[:2], edge_order=2)
+torch.gradient(x, edge_order=3)
+torch.gradient(x, spacing=(1.0,))
+torch.gradient(x, spacing=[1, 2], dim=0)
+torch.gradient(x, dim=(0, 0))
+torch.gradient(x, dim=3)
+torch.gradient(torch.tensor(1.0))
+torch.gradient(v.to(torch.uint8))
+torch.gradient(w)[0].pow(2).sum().backward(); r = w.grad
+x.double().float_power_(2)
+x.float_power_(2)
+(x[:, 1:] + 1).polygamma(0).round(decimals=4)
+y = x + 1; r = y.polygamma_(2) is y
+torch.special.expit(x).equal(torch.sigmoid(x))
+torch.special.gammaln(x + 1).equal(torch.lgamma(x + 1))
 torch.hann_window(-1)
 torch.hann_window(0)
 torch.hann_window(1)
@@ -205,3 +228,19 @@ def test_windows(name: str, oracle: ModuleType) -> None:
     assert ours(4, dtype=kagari.float16, requires_grad=True).requires_grad
     with pytest.raises(RuntimeError, match=f"{name}_window expects floating point dtypes"):
         ours(3, dtype=kagari.int64)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_slopes_at_coordinates(order: int, oracle: ModuleType) -> None:
+    got, want = (
+        lib.gradient(
+            lib.arange(12.0).reshape(3, 4) ** 2,
+            spacing=(lib.arange(3.0) * 2, lib.tensor([0.0, 1, 3, 4])),
+            edge_order=order,
+        )
+        for lib in (kagari, oracle)
+    )
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+    with pytest.raises(RuntimeError, match="as many elements as the dimension"):
+        kagari.gradient(kagari.arange(4.0), spacing=(kagari.arange(3.0),))

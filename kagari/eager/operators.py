@@ -12,6 +12,7 @@ from ..autograd.library import RECORDS
 from ..engine.code import native
 from . import (
     activate,
+    composed,
     convert,
     counted,
     creation,
@@ -38,8 +39,8 @@ WRITTEN: dict[str, Any] = {
     for f in (
         *parts.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
         *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS, *legacy.FUNCTIONS,
-        *counted.FUNCTIONS, *sequences.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS,
-        *distinct.FUNCTIONS, *pool.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS,
+        *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 
@@ -54,6 +55,7 @@ def _names(namespace: str) -> frozenset[str]:
 
 TENSOR_OPERATORS = _names("torch")
 NETWORK_OPERATORS = _names("nn.functional")
+SPECIAL_OPERATORS = _names("special")
 
 PUBLIC = frozenset(WRITTEN) | TENSOR_OPERATORS
 globals().update(WRITTEN)
@@ -67,7 +69,7 @@ def public(name: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in TENSOR_OPERATORS and name not in NETWORK_OPERATORS:
+    if name not in TENSOR_OPERATORS | NETWORK_OPERATORS | SPECIAL_OPERATORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     native()
     found = globals()[name] = activate.FUNCTIONS[name]

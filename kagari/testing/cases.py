@@ -189,5 +189,7 @@ def target(record: Operator, library: ModuleType, variant: str = "") -> Callable
     name = record.name + variant
     if variant or not record.function:
         return lambda input, *args, **kwargs: getattr(input, name)(*args, **kwargs)
-    space = library.nn.functional if record.namespace == "nn.functional" else library
+    space = library
+    for part in record.namespace.split(".") if record.namespace != "torch" else ():
+        space = getattr(space, part)
     return getattr(space, name)

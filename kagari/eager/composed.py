@@ -1,0 +1,96 @@
+"""Functions of operators that take their arguments in other ways than a record can: sequences, the order, the dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..base import dtypes
+from ..engine.function import Hooks
+from .calls import call
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+def gradient(
+    input: Tensor, *, spacing: Any = 1, dim: int | Sequence[int] | None = None, edge_order: int = 1
+) -> tuple[Tensor, ...]:
+    """Slopes of a function known at sample points, a tensor for each dimension: by central differences inside, at the
+    ends by differences of order `edge_order`.
+
+    Args:
+        input: the values at the sample points.
+        spacing: their distance; or for each dimension the distance, or a vector with the coordinates.
+        dim: the dimensions, by default all.
+        edge_order: 1 or 2.
+
+    >>> import kagari as torch
+    >>> torch.gradient(torch.tensor([1.0, 2.0, 4.0, 7.0]))
+    (tensor([1.0000, 1.5000, 2.5000, 3.0000]),)
+    """
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    dims = list(range(input.ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    for i, d in enumerate(dims):
+        if d in dims[:i]:
+            raise RuntimeError(f"dim {d} appears multiple times in the list of dims")
+    if isinstance(spacing, Hooks.tensor_types) and spacing.ndim:
+        raise TypeError(
+            "gradient() received an invalid combination of arguments - got (Tensor, spacing=Tensor), but expected a "
+            "number or a tuple"
+        )
+    if not isinstance(spacing, Sequence):
+        gaps = [spacing] * len(dims)
+    elif len(spacing) != len(dims):
+        raise RuntimeError(
+            f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = "
+            f"{input.ndim}', since dim argument was not given, but got a list of length {len(spacing)}"
+            if dim is None
+            else "torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to "
+            f"have the same length, but got a spacing argument of length {len(spacing)} and a dim argument of length "
+            f"{len(dims)}."
+        )
+    else:
+        gaps = list(spacing)
+    slope = call("slope")
+    return tuple([slope(input, gap, d, edge_order) for gap, d in zip(gaps, dims)])
+
+
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """`float_power` in place, for tensors of float64. Raises RuntimeError for others.
+
+    >>> import kagari as torch
+    >>> torch.tensor([3.0], dtype=torch.float64).float_power_(2)
+    tensor([9.], dtype=torch.float64)
+    """
+    if self.dtype is not dtypes.float64:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype.type_name} but the operation's result requires "
+            "dtype Double"
+        )
+    return call("copy_")(self, call("float_power")(self, exponent))
+
+
+def polygamma(self: Tensor, n: int) -> Tensor:
+    """The derivative of order `n` of the digamma function.
+
+    >>> import kagari as torch
+    >>> torch.tensor([1.0]).polygamma(1)
+    tensor([1.6449])
+    """
+    return call("polygamma")(n, self)
+
+
+def polygamma_(self: Tensor, n: int) -> Tensor:
+    """`polygamma` in place.
+
+    >>> import kagari as torch
+    >>> torch.tensor([1.0]).polygamma_(1)
+    tensor([1.6449])
+    """
+    return call("copy_")(self, polygamma(self, n))
+
+
+FUNCTIONS = (gradient,)
+METHODS = (float_power_, polygamma, polygamma_)
