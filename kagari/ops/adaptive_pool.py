@@ -23,8 +23,8 @@ from .pool_windows import WORDS, require_line
 from .samples import Make, Sample, args, wanted
 from .shapes import listed, replaced
 
-Ints = Any
-"""One number for all dimensions, or one for each."""
+Sizes = Any
+"""One number for all dimensions, or one for each; None for the size of the input."""
 
 
 def _starts(n: Size, o: Size) -> Value:
@@ -145,7 +145,7 @@ def _averaged(name: str, input: Value, output_size: Any, rank: int) -> Value:
 
 
 def _averaged_gradient(name: str, rank: int) -> Any:
-    def gradient(g: Value, input: Value, output_size: Ints) -> list[Value]:
+    def gradient(g: Value, input: Value, output_size: Sizes) -> list[Value]:
         targets = _targets(name, input, output_size, rank)
         if _is_empty(targets):
             return [ir.full(input.shape, 0, input.dtype)]
@@ -231,7 +231,7 @@ def _errors(kind: str, rank: int) -> list[tuple[Sample, type, str]]:
 def _averages(rank: int) -> Operator:
     name = f"adaptive_avg_pool{rank}d"
 
-    def pool(input: Tensor, output_size: Ints) -> Value:
+    def pool(input: Tensor, output_size: Sizes) -> Value:
         return _averaged(name, input, output_size, rank)
 
     pool.__doc__ = f"The mean of each window over the last {WORDS[rank]} dimensions, which get the sizes `output_size`."
@@ -244,7 +244,7 @@ def _averages(rank: int) -> Operator:
 def _extrema(rank: int) -> Operator:
     name = f"adaptive_max_pool{rank}d"
 
-    def pool(input: Tensor, output_size: Ints) -> tuple[Value, Value]:
+    def pool(input: Tensor, output_size: Sizes) -> tuple[Value, Value]:
         return _largest(name, input, output_size, rank)
 
     pool.__doc__ = (
