@@ -14,10 +14,10 @@ from graphs import RandomGraph, RichGraph, SmoothGraph, array, check, compare, c
 
 from kagari.base import dtypes
 from kagari.base.dtypes import dtype, float32, float64, int64
+from kagari.base.errors import KernelIndexError
 from kagari.base.target import Target
 from kagari.compiler.llvm import compile_object
 from kagari.eager import Tensor, convert
-from kagari.base.errors import KernelIndexError
 from kagari.engine.interpret import round_to
 from kagari.engine.traced import Traced
 from kagari.ir import build as ir
@@ -255,6 +255,31 @@ def test_empty_rows_give_the_neutral_element(op: str, dt: dtype) -> None:
     check(lambda x: graph.reduce(op, x, (1,)), normal(4, 0, dt=dt))
     check(lambda x: graph.reduce(op, x, (0,)), normal(0, 4, dt=dt))
     check(lambda x: graph.reduce(op, x, (0,)), normal(0, dt=dt))
+
+
+@pytest.mark.parametrize("dt", [float32, float64, int64, dtypes.float16, dtypes.uint8], ids=lambda dt: dt.name)
+@pytest.mark.parametrize("size", [3, 7, 9, 15, 16, 17, 33, 40, 64, 131])
+def test_reductions_over_windows(dt: dtype, size: int) -> None:
+    """Columns of all widths beside each other, whose elements are one or two apart, and what is left over of them."""
+    x = normal(3, 5, size, dt=dt)
+    for taps, step in ((3, 1), (2, 2), (3, 2)):
+        count = (size - taps) // step + 1
+
+        def define(x: Value, taps: int = taps, step: int = step, count: int = count) -> Value:
+            rows = graph.windows(x, 1, 2, 3, 2)
+            seen = graph.windows(rows, 2, count, taps, step)
+            return graph.reduce("max", seen, (3, 4))
+
+        check(define, x)
+
+
+def test_one_copy_into_another_shape() -> None:
+    """A reshape that strides can't express is the shape in which a copy sees what it writes."""
+    x = normal(2, 3, 4, 5, 2)
+    function = check(lambda x: graph.reshape(graph.permute(x, (0, 3, 1, 4, 2)), (10, 24)), x)
+    traced, sizes = function.traced((x,))
+    bound = traced.variant(()).program.bind({0: x._layout}, sizes, cpu.host_target())
+    assert len(bound.launches) == 1 and not bound.temps
 
 
 def test_reductions_over_sizes_that_turn_out_to_be_one() -> None:

@@ -79,9 +79,10 @@ class _Writer:
         self.parked: dict[int, int] = {}
         self.tiled: dict[int, Val] = {}  # transposed loads: the buffer their tile was put into
         self.depends = self.dependencies()
-        self.tail = max(1, min(nest.vector_bytes // 4, nest.block))
         self.row_form = "r" in nest.tags and nest.tags[nest.vec] == "r"
         self.column_form = "r" in nest.tags and nest.tags[nest.vec] == "o"
+        at_once = self.column_form and not nest.wide
+        self.tail = nest.block if at_once else max(1, min(nest.vector_bytes // 4, nest.block))
 
     # What depends on which dimensions
 
@@ -157,13 +158,17 @@ class _Writer:
         for classes, dt, buf in zip(nest.classes, nest.dtypes, nest.bufs):
             offset = self.operand()
             self.bases.append(b.gep(pointers[buf], offset, MEMORY[dt.name]))
-            self.strides.append([self.operand() if c == "s" else b.int(1) if c in "1t" else None for c in classes])
+            self.strides.append([self.stride(c) for c in classes])
             self.gather_strides.append(self.operand())
         self.size_values = [self.operand() for _ in self.body.sizes]
         self.width = self.operand() if nest.wide else b.int(nest.block)
         if nest.split:
             self.length, self.count, self.pieces = self.operand(), self.operand(), self.operand()
             self.partials = [b.load(b.gep(self.bufs, b.int(i), "ptr"), "ptr") for i in nest.partial]
+
+    def stride(self, kind: str) -> Val | None:
+        """The stride of a class of `_classes`."""
+        return self.operand() if kind == "s" else None if kind == "0" else self.b.int(2 if kind == "2" else 1)
 
     # Nodes
 
@@ -275,10 +280,20 @@ class _Writer:
         if (extra is None or not extra.lanes) and stride is not None and stride.name == "1":
             ty = vector(width, element)
             return from_memory(b, b.load(address, ty) if mask is None else b.masked_load(address, mask, ty), dt)
+        if extra is None and mask is None and stride is not None and stride.name == "2":
+            return from_memory(b, self.spaced(address, width, element), dt)
         offsets = b.mul(b.iota(width), b.splat(stride, width)) if stride is not None else b.zero(vector(width, "i64"))
         if extra is not None and extra.lanes:
             offsets = b.add(offsets, extra)
         return from_memory(b, self.collect(address, offsets, width, mask, element), dt)
+
+    def spaced(self, address: Val, width: int, element: str) -> Val:
+        """Every second element: the second of two loads begins with the last of the first, or it would read too far."""
+        b, ty = self.b, vector(width, element)
+        parts = [b.load(b.gep(address, b.int(at), element), ty) for at in (0, width - 1)]
+        picks = ", ".join(f"i32 {2 * i if 2 * i < width else 2 * i + 1}" for i in range(width))
+        listed = ", ".join(f"{x.type} {x.name}" for x in parts)
+        return b.value(f"shufflevector {listed}, <{width} x i32> <{picks}>", ty)
 
     def collect(self, address: Val, offsets: Val, width: int, mask: Val | None, element: str) -> Val:
         """Lanes from computed places."""

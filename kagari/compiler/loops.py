@@ -29,6 +29,8 @@ GRAIN, HEAVY_GRAIN = 32768, 4096
 # A row longer than this, where there are too few rows for the threads, is cut into pieces that are joined by a second
 # kernel.
 PIECE = 32768
+# A vector along fewer elements than this is mostly empty.
+SHORT = 8
 # More bytes than the last-level cache holds: what is written goes past the caches.
 STREAMED = 40 << 20
 
@@ -66,16 +68,17 @@ def bind(
         return [_flat_launch(body, _count(shape), flat, views, len(loads), sizes, target)]
     order = _order(shape, reduced, views, stores, body)
     dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
-    vec = _vector_dim(dims, strides, len(loads))
+    vec = _vector_dim(dims, strides[: len(loads)], all(not body.nodes[r].whole for r in body.roots))
     sizes_of = [n for n, _ in dims]
     tags = "".join("r" if r else "o" for _, r in dims)
     tile = _tile_dim(tags, sizes_of, vec, strides[: len(loads)])
-    width = _width(tags, sizes_of, vec, strides[: len(loads)], body, target)
+    columns = "r" in tags and tags[vec] == "o"
+    lanes = _lanes(body, target, sizes_of[vec] if columns else None)
+    width = _width(columns, sizes_of, vec, strides[: len(loads)], body, lanes, target)
     total = _range(tags, sizes_of, vec, width)
     if tile is not None:
         total = total // sizes_of[tile] * -(-sizes_of[tile] // TILE) * -(-sizes_of[vec] // TILE)
     pieces = _pieces(tags, sizes_of, vec, total, width, body, target)
-    lanes = _lanes(body, target)
     names = sorted({v.buf for v in views})
     number = {b: i for i, b in enumerate(names)}
     classes = tuple(_classes(row, vec, tile) for row in strides)
@@ -174,11 +177,11 @@ def _flat(views: list[View], strides: tuple[int, ...]) -> list[tuple[int, ...]] 
 def _classes(row: tuple[int, ...], vec: int, tile: int | None) -> tuple[str, ...]:
     """For each dimension how a view steps:
 
-    `0` not at all, `1` by one along the vector, `t` by one along the tile, else `s`.
+    `0` not at all, `1` and `2` by so many along the vector, `t` by one along the tile, else `s`.
     """
     transposed = tile is not None and row[tile] == 1 and row[vec] not in (0, 1)
     return tuple(
-        "0" if s == 0 else "1" if s == 1 and d == vec else "t" if transposed and d == tile else "s"
+        "0" if s == 0 else str(s) if s in (1, 2) and d == vec else "t" if transposed and d == tile else "s"
         for d, s in enumerate(row)
     )
 
@@ -281,30 +284,43 @@ def _collapse(
     return [(n, bool(r)) for n, r, _ in dims], rows, [place.get(d, -1) for d in iota_dims]
 
 
-def _vector_dim(dims: list[tuple[int, bool]], strides: list[tuple[int, ...]], loads: int) -> int:
-    """The dimension that most of what is read steps through by one element; among equals the last one."""
-    if not any(r for _, r in dims):
+def _vector_dim(dims: list[tuple[int, bool]], loads: list[tuple[int, ...]], spaced: bool) -> int:
+    """The dimension that most of what is read steps through by one element; among equals the last one.
+
+    Where `spaced`, steps by two count for half, as windows two apart make them. Without a reduction it is the last one,
+    along which results are contiguous, unless that is shorter than a vector.
+    """
+    if not any(r for _, r in dims) and dims[-1][0] >= SHORT:
         return len(dims) - 1
     sizes = tuple(n for n, _ in dims)
-    best, most = len(dims) - 1, 0.0
+    best, most = len(dims) - 1, 0
     for d, n in enumerate(sizes):
-        read = sum(_count(tuple(m for m, s in zip(sizes, row) if s)) for row in strides[:loads] if row[d] == 1)
+        read = 0
+        for row in loads:
+            if row[d] == 1 or (spaced and row[d] == 2):
+                read += _count(tuple(m for m, s in zip(sizes, row) if s)) * (2 if row[d] == 1 else 1)
         if read * min(n, 64) >= most > 0 or (read and not most):
             best, most = d, read * min(n, 64)
     return best
 
 
-def _lanes(body: Body, target: Target) -> int:
-    """Lanes of the main loop: a few registers' worth for light bodies, so that loads and arithmetic overlap."""
+def _lanes(body: Body, target: Target, columns: int | None = None) -> int:
+    """Lanes of the main loop: a few registers' worth for light bodies, so that loads and arithmetic overlap.
+
+    No more than so many columns need where these are reduced side by side: what is left over is done at once, too.
+    """
     size = max((4, *(n.dtype.itemsize for n in body.nodes if n.op in ("load", "gather"))))
     registers = 2 if body.heavy or len(body.nodes) > 12 else 4
+    while columns is not None and registers > 1 and columns <= target.vector_bytes // size * (registers // 2):
+        registers //= 2
     return target.vector_bytes // size * registers
 
 
-def _width(tags: str, sizes: list[int], vec: int, loads: list[tuple[int, ...]], body: Body, target: Target) -> int:
+def _width(
+    columns: bool, sizes: list[int], vec: int, loads: list[tuple[int, ...]], body: Body, lanes: int, target: Target
+) -> int:
     """The columns of a block of the column form; more than the lanes of a vector where they can wait in memory."""
-    lanes = _lanes(body, target)
-    if "r" not in tags or tags[vec] == "r":
+    if not columns:
         return lanes
     plain = not any(n.level > 1 or (n.whole and n.level) or n.op.startswith("arg") for n in body.nodes)
     if sizes[vec] < 4 * lanes or not plain or all(row[vec] != 1 for row in loads):

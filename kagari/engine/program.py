@@ -327,6 +327,7 @@ class _Binder:
 
         Where one may overwrite what another one reads, all are read before any is written.
         """
+        copies = [self.before_reshape(v, to) for v, to in copies]
         sources = []
         for v, _ in copies:
             source = self.part(v)
@@ -338,6 +339,16 @@ class _Binder:
             sources.append(source)
         for source, (_, to) in zip(sources, copies):
             self.copy(source, to)
+
+    def before_reshape(self, v: Value, to: Place) -> tuple[Value, Place]:
+        """The value that v is another shape of, and the place as that shape sees it: one copy does for both."""
+        while v.op == "reshape" and v not in self.program.schedule.buffers:
+            shape = self.numbers(v.args[0].shape)
+            strides = reshape_strides(to.shape, to.strides, shape)
+            if strides is None:
+                break
+            v, to = v.args[0], Place(to.number, shape, strides, to.dtype, to.offset)
+        return v, to
 
     def temp(self, nbytes: int) -> int:
         self.temps.append(max(64, nbytes))
@@ -617,6 +628,7 @@ class _Binder:
         self.write_part(source.args[0], Place(out.number, shape, out.strides, out.dtype, offset))
 
     def write_part(self, part: Value, to: Place) -> None:
+        part, to = self.before_reshape(part, to)
         base, _ = self.source(part)
         if base.op == "input" or base in self.program.schedule.buffers:
             self.copy(self.seen(part), to)

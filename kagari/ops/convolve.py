@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..base.symbols import Size, product, settled
+from ..base.symbols import Size, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -78,6 +78,7 @@ class _Phase(NamedTuple):
     taps: Size
     stride: int
     dilation: int
+    front: int  # zeros before the weights
     before: Size  # zeros before y, or elements cut off
     length: Size  # how many q there are
     start: Size
@@ -85,13 +86,19 @@ class _Phase(NamedTuple):
 
 def _phase(taps: Size, stride: int, dilation: int, low: Size, size: Size) -> _Phase:
     if stride == 1:
-        return _Phase(1, taps, 1, dilation, dilation * (taps - 1) - low, size, 0)
+        return _Phase(1, taps, 1, dilation, 0, dilation * (taps - 1) - low, size, 0)
+    assert isinstance(low, int)
     neighbours = (taps + stride - 1) // stride
-    skipped = low // stride
-    start = low - skipped * stride
-    count = taps if is_one(neighbours) else stride
-    length = settled((size + start + stride - 1) // stride)
-    return _Phase(count, neighbours, stride, 1, neighbours - 1 - skipped, length, start)
+    # With as many zeros before the weights x begins at the first place of a phase. They cost no neighbour more, or
+    # x is cut out afterwards.
+    front = -low % stride
+    if front and (taps + front + stride - 1) // stride != neighbours:
+        front = 0
+    skipped, start = divmod(low + front, stride)
+    each = taps + front if is_one(neighbours) else stride
+    return _Phase(
+        each, neighbours, stride, 1, front, neighbours - 1 - skipped, (size + start + stride - 1) // stride, start
+    )
 
 
 def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
@@ -110,16 +117,22 @@ def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
     after = tuple([p.length + p.dilation * (p.taps - 1) - p.before - n for p, n in zip(phases, y.shape[2:])])
     form = Geometry((1,) * rank, before, after, tuple([p.dilation for p in phases]), groups)
     made = convolved(y, _phase_weights(w, phases, groups), form)  # [N, C * R.., Q..]
-    counts, lengths = [p.each for p in phases], [p.length for p in phases]
-    channels = w.shape[1] * groups
-    if any(p.stride > 1 for p in phases):
-        made = graph.reshape(made, (y.shape[0], channels, *counts, *lengths))
-        order = [d for i in range(rank) for d in (2 + rank + i, 2 + i)]
-        made = graph.permute(made, (0, 1, *order))  # [N, C, Q, R, ..]
-        made = around(made, range(3, made.ndim, 2), [0] * rank, [p.stride - p.each for p in phases])
-        made = graph.reshape(made, (y.shape[0], channels, *[p.length * p.stride for p in phases]))
-    for i, (p, size) in enumerate(zip(phases, sizes)):
-        if p.stride > 1:
+    return _interleaved(made, phases, sizes) if any(p.stride > 1 for p in phases) else made
+
+
+def _interleaved(made: Value, phases: Sequence[_Phase], sizes: Sizes) -> Value:
+    """[N, C * R.., Q..] as [N, C, Q * R..]: one phase in every `stride` elements."""
+    rank = len(phases)
+    each, lengths = [p.each for p in phases], [p.length for p in phases]
+    channels = made.shape[1] // product(tuple(each))
+    made = graph.reshape(made, (made.shape[0], channels, *each, *lengths))
+    made = graph.permute(made, (0, 1, *[d for i in range(rank) for d in (2 + rank + i, 2 + i)]))  # [N, C, Q, R, ..]
+    made = around(made, range(3, made.ndim, 2), [0] * rank, [p.stride - p.each for p in phases])
+    exact = [p.start == 0 and p.length * p.stride == n for p, n in zip(phases, sizes)]
+    whole = [n if fits else p.length * p.stride for p, n, fits in zip(phases, sizes, exact)]
+    made = graph.reshape(made, (*made.shape[:2], *whole))
+    for i, (p, size, fits) in enumerate(zip(phases, sizes, exact)):
+        if not fits:
             made = narrowed(made, 2 + i, p.start, size)
     return made
 
@@ -127,8 +140,8 @@ def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
 def _phase_weights(w: Value, phases: Sequence[_Phase], groups: int) -> Value:
     """w[O, C/groups, *K] as the weights [C * R.., O/groups, *T] of the convolutions that make x of y."""
     rank, outs = len(phases), w.shape[0] // groups
-    whole = [p.taps * p.each - k for p, k in zip(phases, w.shape[2:])]
-    w = around(w, range(2, w.ndim), [0] * rank, whole)
+    rest = [p.taps * p.each - p.front - k for p, k in zip(phases, w.shape[2:])]
+    w = around(w, range(2, w.ndim), [p.front for p in phases], rest)
     w = graph.reshape(w, (groups, outs, w.shape[1], *[n for p in phases for n in (p.taps, p.each)]))
     turned = range(3, w.ndim, 2)
     starts = tuple([n - 1 if d in turned else 0 for d, n in enumerate(w.shape)])
