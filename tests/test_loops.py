@@ -506,6 +506,23 @@ def test_scatter(op: str, dt: dtype) -> None:
         check(lambda x, i, s, d=dim: graph.scatter(op, x, i, s + s, d) * s.shape[0], x, i, src, tolerance=5e-3)
 
 
+@pytest.mark.parametrize("op", ["scatter", "scatter_add"])
+@pytest.mark.parametrize("dt", [float32, float64, dtypes.float16], ids=lambda dt: dt.name)
+def test_scatter_of_rows(op: str, dt: dtype) -> None:
+    """An index with one number for each row; some numbers more than once, and rows more than a thread takes."""
+
+    def define(x: Value, i: Value, s: Value) -> Value:
+        line = graph.reshape(i, (i.shape[0], *[1] * (s.ndim - 1)))
+        return graph.scatter(op, x, graph.expand(line, s.shape), s, 0)
+
+    for shape, rows in (((10, 40), 25), ((10, 2, 3), 4), ((300, 150), 500), ((4, 1), 9), ((4, 30), 0)):
+        for how in LAYOUTS[:2]:
+            x, i, src = normal(*shape, dt=dt), integers(0, shape[0], rows), normal(rows, *shape[1:], dt=dt, how=how)
+            check(define, x, i, src, tolerance=2e-2 if dt.itemsize == 2 else 1e-5)
+    with pytest.raises(IndexError):
+        compiled(define, 3).run((normal(4, 30, dt=dt), integers(4, 5, 2), normal(2, 30, dt=dt)))
+
+
 @pytest.mark.parametrize("op", ["cumsum", "cumprod"])
 @pytest.mark.parametrize("dt", [float32, float64, int64, dtypes.int8, dtypes.bfloat16], ids=lambda dt: dt.name)
 def test_scans(op: str, dt: dtype) -> None:

@@ -23,6 +23,7 @@ from ..compiler.epilogue import BodyEpilogue, epilogue_body
 from ..compiler.fuse import Stage, fuse, located, reshaped, strip
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
+from ..compiler.scatter_rows import scatter_rows_launch
 from ..compiler.serial import arg_scan_launch, log_scan_launch, scan_launch, scatter_launch
 from ..compiler.sort import sort_launch
 from ..compiler.sort_search import search_launch
@@ -657,10 +658,9 @@ class _Binder:
         out = self.buffer(source)
         x, index, src = (self.part(a) for a in source.args)
         self.copy(x, out)
-        self.add(
-            [scatter_launch(source.op, source.attrs[0], out, index, src, self.target)] if _product(index.shape) else [],
-            _product(index.shape),
-        )
+        if _product(index.shape):
+            how = (source.op, source.attrs[0], out, index, src, self.target)
+            self.add([scatter_rows_launch(*how) or scatter_launch(*how)], _product(index.shape))
 
     def part(self, v: Value) -> Place:
         """A value in memory, computed into a temporary buffer where it is not yet."""
