@@ -49,6 +49,10 @@ class CallHooks:
         for name in self.__slots__:
             setattr(self, name, OrderedDict())
 
+    def is_empty(self) -> bool:
+        """Whether there is no hook."""
+        return not any(getattr(self, name) for name in self.__slots__)
+
 
 class StateHooks:
     """The hooks of one module that run when its state is saved or loaded."""

@@ -1,11 +1,14 @@
-"""The two kinds of tensor that a module registers when they are assigned to it."""
+"""The kinds of tensor that a module registers when they are assigned to it, and those whose shape is not known yet."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NoReturn, Self
 
-from ..eager import Tensor, register_parameter_type
+from ..base.dtypes import dtype
+from ..eager import Size, Tensor, register_parameter_type
 from ..eager import operators as ops
+from ..eager.device import Device
 
 
 class Parameter(Tensor):
@@ -101,4 +104,138 @@ def _make_buffer(cls: type[Buffer], data: Tensor, persistent: bool) -> Buffer:
     return cls(data, persistent=persistent)
 
 
-__all__ = ["Buffer", "Parameter"]
+class UninitializedTensorMixin(Tensor):
+    """What has a dtype and no shape; operators refuse it until it is materialized."""
+
+    __slots__ = ()
+    cls_to_become: type[Tensor] = Tensor
+
+    @property
+    def shape(self) -> Size:
+        """Not known: RuntimeError."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
+            "to initialize the parameters before accessing their attributes."
+        )
+
+    def materialize(
+        self, shape: int | Sequence[int], device: str | Device | None = None, dtype: dtype | None = None
+    ) -> None:
+        """Makes it an ordinary parameter or buffer of a shape, in place; the values are whatever lies in memory."""
+        data = self.data
+        self.data = ops.empty(shape, device=device or data.device, dtype=dtype or data.dtype)
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+
+    @classmethod
+    def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> NoReturn:
+        name = getattr(getattr(function, "__self__", None), "display", function.__name__)
+        raise ValueError(
+            f"Attempted to use an uninitialized parameter in {name}. This error happens when you are using a "
+            "`LazyModule` or explicitly manipulating `torch.nn.parameter.UninitializedParameter` objects. When using "
+            "LazyModules Call `forward` with a dummy batch to initialize the parameters before calling torch functions"
+        )
+
+    def share_memory_(self) -> NoReturn:
+        """There is nothing to share: RuntimeError."""
+        raise RuntimeError(
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
+            "before calling `module.share_memory()`."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), (self.requires_grad, None, self.dtype)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copy = memo.get(id(self))
+        if copy is None:
+            copy = memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
+        return copy
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    r"""A :class:`Parameter` whose shape is not known yet; :meth:`materialize` gives it one.
+
+    Args:
+        requires_grad (bool): whether gradients are accumulated. Default: ``True``
+        device (device, optional): where it will lie.
+        dtype (dtype, optional): its type.
+
+    Example::
+
+        >>> from kagari import nn
+        >>> weight = nn.UninitializedParameter()
+        >>> weight
+        <UninitializedParameter>
+        >>> weight.materialize((2, 3))
+        >>> type(weight) is nn.Parameter, tuple(weight.shape)
+        (True, (2, 3))
+    """
+
+    __slots__ = ()
+    cls_to_become = Parameter
+
+    def __new__(
+        cls, requires_grad: bool = True, device: str | Device | None = None, dtype: dtype | None = None
+    ) -> UninitializedParameter:
+        return Tensor._make_subclass(cls, ops.empty(0, device=device, dtype=dtype), requires_grad)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # As in Parameter.
+        pass
+
+
+class UninitializedBuffer(UninitializedTensorMixin):
+    r"""A buffer whose shape is not known yet; :meth:`materialize` gives it one.
+
+    Args:
+        requires_grad (bool): whether gradients are wanted. Default: ``False``
+        device (device, optional): where it will lie.
+        dtype (dtype, optional): its type.
+        persistent (bool): whether it is part of the module's ``state_dict``. Default: ``True``
+
+    Example::
+
+        >>> import kagari as torch
+        >>> module = torch.nn.Module()
+        >>> module.mean = torch.nn.UninitializedBuffer()
+        >>> module.mean.materialize(2)
+        >>> tuple(module.state_dict()["mean"].shape)
+        (2,)
+    """
+
+    __slots__ = ()
+    persistent: bool
+
+    def __new__(
+        cls,
+        requires_grad: bool = False,
+        device: str | Device | None = None,
+        dtype: dtype | None = None,
+        persistent: bool = True,
+    ) -> UninitializedBuffer:
+        made = Tensor._make_subclass(cls, ops.empty(0, device=device, dtype=dtype), requires_grad)
+        made.persistent = persistent
+        return made
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # As in Parameter.
+        pass
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, UninitializedTensorMixin)
+
+
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "UninitializedTensorMixin",
+    "is_lazy",
+]

@@ -10,6 +10,7 @@ from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.device import Device
+from .parameter import is_lazy
 from .tree import Tree
 
 
@@ -58,7 +59,9 @@ class Placement(Tree):
                     if grad is not None:
                         grad.data = fn(grad.data)
             for name, buffer in self._buffers.items():
-                if buffer is not None:
+                if is_lazy(buffer):
+                    buffer.data = fn(buffer.data)
+                elif buffer is not None:
                     self._buffers[name] = fn(buffer)
         return self
 

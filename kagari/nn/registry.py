@@ -11,7 +11,7 @@ from ..eager import Tensor
 from .checks import check_leaf, check_name, typename
 from .global_hooks import announce
 from .members import Members, Unmade
-from .parameter import Buffer, Parameter
+from .parameter import Buffer, Parameter, UninitializedBuffer
 
 if TYPE_CHECKING:
     from .module import Module
@@ -95,7 +95,7 @@ class Registry:
             if value is not None:
                 self._refuse(name, value, "child module", "kagari.nn.Module or None")
             self._modules[name] = announce("module", self, name, value)
-        elif isinstance(value, Buffer):
+        elif isinstance(value, (Buffer, UninitializedBuffer)):
             if name not in self._buffers:
                 check_name("buffer", name)
             self._buffers[name] = announce("buffer", self, name, value)

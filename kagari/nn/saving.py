@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .hidden import warn_of_hidden
 from .hooks import StateHooks
 from .members import Unmade
+from .parameter import is_lazy
 from .placement import Placement
 from .registry import NOTED
 from .state import (
@@ -75,7 +76,7 @@ class Saving(Placement):
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         """Saves what belongs to this module alone; a subclass may add to it."""
         for name, value in saved_members(self).items():
-            destination[prefix + name] = value if keep_vars else value.detach()
+            destination[prefix + name] = value if keep_vars or is_lazy(value) else value.detach()
         if overrides_extra_state(self, Saving, "get_extra_state"):
             destination[prefix + EXTRA_STATE] = self.get_extra_state()
 

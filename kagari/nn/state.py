@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd import no_grad
 from ..eager import Tensor
-from .parameter import Parameter
+from .parameter import Parameter, is_lazy
 from .registry import Registry
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def load_members(
                 f'While copying the parameter named "{key}", expected {_class_name(Tensor)} or Tensor-like object '
                 f"from checkpoint but received {type(value)}"
             )
+        elif is_lazy(value) and is_lazy(member):
+            continue
         elif value.shape != member.shape:
             error_msgs.append(
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
