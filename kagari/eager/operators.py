@@ -17,6 +17,7 @@ from . import (
     counted,
     creation,
     distinct,
+    einsum,
     environment,
     exchange,
     joining,
@@ -40,7 +41,7 @@ WRITTEN: dict[str, Any] = {
         *parts.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
         *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS, *legacy.FUNCTIONS,
         *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS,
-        *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

@@ -69,7 +69,7 @@ def _single(name: str, dim: Any, ndim: int) -> tuple[int, ...]:
 # Sums and products
 
 
-def _summed(input: Value, dtype: dtype | None) -> Value:
+def summed(input: Value, dtype: dtype | None = None) -> Value:
     """What a sum is over: integers as int64."""
     return ir.astype(input, dtype or (int64 if input.dtype.category < 2 else input.dtype))
 
@@ -82,13 +82,13 @@ def sum_(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
     >>> torch.sum(torch.tensor([[1, 2], [3, 4]]), dim=0)
     tensor([4, 6])
     """
-    return ir.sum_(_summed(input, dtype), dim, keepdim)
+    return ir.sum_(summed(input, dtype), dim, keepdim)
 
 
 @operator(fresh=True, samples=together(reduced(*_one, low=0.5, high=1.5), _special(dim=1)), errors=[_out_of_range])
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The product of all elements, or over the dimension `dim`. Integers are multiplied as int64."""
-    x, dims = _summed(input, dtype), _single("prod", dim, input.ndim)
+    x, dims = summed(input, dtype), _single("prod", dim, input.ndim)
     if x.dtype.is_complex:
         return ir.keep(complex_product(x, dims), x.shape, dims, keepdim)
     return ir.prod(x, dims, keepdim)
@@ -139,7 +139,7 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dty
     """The sum of what is not NaN."""
     if input.dtype.is_complex:
         raise RuntimeError("nansum on CPU does not support complex inputs")
-    return ir.sum_(_summed(_without_nan(input), dtype), _several("nansum", dim, input.ndim) or None, keepdim)
+    return ir.sum_(summed(_without_nan(input), dtype), _several("nansum", dim, input.ndim) or None, keepdim)
 
 
 @operator(
@@ -637,7 +637,7 @@ def _scanned(name: str, words: str) -> Operator:
     def define(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Value:
         if not isinstance(dim, int):
             raise TypeError(f"{name}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}")
-        x = _summed(input, dtype)
+        x = summed(input, dtype)
         dim = ir.normalize_dim(dim, input.ndim)
         if x.dtype.is_complex and name == "cumprod" and input.ndim:
             return complex_running_product(x, dim)
