@@ -140,7 +140,7 @@ def test_medians_of_many(oracle: ModuleType) -> None:
 
 
 def test_the_median_of_no_integers_is_the_lowest(oracle: ModuleType) -> None:
-    for name in ("int64", "int32", "uint8"):
+    for name in ("int64", "int32", "int8", "uint8"):
         got, want = (m.median(m.zeros(0, dtype=getattr(m, name))).item() for m in (kagari, oracle))
         assert got == want
 
@@ -279,3 +279,9 @@ def test_the_mode_of_many(oracle: ModuleType) -> None:
     got, want = (m.mode(m.tensor(values), 1) for m in (kagari, oracle))
     np.testing.assert_array_equal(got.values.numpy(), want.values.numpy())
     np.testing.assert_array_equal(values[np.arange(5), got.indices.numpy()], got.values.numpy())
+
+
+def test_as_many_elements_as_bins() -> None:
+    """What is traced where two sizes are equal holds for sizes that are not."""
+    for count in (5, 200):
+        assert float(kagari.histc(kagari.arange(count) % 3.0, 5, -2, 3).sum()) == count

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..base.symbols import Size, hint
+from ..base.symbols import Size, hint, identical
 from ..ir.graph import ELEMENTWISE, LEAVES, MOVEMENT, Graph, Value
 from ..ir.simplify import is_number
 
@@ -96,14 +96,14 @@ def space_of(v: Value) -> Space:
 def rows_match(v: Value, space: Space) -> Value | None:
     """r where v is a value of shape `space` made by repeating a value r that has one element a row."""
     shape, dims = space
-    if v.op != "expand" or v.shape != shape:
+    if v.op != "expand" or not identical(v.shape, shape):
         return None
     inner = v.args[0]
-    if inner.shape != tuple(1 if d in dims else s for d, s in enumerate(shape)):
+    if not identical(inner.shape, tuple(1 if d in dims else s for d, s in enumerate(shape))):
         return None
     base = inner.args[0] if inner.op == "reshape" else inner
     outer = tuple(s for d, s in enumerate(shape) if d not in dims)
-    return base if base.shape == outer and inner.op == "reshape" else None
+    return base if identical(base.shape, outer) and inner.op == "reshape" else None
 
 
 class _Fuser:
@@ -218,7 +218,7 @@ class _Fuser:
             w: Value | None = v
             while w is not None and (w is v or w not in self.buffers):
                 readers = self.users[w]
-                alone = len(readers) == 1 and readers[0].op in ELEMENTWISE and readers[0].shape == v.shape
+                alone = len(readers) == 1 and readers[0].op in ELEMENTWISE and identical(readers[0].shape, v.shape)
                 w = readers[0] if alone else None
             if w is None or w.dtype.category != 2 or w in result:
                 continue
@@ -293,18 +293,20 @@ class _Fuser:
 
 def _joins(shape: tuple[Size, ...], own: Space, space: Space) -> bool:
     """Whether what needs the space `own` can be computed in a loop over `space`, for each element or row."""
-    if space == own:
+    # By how sizes are written: two that are equal by chance are not so for all sizes that the program is bound to.
+    if identical(space[0], own[0]) and space[1] == own[1]:
         return True
     if own[1] or len(space[1]) == len(space[0]):
         return False
-    return shape == space[0] or shape == tuple(s for d, s in enumerate(space[0]) if d not in space[1])
+    rows = tuple(s for d, s in enumerate(space[0]) if d not in space[1])
+    return identical(shape, space[0]) or identical(shape, rows)
 
 
 def in_rows(v: Value, r: Value) -> bool:
     """Whether v, a movement of the reduction r, repeats it along the dimensions it removed, and does nothing else."""
     shape, dims = space = space_of(r)
     if v.op == "reshape":
-        return v.args[0] is r and v.shape == kept(r)
+        return v.args[0] is r and identical(v.shape, kept(r))
     return len(dims) < len(shape) and rows_match(v, space) is r
 
 

@@ -37,6 +37,8 @@ def _extrema(make: Make) -> Iterator[Sample]:
 
 def _so_far(name: str, word: str) -> Operator:
     def define(input: Tensor, dim: int) -> tuple[Value, Value]:
+        if not input.ndim and dim not in (0, -1):
+            raise IndexError(f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}")
         dim = ordered_dim(name, dim, input.ndim)
         require(f"{name}_cpu", input.dtype, 0)
         x = input if input.ndim else graph.reshape(input, (1,))

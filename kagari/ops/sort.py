@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ..base.dtypes import accumulate, dtype, int64
+from ..base.dtypes import accumulate, dtype, int32, int64
 from ..base.symbols import Size
 from ..ir import build as ir
 from ..ir import graph
@@ -275,8 +275,8 @@ def _median_place(x: Value, dim: int, skip_nan: bool) -> Value:
 
 
 def _lowest(dt: dtype) -> float:
-    """What the median of no elements is."""
-    return _NAN if dt.category == 2 else -(1 << (8 * dt.itemsize - 1)) if dt.is_signed else 0
+    """What the median of no elements is: NaN, as the type of integers holds it."""
+    return _NAN if dt.category == 2 else -(1 << (8 * dt.itemsize - 1)) if dt in (int32, int64) else 0
 
 
 def _medians(make: Make) -> Iterator[Sample]:
@@ -295,14 +295,15 @@ def _medians(make: Make) -> Iterator[Sample]:
 
 def _median(name: str, skip_nan: bool) -> Operator:
     def define(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Value | tuple[Value, Value]:
-        require("median_cpu" if dim is None else "median_out", input.dtype, 1)
         if dim is None:
+            require("median_cpu", input.dtype, 1)
             x = graph.reshape(input, (ir.count(input, tuple(range(input.ndim))),))
             if x.shape[0] == 0:
                 return ir.full((), _lowest(x.dtype), x.dtype)
             return _single(x, _median_place(x, 0, skip_nan), 0, False)[0]
         at = ordered_dim(name, dim, input.ndim)
         _not_empty("median", input, at)
+        require("median_out", input.dtype, 1)
         return _single(input, _median_place(input, at, skip_nan), at, keepdim)
 
     def gradient(g: Any, input: Value, dim: int | None = None, keepdim: bool = False) -> list[Value | None]:

@@ -104,10 +104,10 @@ def _quantile(name: str, skip_nan: bool) -> Operator:
 
 
 def _check_quantile(x: Value, q: Value, interpolation: str) -> None:
-    if x.dtype not in (float32, float64):
-        raise RuntimeError("quantile() input tensor must be either float or double dtype")
     if any(s == 0 for s in x.shape):
         raise RuntimeError("quantile() input tensor must be non-empty")
+    if x.dtype not in (float32, float64):
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
     if q.ndim > 1:
         raise RuntimeError("quantile() q must be a scalar or 1D tensor")
     if not q.weak and q.dtype is not x.dtype:
