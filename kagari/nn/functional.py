@@ -37,6 +37,7 @@ from .functional_activation import (
     threshold,
 )
 from .functional_attention import multi_head_attention_forward, scaled_dot_product_attention
+from .functional_ctc import ctc_loss
 from .functional_dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .functional_embedding import embedding, embedding_bag
 from .functional_image import fold, pad, unfold
@@ -197,6 +198,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",

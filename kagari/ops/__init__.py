@@ -14,6 +14,7 @@ from . import (
     complex,
     conv,
     copies,
+    ctc,
     diagonal,
     distance,
     einsum,
@@ -89,4 +90,5 @@ OPERATORS: tuple[Operator, ...] = (
     *avg_pool.OPERATORS,
     *adaptive_pool.OPERATORS,
     *recurrent.OPERATORS,
+    *ctc.OPERATORS,
 )
