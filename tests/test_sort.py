@@ -16,6 +16,7 @@ import kagari
 from kagari.base import dtypes
 from kagari.base.dtypes import dtype
 from kagari.base.target import Target
+from kagari.compiler import sort
 from kagari.compiler.llvm import compile_object
 from kagari.engine.interpret import round_to
 from kagari.ir import graph
@@ -69,6 +70,16 @@ def test_elements_at_places_of_every_dtype(dt: dtype) -> None:
     if dt.category == 2:
         values = tensor(np.array(SPECIAL * 20), dt)
         check(lambda x, p: graph.nth(x, p, 0), values, tensor(np.arange(values.shape[0])))
+
+
+def test_places_of_more_than_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sort, "WIDE", 20)
+    for dt in (dtypes.float32, dtypes.int16, dtypes.bool_):
+        for size in (20, 30, 700):
+            x, places = numbers(3, size, dt=dt), tensor(RANDOM.integers(0, size, (3, 4)))
+            check(lambda x: graph.argsort(x, 1, True), x)
+            check(lambda x: graph.argsort(x, 1, False, 1), x)
+            check(lambda x, p: graph.nth(x, p, 1), x, places)
 
 
 @pytest.mark.parametrize("bad", [30, -1, 1 << 40])

@@ -25,6 +25,10 @@ RANKED, INSERTED = 80, 24
 """Rows of at most so many elements are sorted by their ranks; those packed into 128 bits, by insertion."""
 
 LANES = 4
+"""Packed elements that are compared at a time."""
+
+WIDE = 1 << 32
+"""Rows of as many elements or more have places that need more than 32 bits."""
 
 EXPONENT = {"float16": 0x7C00, "bfloat16": 0x7F80, "float32": 0x7F800000, "float64": 0x7FF0000000000000}
 """The bits of infinity."""
@@ -44,7 +48,7 @@ def sort_launch(
     few = room < size
     if not few:
         room = size
-    wide = x.dtype.itemsize == 8 or size >= 1 << 32
+    wide = is_wide(x.dtype, size)
     total, grain = shared_rows(out.shape, dim, size, target)
     room += LANES  # vectors of ranks look past the end
     memory = temp(2 * room * (16 if wide else 8) * (target.threads if total > grain else 1))
@@ -64,6 +68,11 @@ def shared_rows(shape: tuple[int, ...], dim: int, size: int, target: Target) -> 
     for d, n in enumerate(shape):
         total = total * n if d != dim else total
     return total, -(-total // (4 * target.threads)) if total * size > 8192 else total
+
+
+def is_wide(dt: dtype, size: int) -> bool:
+    """Whether an element and its place in a row need 128 bits."""
+    return dt.itemsize == 8 or size >= WIDE
 
 
 class Form:

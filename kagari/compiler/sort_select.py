@@ -12,7 +12,19 @@ from ..base.target import Target
 from .elementwise import INDEX_OUT_OF_RANGE, MEMORY
 from .kernel import Kernel, Launch
 from .serial import Placed, buffer, offset_of, operands, unravel
-from .sort import INSERTED, LANES, RANKED, Form, count_digits, digit_of, insert, packed_at, rank_of, shared_rows
+from .sort import (
+    INSERTED,
+    LANES,
+    RANKED,
+    Form,
+    count_digits,
+    digit_of,
+    insert,
+    is_wide,
+    packed_at,
+    rank_of,
+    shared_rows,
+)
 from .text import Builder, Val
 
 
@@ -26,7 +38,7 @@ def select_launch(
     """
     others = [d for d in range(len(out.shape)) if d != dim]
     size = x.shape[dim]
-    wide = x.dtype.itemsize == 8 or size >= 1 << 32
+    wide = is_wide(x.dtype, size)
     total, grain = shared_rows(out.shape, dim, size, target)
     memory = temp(2 * (size + LANES) * (16 if wide else 8) * (target.threads if total > grain else 1))
     ops = (

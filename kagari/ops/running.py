@@ -14,7 +14,6 @@ from .check import require, result_type
 from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import narrowed
-from .sort import ordered_dim
 
 _INF, _NAN = math.inf, math.nan
 _RANGE = args(wanted(2, 3), dim=2), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\]"
@@ -39,7 +38,7 @@ def _so_far(name: str, word: str) -> Operator:
     def define(input: Tensor, dim: int) -> tuple[Value, Value]:
         if not input.ndim and dim not in (0, -1):
             raise IndexError(f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}")
-        dim = ordered_dim(name, dim, input.ndim)
+        dim = ir.normalize_dim(dim, input.ndim)
         require(f"{name}_cpu", input.dtype, 0)
         x = input if input.ndim else graph.reshape(input, (1,))
         places = graph.arg_scan(f"arg{name}", x, dim)
@@ -85,7 +84,7 @@ def logcumsumexp(input: Tensor, dim: int) -> Value:
     >>> torch.logcumsumexp(torch.zeros(3), 0)
     tensor([0.0000, 0.6931, 1.0986])
     """
-    dim = ordered_dim("logcumsumexp", dim, input.ndim)
+    dim = ir.normalize_dim(dim, input.ndim)
     require("logcumsumexp_out_cpu", input.dtype)
     return graph.scan("logcumsumexp", input, dim) if input.ndim else input
 
@@ -134,11 +133,9 @@ def diff(
     >>> torch.diff(torch.tensor([1, 4, 9]))
     tensor([3, 5])
     """
-    if not isinstance(n, int):
-        raise TypeError(f"diff(): argument 'n' (position 2) must be int, not {type(n).__name__}")
     if not input.ndim:
         raise RuntimeError("diff expects input to be at least one-dimensional")
-    dim = ordered_dim("diff", dim, input.ndim)
+    dim = ir.normalize_dim(dim, input.ndim)
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     x = _joined(input, prepend, append, dim)

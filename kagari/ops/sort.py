@@ -26,13 +26,6 @@ _COMPLEX = args(wanted(2, dtype="complex64")), RuntimeError, "Sort does not supp
 _PAIR = ("values", "indices")
 
 
-def ordered_dim(name: str, dim: Any, ndim: int) -> int:
-    """A dimension counted from the front. Raises TypeError for what is no integer, IndexError for one out of range."""
-    if not isinstance(dim, int):
-        raise TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}")
-    return ir.normalize_dim(dim, ndim)
-
-
 def order(x: Value, dim: int, descending: bool = False, count: Size | None = None) -> Value:
     """The places of the elements in order along a dimension, of all or of the first `count`; 0 without dimensions."""
     return graph.argsort(x, dim, descending, count) if x.ndim else ir.full((), 0, int64)
@@ -96,7 +89,7 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
     values=tensor([1., 2., 3.]),
     indices=tensor([1, 2, 0]))
     """
-    dim = ordered_dim("sort", dim, input.ndim)
+    dim = ir.normalize_dim(dim, input.ndim)
     _ordered("Sort", "sorting_kernel_method_name", input)
     places = order(input, dim, bool(descending))
     return taken(input, places, dim), places
@@ -110,7 +103,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: b
     >>> torch.argsort(torch.tensor([3.0, 1.0, 2.0]))
     tensor([1, 2, 0])
     """
-    dim = ordered_dim("argsort", dim, input.ndim)
+    dim = ir.normalize_dim(dim, input.ndim)
     _ordered("Sort", "sorting_kernel_method_name", input)
     return order(input, dim, bool(descending))
 
@@ -173,8 +166,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     >>> torch.topk(torch.tensor([1.0, 4.0, 3.0]), 2).values
     tensor([4., 3.])
     """
-    _integer("topk", "k", k)
-    dim = ordered_dim("topk", dim, input.ndim)
+    dim = ir.normalize_dim(dim, input.ndim)
     _ordered("topk", "topk_cpu", input)
     if input.dtype.category == 0:
         raise RuntimeError("topk does not support bool dtypes on CPU")
@@ -182,12 +174,6 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         raise RuntimeError("selected index k out of range")
     places = order(input, dim, bool(largest), k)
     return taken(input, places, dim), places
-
-
-def _integer(name: str, argument: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        kind = type(value).__name__
-        raise TypeError(f"{name}(): argument '{argument}' (position 2) must be int, not {kind}")
 
 
 def _not_empty(name: str, x: Value, dim: int) -> None:
@@ -240,8 +226,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> tup
     >>> torch.kthvalue(torch.tensor([3.0, 1.0, 2.0]), 2).values
     tensor(2.)
     """
-    _integer("kthvalue", "k", k)
-    dim = ordered_dim("kthvalue", dim, input.ndim)
+    dim = ir.normalize_dim(dim, input.ndim)
     _not_empty("kthvalue", input, dim)
     if k < 1 or k > (input.shape[dim] if input.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}")
@@ -301,7 +286,7 @@ def _median(name: str, skip_nan: bool) -> Operator:
             if x.shape[0] == 0:
                 return ir.full((), _lowest(x.dtype), x.dtype)
             return _single(x, _median_place(x, 0, skip_nan), 0, False)[0]
-        at = ordered_dim(name, dim, input.ndim)
+        at = ir.normalize_dim(dim, input.ndim)
         _not_empty("median", input, at)
         require("median_out", input.dtype, 1)
         return _single(input, _median_place(input, at, skip_nan), at, keepdim)
@@ -360,7 +345,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> tuple[Value, Va
     >>> torch.mode(torch.tensor([3, 1, 2, 1])).values
     tensor(1)
     """
-    dim = ordered_dim("mode", dim, input.ndim)
+    dim = ir.normalize_dim(dim, input.ndim)
     _not_empty("mode", input, dim)
     require("mode_cpu", input.dtype, 0)
     if not input.ndim:

@@ -14,7 +14,7 @@ from ..ir.graph import Value
 from .check import TYPE_NAMES, require
 from .operator import Number, Operator, Static, Tensor, operator
 from .samples import Make, Sample, args, wanted
-from .sort import in_order, ordered_dim
+from .sort import in_order
 
 _NAN, _INF = math.nan, math.inf
 
@@ -70,7 +70,7 @@ def _quantile(name: str, skip_nan: bool) -> Operator:
     ) -> Value:
         q = ir.lift(q)
         _check_quantile(input, q, interpolation)
-        at = None if dim is None else ordered_dim(name, dim, input.ndim)
+        at = None if dim is None else ir.normalize_dim(dim, input.ndim)
         x = graph.reshape(input, (_numel(input),)) if at is None or not input.ndim else _last(input, at)
         places = graph.cast(q, x.dtype) if q.ndim else ir.full((1,), q, x.dtype)
         inside = ir.ge(places, 0) & ir.le(places, 1)
@@ -315,9 +315,7 @@ def _clipped(x: Value) -> Value:
 # Histograms
 
 
-def _bins(name: str, bins: Any) -> int:
-    if not isinstance(bins, int) or isinstance(bins, bool):
-        raise TypeError(f"{name}(): argument 'bins' (position 2) must be int, not {type(bins).__name__}")
+def _bins(bins: int) -> int:
     if bins < 1:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     return bins
@@ -379,7 +377,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Val
     >>> torch.histc(torch.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
     tensor([0., 2., 1., 0.])
     """
-    bins = _bins("histc", bins)
+    bins = _bins(bins)
     require("histogram_cpu", input.dtype)
     if min > max:
         raise RuntimeError("torch.histc: max must be larger than min")
@@ -490,7 +488,9 @@ def _edges(x: Value, bins: Any, limits: Any) -> Value:
                 f"{x.dtype.name} and bins for dimension 0 with dtype {bins.dtype.name}"
             )
         return bins
-    bins = _bins("histogram", bins)
+    if not isinstance(bins, int) or isinstance(bins, bool):
+        raise TypeError(f"histogram(): argument 'bins' (position 2) must be Tensor or int, not {type(bins).__name__}")
+    bins = _bins(bins)
     low = high = 0.0
     if limits is not None:
         if len(limits) != 2:
