@@ -64,5 +64,30 @@ def test_windows(cpu: str, kind: type, mode: str, rows: tuple, lanes: tuple, m: 
     np.testing.assert_allclose(c, a.astype(np.float64) @ right, rtol=0, atol=np.finfo(kind).eps * 60 * k**0.5)
 
 
+@pytest.mark.parametrize("cpu", TARGETS)
+@pytest.mark.parametrize(("parts", "inner"), [(3, 49), (8, 7), (2, 2300), (5, 1)])
+def test_sums_in_parts(cpu: str, parts: int, inner: int) -> None:
+    """The columns of the left factor are two dimensions, as those of a gradient are that sums over a batch."""
+    m, n = 29, 40
+    a, x = guarded((parts, m, inner), np.dtype(np.float32)), guarded((parts, n, inner), np.dtype(np.float32))
+    c = guarded((m, n), np.dtype(np.float32))
+    a[...], x[...], c[...] = RANDOM.standard_normal(a.shape), RANDOM.standard_normal(x.shape), np.nan
+    arrays = [a, x, c]
+
+    def scratch(nbytes: int) -> int:
+        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
+        arrays[-1][...] = 0xFF
+        return len(arrays) - 1
+
+    windows = Windows(((inner, 1), (parts, n * inner)), ((n, inner),))
+    launches = contraction(
+        "float32", (), m, n, parts * inner, (inner, 1), (0, 0), (n, 1), 0, 1, 2, scratch, Epilogue("float32"),
+        TARGETS[cpu], windows, (parts, m * inner),
+    )  # fmt: skip
+    run(launches, arrays, cpu)
+    expected = np.einsum("pmk,pnk->mn", a.astype(np.float64), x.astype(np.float64))
+    np.testing.assert_allclose(c, expected, rtol=0, atol=np.finfo(np.float32).eps * 200 * (parts * inner) ** 0.5)
+
+
 def test_windows_without_runs_are_left_to_a_copy() -> None:
     assert Windows(((3, 3), (4, 60)), ((2, 5), (9, 10))).mode == ""

@@ -98,6 +98,7 @@ class Problem:
     c: Matrix
     transposed: bool
     windows: Windows | None = None  # what Q is made of, in place of its strides
+    outer: tuple[int, int] = (1, 0)  # k is so many parts, between which P steps by so much
 
     @property
     def batches(self) -> int:
@@ -123,13 +124,14 @@ def contraction(
     epilogue: Epilogue,
     target: Target,
     windows: Windows | None = None,
+    outer: tuple[int, int] = (1, 0),
 ) -> list[Launch]:
     """The launches that compute C[*batch, m, n] = epilogue(A[*batch, m, k] @ B[*batch, k, n]).
 
     Strides are in elements, one per batch dimension and then row and column; C's column stride must be 1. `a`, `b`, `c`
     are buffer numbers; `scratch(nbytes)` gives the number of a temporary buffer, aligned to 64 bytes. A and B are of
     `dtype`, C is of the epilogue's. Where B is made of `windows`, of which `mode` is not empty, its strides count for
-    the batch alone, and it is of 32 or 64 bits.
+    the batch alone, and it is of 32 or 64 bits. Then k may be `outer[0]` parts, between which A steps by `outer[1]`.
     """
     if n > 1 and c_strides[-1] != 1:
         raise ValueError(f"contraction: C must be contiguous along n, got strides {c_strides}")
@@ -140,9 +142,9 @@ def contraction(
     if epilogue.folds:
         batch, m, operands = _fold_batch(batch, m, operands)
     p, q, out = operands
-    problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False, windows=windows)
+    problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False, windows=windows, outer=outer)
     if windows is not None:
-        problem, launches = _prepare(problem, scratch, target)
+        problem, launches = _prepare(problem, scratch, target) if outer[0] == 1 else (problem, [])
         return [*launches, _launch(problem, scratch, epilogue, target)]
     if mode := _vector_mode(problem):
         return [_vector_launch(problem, mode, epilogue, target)]
@@ -396,20 +398,21 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
         key = f"contract.{form.key}.{epilogue.key}"
         kernel = Kernel(key, "contract", lambda: write_contraction(form, epilogue), level=1)
         _kernels[form, epilogue.key] = kernel
-    k = problem.k
+    parts, apart = problem.outer
+    k = problem.k // parts
     k_block = max(1, k if k <= K_WHOLE else -(-k // -(-k // K_BLOCK)))
     parallel = _is_parallel(problem, target)
     row_block, lane_block = _blocks(problem, form, k_block, target, target.threads if parallel else 1)
     row_blocks, lane_blocks = -(-problem.rows // row_block), -(-problem.lanes // lane_block)
     depth = -(-k_block // form.lanes) * form.lanes
     packed = lane_block * depth * form.size if form.pack else 0
-    sums_step = form.tile_bytes if k_block < k else 0
+    sums_step = form.tile_bytes if k_block < problem.k else 0
     tallest = _tallest(problem, form)
     sums = sums_step * _most_tiles(row_block, tallest) * (lane_block // form.width)
     table = -(-k_block // 8) * 64 if problem.windows is not None else 0
     worker_bytes = packed + sums + table
     memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
-    ops = [problem.rows, problem.lanes, k, row_block, lane_block, k_block, row_blocks, lane_blocks]
+    ops = [problem.rows, problem.lanes, k, parts, apart, row_block, lane_block, k_block, row_blocks, lane_blocks]
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
     ops += [depth, tallest, worker_bytes, packed, sums_step, packed + sums, len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)

@@ -30,7 +30,9 @@ TILE_PARAMS = (
 OPERANDS = (
     "rows",
     "lanes",
-    "k",
+    "k",  # the sum: `outer` times so many
+    "outer",
+    "pouter",  # from one of these parts of P to the next
     "row_block",  # a piece of the parallel range is a block of C: this many rows
     "lane_block",  # and this many lanes, a multiple of the tile's width
     "k_block",
@@ -228,21 +230,23 @@ class _Walk:
             self.row1 = b.intrinsic("smin", "i64", op["rows"], b.add(self.row0, op["row_block"]))
             self.lane0 = b.mul(lane_index, op["lane_block"])
             self.lane1 = b.intrinsic("smin", "i64", op["lanes"], b.add(self.lane0, op["lane_block"]))
-            with b.loop(b.int(0), b.intrinsic("smax", "i64", op["k"], b.int(1)), op["k_block"]) as k0:
-                self._block(p, q, k0)
+            inner = b.intrinsic("smax", "i64", op["k"], b.int(1))
+            with b.loop(b.int(0), op["outer"]) as part, b.loop(b.int(0), inner, op["k_block"]) as k0:
+                self._block(b.gep(p, b.mul(part, self.bytes("pouter")), "i8"), q, part, k0)
 
-    def _block(self, p: Val, q: Val, k0: Val) -> None:
+    def _block(self, p: Val, q: Val, part: Val, k0: Val) -> None:
         """One block of k of one block of C: pack Q, then all tiles, tall ones first."""
         b, op, form = self.b, self.op, self.form
         k = b.intrinsic("smin", "i64", op["k_block"], b.sub(op["k"], k0))
-        self.more = b.icmp("sgt", k0, b.int(0))
-        last = b.icmp("sge", b.add(k0, op["k_block"]), op["k"])
+        place = b.add(b.mul(part, op["k"]), k0)
+        self.more = b.icmp("sgt", place, b.int(0))
+        last = b.icmp("sge", b.add(place, op["k_block"]), b.mul(op["k"], op["outer"]))
         prow, pk, qk, qlane = (self.bytes(name) for name in ("prow", "pk", "qk", "qlane"))
         p = b.gep(p, b.mul(k0, pk), "i8")
-        q_base, q = q, b.gep(b.gep(q, b.mul(k0, qk), "i8"), b.mul(self.lane0, qlane), "i8")
+        q_base, q = q, b.gep(b.gep(q, b.mul(place, qk), "i8"), b.mul(self.lane0, qlane), "i8")
         panel_step = b.int(form.width * form.size)
         if form.windows:
-            self._pack_windows(q_base, k0, k)
+            self._pack_windows(q_base, place, k)
             q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
         elif form.pack:
             b.call_local("pack", self.packed, q, qk, qlane, k, b.sub(self.lane1, self.lane0), op["depth"])

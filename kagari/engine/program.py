@@ -68,6 +68,7 @@ class Place:
     dtype: dtype
     offset: int = 0
     windows: Windows | None = None  # of a matrix whose rows and columns are several dimensions of the buffer
+    outer: tuple[int, int] = (1, 0)  # of one whose columns are so many parts, so far apart
 
 
 class Program:
@@ -487,8 +488,8 @@ class _Binder:
     def stage_dot(self, stage: Stage, body: Body | None) -> None:
         source = stage.source
         assert source is not None
-        a = self.at_start(self.seen(source.args[0]))
         b = self.in_windows(source.args[1]) or self.at_start(self.seen(source.args[1]))
+        a = (b.windows and self.in_parts(source.args[0])) or self.at_start(self.seen(source.args[0]))
         out = self.buffer(stage.outputs[0])
         *batch, m, n = self.numbers(source.shape)
         k = a.shape[-1]
@@ -526,6 +527,7 @@ class _Binder:
             epilogue,
             self.target,
             b.windows,
+            a.outer,
         )
         if not contiguous:
             self.copy(target_place, out)
@@ -565,6 +567,7 @@ class _Binder:
             BodyEpilogue(None, source.dtype, [], []),
             self.target,
             b.windows,
+            a.outer,
         )
         body.space = (out.shape, ())
         views = [*loads, View(number, 0, strides, source.dtype)]
@@ -579,20 +582,38 @@ class _Binder:
 
         None where they can, and for what can only be packed from a copy.
         """
-        base, moves = self.source(v)
-        if v.dtype not in (float32, float64) or not moves or moves[-1].op != "reshape":
+        found = self.grouped(v)
+        if found is None or v.dtype not in (float32, float64):
             return None
-        place, shape = self.buffer(base), self.numbers(v.shape)
-        seen = self.moved(place, moves[:-1], copy=False)
-        if seen is None or 0 in shape or reshape_strides(seen.shape, seen.strides, shape) is not None:
-            return None
-        groups = _grouped(seen, shape)
-        if groups is None or any(len(group) > 1 for group in groups[:-2]):
-            return None
-        batch = tuple([group[0][1] if group else 0 for group in groups[:-2]])
+        place, groups = found
         rows, columns = (tuple(group) or ((1, 0),) for group in groups[-2:])
-        windows = Windows(rows, columns, seen.offset)
-        return Place(seen.number, shape, (*batch, 0, 0), v.dtype, windows=windows) if windows.mode else None
+        windows = Windows(rows, columns, place.offset)
+        if not windows.mode:
+            return None
+        return Place(place.number, self.numbers(v.shape), (*_batch(groups), 0, 0), v.dtype, windows=windows)
+
+    def in_parts(self, v: Value) -> Place | None:
+        """A left factor whose columns are two dimensions, as those of a gradient are that sums over a batch."""
+        found = self.grouped(v)
+        if found is None or found[0].offset or [len(group) for group in found[1][-2:]] != [1, 2]:
+            return None
+        place, groups = found
+        ((_, row),), ((_, column), outer) = groups[-2:]
+        return Place(place.number, self.numbers(v.shape), (*_batch(groups), row, column), v.dtype, outer=outer)
+
+    def grouped(self, v: Value) -> tuple[Place, list[list[tuple[int, int]]]] | None:
+        """A reshape that strides can't express: what it is of, and the dimensions of that that each of its own joins.
+
+        None for all else, and where a dimension but the last two joins several.
+        """
+        base, moves = self.source(v)
+        if not moves or moves[-1].op != "reshape":
+            return None
+        place, shape = self.moved(self.buffer(base), moves[:-1], copy=False), self.numbers(v.shape)
+        if place is None or 0 in shape or reshape_strides(place.shape, place.strides, shape) is not None:
+            return None
+        groups = _grouped(place, shape)
+        return None if groups is None or any(len(group) > 1 for group in groups[:-2]) else (place, groups)
 
     def at_start(self, place: Place) -> Place:
         """The place with its first element at the buffer's start, copied there where it is not."""
@@ -767,6 +788,11 @@ def _grouped(place: Place, shape: Ints) -> list[list[tuple[int, int]]] | None:
             return None
         result.append(group)
     return result
+
+
+def _batch(groups: list[list[tuple[int, int]]]) -> Ints:
+    """The strides of the batch dimensions of a matrix."""
+    return tuple([group[0][1] if group else 0 for group in groups[:-2]])
 
 
 def _product(shape: Ints) -> int:
