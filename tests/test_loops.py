@@ -107,7 +107,7 @@ def test_every_primitive_on_integers(dt: dtype) -> None:
         unary += ["neg", "abs", "sign", "floor", "ceil", "round", "trunc"]
         check(lambda x, y: tuple(graph.elementwise(n, x, ir.abs_(y)) for n in ("shl", "shr")), x, y)
         divisor = tensor(np.where(array(y) == 0, 1, array(y)), dt)
-        check(lambda x, y: tuple(graph.elementwise(n, x, y) for n in ("idiv", "rem")), x, divisor)
+        check(lambda x, y: tuple(graph.elementwise(n, x, y) for n in ("idiv", "rem", "gcd")), x, divisor)
     check(lambda x, y: tuple(graph.elementwise(n, x, y) for n in names), x, y)
     check(lambda x, y: tuple(graph.elementwise(n, x) for n in unary), x, y)
 

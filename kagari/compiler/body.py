@@ -108,6 +108,7 @@ HEAVY = frozenset(
         "atan2",
         "idiv",
         "rem",
+        "gcd",
     ]
 )
 

@@ -185,6 +185,8 @@ def _integer(b: Builder, op: str, dt: dtype, args: list[Val], fault: Callable[[V
         return x
     if op in ("idiv", "rem"):
         return _divide(b, op, dt, x, args[1], fault)
+    if op == "gcd":
+        return _divisor(b, x, args[1], dt)
     if op == "pow":
         return _power(b, x, args[1], dt)
     raise KeyError(op)
@@ -237,6 +239,26 @@ def _power(b: Builder, x: Val, y: Val, dt: dtype) -> Val:
     unit = b.binary("and", unit, b.icmp("ne", x, b.zero(x.type)))
     negative = b.icmp("slt", y, zero)
     return b.select(negative, b.select(unit, sign, b.zero(x.type)), result)
+
+
+def _divisor(b: Builder, x: Val, y: Val, dt: dtype) -> Val:
+    """The greatest common divisor by Euclid's algorithm, until no lane has a remainder."""
+    one, zero, no = b.int(1, x.type), b.zero(x.type), Val("false", "i1")
+    start = [b.intrinsic("abs", v.type, v, no) if dt.is_signed else v for v in (x, y)]
+    slots = [b.var(x.type, v) for v in start]
+    head, body, done = b.label(), b.label(), b.label()
+    b.jump(head)
+    b.block(head)
+    divisor, rest = (b.get(slot, x.type) for slot in slots)
+    any_left = b.intrinsic("vector.reduce.or", x.type, rest, returns=x.element) if x.lanes else rest
+    b.branch(b.icmp("ne", any_left, b.zero(x.element)), body, done)
+    b.block(body)
+    found = b.icmp("eq", rest, zero)
+    b.set(slots[0], b.select(found, divisor, rest))
+    b.set(slots[1], b.select(found, zero, b.binary("urem", divisor, b.select(found, one, rest))))
+    b.jump(head)
+    b.block(done)
+    return divisor
 
 
 def identity(b: Builder, op: str, type_: str, dt: dtype) -> Val:

@@ -217,7 +217,7 @@ ELEMENT: dict[str, Callable[..., Array]] = {
     "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
     "erf": _pointwise(math.erf), "erfc": _pointwise(math.erfc), "erfinv": _pointwise(_erfinv),
     "lgamma": _pointwise(_lgamma), "digamma": _pointwise(_digamma), "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "idiv": _idiv, "rem": _rem, "pow": _pow,
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "idiv": _idiv, "rem": _rem, "gcd": np.gcd, "pow": _pow,
     "atan2": np.arctan2, "maximum": np.maximum, "minimum": np.minimum,
     "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "where": np.where,

@@ -172,6 +172,7 @@ erf, erfc, erfinv, sigmoid = _unary("erf", True), _unary("erfc", True), _unary("
 lgamma, digamma = _unary("lgamma", True), _unary("digamma", True)
 add, sub, mul, div = _binary("add"), _binary("sub"), _binary("mul"), _binary("div", True)
 idiv, rem, pow_, atan2 = _binary("idiv"), _binary("rem"), _binary("pow"), _binary("atan2", True)
+gcd = _binary("gcd")
 maximum, minimum = _binary("maximum"), _binary("minimum")
 bitand, bitor, bitxor, shl, shr = (_binary(n) for n in ("bitand", "bitor", "bitxor", "shl", "shr"))
 eq, ne, lt, le, gt, ge = (_binary(n) for n in ("eq", "ne", "lt", "le", "gt", "ge"))

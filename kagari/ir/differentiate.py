@@ -39,6 +39,7 @@ NOT_DIFFERENTIABLE = (
         "trunc",
         "round",
         "idiv",
+        "gcd",
         "bitand",
         "bitor",
         "bitxor",

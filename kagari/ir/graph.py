@@ -96,6 +96,7 @@ BINARY = frozenset(
         "div",
         "idiv",
         "rem",
+        "gcd",
         "pow",
         "atan2",
         "maximum",

@@ -141,7 +141,7 @@ KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
     **dict.fromkeys(("atan2", "complex"), (_real_float, "real floats")),
     **dict.fromkeys(("reduce_sum", "reduce_prod"), (_number, "numbers")),
     **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
-    **dict.fromkeys(("idiv", "shl", "shr"), (_integer, "integers")),
+    **dict.fromkeys(("idiv", "gcd", "shl", "shr"), (_integer, "integers")),
 }
 """The dtypes that primitives take, where not all."""
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..ir import build as ir
-from ..ir import graph
 from ..ir.graph import Value
 from .check import require, result_type
 from .operator import Operator, Sample, Tensor, operator
@@ -31,28 +30,6 @@ def _refused(kernel: str) -> list[tuple[Sample, type, str]]:
     ]
 
 
-# Euclid's algorithm takes the most steps for neighbours in Fibonacci's series: so many for integers of so many bytes.
-_STEPS = {1: 12, 2: 23, 4: 46, 8: 92}
-
-
-def _divisor(a: Value, b: Value) -> Value:
-    """The greatest common divisor by Euclid's algorithm, its steps written out: the graph has no loops."""
-    a, b = ir.abs_(a), ir.abs_(b)
-    for _ in range(_STEPS[a.dtype.itemsize]):
-        done = ir.eq(b, 0)
-        rest = ir.rem(a, ir.where(done, 1, b))
-        a, b = ir.where(done, a, b), ir.where(done, 0, rest)
-    return a
-
-
-def _both(kernel: str, input: Value, other: Value) -> tuple[Value, Value]:
-    dt = result_type(input, other)
-    require(kernel, dt, lowest=1, highest=1)
-    shape = ir.broadcast_shape(input.shape, other.shape)
-    a, b = (ir.broadcast_to(graph.cast(x, dt), shape) for x in (input, other))
-    return a, b
-
-
 @operator(
     inplace=True, pointwise=True, dtypes="i", samples=together(binary(numbers=()), _pairs), errors=_refused("gcd_cpu")
 )
@@ -63,7 +40,8 @@ def gcd(input: Tensor, other: Tensor) -> Value:
     >>> torch.gcd(torch.tensor([12, 7, 0]), torch.tensor([18, 5, 4]))
     tensor([6, 1, 4])
     """
-    return _divisor(*_both("gcd_cpu", input, other))
+    require("gcd_cpu", result_type(input, other), lowest=1, highest=1)
+    return ir.gcd(input, other)
 
 
 @operator(
@@ -76,10 +54,9 @@ def lcm(input: Tensor, other: Tensor) -> Value:
     >>> torch.lcm(torch.tensor([4, 3]), torch.tensor([6, 0]))
     tensor([12,  0])
     """
-    a, b = _both("lcm_cpu", input, other)
-    divisor = _divisor(a, b)
-    none = ir.eq(divisor, 0)
-    return ir.abs_(ir.idiv(a, ir.where(none, 1, divisor)) * b)
+    require("lcm_cpu", result_type(input, other), lowest=1, highest=1)
+    divisor = ir.gcd(input, other)
+    return ir.abs_(ir.idiv(input, ir.where(ir.eq(divisor, 0), 1, divisor)) * other)
 
 
 OPERATORS: tuple[Operator, ...] = (gcd, lcm)
