@@ -296,3 +296,29 @@ def test_as_many_elements_as_bins() -> None:
     """What is traced where two sizes are equal holds for sizes that are not."""
     for count in (5, 200):
         assert float(kagari.histc(kagari.arange(count) % 3.0, 5, -2, 3).sum()) == count
+
+
+GRIDS: list[Callable[[ModuleType, Any], Any]] = [
+    lambda m, x: m.histogramdd(x, bins=[3, 2], weight=m.tensor([1.0, 2.0, 4.0, 8.0])),
+    lambda m, x: m.histogramdd(x, [2, 3], range=[0.0, 1.0, 0.0, 3.0], density=True),
+    lambda m, x: m.histogramdd(x, 3),
+    lambda m, x: m.histogramdd(x, [m.tensor([0.0, 1.0, 3.0]), m.tensor([0.0, 0.5, 1.0])]),
+    lambda m, x: m.histogramdd(x.reshape(2, 2, 2), (2, 2)),
+    lambda m, x: m.histogramdd(x[:0], 2),
+    lambda m, x: m.histogramdd(x, [3]),
+    lambda m, x: m.histogramdd(x, [m.tensor([0.0, 1.0])]),
+    lambda m, x: m.histogramdd(x[:, 0], [3]),
+    lambda m, x: m.histogramdd(x, 3, range=[0.0, 1.0]),
+    lambda m, x: m.histogramdd(x, 3, range=[0.0, 1.0, 3.0, 2.0]),
+    lambda m, x: m.histogramdd(x, 3, weight=m.ones(3)),
+    lambda m, x: m.histogramdd(x, [0, 3]),
+]
+
+
+@pytest.mark.parametrize("number", range(len(GRIDS)))
+def test_histogramdd(number: int, oracle: ModuleType) -> None:
+    def call(m: ModuleType) -> Any:
+        hist, edges = GRIDS[number](m, m.tensor([[0.0, 1.0], [1.0, 0.0], [2.0, 0.0], [2.0, 2.0]]))
+        return (hist, *edges)
+
+    assert outcome(call, kagari) == outcome(call, oracle)

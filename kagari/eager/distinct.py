@@ -13,6 +13,7 @@ from ..engine.function import Hooks
 from ..ops.check import TYPE_NAMES
 from . import convert
 from .calls import call
+from .results import kind_of
 from .tensor import Tensor
 from .views import checked_dim
 
@@ -170,4 +171,80 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         return call("scatter_add_")(convert.full((length,), 0, dt), 0, convert.to(input, dtypes.int64), source)
 
 
-FUNCTIONS = (bincount, unique, unique_consecutive)
+def histogramdd(
+    input: Tensor, bins: Any, range: Any = None, weight: Tensor | None = None, density: bool = False
+) -> Any:
+    """The pair (hist, bin_edges) of the number of points in each cell of a grid, or of their `weight`.
+
+    Args:
+        input: points, `(*, D)`.
+        bins: for all dimensions or for each how many intervals there are, or for each their edges.
+        range: the smallest and the largest edge of each dimension, one after the other; by default of the points.
+        weight: `(*,)`.
+        density: so that the sum of the products of values and volumes is 1.
+
+    >>> import kagari as torch
+    >>> torch.histogramdd(torch.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), bins=2).hist
+    tensor([[0., 1.],
+            [1., 1.]])
+    """
+    _check("histogramdd", input)
+    several, limits = _grid(input, bins, range)
+    if weight is not None and weight.shape != input.shape[:-1]:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor "
+            f"excluding its innermost dimension, but got input with shape {list(input.shape)} and weight with shape "
+            f"{list(weight.shape)}"
+        )
+    points: Any = input.detach().reshape(-1, len(several))
+    place: Any = convert.full(points.shape[:1], 0, dtypes.int64)
+    inside: Any = convert.full(points.shape[:1], True, dtypes.bool_)
+    edges = []
+    for d, (n, ends) in enumerate(zip(several, limits)):
+        column = points[:, d]
+        edge = call("histogram")(column, n, range=ends)[1]
+        count = len(edge) - 1
+        at = call("clamp")(call("searchsorted")(edge, column, right=True), max=count) - 1
+        inside, place = inside & (column >= edge[0]) & (column <= edge[-1]), place * count + at
+        edges.append(edge)
+    shape = [len(edge) - 1 for edge in edges]
+    amount = convert.full(place.shape, 1, input.dtype) if weight is None else weight.detach().reshape(-1)
+    hist: Any = convert.full((math.prod(shape),), 0, input.dtype)
+    hist = call("scatter_add_")(hist, 0, place * inside, amount * inside).reshape(shape)
+    if density:
+        hist = hist / hist.sum()
+        for d, edge in enumerate(edges):
+            hist = hist / (edge[1:] - edge[:-1]).reshape([-1] + [1] * (len(edges) - 1 - d))
+    return kind_of("histogramdd", ("hist", "bin_edges"))((hist, tuple(edges)))
+
+
+def _grid(input: Tensor, bins: Any, limits: Any) -> tuple[list[Any], list[Any]]:
+    """The bins and the range of each dimension. Raises RuntimeError where their number does not fit."""
+    if input.ndim < 2:
+        raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions")
+    dims = input.shape[-1]
+    several = [bins] * dims if isinstance(bins, int) else list(bins)
+    if len(several) != dims:
+        if isinstance(several[0], int):
+            raise RuntimeError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
+        raise RuntimeError(
+            f"torch.histogramdd: expected {dims} sequences of bin edges for a {dims}-dimensional histogram but got "
+            f"{len(several)}"
+        )
+    if limits is None:
+        return several, [None] * dims
+    if len(limits) != 2 * dims:
+        raise RuntimeError(
+            f"torch.histogramdd: for a {dims}-dimensional histogram range should have {2 * dims} elements, but got "
+            f"{len(limits)}"
+        )
+    for d, (low, high) in enumerate(zip(limits[::2], limits[1::2])):
+        if low > high:
+            raise RuntimeError(
+                f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension {d}"
+            )
+    return several, [(float(low), float(high)) for low, high in zip(limits[::2], limits[1::2])]
+
+
+METHODS = (bincount, unique, unique_consecutive)
+FUNCTIONS = (*METHODS, histogramdd)

@@ -277,7 +277,7 @@ METHODS = (
     *CONVERSIONS, *parts.METHODS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS,
     *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, *composed.METHODS, allclose, argwhere, clone,
     contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size, masked_select, nonzero,
-    type_as, _where, *distinct.FUNCTIONS,
+    type_as, _where, *distinct.METHODS,
 )  # fmt: skip
 
 
