@@ -92,6 +92,12 @@ from .functional_pool import (
     max_unpool2d,
     max_unpool3d,
 )
+from .functional_resample import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
 
 # These are the operators themselves: PyTorch gives them no wrapping either, and a call costs no frame.
 _OPERATORS = frozenset(
@@ -102,6 +108,7 @@ _OPERATORS = frozenset(
         "avg_pool3d",
         "bilinear",
         "celu_",
+        "channel_shuffle",
         "conv1d",
         "conv2d",
         "conv3d",
@@ -119,6 +126,8 @@ _OPERATORS = frozenset(
         "normalize",
         "pairwise_distance",
         "pdist",
+        "pixel_shuffle",
+        "pixel_unshuffle",
         "prelu",
         "relu_",
         "rms_norm",
@@ -189,6 +198,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "channel_shuffle",
     "conv1d",
     "conv2d",
     "conv3d",
@@ -222,6 +232,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -255,6 +266,8 @@ __all__ = [
     "pad",
     "pairwise_distance",
     "pdist",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "poisson_nll_loss",
     "prelu",
     "relu",
@@ -282,4 +295,7 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
+    "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]

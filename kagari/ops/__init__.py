@@ -37,9 +37,11 @@ from . import (
     recurrent,
     reduce,
     regression_loss,
+    resample,
     running,
     sampled,
     search,
+    shuffle,
     softmax,
     sort,
     special,
@@ -91,4 +93,6 @@ OPERATORS: tuple[Operator, ...] = (
     *adaptive_pool.OPERATORS,
     *recurrent.OPERATORS,
     *ctc.OPERATORS,
+    *resample.OPERATORS,
+    *shuffle.OPERATORS,
 )
