@@ -372,6 +372,18 @@ def test_gradcheck() -> None:
     assert not detached
 
 
+def test_close_and_made(oracle: ModuleType) -> None:
+    x = kagari.testing.make_tensor(2, 3, dtype=kagari.complex64, low=1, high=2, exclude_zero=True)
+    kagari.testing.assert_close(x, x + 1e-7j)
+    assert float(x.real.min()) >= 1 and float(x.imag.max()) < 2
+    texts = []
+    for m in (kagari, oracle):
+        with pytest.raises(AssertionError) as error:
+            m.testing.assert_close(m.tensor([1 + 2j, 3]), m.tensor([1 + 2.5j, 3]))
+        texts.append(str(error.value))
+    assert texts[0] == texts[1]
+
+
 # The pass that writes complex arithmetic as real arithmetic
 
 

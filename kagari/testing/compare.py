@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..base.dtypes import float64
+from ..base.dtypes import COMPLEX, complex128, float64
 from ..eager import Tensor
 from ..eager.convert import array_of
 from ..eager.creation import as_tensor
 
 TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
+TOLERANCES |= {dt.name: TOLERANCES[dt.to_real().name] for dt in COMPLEX}
 """Relative and absolute tolerance by dtype; other dtypes must be equal."""
 
 
@@ -98,7 +99,7 @@ def _is_sequence(x: Any) -> bool:
 
 def _compare_leaves(actual: Any, expected: Any, path: tuple[Any, ...], options: _Options) -> None:
     related = isinstance(actual, type(expected)) or isinstance(expected, type(actual))
-    numbers = all(isinstance(x, int | float | bool) for x in (actual, expected))
+    numbers = all(isinstance(x, int | float | complex) for x in (actual, expected))
     if not (numbers or (related if options.allow_subclasses else type(actual) is type(expected))):
         at = _place(path)
         raise TypeError(
@@ -118,13 +119,14 @@ def _compare_leaves(actual: Any, expected: Any, path: tuple[Any, ...], options: 
 
 
 def _as_number(x: Any) -> Tensor:
-    return as_tensor(x, float64) if isinstance(x, float) else as_tensor(x)
+    wide = float64 if isinstance(x, float) else complex128 if isinstance(x, complex) else None
+    return as_tensor(x, wide)
 
 
 def _tolerances(a: Tensor, e: Tensor, options: _Options, numbers: bool) -> tuple[float, float]:
     if options.rtol is not None and options.atol is not None:
         return options.rtol, options.atol
-    names = ("float64", "float64") if numbers and a.dtype.category == 2 else (a.dtype.name, e.dtype.name)
+    names = ("float64", "float64") if numbers and a.dtype.is_differentiable else (a.dtype.name, e.dtype.name)
     both = [TOLERANCES.get(name, (0.0, 0.0)) for name in names]
     return max(t[0] for t in both), max(t[1] for t in both)
 
@@ -132,17 +134,19 @@ def _tolerances(a: Tensor, e: Tensor, options: _Options, numbers: bool) -> tuple
 def _compare_values(
     a: np.ndarray, e: np.ndarray, rtol: float, atol: float, numbers: bool, path: tuple[Any, ...], options: _Options
 ) -> None:
-    exact = a.dtype.kind != "f" and e.dtype.kind != "f" and rtol == atol == 0
+    exact = not {a.dtype.kind, e.dtype.kind} & {"f", "c"} and rtol == atol == 0
     if exact:
         a, e = a.astype(np.int64), e.astype(np.int64)
+    wide = complex if "c" in (a.dtype.kind, e.dtype.kind) else float
     with np.errstate(all="ignore"):
-        near = np.isclose(a.astype(float), e.astype(float), rtol=rtol, atol=atol, equal_nan=options.equal_nan)
+        near = np.isclose(a.astype(wide), e.astype(wide), rtol=rtol, atol=atol, equal_nan=options.equal_nan)
         close = a == e if exact else near
         if close.all():
             return
         # The differences are those of the dtype, not of float64, as PyTorch prints them.
-        distance = np.where(close, a.dtype.type(0), np.abs(a - e))
-        ratio = np.where(close, a.dtype.type(0), distance / np.abs(e))
+        zero = np.abs(a.dtype.type(0))
+        distance = np.where(close, zero, np.abs(a - e))
+        ratio = np.where(close, zero, distance / np.abs(e))
     kind = "equal" if rtol == atol == 0 else "close"
     if numbers:
         lines = [f"Scalars are not {kind}!", "", f"Expected {e.item()} but got {a.item()}."]

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..eager import Tensor, dtype, random
 from ..eager.creation import tensor
+from ..eager.parts import view_as_complex
 
 
 def make_tensor(
@@ -42,7 +43,7 @@ def make_tensor(
     made: Any
     sizes: tuple[int, ...] = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else tuple(shape)  # type: ignore[arg-type]
     lowest, highest = (
-        (0, 2) if dtype.category == 0 else (-9 if dtype.is_signed else 0, 9 if dtype.category == 2 else 10)
+        (0, 2) if dtype.category == 0 else (-9 if dtype.is_signed else 0, 9 if dtype.is_differentiable else 10)
     )
     low, high = lowest if low is None else low, highest if high is None else high
     if low >= high:
@@ -53,9 +54,9 @@ def make_tensor(
         raise ValueError("`requires_grad=True` is only supported for floating point and complex dtypes")
     gaps = noncontiguous and math.prod(sizes) > 1
     wide = (*sizes[:-1], 2 * sizes[-1]) if gaps else sizes
-    if dtype.category == 2:
-        made = random.rand(wide)
-        made = (made * (high - low) + low).to(dtype)
+    if dtype.is_differentiable:
+        made = random.rand((*wide, 2) if dtype.is_complex else wide) * (high - low) + low
+        made = (view_as_complex(made) if dtype.is_complex else made).to(dtype)
     else:
         made = random.randint(math.ceil(low), math.ceil(high), wide).to(dtype)
     if gaps:
@@ -67,4 +68,4 @@ def make_tensor(
 
 def _least_above_zero(dt: dtype) -> float:
     """The smallest normal number of a dtype."""
-    return {"float16": 2.0**-14, "float64": 2.0**-1022}.get(dt.name, 2.0**-126) if dt.category == 2 else 1
+    return {"float16": 2.0**-14, "float64": 2.0**-1022}.get(dt.to_real().name, 2.0**-126) if dt.is_differentiable else 1
