@@ -191,6 +191,26 @@ x.float_power_(2)
 y = x + 1; r = y.polygamma_(2) is y
 torch.special.expit(x).equal(torch.sigmoid(x))
 torch.special.gammaln(x + 1).equal(torch.lgamma(x + 1))
+x.apply_(lambda a: a * 2)
+v.apply_(lambda a: a + 0.5)
+w.apply_(lambda a: a)
+x.map_(x[0].clone(), lambda a, b: a + b)
+x.map2_(x, x, lambda a, b, c: a + b * c)
+r = x.bfloat16().apply_(lambda a: a + 1)
+r = v.new(2).set_(v).is_set_to(v)
+torch.zeros(1).set_()
+torch.zeros(1).set_(x.untyped_storage())
+torch.zeros(1).set_(x.untyped_storage(), 1, (2,), (3,))
+v.new([1.5, 2])
+v.new(2, 3).shape
+x.sum_to_size(2, 4)
+(x.is_meta, x.is_mps, x.is_xpu, x.is_nested, x.is_pinned(), x.is_shared(), x.is_distributed(), x.is_mkldnn)
+(x.share_memory_() is x, x.to_dense() is x, x.const_data_ptr() == x.data_ptr())
+x.pin_memory()
+(torch.is_storage(x.untyped_storage()), torch.is_storage(x))
+torch.resize_as_(v, torch.ones(1, 2))
+torch.as_strided_(x, (2,), (3,))
+y = (w * 2).as_subclass(torch.nn.Parameter); r = (type(y).__name__, y.grad_fn is not None)
 torch.hann_window(-1)
 torch.hann_window(0)
 torch.hann_window(1)
@@ -244,3 +264,9 @@ def test_slopes_at_coordinates(order: int, oracle: ModuleType) -> None:
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
     with pytest.raises(RuntimeError, match="as many elements as the dimension"):
         kagari.gradient(kagari.arange(4.0), spacing=(kagari.arange(3.0),))
+
+
+def test_set_within_the_storage() -> None:
+    """PyTorch lets the storage grow here."""
+    with pytest.raises(RuntimeError, match="requiring a storage size of 236 are out of bounds for storage of size 48"):
+        kagari.zeros(1).set_(kagari.zeros(12).untyped_storage(), 1, (20,), (3,))

@@ -14,7 +14,21 @@ from ..base.dtypes import dtype
 from ..base.layout import Size, layout
 from ..engine.function import Hooks
 from ..ops.check import TYPE_NAMES
-from . import composed, convert, counted, creation, distinct, exchange, joining, parts, random, relayout, strided, views
+from . import (
+    composed,
+    convert,
+    counted,
+    creation,
+    distinct,
+    exchange,
+    joining,
+    object,
+    parts,
+    random,
+    relayout,
+    strided,
+    views,
+)
 from .calls import call
 from .formats import keeps_strides
 from .sizes import checked_value, number
@@ -275,9 +289,9 @@ FUNCTIONS = (
 )  # fmt: skip
 METHODS = (
     *CONVERSIONS, *parts.METHODS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS,
-    *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, *composed.METHODS, allclose, argwhere, clone,
-    contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size, masked_select, nonzero,
-    type_as, _where, *distinct.METHODS,
+    *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, *object.METHODS, *composed.METHODS, allclose,
+    argwhere, clone, contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size,
+    masked_select, nonzero, type_as, _where, *distinct.METHODS,
 )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from . import (
     legacy,
     methods,
     noise,
+    object,
     parts,
     pool,
     random,
@@ -40,8 +41,9 @@ WRITTEN: dict[str, Any] = {
     for f in (
         *parts.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *types.FUNCTIONS,
         *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS, *legacy.FUNCTIONS,
-        *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS,
-        *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *object.FUNCTIONS, *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS, *methods.FUNCTIONS,
+        *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS, convert.is_tensor,
+        set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

@@ -215,6 +215,7 @@ class Tensor:
     is_cuda = False
     is_sparse = False
     is_quantized = False
+    is_meta = is_mkldnn = is_mps = is_nested = is_sparse_csr = is_xpu = False
 
     # Gradients
 

@@ -250,4 +250,32 @@ def inner(input: Tensor, other: Tensor) -> Value:
     return graph.reshape(graph.dot(rows, ir.transpose(columns)), (*input.shape[:-1], *other.shape[:-1]))
 
 
-OPERATORS: tuple[Operator, ...] = (rot90, fliplr, flipud, repeat_interleave, vander, unravel_index, inner)
+def _summed(make: Make) -> Iterator[Sample]:
+    for size in ((1, 3, 1), (3, 4), (1, 4), (2, 3, 4), (1,), ()):
+        yield (make(2, 3, 4), size), {}
+
+
+@operator(
+    spread="size",
+    function=False,
+    out=False,
+    samples=_summed,
+    errors=[
+        (
+            args(wanted(2, 3), (2, 2)),
+            RuntimeError,
+            r"size \{\[2, 2\]\} is not expandable to size \{\[2, 3\]\}.",
+        ),
+        (args(wanted(2, 3), (1, 1, 3)), RuntimeError, r"size \{\[1, 1, 3\]\} is not expandable to size"),
+    ],
+)
+def sum_to_size(input: Tensor, size: tuple[int, ...]) -> Value:
+    """`input` summed over the dimensions that a tensor of the given size would be repeated along to get its shape."""
+    lead = input.ndim - len(size)
+    if lead < 0 or any(n != 1 and have != n for n, have in zip(size, input.shape[lead:])):
+        raise RuntimeError(f"size {{{listed(size)}}} is not expandable to size {{{listed(input.shape)}}}.")
+    same = lead == 0 and all(have == n for n, have in zip(size, input.shape))
+    return input if same else ir.sum_to(input if input.dtype.category > 1 else ir.astype(input, int64), size)
+
+
+OPERATORS: tuple[Operator, ...] = (rot90, fliplr, flipud, repeat_interleave, vander, unravel_index, inner, sum_to_size)
