@@ -59,6 +59,7 @@ def _names(namespace: str) -> frozenset[str]:
 TENSOR_OPERATORS = _names("torch")
 NETWORK_OPERATORS = _names("nn.functional")
 SPECIAL_OPERATORS = _names("special")
+LINALG_OPERATORS = _names("linalg")
 
 PUBLIC = frozenset(WRITTEN) | TENSOR_OPERATORS
 globals().update(WRITTEN)
@@ -72,7 +73,7 @@ def public(name: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in TENSOR_OPERATORS | NETWORK_OPERATORS | SPECIAL_OPERATORS:
+    if name not in TENSOR_OPERATORS | NETWORK_OPERATORS | SPECIAL_OPERATORS | LINALG_OPERATORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     native()
     found = globals()[name] = activate.FUNCTIONS[name]

@@ -66,7 +66,7 @@ def _require_batches(a: Value, b: Value) -> None:
         raise RuntimeError(f"expected scalar type {TYPE_NAMES[a.dtype]} but found {TYPE_NAMES[b.dtype]}")
 
 
-def _vectors(a: Value, b: Value) -> Value:
+def vector_product(a: Value, b: Value) -> Value:
     """The inner product of two vectors."""
     if a.dtype is not b.dtype:
         raise RuntimeError(
@@ -173,7 +173,7 @@ def matmul(input: Tensor, other: Tensor) -> Value:
     if not a.ndim or not b.ndim:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     if a.ndim == b.ndim == 1:
-        return _vectors(a, b)
+        return vector_product(a, b)
     if b.ndim == 1:
         return _times_vector(a, b)
     row = graph.reshape(a, (1, a.shape[0])) if a.ndim == 1 else a
@@ -259,7 +259,7 @@ def dot(input: Tensor, tensor: Tensor) -> Value:
     """The inner product of two vectors, `sum_i a_i b_i`."""
     if input.ndim != 1 or tensor.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {input.ndim}D and {tensor.ndim}D tensors")
-    return _vectors(input, tensor)
+    return vector_product(input, tensor)
 
 
 @operator(
@@ -278,7 +278,7 @@ def outer(input: Tensor, vec2: Tensor) -> Value:
 # Products added to something
 
 
-def _combined(x: Value, result: Value, beta: Number, alpha: Number) -> Value:
+def combined(x: Value, result: Value, beta: Number, alpha: Number) -> Value:
     """`beta * x + alpha * result`; where beta is 0, x does not count, NaN or not."""
     for name, number in (("beta", beta), ("alpha", alpha)):
         if not result.dtype.is_floating_point and ir.lift(number).dtype.is_floating_point:
@@ -298,7 +298,7 @@ def _zero(number: Number, ndim: int) -> Value:
     return graph.reshape(ir.eq(number, 0), (1,) * ndim)
 
 
-def _require_addend(x: Value, a: Value, b: Value) -> None:
+def require_addend(x: Value, a: Value, b: Value) -> None:
     if x.dtype is not a.dtype or x.dtype is not b.dtype:
         other = b if a.dtype is b.dtype or x.dtype is a.dtype else a
         raise RuntimeError(
@@ -348,8 +348,8 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha:
     for x, name in ((mat1, "mat1"), (mat2, "mat2")):
         if x.ndim != 2:
             raise RuntimeError(f"{name} must be a matrix, got {x.ndim}-D tensor")
-    _require_addend(input, mat1, mat2)
-    return _combined(input, _times_matrix(mat1, mat2), beta, alpha)
+    require_addend(input, mat1, mat2)
+    return combined(input, _times_matrix(mat1, mat2), beta, alpha)
 
 
 @operator(
@@ -371,7 +371,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: N
     if input.dtype is not mat.dtype:
         names = (TYPE_NAMES[x.dtype] for x in (input, mat, vec))
         raise RuntimeError("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
-    return _combined(input, _times_vector(mat, vec), beta, alpha)
+    return combined(input, _times_vector(mat, vec), beta, alpha)
 
 
 @operator(
@@ -401,7 +401,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, 
         names = [C_NAMES[x.dtype] for x in (input, batch1, batch2)]
         raise RuntimeError("Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*names))
     _require_batches(batch1, batch2)
-    return _combined(input, _contract(batch1, batch2), beta, alpha)
+    return combined(input, _contract(batch1, batch2), beta, alpha)
 
 
 def _layers(make: Make) -> Iterator[Sample]:
@@ -460,7 +460,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
     if weight.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {weight.ndim}D")
     if weight.ndim == 1:
-        result = _vectors(input, weight) if input.ndim == 1 else _times_vector(input, weight)
+        result = vector_product(input, weight) if input.ndim == 1 else _times_vector(input, weight)
     else:
         rows = graph.reshape(input, (1, input.shape[0])) if input.ndim == 1 else input
         result = _times_matrix(rows, ir.transpose(weight))

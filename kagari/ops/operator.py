@@ -61,7 +61,8 @@ class Operator:
     each tensor argument where the derived one is not the best. `spread` names a static parameter that may come as
     several integers, `refusal` says what a failed `require` means, `strict_view` forbids a copy, `fresh` a view (as
     `pointwise` does unless it says `fresh=False`). `returns` names the parts of a result that is a pair, `synonyms`
-    gives further names of parameters; `namespace` is `torch`, `nn.functional` or `special`.
+    gives further names of parameters; `namespace` is `torch`, `nn.functional`, `special`, or
+    `linalg`, whose operators have names that begin with it.
 
     For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer,
     boolean), `errors` holds arguments that must fail, with the type of the exception and a pattern of its text.

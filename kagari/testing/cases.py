@@ -192,4 +192,4 @@ def target(record: Operator, library: ModuleType, variant: str = "") -> Callable
     space = library
     for part in record.namespace.split(".") if record.namespace != "torch" else ():
         space = getattr(space, part)
-    return getattr(space, name)
+    return getattr(space, name.removeprefix("linalg_"))
