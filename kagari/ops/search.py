@@ -9,6 +9,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import TYPE_NAMES, require, result_type
+from .index import numel
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import listed
@@ -238,7 +239,7 @@ def isin(
 
 def _among(x: Value, tests: Value) -> Value:
     """Whether elements are among others, which are put in order and searched."""
-    count = ir.count(tests, tuple(range(tests.ndim)))
+    count = numel(tests)
     if isinstance(count, int) and count < 2:
         return ir.eq(x, graph.reshape(tests, ())) if count else ir.full(x.shape, False, ir.eq(x, x).dtype)
     line = graph.reshape(tests, (count,))
@@ -247,7 +248,7 @@ def _among(x: Value, tests: Value) -> Value:
         x, line = ir.neg(x), ir.neg(taken(line, order(line, 0, True), 0))
     else:
         line = in_order(line, 0)
-    flat = graph.reshape(x, (ir.count(x, tuple(range(x.ndim))),))
+    flat = graph.reshape(x, (numel(x),))
     at = graph.searchsorted(line, flat, False)
     inside = ir.lt(at, count)
     found = inside & ir.eq(graph.gather(line, ir.where(inside, at, 0), 0), flat)

@@ -16,6 +16,7 @@ from ..ir import graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
 from .check import require
+from .index import numel
 from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import narrowed, replaced
@@ -282,7 +283,7 @@ def _median(name: str, skip_nan: bool) -> Operator:
     def define(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Value | tuple[Value, Value]:
         if dim is None:
             require("median_cpu", input.dtype, 1)
-            x = graph.reshape(input, (ir.count(input, tuple(range(input.ndim))),))
+            x = graph.reshape(input, (numel(input),))
             if x.shape[0] == 0:
                 return ir.full((), _lowest(x.dtype), x.dtype)
             return _single(x, _median_place(x, 0, skip_nan), 0, False)[0]
