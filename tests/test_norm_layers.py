@@ -31,6 +31,8 @@ LAYERS = {
     "GroupNorm(4, 4, eps=0.1)": (3, 4, 5, 2),
     "GroupNorm(1, 4, affine=False)": (3, 4),
     "GroupNorm(1, 4, bias=False)": (3, 4, 2),
+    "LocalResponseNorm(3)": (2, 5, 4),
+    "LocalResponseNorm(2, alpha=0.5, beta=0.6, k=2.0)": (2, 5, 4, 3),
     "RMSNorm(5)": (3, 4, 5),
     "RMSNorm((4, 5), eps=0.1)": (3, 4, 5),
     "RMSNorm(5, elementwise_affine=False)": (3, 4, 5),

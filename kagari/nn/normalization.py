@@ -239,4 +239,50 @@ class GroupNorm(Module):
         )
 
 
-__all__ = ["GroupNorm", "LayerNorm", "RMSNorm"]
+class LocalResponseNorm(Module):
+    r"""Divides each element by what its neighbours in the channels around it amount to:
+
+    .. math::
+        y_c = x_c \left(k + \frac{\alpha}{n} \sum_{c' = c - n / 2}^{c + (n - 1) / 2} x_{c'}^2\right)^{-\beta}
+
+    Args:
+        size (int): :math:`n`, over how many channels the sum goes.
+        alpha (float): :math:`\alpha`. Default: 1e-4
+        beta (float): :math:`\beta`. Default: 0.75
+        k (float): :math:`k`. Default: 1
+
+    Shape:
+        - Input: :math:`(N, C, *)`.
+        - Output: :math:`(N, C, *)`, the same.
+
+    Source: Krizhevsky, Sutskever and Hinton, *ImageNet classification with deep convolutional neural networks* (2012).
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari import nn
+        >>> tuple(nn.LocalResponseNorm(2)(torch.randn(32, 5, 24, 24)).shape)
+        (32, 5, 24, 24)
+    """
+
+    __constants__ = ("size", "alpha", "beta", "k")
+    size: int
+    alpha: float
+    beta: float
+    k: float
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]

@@ -21,6 +21,7 @@ from . import (
     embedding,
     exponent,
     gate,
+    groupnorm,
     histogram,
     index,
     integer,
@@ -99,4 +100,5 @@ OPERATORS: tuple[Operator, ...] = (
     *ctc.OPERATORS,
     *resample.OPERATORS,
     *shuffle.OPERATORS,
+    *groupnorm.OPERATORS,
 )

@@ -1,4 +1,4 @@
-"""Normalisation of channels: each over a batch, over a sample, or together with the channels of its group.
+"""Normalisation of channels, each over a batch or over a sample.
 
 The dimensions of an input are (N, C, *). Forward and backward of a channel are one kernel that keeps it in cache.
 """
@@ -16,18 +16,18 @@ from ..ir.graph import Value
 from .check import TYPE_NAMES, for_tensors, require
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
-from .shapes import listed
 from .softmax import spread
 
 
-def _moments(x: Value, dims: tuple[int, ...]) -> tuple[Value, Value]:
+def moments(x: Value, dims: tuple[int, ...]) -> tuple[Value, Value]:
     """The mean over `dims`, and the sum of the squares of the distances from it."""
     mean = ir.div(graph.reduce("sum", x, dims), ir.count(x, dims))
     apart = ir.sub(x, spread(x, mean, dims))
     return mean, graph.reduce("sum", ir.mul(apart, apart), dims)
 
 
-def _rstd(x: Value, squares: Value, dims: tuple[int, ...], eps: Number) -> Value:
+def inverse_deviation(x: Value, squares: Value, dims: tuple[int, ...], eps: Number) -> Value:
+    """`1 / sqrt(var + eps)` from the sum of squares that the variance is the mean of."""
     return ir.rsqrt(ir.add(ir.div(squares, ir.count(x, dims)), eps))
 
 
@@ -56,7 +56,7 @@ def _require_elements(x: Value, **parameters: Value | None) -> None:
             raise RuntimeError(f"{name} should contain {hint(channels)} elements not {count}")
 
 
-def _require_one_dtype(x: Value, parameters: Sequence[Value | None]) -> None:
+def require_one_dtype(x: Value, parameters: Sequence[Value | None]) -> None:
     """Parameters have the dtype of x, or all of them that in which x is computed."""
     found = [p.dtype for p in parameters if p is not None]
     if all(dt is x.dtype for dt in found):
@@ -82,7 +82,7 @@ def _checked_batch(
         ir.normalize_dim(1, input.ndim)
     _require_elements(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     require("batch_norm", input.dtype)
-    _require_one_dtype(input, (running_mean, running_var, weight, bias))
+    require_one_dtype(input, (running_mean, running_var, weight, bias))
     return graph.cast(input, accumulate(input.dtype))
 
 
@@ -95,8 +95,8 @@ def _statistics_gradient(
     """
     x = graph.cast(input, accumulate(input.dtype))
     g = graph.cast(g, x.dtype)
-    mean, squares = _moments(x, dims)
-    rstd = _rstd(x, squares, dims, eps)
+    mean, squares = moments(x, dims)
+    rstd = inverse_deviation(x, squares, dims, eps)
     apart = ir.sub(x, spread(x, mean, dims))
     total, along = graph.reduce("sum", g, dims), graph.reduce("sum", ir.mul(g, apart), dims)
     scale = rstd if weight is None else ir.mul(rstd, graph.cast(weight, x.dtype))
@@ -236,8 +236,8 @@ def _normalized(
     input: Value, x: Value, weight: Value | None, bias: Value | None, dims: tuple[int, ...], eps: Number
 ) -> tuple[Value, Value, Value]:
     """The result, and over `dims` the mean and the variance of what the elements are a sample of."""
-    mean, squares = _moments(x, dims)
-    y = ir.mul(ir.sub(x, spread(x, mean, dims)), spread(x, _rstd(x, squares, dims, eps), dims))
+    mean, squares = moments(x, dims)
+    y = ir.mul(ir.sub(x, spread(x, mean, dims)), spread(x, inverse_deviation(x, squares, dims, eps), dims))
     free = ir.sub(ir.lift(ir.count(x, dims)), 1)
     return graph.cast(_affine(y, weight, bias), input.dtype), mean, ir.div(squares, free)
 
@@ -295,7 +295,7 @@ def _checked_instances(
             raise RuntimeError(f"{name} should contain {expected} elements not {found}")
     require("batch_norm", input.dtype)
     for group in ((running_mean, running_var), (weight, bias)):
-        _require_one_dtype(input, group)
+        require_one_dtype(input, group)
     return graph.cast(input, accumulate(input.dtype))
 
 
@@ -403,120 +403,4 @@ def instance_norm_tracked(
     return result, *_blended(running_mean, running_var, ir.mean(mean, 0), ir.mean(variance, 0), momentum)
 
 
-# Over a group of channels
-
-
-def _grouped(x: Value, num_groups: int) -> Value:
-    """(N, C, *) as (N, groups, C / groups, elements of a channel)."""
-    n, channels, *rest = x.shape
-    return graph.reshape(x, (n, num_groups, channels // num_groups, product(tuple(rest))))
-
-
-def _in_groups(parameter: Value, x: Value) -> Value:
-    """A vector with an element for each channel, repeated to the shape of a grouped x."""
-    return graph.expand(graph.reshape(graph.cast(parameter, x.dtype), (1, *x.shape[1:3], 1)), x.shape)
-
-
-def _group_gradient(
-    g: Value,
-    input: Value,
-    num_groups: int,
-    weight: Value | None = None,
-    bias: Value | None = None,
-    eps: Number = 1e-5,
-    cudnn_enabled: bool = True,
-) -> list[Value]:
-    """All three follow from two sums for each channel of each sample: of g and of g (x - mean)."""
-    x, g = (_grouped(graph.cast(v, accumulate(input.dtype)), num_groups) for v in (input, g))
-    dims = (2, 3)
-    mean, squares = _moments(x, dims)
-    rstd = _rstd(x, squares, dims, eps)
-    apart = ir.sub(x, spread(x, mean, dims))
-    total, along = graph.reduce("sum", g, (3,)), graph.reduce("sum", ir.mul(g, apart), (3,))  # (N, groups, C / groups)
-    slope, by_group = g, [total, along]
-    if weight is not None:
-        slope = ir.mul(g, _in_groups(weight, x))
-        factor = graph.reshape(graph.cast(weight, x.dtype), x.shape[1:3])
-        by_group = [ir.mul(v, factor) for v in by_group]
-    shift, tilt = (ir.div(graph.reduce("sum", v, (2,)), ir.count(x, dims)) for v in by_group)
-    tilt = ir.mul(ir.mul(rstd, rstd), tilt)
-    slope = ir.sub(ir.sub(slope, spread(x, shift, dims)), ir.mul(apart, spread(x, tilt, dims)))
-    by_weight = graph.reduce("sum", ir.mul(along, graph.reshape(rstd, (*rstd.shape, 1))), (0,))
-    channels = (input.shape[1],)
-    return for_tensors(
-        (input, graph.reshape(ir.mul(slope, spread(x, rstd, dims)), input.shape)),
-        (weight, graph.reshape(by_weight, channels)),
-        (bias, graph.reshape(graph.reduce("sum", total, (0,)), channels)),
-    )
-
-
-def _groups(make: Make) -> Iterator[Sample]:
-    for shape, groups in (((2, 6, 5), 3), ((3, 4), 1), ((0, 4, 3), 2), ((1, 4, 5, 7), 2)):
-        yield (make(*shape), groups), {}
-        yield (make(*shape), groups, make(shape[1]), make(shape[1])), {"eps": 0.1}
-    yield (make(2, 4, 5, noncontiguous=True), 2, None, make(4)), {}
-
-
-@operator(
-    method=False,
-    out=False,
-    dtypes="f",
-    gradient=_group_gradient,
-    samples=_groups,
-    errors=[
-        (
-            args(wanted(2, 3, 4), 2),
-            RuntimeError,
-            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
-            r"\[2, 3, 4\] and num_groups=2",
-        ),
-        (
-            args(wanted(2, 3, 4), 3, wanted(4)),
-            RuntimeError,
-            "Expected weight to be a vector of size equal to the number of channels in input, but got weight of shape "
-            r"\[4\] and input of shape \[2, 3, 4\]",
-        ),
-        (args(wanted(2, 3, 4, dtype="int64"), 3), NotImplementedError, "not implemented for 'Long'"),
-    ],
-)
-def group_norm(
-    input: Tensor,
-    num_groups: int,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: Number = 1e-5,
-    cudnn_enabled: bool = True,
-) -> Value:
-    """`(x - mean) / sqrt(var + eps) * weight + bias` with mean and variance of each group of channels of a sample.
-
-    Source: Wu, He, Group Normalization, 2018 (arXiv 1803.08494).
-    """
-    channels = input.shape[1]
-    if num_groups <= 0:
-        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
-    if channels % num_groups != 0:
-        raise RuntimeError(
-            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
-            f"{listed(input.shape)} and num_groups={num_groups}"
-        )
-    for name, p in (("weight", weight), ("bias", bias)):
-        if p is not None and (p.ndim != 1 or p.shape[0] != channels):
-            raise RuntimeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {listed(p.shape)} and input of shape {listed(input.shape)}"
-            )
-    require("GroupNormKernelImpl", input.dtype)
-    _require_one_dtype(input, (weight, bias))
-    x = _grouped(graph.cast(input, accumulate(input.dtype)), num_groups)
-    mean, squares = _moments(x, (2, 3))
-    y = ir.mul(ir.sub(x, spread(x, mean, (2, 3))), spread(x, _rstd(x, squares, (2, 3), eps), (2, 3)))
-    if weight is not None:
-        y = ir.mul(y, _in_groups(weight, x))
-    if bias is not None:
-        y = ir.add(y, _in_groups(bias, x))
-    return graph.cast(graph.reshape(y, input.shape), input.dtype)
-
-
-OPERATORS: tuple[Operator, ...] = (
-    batch_norm, batch_norm_tracked, instance_norm, instance_norm_tracked, group_norm,
-)  # fmt: skip
+OPERATORS: tuple[Operator, ...] = (batch_norm, batch_norm_tracked, instance_norm, instance_norm_tracked)
