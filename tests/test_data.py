@@ -201,12 +201,6 @@ def test_every_sample_comes_once() -> None:
     assert sorted([*parts[0], *parts[1]]) == list(range(10))
 
 
-def test_worker_processes_are_refused() -> None:
-    with pytest.raises(NotImplementedError, match="expected num_workers=0, got 2: worker processes are not there yet"):
-        ours.DataLoader([1], num_workers=2)
-    assert ours.get_worker_info() is None
-
-
 def test_samples_are_asked_for_at_once_where_the_data_set_can() -> None:
     class AtOnce(ours.Dataset[int]):
         def __getitems__(self, indices: list[int]) -> list[int]:

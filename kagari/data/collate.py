@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base import dtypes
-from ..eager import Tensor
+from ..eager import Tensor, convert
 from ..eager import operators as ops
 
 _NO_NUMBERS = "OSUV"  # NumPy's kinds of dtypes that tensors can't have
@@ -32,7 +32,7 @@ def default_collate(batch: Any) -> Any:
     if isinstance(first, np.ndarray):
         if first.dtype.kind in _NO_NUMBERS:
             raise TypeError(_refusal(first.dtype))
-        return ops.stack([ops.as_tensor(sample) for sample in batch], 0)
+        return _stacked(first, batch)
     if isinstance(first, np.generic):
         return ops.as_tensor(np.asarray(batch))
     if isinstance(first, float):
@@ -90,6 +90,16 @@ def _as_sequence(like: Sequence[Any], items: list[Any]) -> Any:
         return type(like)(items)  # type: ignore[call-arg]
     except TypeError:
         return items
+
+
+def _stacked(first: np.ndarray, batch: list[np.ndarray]) -> Tensor:
+    """Arrays as one tensor: those that are alike are written into it straight away."""
+    dtype = convert.FROM_NUMPY.get(first.dtype)
+    if dtype is None or any(a.shape != first.shape or a.dtype != first.dtype for a in batch):
+        return ops.stack([ops.as_tensor(sample) for sample in batch], 0)
+    made = ops.empty((len(batch), *first.shape), dtype=dtype)
+    np.stack(batch, out=convert.raw_array(made))
+    return made
 
 
 def _refusal(found: Any) -> str:

@@ -105,6 +105,54 @@ class ConcatDataset(Dataset[T_co]):
         return self.datasets[at][index - (self.cumulative_sizes[at - 1] if at else 0)]
 
 
+class StackDataset(Dataset[Any]):
+    """Data sets of equal length side by side: a sample has one of each, as a tuple, or as a dictionary of given names.
+
+    Raises ValueError for data sets of different lengths, for none, and for positional and named ones at once.
+
+    >>> from kagari.utils.data import StackDataset
+    >>> StackDataset(["a", "b"], [1, 2])[1], StackDataset(text=["a", "b"], label=[1, 2])[0]
+    (('b', 2), {'text': 'a', 'label': 1})
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args and kwargs:
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output"
+            )
+        if not args and not kwargs:
+            raise ValueError("At least one dataset should be passed")
+        self.datasets: tuple[Any, ...] | dict[str, Any] = args or kwargs
+        parts = args or tuple(kwargs.values())
+        self._length = len(parts[0])
+        if any(len(part) != self._length for part in parts):
+            raise ValueError("Size mismatch between datasets")
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: part[index] for name, part in self.datasets.items()}
+        return tuple(part[index] for part in self.datasets)
+
+    def __getitems__(self, indices: list[int]) -> list[Any]:
+        """Several samples, at once from each part that can do that."""
+
+        def taken(part: Any) -> list[Any]:
+            if not callable(getattr(part, "__getitems__", None)):
+                return [part[i] for i in indices]
+            samples: list[Any] = part.__getitems__(indices)
+            if len(samples) != len(indices):
+                raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(samples)}")
+            return samples
+
+        if isinstance(self.datasets, dict):
+            columns = {name: taken(part) for name, part in self.datasets.items()}
+            return [{name: column[k] for name, column in columns.items()} for k in range(len(indices))]
+        return list(zip(*map(taken, self.datasets)))
+
+    def __len__(self) -> int:
+        return self._length
+
+
 class ChainDataset(IterableDataset[Any]):
     """Data sets that can be iterated over, behind each other."""
 
@@ -185,4 +233,13 @@ def random_split(
     return [Subset(dataset, indices[end - int(n) : end]) for n, end in zip(lengths, ends)]
 
 
-__all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "Subset", "TensorDataset", "random_split"]
+__all__ = [
+    "ChainDataset",
+    "ConcatDataset",
+    "Dataset",
+    "IterableDataset",
+    "StackDataset",
+    "Subset",
+    "TensorDataset",
+    "random_split",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..engine import code
+from ..engine.code import set_num_threads
 from . import fused, operators
 from .activate import install, register_parameter_type
 from .device import Device as device
@@ -15,4 +16,7 @@ from .tensor import Tensor
 attach()
 code.ON_LOAD.append(install)
 
-__all__ = ["Generator", "Size", "Tensor", "device", "dtype", "fused", "operators", "register_parameter_type"]
+__all__ = [
+    "Generator", "Size", "Tensor", "device", "dtype", "fused", "operators",
+    "register_parameter_type", "set_num_threads",
+]  # fmt: skip

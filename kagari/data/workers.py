@@ -1,0 +1,272 @@
+"""Workers: processes or threads that make batches ahead of their use.
+
+A process gets tasks through a connection and sends batches back through shared memory. It ends when it is told to, and
+when the main process is gone: the connection is closed then. A worker that is gone is noticed by waiting for it and for
+its batch at once.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import signal
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import numpy as np
+
+from ..eager import operators as ops
+from ..eager import set_num_threads
+from .fetch import Fetcher, Source, WorkerInfo, become_worker
+from .transfer import Receiver, Sender
+
+DATA, END, FAULT = "data", "end", "fault"
+GRACE = 5.0  # seconds that a worker has to end by itself
+Task = tuple[Any, Any]  # a label, which comes back with the batch, and an index; None as the label starts a new pass
+Answer = tuple[str, Any, Any]  # what it is, the label, the batch or a Fault
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all workers of a loader are told."""
+
+    source: Source
+    count: int
+    seed: int
+    init_fn: Callable[[int], None] | None
+    blocks: int
+
+    def info(self, number: int) -> WorkerInfo:
+        return WorkerInfo(number, self.count, self.seed + number, self.source.dataset)
+
+
+class Fault:
+    """An exception of a worker, whole, on its way to the main process."""
+
+    def __init__(self, error: Exception, where: str) -> None:
+        self.type: type[Exception] | None = type(error)
+        self.text = f"Caught {type(error).__name__} in {where}.\nOriginal {traceback.format_exc()}"
+        if "<locals>" in self.type.__qualname__:  # no other process knows it by name
+            self.type = None
+
+    def raise_here(self) -> None:
+        """Raises the exception, or RuntimeError where its type can't be made of a text."""
+        text = _Lines(self.text) if self.type is KeyError else self.text
+        try:
+            error = self.type(text) if self.type is not None else RuntimeError(text)
+        except Exception:
+            error = RuntimeError(self.text)
+        raise error
+
+
+class _Lines(str):
+    """A text that is shown as it is, with its lines, by a KeyError, too."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class _Desk:
+    """A worker's tasks, one after the other."""
+
+    def __init__(self, job: Job, number: int, kind: str) -> None:
+        self.job, self.number, self.kind = job, number, kind
+        self.fetch: Fetcher | None = None
+        self.refusal: Fault | None = None
+        become_worker(job.info(number))
+        try:
+            if job.init_fn is not None:
+                job.init_fn(number)
+        except Exception as error:
+            self.refusal = Fault(error, f"DataLoader worker {kind} {number}")
+
+    def answer(self, task: Task) -> Answer:
+        label, index = task
+        if self.refusal is not None:
+            return FAULT, label, self.refusal
+        try:
+            if label is None:
+                self.fetch = None
+                return DATA, None, None
+            if self.fetch is None:
+                self.fetch = Fetcher(self.job.source)
+            if self.fetch.stream is None:
+                return DATA, label, self.fetch(index)
+            try:
+                return DATA, label, self.fetch(index)
+            except StopIteration:
+                return END, label, None
+        except Exception as error:
+            at = "" if self.fetch is not None and self.fetch.stream is not None else f", which was to read {index!r}"
+            return FAULT, label, Fault(error, f"DataLoader worker {self.kind} {self.number}{at}")
+
+
+# Processes
+
+
+def work(connection: Connection, inherited: Sequence[Connection], job: Job, number: int) -> None:
+    """The life of a worker process."""
+    for other in inherited:
+        other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt reaches the main process, which ends its workers
+    set_num_threads(1)
+    seed = job.seed + number
+    random.seed(seed)
+    ops.manual_seed(seed)
+    words = [number, job.seed & 0xFFFFFFFF, job.seed >> 32, 0]
+    np.random.seed(np.random.SeedSequence(words).generate_state(4))
+    tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, tasks), daemon=True).start()
+    sender, desk = Sender(connection, os.getppid(), job.blocks), _Desk(job, number, "process")
+    while (task := tasks.get()) is not None:
+        kind, label, data = desk.answer(task)
+        try:
+            try:
+                sender.send((kind, label), data)
+            except OSError:
+                raise
+            except Exception as error:  # what can't be pickled is found before anything is sent
+                sender.send((FAULT, label), Fault(error, f"DataLoader worker process {number}"))
+        except OSError:  # the main process is gone
+            break
+
+
+def _listen(connection: Connection, tasks: queue.SimpleQueue[Task | None]) -> None:
+    """Takes tasks as they come, so that sending one never has to wait until a batch is received."""
+    try:
+        while True:
+            task = connection.recv()
+            tasks.put(task)
+            if task is None:
+                return
+    except (EOFError, OSError):
+        tasks.put(None)
+
+
+class Processes:
+    """The worker processes of a loader."""
+
+    def __init__(self, job: Job, context: Any) -> None:
+        self.connections: list[Connection] = []
+        self.processes: list[Any] = []
+        self.closed = False
+        forks = context.get_start_method() == "fork"
+        with warnings.catch_warnings():
+            # Threads of the kernels' pool are let go in a fork.
+            warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
+            for number in range(job.count):
+                ours, theirs = context.Pipe(duplex=True)
+                self.connections.append(ours)
+                inherited = tuple(self.connections) if forks else ()
+                process = context.Process(target=work, args=(theirs, inherited, job, number), daemon=True)
+                process.start()
+                theirs.close()
+                self.processes.append(process)
+        self.receivers = [Receiver(c) for c in self.connections]
+
+    def send(self, number: int, task: Task) -> None:
+        try:
+            self.connections[number].send(task)
+        except OSError:
+            self._gone([number])
+
+    def receive(self, numbers: Sequence[int], timeout: float) -> tuple[int, Answer]:
+        """The next answer of one of these workers, and whose it is. Raises RuntimeError where one is gone."""
+        sources = {self.connections[n]: n for n in numbers} | {self.processes[n].sentinel: n for n in numbers}
+        ready = wait(sources, timeout or None)
+        if not ready:
+            raise RuntimeError(f"DataLoader timed out after {timeout:g} seconds")
+        answered = [n for n in numbers if self.connections[n] in ready]
+        for n in answered:
+            try:
+                (kind, label), data = self.receivers[n].receive()
+            except (EOFError, OSError):
+                break
+            return n, (kind, label, data)
+        self._gone([sources[r] for r in ready])
+        raise AssertionError
+
+    def _gone(self, numbers: list[int]) -> None:
+        dead = [self.processes[n] for n in numbers]
+        for process in dead:
+            process.join(GRACE)
+        pids = ", ".join(str(p.pid) for p in dead)
+        how = {p.exitcode for p in dead}
+        self.close()
+        code = how.pop()
+        by = f", killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f", exit code {code}"
+        raise RuntimeError(f"DataLoader worker (pid(s) {pids}) exited unexpectedly{by}")
+
+    def close(self) -> None:
+        """Ends all workers."""
+        if self.closed:
+            return
+        self.closed = True
+        for connection in self.connections:
+            try:
+                connection.send(None)
+                connection.close()
+            except OSError:
+                connection.close()
+        for process in self.processes:
+            process.join(GRACE)
+            if process.is_alive():
+                process.kill()
+                process.join()
+
+    __del__ = close
+
+
+# Threads
+
+
+def _work_here(
+    job: Job,
+    number: int,
+    tasks: queue.SimpleQueue[Task | None],
+    answers: queue.SimpleQueue[Answer],
+    ready: queue.SimpleQueue[int],
+) -> None:
+    """The life of a worker thread."""
+    desk = _Desk(job, number, "thread")
+    while (task := tasks.get()) is not None:
+        answers.put(desk.answer(task))
+        ready.put(number)
+
+
+class Threads:
+    """The worker threads of a loader. They share its data set, and the default generator."""
+
+    def __init__(self, job: Job) -> None:
+        self.tasks: list[queue.SimpleQueue[Task | None]] = [queue.SimpleQueue() for _ in range(job.count)]
+        self.answers: list[queue.SimpleQueue[Answer]] = [queue.SimpleQueue() for _ in range(job.count)]
+        self.any: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in range(job.count):
+            queues = self.tasks[number], self.answers[number], self.any
+            threading.Thread(target=_work_here, args=(job, number, *queues), daemon=True).start()
+
+    def send(self, number: int, task: Task) -> None:
+        self.tasks[number].put(task)
+
+    def receive(self, numbers: Sequence[int], timeout: float) -> tuple[int, Answer]:
+        """The next answer of one of these workers, and whose it is."""
+        try:
+            number = numbers[0] if len(numbers) == 1 else self.any.get(timeout=timeout or None)
+            return number, self.answers[number].get(timeout=timeout or None)
+        except queue.Empty:
+            raise RuntimeError(f"DataLoader timed out after {timeout:g} seconds") from None
+
+    def close(self) -> None:
+        """Lets all workers end after what they are at."""
+        for tasks in self.tasks:
+            tasks.put(None)
+
+    __del__ = close
