@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..base.dtypes import int64
+from ..base.dtypes import accumulate, int64
 from ..base.symbols import Size, hint, settled
 from ..ir import build as ir
 from ..ir import graph
@@ -134,6 +134,14 @@ def _unbatched(y: Value, x: Value) -> Value:
 # Definitions and gradients, for any number of dimensions
 
 
+def _wide(x: Value, w: Value, third: Value | None) -> tuple[Value, Value, Value | None]:
+    """16-bit floats as 32-bit ones, once: each is read many times, and windows of those are read where they lie."""
+    if x.dtype.category != 2:
+        return x, w, third
+    dt = accumulate(x.dtype)
+    return graph.cast(x, dt), graph.cast(w, dt), None if third is None else graph.cast(third, dt)
+
+
 def _forward(x: Value, w: Value, bias: Value | None, form: Geometry) -> Value:
     _require_shapes(x, w, bias, form.groups, False)
     padded = [a + s + b for a, s, b in zip(form.low, x.shape[2:], form.high)]
@@ -145,10 +153,11 @@ def _forward(x: Value, w: Value, bias: Value | None, form: Geometry) -> Value:
             "than actual input size"
         )
     _require_dtypes(x, w, bias, form.dilation, False)
-    y = convolved(x, w, form, bias)
+    wide_x, wide_w, wide_bias = _wide(x, w, bias)
+    y = convolved(wide_x, wide_w, form, wide_bias)
     # What the gradient decides on sizes is decided here, too: a trace has the guards of its definition and no others.
-    scattered(y, w, form, x.shape[2:])
-    return y
+    scattered(y, wide_w, form, x.shape[2:])
+    return graph.cast(y, x.dtype)
 
 
 def _forward_transposed(x: Value, w: Value, bias: Value | None, form: Geometry, more: Ints) -> Value:
@@ -166,8 +175,11 @@ def _forward_transposed(x: Value, w: Value, bias: Value | None, form: Geometry, 
             f"Given input size per channel: ({have}). Calculated output size per channel: ({made}). Output size is too "
             "small"
         )
-    y = scattered(x, w, form, tuple(sizes))
-    return y if bias is None else ir.add(y, graph.reshape(bias, (1, bias.shape[0], *(1,) * (y.ndim - 2))))
+    wide_x, wide_w, wide_bias = _wide(x, w, bias)
+    y = scattered(wide_x, wide_w, form, tuple(sizes))
+    if wide_bias is not None:
+        y = ir.add(y, graph.reshape(wide_bias, (1, wide_bias.shape[0], *(1,) * (y.ndim - 2))))
+    return graph.cast(y, x.dtype)
 
 
 def _require_less(more: Ints, form: Geometry) -> None:
@@ -186,14 +198,19 @@ def _require_less(more: Ints, form: Geometry) -> None:
 
 
 def _gradients(g: Value, x: Value, w: Value, bias: Value | None, form: Geometry) -> list[Value]:
-    given = (x, scattered(g, w, form, x.shape[2:])), (w, correlated(x, g, form, w.shape[2:])), (bias, _to_bias(g))
-    return for_tensors(*given)
+    wide_x, wide_w, wide_g = _wide(x, w, g)
+    assert wide_g is not None
+    dx, dw = scattered(wide_g, wide_w, form, x.shape[2:]), correlated(wide_x, wide_g, form, w.shape[2:])
+    return for_tensors((x, dx), (w, dw), (bias, _to_bias(g)))
 
 
 def _gradients_transposed(g: Value, x: Value, w: Value, bias: Value | None, form: Geometry, more: Ints) -> list[Value]:
     """The sums of a convolution with input and output exchanged, from which the output padding is cut."""
     form = form._replace(high=tuple([p - m for p, m in zip(form.high, more)]))
-    return for_tensors((x, convolved(g, w, form)), (w, correlated(g, x, form, w.shape[2:])), (bias, _to_bias(g)))
+    wide_x, wide_w, wide_g = _wide(x, w, g)
+    assert wide_g is not None
+    dx, dw = convolved(wide_g, wide_w, form), correlated(wide_g, wide_x, form, w.shape[2:])
+    return for_tensors((x, dx), (w, dw), (bias, _to_bias(g)))
 
 
 def _to_bias(g: Value) -> Value:
