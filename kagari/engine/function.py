@@ -113,7 +113,7 @@ class Function:
     def _reset_words(self) -> None:
         self._entries = 0
         self._capacity = 0
-        self._kept: list[Any] = []
+        self._kept: list[Any] = []  # what entries of the table point at
         self._ways: dict[int, int] = {}
         self._retired: Any = None
         self._table: Any = None
@@ -162,7 +162,7 @@ class Function:
             self._grow(self._capacity * 4)
         self._entries += 1
         self._ways[plan.address] = self._ways.get(plan.address, 0) + 1
-        self._kept += [a for a, static in zip(args, self.kinds) if static and type(a) not in (int, bool)]
+        self._kept += [plan, *(a for a, static in zip(args, self.kinds) if static and type(a) not in (int, bool))]
         self._inserted.append(tuple(entry))
         native().insert(self.state.data_ptr, *entry)
 
@@ -276,7 +276,7 @@ class Function:
             plan = self.make_plan(args, tuple(needs))
             if len(self.plans) >= MAX_PLANS:
                 self.forget()
-            self.plans[entry] = plan
+            plan = self.plans.setdefault(entry, plan)  # another thread may have made one meanwhile
         if mode <= 1 and raw and self.enterable(raw, args):
             self.enter(raw, plan)
         result = native().call_plan(plan.address, self.state.data_ptr, *args)
