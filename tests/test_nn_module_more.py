@@ -457,3 +457,11 @@ def test_copies_keep_their_hooks() -> None:
 
 def _add_one(module: Any, args: Any, output: Any) -> Any:
     return output + 1
+
+
+def test_types_of_arguments_have_pytorchs_names(oracle: ModuleType) -> None:
+    theirs = importlib.import_module("torch.nn.common_types")
+    ours = importlib.import_module("kagari.nn.common_types")
+    assert {name for name in vars(theirs) if name.endswith("_t")} == {
+        name for name in vars(ours) if name.endswith("_t")
+    }

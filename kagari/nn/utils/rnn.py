@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from ...base import dtypes
 from ...eager import Tensor
 from ...eager import operators as ops
@@ -163,24 +165,41 @@ def pack_padded_sequence(
     long = _checked_lengths(lengths)
     order = None
     if not enforce_sorted:
-        ranked = sorted(range(len(long)), key=lambda place: -long[place])
-        order = ops.tensor(ranked, dtype=dtypes.int64)
+        order = _longest_first(long)
         input = input.index_select(0 if batch_first else 1, order)
-        long = [long[place] for place in ranked]
+        long = sorted(long, reverse=True)
     if batch_first:
         input = input.transpose(0, 1)
-    _check_lengths(input, long)
-    steps, batch = input.shape[:2]
-    present = ops.arange(long[0]).unsqueeze(1) < ops.tensor(long)  # (T, B)
-    rows = present.reshape(-1).nonzero().squeeze(1)
-    data = input.reshape(steps * batch, *input.shape[2:]).index_select(0, rows)
-    return PackedSequence(data, present.sum(1), order, None)
-
-
-def _check_lengths(input: Tensor, lengths: list[int]) -> None:
-    steps, batch = input.shape[0], input.size(1)
     if not input.numel():
         raise RuntimeError("Cannot pack empty tensors.")
+    steps, batch = input.shape[0], input.size(1)
+    _check_lengths(long, batch)
+    if long[0] > steps:
+        raise RuntimeError(
+            f"pack_padded_sequence: the longest sequence has {long[0]} steps, but input of shape "
+            f"{list(input.shape)} (steps first) has {steps}"
+        )
+    present = _present(long)
+    rows = input.reshape(steps * batch, *input.shape[2:])
+    return _packed(rows, np.flatnonzero(present), present, order)
+
+
+def _longest_first(lengths: list[int]) -> Tensor:
+    return ops.tensor(sorted(range(len(lengths)), key=lambda place: -lengths[place]), dtype=dtypes.int64)
+
+
+def _present(lengths: list[int]) -> np.ndarray:
+    """Whether a sequence reaches a step: (T, B)."""
+    return np.arange(max(lengths))[:, None] < np.array(lengths)
+
+
+def _packed(rows: Tensor, places: np.ndarray, present: np.ndarray, order: Tensor | None) -> PackedSequence:
+    """The rows at the places of the steps, one step of all sequences after the other."""
+    data = rows.index_select(0, ops.from_numpy(places))
+    return PackedSequence(data, ops.from_numpy(present.sum(1)), order, None)
+
+
+def _check_lengths(lengths: list[int], batch: int) -> None:
     if len(lengths) != batch:
         raise RuntimeError(
             f"Expected `len(lengths)` to be equal to batch_size, but got {len(lengths)} (batch_size={batch})"
@@ -194,11 +213,6 @@ def _check_lengths(input: Tensor, lengths: list[int]) -> None:
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "
             "do not need ONNX exportability."
-        )
-    if lengths[0] > steps:
-        raise RuntimeError(
-            f"pack_padded_sequence: the longest sequence has {lengths[0]} steps, but input of shape "
-            f"{list(input.shape)} (steps first) has {steps}"
         )
 
 
@@ -269,27 +283,42 @@ def pad_sequence(
         raise RuntimeError(
             f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}"
         )
+    if padding_side not in ("left", "right"):
+        raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
+    parts = _alike(sequences)
+    lengths = [part.shape[0] for part in parts]
+    present = _present(lengths)
+    # Where each place's step lies among the rows; the row of padding comes last.
+    places = np.where(present, _starts(lengths) + np.arange(len(present))[:, None], sum(lengths))
+    if padding_side == "left":
+        for column, length in enumerate(lengths):
+            places[:, column] = np.roll(places[:, column], len(places) - length)
+    if batch_first:
+        places = places.T
+    first = parts[0]
+    padding = ops.full((1, *first.shape[1:]), padding_value, dtype=first.dtype, device=first.device)
+    rows = ops.cat([*parts, padding]).index_select(0, ops.from_numpy(places.reshape(-1)))
+    return rows.reshape(*places.shape, *first.shape[1:])
+
+
+def _starts(lengths: list[int]) -> np.ndarray:
+    """Where each sequence begins when they are joined."""
+    return np.cumsum([0, *lengths[:-1]])
+
+
+def _alike(sequences: Iterable[Tensor]) -> list[Tensor]:
+    """The sequences, all in the dtype and with the trailing dimensions of the first one."""
     parts = list(sequences)
     if not parts:
         raise RuntimeError("received an empty list of sequences")
-    if padding_side not in ("left", "right"):
-        raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
-    first = parts[0]
     if any(not part.ndim for part in parts):
         raise RuntimeError("pad_sequence: sequences need at least one dimension, but one is a number")
-    longest = max(part.shape[0] for part in parts)
-    padded = []
-    for part in parts:
-        part = _like(part, first)
-        gap = ops.full(
-            (longest - part.shape[0], *first.shape[1:]), padding_value, dtype=first.dtype, device=first.device
-        )
-        padded.append(ops.cat([part, gap] if padding_side == "right" else [gap, part]))
-    return ops.stack(padded, 0 if batch_first else 1)
+    shape, kind = parts[0].shape[1:], parts[0].dtype
+    alike = all(part.shape[1:] == shape and part.dtype is kind for part in parts)
+    return parts if alike else [_like(part, parts[0]) for part in parts]
 
 
 def _like(part: Tensor, first: Tensor) -> Tensor:
-    """A sequence in the dtype and the trailing dimensions of the first one."""
     if part.shape[1:] != first.shape[1:]:
         for dim, (wanted, got) in enumerate(zip(first.shape[1:], part.shape[1:]), 1):
             if got not in (1, wanted):
@@ -329,8 +358,17 @@ def pack_sequence(sequences: list[Tensor], enforce_sorted: bool = True) -> Packe
         >>> torch.nn.utils.rnn.pack_sequence([torch.tensor([1, 2]), torch.tensor([3])]).data.tolist()
         [1, 3, 2]
     """
-    lengths = [sequence.size(0) for sequence in sequences]
-    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+    parts = _alike(sequences)
+    lengths = [part.shape[0] for part in parts]
+    order = None
+    if not enforce_sorted:
+        order = _longest_first(lengths)
+        parts = [parts[place] for place in order.tolist()]
+        lengths = sorted(lengths, reverse=True)
+    _check_lengths(lengths, len(parts))
+    present = _present(lengths)
+    places = (_starts(lengths) + np.arange(len(present))[:, None])[present]
+    return _packed(ops.cat(parts), places, present, order)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
