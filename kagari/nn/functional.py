@@ -40,6 +40,10 @@ from .functional_attention import multi_head_attention_forward, scaled_dot_produ
 from .functional_ctc import ctc_loss
 from .functional_dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .functional_embedding import embedding, embedding_bag
+from .functional_grid import (
+    affine_grid,
+    grid_sample,
+)
 from .functional_image import fold, pad, unfold
 from .functional_loss import (
     binary_cross_entropy,
@@ -189,6 +193,7 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -223,6 +228,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",

@@ -21,6 +21,7 @@ from . import (
     embedding,
     exponent,
     gate,
+    grid_sample,
     groupnorm,
     histogram,
     index,
@@ -101,4 +102,5 @@ OPERATORS: tuple[Operator, ...] = (
     *resample.OPERATORS,
     *shuffle.OPERATORS,
     *groupnorm.OPERATORS,
+    *grid_sample.OPERATORS,
 )

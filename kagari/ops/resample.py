@@ -80,10 +80,10 @@ def _taps(r: Resampling, dt: dtype) -> Taps:
         return [(first, ir.sub(1, share)), (r.bounded(ir.add(first, 1)), share)]
     below = ir.floor(centre)
     share = ir.sub(centre, below)
-    return [(r.bounded(ir.add(below, k)), _cubic(ir.sub(share, k), -0.75)) for k in (-1, 0, 1, 2)]
+    return [(r.bounded(ir.add(below, k)), cubic(ir.sub(share, k), -0.75)) for k in (-1, 0, 1, 2)]
 
 
-def _cubic(x: Value, a: float) -> Value:
+def cubic(x: Value, a: float) -> Value:
     """The kernel of Keys, which is 0 from a distance of 2 on. Source: Keys, Cubic Convolution Interpolation, 1981."""
     x = ir.abs_(x)
     near = ir.add(ir.mul(ir.mul(ir.sub(ir.mul(x, a + 2), a + 3), x), x), 1)
@@ -106,7 +106,7 @@ def _lanczos(x: Value) -> Value:
 
 _FILTERS: dict[str, tuple[int, Callable[[Value], Value]]] = {
     "linear": (1, _triangle),
-    "cubic": (2, lambda x: _cubic(x, -0.5)),
+    "cubic": (2, lambda x: cubic(x, -0.5)),
     "lanczos": (3, _lanczos),
 }
 
