@@ -400,8 +400,48 @@ def test_lowered(op: str) -> None:
     given = [x.astype(np.complex128) for x in (X, Y)[:arity]]
     (want,) = interpret(whole, given)
     parts = interpret(lowered, given)
-    got = parts[0] + 1j * parts[1] if counts == (2,) else parts[0]
+    together = counts == (1,) and whole.outputs[0].dtype.is_complex
+    got = parts[0] + 1j * parts[1] if counts == (2,) else parts[0] @ [1, 1j] if together else parts[0]
     np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_parts_that_are_treated_alike_stay_together() -> None:
+    """Sums, joins and slices of complex values are those of their storage; the graph means the same."""
+    a, b = (Value("input", (), (i,), (3, 4), dtypes.complex128) for i in range(2))
+    joined = graph.cat((build.sub(a, b), build.neg(a), build.full((1, 4), 0, dtypes.complex128)), 0)
+    kept = graph.slice_(joined, (1, 0), (2, 1), (3, 4))
+    whole = Graph((a, b), [build.add(kept, b), graph.pad(graph.cast(a, dtypes.complex64), (0, 1), (1, 0))])
+    verify(whole)
+    lowered, counts = lower(whole)
+    verify(lowered)
+    assert counts == (1, 1)
+    given = [x.astype(np.complex128) for x in (X, Y)]
+    for parts, want in zip(interpret(lowered, given), interpret(whole, given)):
+        np.testing.assert_array_equal(parts[..., 0] + 1j * parts[..., 1], want)
+    assert lower(Graph((a, b), [build.add(a, 1)]))[1] == (2,)
+
+
+LAYOUTS: list[Callable[[Any], Any]] = [
+    lambda x: x, lambda x: x.t(), lambda x: x[::2], lambda x: x[:, 1:3], lambda x: x.reshape(2, 2, 4)[:, 0],
+    lambda x: x[:1], lambda x: x[0, 0],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(LAYOUTS)))
+def test_layouts(number: int, oracle: ModuleType) -> None:
+    """Copies, sums and in-place sums over every kind of strides; strides of results are the oracle's."""
+    values, pick = z(4, 4), LAYOUTS[number]
+    found = []
+    for m in (kagari, oracle):
+        x = m.tensor(values)
+        y = pick(x)
+        results = [y.clone(), y + y, y.contiguous() - y, -y, m.cat([y.reshape(-1), y.reshape(-1)]), y * 2j]
+        pick(x).add_(y.clone()).sub_(y, alpha=3)
+        pick(x).copy_(y + 1)
+        found.append([(r.tolist(), r.stride()) for r in (*results, x)])
+    for (a, stride), (b, expected) in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+        assert stride == expected
 
 
 # Floats of eight bits

@@ -119,15 +119,17 @@ class Program:
 
         Only inputs of the result's shape and dtype count: those may be the very tensor that is overwritten.
         """
-        if self.types[0] in LOWERED:
+        dt, parts = self.types[0], self.counts[0]
+        if parts > 1:
             return True
         (out,) = self.graph.outputs
-        twins = {v for v in self.inputs if v.dtype is out.dtype and [*map(hint, v.shape)] == [*map(hint, out.shape)]}
+        shape = [*map(hint, out.shape[:-1] if dt.is_complex else out.shape)]
+        twins = {v for v in self.inputs if v.dtype is dt and [*map(hint, v.shape)] == shape}
         for i, stage in enumerate(self.schedule.stages):
             if out not in stage.outputs:
                 continue
             accesses = self.bodies[i].accesses if i in self.bodies else []
-            if any(a.base in twins and (a.moves or a.gather) for a in accesses):
+            if any(a.base in twins and (a.gather or any(m.op != "storage" for m in a.moves)) for a in accesses):
                 return True
             source = stage.source
             args = source.args if source is not None else ()
@@ -264,6 +266,8 @@ class _Binder:
         """An output of a dtype that kernels do not know: the parts of its elements lie beside each other."""
         program, number = self.program, len(self.program.inputs) + k
         shape = self.numbers(parts[0].shape)
+        together = dt.is_complex and len(parts) == 1
+        shape = shape[:-1] if together else shape
         if program.into is not None:
             lay = self.overwritten(program.into)
             whole, made = Place(number, shape, lay.strides, dt), Output(IN_PLACE, lay, program.into)
@@ -273,18 +277,21 @@ class _Binder:
                 return viewed
             strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
             whole, made = Place(number, shape, strides, dt), Output(FRESH, self.layout(shape, strides, dt))
-        for v, to in zip(parts, self.halves(whole)):
+        for v, to in zip(parts, self.halves(whole, together)):
             if program.aside or strip(v).op == "input" or v not in program.schedule.buffers or v in self.places:
                 copies.append((v, to))
             else:
                 self.places[v] = to
         return made
 
-    def halves(self, whole: Place) -> tuple[Place, ...]:
-        """Where the parts of a buffer's elements lie."""
+    @staticmethod
+    def halves(whole: Place, together: bool) -> tuple[Place, ...]:
+        """Where the parts of a buffer's elements lie, or what lies in its memory, the parts together."""
         if not whole.dtype.is_complex:
             return (Place(whole.number, whole.shape, whole.strides, uint8),)
         strides, dt = tuple([2 * s for s in whole.strides]), whole.dtype.to_real()
+        if together:
+            return (Place(whole.number, (*whole.shape, 2), (*strides, 1), dt),)
         return tuple(Place(whole.number, whole.shape, strides, dt, i) for i in (0, 1))
 
     def viewed(self, dt: dtype, parts: tuple[Value, ...], shape: Ints) -> Output | None:
@@ -300,9 +307,10 @@ class _Binder:
             return None
         first, *other = [f for f in found if f is not None]
         offset, strides = first.offset * first.dtype.itemsize, first.strides
-        if other:
-            (second,) = other
-            beside = second.offset == first.offset + 1 and second.strides == strides
+        if dt.is_complex:
+            beside = all(p.offset == first.offset + 1 and p.strides == strides for p in other)
+            if not other:
+                beside, strides = strides[-1] == 1, strides[:-1]
             if not beside or first.offset % 2 or any(s % 2 for n, s in zip(shape, strides) if n != 1):
                 return None
             strides = tuple([s // 2 for s in strides])

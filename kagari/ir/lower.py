@@ -2,7 +2,8 @@
 
 A complex value becomes two values, its parts, a float of eight bits the byte that holds it. Of inputs only `real`,
 `imag` and `storage` remain, which are movement: the parts are strided accesses of one buffer. What a complex or
-eight-bit primitive means is written in `complexes.py` and `bytes.py`; all others are left as they are.
+eight-bit primitive means is written in `complexes.py` and `bytes.py`; all others are left as they are. Where nothing
+tells the parts apart, they stay together (`packed.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from . import build as ir
 from . import bytes as small
 from . import complexes, graph
 from .graph import COMPARE, ELEMENTWISE, MOVEMENT, Graph, Value
+from .packed import is_alike, pack
 
 Parts: TypeAlias = tuple[Value, ...]
 
@@ -28,6 +30,8 @@ def lower(g: Graph) -> tuple[Graph, tuple[int, ...]]:
     order = g.values()
     if all(v.dtype not in LOWERED for v in order):
         return g, (1,) * len(g.outputs)
+    if all(v.dtype not in FLOAT8 for v in order) and is_alike(order):
+        return pack(order, g), (1,) * len(g.outputs)
     parts: dict[Value, Parts] = {}
     for v in order:
         parts[v] = _lowered(v, [parts[a] for a in v.args])
