@@ -5,6 +5,7 @@ oracle.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -16,10 +17,11 @@ import kagari
 from kagari.base import dtypes
 from kagari.base.dtypes import dtype
 from kagari.base.target import Target
-from kagari.compiler import sort
+from kagari.compiler import sort, sort_merge
 from kagari.compiler.llvm import compile_object
 from kagari.engine.interpret import round_to
 from kagari.ir import graph
+from kagari.runtime import cpu
 
 RANDOM = np.random.default_rng(0)
 SPECIAL = [float("nan"), float("inf"), float("-inf"), 0.0, -0.0, 1.0, -1.0, float("nan"), -0.0]
@@ -72,6 +74,19 @@ def test_elements_at_places_of_every_dtype(dt: dtype) -> None:
         check(lambda x, p: graph.nth(x, p, 0), values, tensor(np.arange(values.shape[0])))
 
 
+@pytest.mark.parametrize("threads", [2, 4, 16])
+def test_long_rows_are_merged(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = replace(cpu.host_target(), threads=threads)
+    monkeypatch.setattr(cpu, "host_target", lambda: target)
+    monkeypatch.setattr(sort_merge, "PIECE", sort_merge.SEGMENT)
+    assert sort_merge.piece_of(1, 70000, target) < 70000 and sort_merge.piece_of(threads, 70000, target) == 70000
+    for shape, dim in (((8192,), 0), ((70001,), 0), ((12289, 2), 0), ((3, 65536), 1), ((98305,), 0)):
+        for dt in (dtypes.float32, dtypes.int64, dtypes.uint8):
+            x = numbers(*shape, dt=dt)
+            check(lambda x, d=dim: graph.argsort(x, d, False), x)
+            check(lambda x, d=dim: graph.argsort(x, d, True), x)
+
+
 def test_places_of_more_than_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sort, "WIDE", 20)
     for dt in (dtypes.float32, dtypes.int16, dtypes.bool_):
@@ -100,12 +115,14 @@ def test_the_kernels_compile_for_aarch64() -> None:
     target = Target("aarch64-unknown-linux-gnu", "neoverse-n1", "", 16, 32, True, False, 4)
     definitions = (
         lambda x: graph.argsort(x, 1, True, 5),
+        lambda x: graph.argsort(x, 1),
         lambda x: graph.nth(x, graph.argsort(x, 1, False, 3), 1),
         lambda x: graph.searchsorted(x, x, True),
         lambda x: graph.arg_scan("argcummax", x, 0),
         lambda x: graph.scan("logcumsumexp", x, 1),
     )
-    for x in (numbers(20, 30, dt=dtypes.float32), numbers(20, 900, dt=dtypes.float64)):
+    long = numbers(80000, 1, dt=dtypes.bfloat16).t()
+    for x in (numbers(20, 30, dt=dtypes.float32), numbers(20, 900, dt=dtypes.float64), long):
         for define in definitions:
             traced, sizes = compiled(define, 1).traced((x,))
             bound = traced.variant(()).program.bind({0: x._layout}, sizes, target)

@@ -91,7 +91,7 @@ class Form:
 def write_sort(form: Form) -> str:
     """The kernel: packs a row, sorts it, and stores the places."""
     b = Builder()
-    _write_radix(b, form)
+    write_radix(b, form)
     n = form.rank
     bufs, ops, _, begin, end, worker, _ = b.begin_function("sort")
     values = operands(b, ops, 3 * n + 5)
@@ -117,7 +117,7 @@ def _pack(b: Builder, form: Form, read: Val, first: Val, second: Val, size: Val,
     """All elements of a row in order; a pointer to them."""
     with b.loop(b.int(0), size) as i:
         b.store(packed_at(b, form, read, i), b.gep(first, i, form.packed), 8)
-    return _sorted(b, first, second, size)
+    return sort_call(b, first, second, size)
 
 
 def _collect(b: Builder, form: Form, read: Val, first: Val, second: Val, size: Val, count: Val, room: Val) -> Val:
@@ -128,7 +128,7 @@ def _collect(b: Builder, form: Form, read: Val, first: Val, second: Val, size: V
     def sort() -> None:
         at = b.get(here, "ptr")
         other = b.select(b.icmp("eq", at, first), second, first)
-        b.set(here, _sorted(b, at, other, b.get(found, "i64")))
+        b.set(here, sort_call(b, at, other, b.get(found, "i64")))
 
     full = b.sub(room, b.int(LANES))
     with b.loop(b.int(0), size) as i:
@@ -172,12 +172,12 @@ def _key(b: Builder, dt: dtype, x: Val) -> Val:
     return b.select(b.icmp("ugt", magnitude, b.int(EXPONENT[dt.name], x.type)), b.int(-1, x.type), key)
 
 
-def _sorted(b: Builder, at: Val, other: Val, count: Val) -> Val:
+def sort_call(b: Builder, at: Val, other: Val, count: Val) -> Val:
     """Calls the radix sort: a pointer to the elements in order, which is one of the two."""
     return b.value(f"call ptr @radix(ptr {at.name}, ptr {other.name}, i64 {count.name})", "ptr")
 
 
-def _write_radix(b: Builder, form: Form) -> None:
+def write_radix(b: Builder, form: Form) -> None:
     """radix(at, other, count): sorts packed elements with the help of as much other memory; where they are then."""
     params = (("at", "ptr"), ("other", "ptr"), ("count", "i64"))
     at, other, count = b.begin_function("radix", params, "ptr", "internal")

@@ -26,6 +26,7 @@ from ..compiler.loops import View, bind
 from ..compiler.scatter_rows import scatter_rows_launch
 from ..compiler.serial import arg_scan_launch, log_scan_launch, scan_launch, scatter_launch
 from ..compiler.sort import sort_launch
+from ..compiler.sort_merge import merge_launches, piece_of
 from ..compiler.sort_search import search_launch
 from ..compiler.sort_select import select_launch
 from ..ir.graph import MOVEMENT, Graph, Value
@@ -719,7 +720,13 @@ class _Binder:
         x, ordered = self.neighbours(source.args[0], dim), out
         if not _neighbours(out, dim):
             ordered = self.in_rows(out.shape, dim, out.dtype)
-        self.add([sort_launch(dim, descending, ordered, x, self.target, self.temp)], 16 * _product(x.shape))
+        size = x.shape[dim]
+        piece = piece_of(_product(x.shape) // size, size, self.target) if ordered.shape[dim] == size else size
+        if piece < size:
+            launches = merge_launches(dim, descending, piece, ordered, x, self.target, self.temp)
+        else:
+            launches = [sort_launch(dim, descending, ordered, x, self.target, self.temp)]
+        self.add(launches, 16 * _product(x.shape))
         if ordered is not out:
             self.copy(ordered, out)
 
