@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable
 from types import ModuleType
@@ -165,6 +166,31 @@ def test_few_heads_serve_many_with_dropout() -> None:
     few = attend(q, k, k, dropout_p=0.5, enable_gqa=True)
     kagari.manual_seed(0)
     same(few, attend(q, many, many, dropout_p=0.5))
+
+
+@pytest.mark.parametrize("options", [{}, {"is_causal": True, "scale": 0.3}, {"enable_gqa": True}])
+def test_second_gradient(options: dict[str, Any], oracle: ModuleType) -> None:
+    results = []
+    for lib in (kagari, oracle):
+        lib.manual_seed(0)
+        heads = 2 if "enable_gqa" in options else 4
+        q, k, v, weights = (lib.rand(2, h, 3, 2, dtype=lib.float64) for h in (4, heads, heads, 4))
+        for x in (q, k, v):
+            x.requires_grad_()
+        y = attend(lib, q, k, v, options)
+        firsts = lib.autograd.grad((y * weights).sum(), [q, k, v], create_graph=True)
+        results.append([*firsts, *lib.autograd.grad(sum((x * x).sum() for x in firsts), [q, k, v])])
+    for ours, theirs in zip(*results, strict=True):
+        same(ours, theirs, 1e-9)
+
+
+def attend(lib: ModuleType, q: Any, k: Any, v: Any, options: dict[str, Any]) -> Any:
+    """The function; of PyTorch's kernels the one that has second gradients."""
+    if lib is kagari:
+        return lib.nn.functional.scaled_dot_product_attention(q, k, v, **options)
+    kernels = importlib.import_module("torch.nn.attention")
+    with kernels.sdpa_kernel(kernels.SDPBackend.MATH):
+        return lib.nn.functional.scaled_dot_product_attention(q, k, v, **options)
 
 
 def attention(t: Any) -> Any:

@@ -11,6 +11,7 @@ import warnings
 from ..base.dtypes import bool_, dtype
 from ..eager import Tensor
 from ..eager import operators as ops
+from .pieces import pieces
 
 
 def scaled_dot_product_attention(
@@ -131,9 +132,7 @@ def _projected(
     if weight is None:
         raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
     if query is key and key is value:
-        # One product, and then three parts of it: (..., 3 E) to (3, ..., E).
-        packed = ops.linear(query, weight, bias)
-        return [part.contiguous() for part in packed.chunk(3, -1)]
+        return list(pieces(ops.linear(query, weight, bias), [size] * 3, -1))
     return [ops.linear(x, w, b) for x, w, b in zip((query, key, value), weight.split(size), biases)]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..eager import Tensor
 from ..eager import operators as ops
+from .pieces import pieces
 
 State = tuple[Tensor, ...]
 """What a step hands to the next one: the hidden state, and of an LSTM the cell state."""
@@ -92,9 +93,9 @@ def direction(
 
     `sizes` are the numbers of rows in the steps of what is packed.
     """
-    projected = weights.gates(x)
-    gates = projected.unbind(0) if sizes is None else projected.split(list(sizes))
-    shown, state = (backwards if reverse else forwards)(weights.step, gates, state)
+    gates = weights.gates(x)
+    steps = pieces(gates, sizes) if sizes is not None else pieces(gates.flatten(0, 1), [x.shape[1]] * x.shape[0])
+    shown, state = (backwards if reverse else forwards)(weights.step, steps, state)
     return (ops.stack(shown) if sizes is None else ops.cat(shown)), state
 
 

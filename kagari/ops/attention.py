@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 
 from ..base.dtypes import accumulate, bool_
-from ..base.symbols import hint
+from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -76,6 +76,71 @@ def _probabilities(scores: Value) -> Value:
     return ir.div(powers, spread(scores, ir.where(ir.eq(total, 0), 1, total), last))
 
 
+def _scaled(x: Value, query: Value, scale: Number | None) -> Value:
+    """x times the scale, which is `1 / sqrt(E)` where none is given."""
+    size = query.shape[-1]
+    if scale is not None:
+        return ir.mul(x, scale)
+    return x if isinstance(size, int) and not size else ir.div(x, ir.sqrt(graph.cast(ir.lift(size), x.dtype)))
+
+
+def _weights(query: Value, key: Value, mask: Value | None, is_causal: bool, scale: Number | None) -> Value:
+    """How much each query looks at each key: `(N, L, S)`."""
+    wide = accumulate(query.dtype)
+    scores = _scaled(graph.cast(_product(query, ir.transpose(key)), wide), query, scale)
+    if is_causal:
+        rows, columns = (graph.iota(scores.shape, scores.ndim - k) for k in (2, 1))
+        scores = ir.where(ir.ge(rows, columns), scores, -math.inf)
+    if mask is not None:
+        masked = mask.dtype is bool_
+        scores = ir.where(mask, scores, -math.inf) if masked else ir.add(scores, graph.cast(mask, wide))
+    return graph.cast(_probabilities(scores), query.dtype)
+
+
+def _of_own_heads(x: Value, like: Value) -> Value:
+    """The gradient of keys or values, summed over the heads that were repeated and the batch that was broadcast."""
+    if x.ndim >= 3 and like.ndim >= 3 and x.shape[-3] != like.shape[-3] and not _is_one(like.shape[-3]):
+        have = like.shape[-3]
+        parts = graph.reshape(x, (*x.shape[:-3], have, x.shape[-3] // have, *x.shape[-2:]))
+        x = graph.reduce("sum", parts, (parts.ndim - 3,))
+    return ir.sum_to(x, like.shape)
+
+
+def _is_one(size: Size) -> bool:
+    return isinstance(size, int) and size == 1
+
+
+def _attention_gradient(
+    g: Value,
+    query: Value,
+    key: Value,
+    value: Value | None,
+    attn_mask: Value | None = None,
+    is_causal: bool = False,
+    scale: Number | None = None,
+    enable_gqa: bool = False,
+) -> list[Value | None]:
+    """Of scores `w (h - sum(w h))`, where w are the weights and `h = g v^T` their gradients."""
+    keys = _for_each_query_head(key, query) if enable_gqa else key
+    values = _for_each_query_head(value, query) if enable_gqa and value is not None else value
+    weights = _weights(query, keys, attn_mask, is_causal, scale)
+    slopes = g if values is None else _product(g, ir.transpose(values))
+    wide, slopes = (graph.cast(x, accumulate(query.dtype)) for x in (weights, slopes))
+    if slopes.shape != wide.shape:
+        wide = ir.broadcast_to(wide, slopes.shape)
+    last = (wide.ndim - 1,)
+    scores = ir.mul(wide, ir.sub(slopes, spread(wide, graph.reduce("sum", ir.mul(wide, slopes), last), last)))
+    scaled = graph.cast(_scaled(scores, query, scale), query.dtype)
+    grads: list[Value | None] = [ir.sum_to(_product(scaled, keys), query.shape)]
+    grads.append(_of_own_heads(_product(ir.transpose(scaled), query), key))
+    if value is not None:
+        grads.append(_of_own_heads(_product(ir.transpose(weights), g), value))
+    if attn_mask is not None:
+        numbers = attn_mask.dtype is not bool_
+        grads.append(graph.cast(ir.sum_to(scores, attn_mask.shape), attn_mask.dtype) if numbers else None)
+    return grads
+
+
 def _attended(make: Make) -> Iterator[Sample]:
     q, k, v = make(2, 3, 4, low=-1, high=1), make(2, 5, 4, low=-1, high=1), make(2, 5, 6)
     yield (q, k, v), {}
@@ -99,6 +164,7 @@ _SIZES = "must match the size of tensor"
     method=False,
     out=False,
     dtypes="f",
+    gradient=_attention_gradient,
     samples=_attended,
     errors=[
         (
@@ -155,19 +221,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key = _for_each_query_head(key, query)
         value = None if value is None else _for_each_query_head(value, query)
-    wide, size = accumulate(query.dtype), query.shape[-1]
-    scores = graph.cast(_product(query, ir.transpose(key)), wide)  # (N, L, S)
-    if scale is not None:
-        scores = ir.mul(scores, scale)
-    elif not (isinstance(size, int) and not size):
-        scores = ir.div(scores, ir.sqrt(graph.cast(ir.lift(size), wide)))
-    if is_causal:
-        rows, columns = (graph.iota(scores.shape, scores.ndim - k) for k in (2, 1))
-        scores = ir.where(ir.ge(rows, columns), scores, -math.inf)
-    if attn_mask is not None:
-        masked = attn_mask.dtype is bool_
-        scores = ir.where(attn_mask, scores, -math.inf) if masked else ir.add(scores, graph.cast(attn_mask, wide))
-    weights = graph.cast(_probabilities(scores), query.dtype)
+    weights = _weights(query, key, attn_mask, is_causal, scale)
     return weights if value is None else _product(weights, value)
 
 
