@@ -24,7 +24,7 @@ NAMES = [
     "from_dlpack", "full", "full_like", "greater", "greater_equal", "hypot", "iinfo", "imag", "isdtype", "isfinite",
     "isinf", "isnan", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and",
     "logical_not", "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "meshgrid",
-    "min", "minimum", "moveaxis", "multiply", "negative", "nonzero", "not_equal", "ones", "ones_like", "permute_dims",
+    "min", "minimum", "moveaxis", "multiply", "negative", "nextafter", "nonzero", "not_equal", "ones", "ones_like", "permute_dims",
     "positive", "pow", "prod", "real", "reciprocal", "remainder", "repeat", "reshape", "result_type", "roll", "round",
     "searchsorted", "sign", "signbit", "sin", "sinh", "sort", "sqrt", "square", "squeeze", "stack", "std", "subtract",
     "sum", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "tril", "triu", "trunc", "unique_all",
@@ -175,6 +175,11 @@ def test_refusals() -> None:
 def test_special_values() -> None:
     inf, nan = float("inf"), float("nan")
     assert np.isnan(xp.sign(xp.asarray([nan])).item())
+    assert xp.signbit(xp.asarray([-nan, nan, -0.0])).tolist() == [True, False, True]
+    assert xp.floor_divide(xp.asarray([inf, 1.0, -7.0]), xp.asarray([2.0, -inf, 2.0])).tolist() == [inf, 0, -4]
+    assert np.signbit(xp.remainder(xp.asarray([0.0, 5.0]), xp.asarray([-1.0, -5.0])).numpy()).all()
+    assert xp.nextafter(xp.asarray(1.0), 2).item() == 1 + xp.finfo(xp.float32).eps
+    assert xp.tensordot(xp.asarray(2), xp.asarray([1, 2]), axes=0).tolist() == [2, 4]
     assert xp.round(xp.asarray([1.5 + 2.5j])).item() == 2 + 2j
     for function, reference in itertools.product(("exp", "sinh", "cosh", "tanh"), (inf, -inf)):
         got = getattr(xp, function)(xp.asarray([complex(reference, 0)], dtype=xp.complex128)).numpy()

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..base.dtypes import dtype
+from ..base.dtypes import dtype, int16, int32, int64
 from ..eager import Tensor, operators
 from .dtypes import of_number, promoted
 
 ONE = (
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_not", "ceil", "conj", "cos", "cosh", "exp",
     "floor", "imag", "isfinite", "isinf", "isnan", "log", "log1p", "log2", "log10", "logical_not", "negative",
-    "positive", "real", "reciprocal", "signbit", "sin", "sinh", "square", "sqrt", "tan", "tanh", "trunc",
+    "positive", "real", "reciprocal", "sin", "sinh", "square", "sqrt", "tan", "tanh", "trunc",
 )  # fmt: skip
 TWO = (
     "add", "atan2", "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "copysign",
-    "div", "eq", "floor_divide", "greater", "greater_equal", "hypot", "less", "less_equal", "logaddexp", "logical_and",
-    "logical_or", "logical_xor", "maximum", "minimum", "multiply", "not_equal", "pow", "remainder", "subtract",
+    "div", "eq", "greater", "greater_equal", "hypot", "less", "less_equal", "logaddexp", "logical_and",
+    "logical_or", "logical_xor", "maximum", "minimum", "multiply", "nextafter", "not_equal", "pow", "subtract",
 )  # fmt: skip
 STANDARD = {"bitwise_not": "bitwise_invert", "div": "divide", "eq": "equal"}
 """The standard's names where they are others."""
@@ -57,6 +57,45 @@ def _two(name: str) -> Callable[..., Any]:
         return getattr(operators, name)(*together(x1, x2))
 
     return _described(function, name)
+
+
+def floor_divide(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """Quotients rounded down; of infinite operands too.
+
+    >>> import kagari as torch
+    >>> torch.array_api.floor_divide(torch.tensor([7.0, torch.inf]), 2)
+    tensor([3., inf])
+    """
+    a, b = together(x1, x2)
+    made = operators.floor_divide(a, b)
+    if not a.is_floating_point():
+        return made
+    return operators.where(operators.isinf(a) | operators.isinf(b), operators.floor(operators.div(a, b)), made)
+
+
+def remainder(x1: Tensor | complex, x2: Tensor | complex, /) -> Tensor:
+    """What a quotient rounded down leaves, with the sign of the divisor, zeros too.
+
+    >>> import kagari as torch
+    >>> torch.array_api.remainder(torch.tensor([-7, 7]), 3)
+    tensor([2, 1])
+    """
+    a, b = together(x1, x2)
+    made = operators.remainder(a, b)
+    return operators.where(made == 0, operators.copysign(made, b), made) if a.is_floating_point() else made
+
+
+_INTEGERS = {2: int16, 4: int32, 8: int64}
+
+
+def signbit(x: Tensor, /) -> Tensor:
+    """Whether the sign is minus, of zeros and of NaN too.
+
+    >>> import kagari as torch
+    >>> torch.array_api.signbit(torch.tensor([-1.0, -0.0, 2.0]))
+    tensor([ True,  True, False])
+    """
+    return x.view(_INTEGERS[x.itemsize]) < 0 if x.is_floating_point() else operators.signbit(x)
 
 
 def sign(x: Tensor, /) -> Tensor:
@@ -112,4 +151,4 @@ def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
 
 
 round_.__name__ = round_.__qualname__ = "round"
-FUNCTIONS = (*map(_one, ONE), *map(_two, TWO), round_, clip, expm1, sign)
+FUNCTIONS = (*map(_one, ONE), *map(_two, TWO), round_, clip, expm1, floor_divide, remainder, sign, signbit)

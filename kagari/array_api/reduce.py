@@ -224,8 +224,8 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Seq
     if any(a.size(i) != b.size(j) for i, j in zip(left, right)):
         raise ValueError(f"tensordot(): sizes of axes {left} and {right} differ: {tuple(a.shape)}, {tuple(b.shape)}")
     shape = [a.size(d) for d in rows] + [b.size(d) for d in columns]
-    one = a.permute(*rows, *left).reshape(_count(a, rows), inner)
-    other = b.permute(*right, *columns).reshape(inner, _count(b, columns))
+    one = a.permute((*rows, *left)).reshape(_count(a, rows), inner)
+    other = b.permute((*right, *columns)).reshape(inner, _count(b, columns))
     return operators.matmul(one, other).reshape(shape)
 
 
