@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import importlib.resources
 import inspect
 import pickle
 import warnings
@@ -70,6 +71,10 @@ def test_methods_are_the_oracles(name: str, oracle: ModuleType) -> None:
 def test_every_reason_for_a_difference_is_needed(oracle: ModuleType) -> None:
     missing = {n for c in ("Module", *CONTAINERS) for n in dir(getattr(oracle.nn, c)) if n not in dir(getattr(nn, c))}
     assert set(MISSING) - missing <= {"__annotations__"}
+
+
+def test_type_checkers_may_read_the_package() -> None:
+    assert (importlib.resources.files("kagari") / "py.typed").is_file()
 
 
 # Hooks of all modules

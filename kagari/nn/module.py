@@ -58,6 +58,10 @@ class Module(Hooking):
     registered under that name, and is found by :meth:`parameters`, :meth:`state_dict`, :meth:`to` and the like.
     ``super().__init__()`` comes first.
 
+    A layer in a plain list, tuple or dictionary is not registered; :class:`ModuleList` and :class:`ModuleDict` are for
+    that. A warning names such a layer when the parameters or the state are asked for, unless it is registered with some
+    module, frozen, or in evaluation mode.
+
     An exception that leaves a module carries a note with the module's path and the shapes it was called with.
 
     Unlike in PyTorch, registered members are ordinary attributes (they stand in ``__dict__``) and there is no

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..eager import Tensor
@@ -25,6 +26,11 @@ _set = object.__setattr__
 # hold such containers and were not looked into yet. `hidden.py` does that.
 PLAIN = frozenset((list, tuple, dict, set, OrderedDict))
 NOTED: dict[int, tuple[weakref.ref[Any], set[str]]] = {}
+
+
+def _forget(noted: dict[int, Any], key: int, gone: object) -> None:
+    # The table is passed in: at the interpreter's end, a callback may not find it any more.
+    noted.pop(key, None)
 
 
 class Registry:
@@ -64,7 +70,7 @@ class Registry:
             return
         key = id(self)
         if key not in NOTED:
-            NOTED[key] = weakref.ref(self, lambda _: NOTED.pop(key, None)), set()
+            NOTED[key] = weakref.ref(self, partial(_forget, NOTED, key)), set()
         NOTED[key][1].add(name)
 
     def _set_member(self, name: str, value: Any) -> None:
