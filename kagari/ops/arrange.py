@@ -10,16 +10,10 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import require
-from .movement import calls
+from .movement import calls, turned
 from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import listed, settled
-
-
-def _turned(x: Value, *dims: int) -> Value:
-    """The order of elements along some dimensions reversed."""
-    starts = tuple([s - 1 if d in dims and s != 0 else 0 for d, s in enumerate(x.shape)])
-    return graph.slice_(x, starts, tuple([-1 if d in dims else 1 for d in range(x.ndim)]), x.shape)
 
 
 @operator(
@@ -56,8 +50,8 @@ def rot90(input: Tensor, k: int = 1, dims: tuple[int, ...] = (0, 1)) -> Value:
     if a == b:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     if k % 2 == 0:
-        return _turned(input, a, b) if k % 4 else input
-    return ir.transpose(_turned(input, b if k % 4 == 1 else a), a, b)
+        return turned(input, (a, b)) if k % 4 else input
+    return ir.transpose(turned(input, (b if k % 4 == 1 else a,)), a, b)
 
 
 @operator(
@@ -70,7 +64,7 @@ def fliplr(input: Tensor) -> Value:
     """The order of the columns, dimension 1, reversed; a copy."""
     if input.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
-    return _turned(input, 1)
+    return turned(input, (1,))
 
 
 @operator(
@@ -83,7 +77,7 @@ def flipud(input: Tensor) -> Value:
     """The order of the rows, dimension 0, reversed; a copy."""
     if input.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
-    return _turned(input, 0)
+    return turned(input, (0,))
 
 
 @operator(
@@ -158,7 +152,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Value:
         return ones if columns == 1 else ir.full((rows, 0), 1, x.dtype)
     factors = graph.cat((ones, graph.expand(ir.unsqueeze(x, 1), (rows, settled(columns - 1)))), 1)
     powers = graph.scan("cumprod", factors, 1)
-    return powers if increasing else _turned(powers, 1)
+    return powers if increasing else turned(powers, (1,))
 
 
 def _places(make: Make) -> Iterator[Sample]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from ..base.dtypes import int64
 from ..base.symbols import Size, hint
@@ -12,7 +14,7 @@ from ..ir.graph import Value
 from . import diagonal, memory, movement
 from .movement import calls
 from .operator import Operator, Tensor, operator
-from .samples import args, wanted
+from .samples import Make, Sample, args, wanted
 from .shapes import narrowed, settled
 
 
@@ -89,8 +91,17 @@ def _copied(record: Operator, method: bool = False) -> Operator:
     """The record of a view as that of a copy."""
     return replace(
         record, name=f"{record.name}_copy", doc=f"`{record.name}` as a copy.", fresh=True, function=True, method=method,
-        out=True, spread="", strict_view=False, aliases=(), inplace=False,
+        out=True, spread="", strict_view=False, aliases=(), inplace=False, samples=_first(record),
     )  # fmt: skip
+
+
+def _first(record: Operator) -> Callable[[Make], Iterator[Sample]]:
+    """The first samples of a view: the others would test its definition again."""
+
+    def samples(make: Make) -> Iterator[Sample]:
+        return islice(record.samples(make), 2) if record.samples is not None else iter(())
+
+    return samples
 
 
 _ANY = calls(((2, 3), args()), ((), args()), ((0, 3), args()))

@@ -55,7 +55,9 @@ def ldexp(input: Tensor, other: Tensor) -> Value:
     >>> torch.ldexp(torch.tensor([1.0, 3.0]), torch.tensor([2, 3]))
     tensor([ 4., 24.])
     """
-    return ir.mul(input, ir.exp2(other))
+    dt = result_type(input, other)
+    dt = dt if dt.category >= 2 else ir.default_dtype()
+    return ir.mul(graph.cast(input, dt), ir.exp2(graph.cast(other, dt)))
 
 
 _FORMATS = {float16: (11, -24), bfloat16: (8, -133), float32: (24, -149), float64: (53, -1074)}

@@ -414,7 +414,12 @@ def slice_(input: Tensor, dim: int, start: int, end: int, step: int) -> Value:
     out=False,
     fresh=True,
     samples=calls(
-        ((2, 3), args((0,))), ((2, 3, 4), args((-1, 0))), ((3,), args((0,))), ((0, 3), args((1,))), ((2, 3), args(()))
+        ((2, 3), args((0,))),
+        ((2, 3, 4), args((-1, 0))),
+        ((3,), args((0,))),
+        ((0, 3), args((1,))),
+        ((0, 3), args((0,))),
+        ((2, 3), args(())),
     ),
     errors=[
         (args(wanted(2, 3), (0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
@@ -427,10 +432,14 @@ def slice_(input: Tensor, dim: int, start: int, end: int, step: int) -> Value:
 )
 def flip(input: Tensor, dims: tuple[int, ...]) -> Value:
     """The order of elements along `dims` reversed; a copy."""
-    turned = ir.normalize_dims(dims, input.ndim) if dims else ()
-    starts = tuple(s - 1 if d in turned and s != 0 else 0 for d, s in enumerate(input.shape))
-    steps = tuple(-1 if d in turned else 1 for d in range(input.ndim))
-    return graph.slice_(input, starts, steps, input.shape)
+    return turned(input, ir.normalize_dims(dims, input.ndim) if dims else ())
+
+
+def turned(x: Value, dims: tuple[int, ...]) -> Value:
+    """The order of elements along some dimensions reversed; along those without elements there is none."""
+    along = [d for d in dims if x.shape[d] != 0]
+    starts = tuple([s - 1 if d in along else 0 for d, s in enumerate(x.shape)])
+    return graph.slice_(x, starts, tuple([-1 if d in along else 1 for d in range(x.ndim)]), x.shape)
 
 
 @operator(function=False, method=False, out=False, fresh=True)
