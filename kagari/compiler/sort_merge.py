@@ -7,6 +7,7 @@ independently of each other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ..base.target import Target
 from .elementwise import MEMORY
@@ -47,12 +48,12 @@ def merge_launches(
     source, to = temp(nbytes), temp(nbytes)
     sizes, pieces, segments = tuple(out.shape[d] for d in others), -(-size // piece), -(-size // SEGMENT)
     ops = (*sizes, *(x.strides[d] for d in others), size, apart, piece, pieces, x.offset)
-    kernel = Kernel(f"pieces {form.key()}", "pieces", lambda: _write_pieces(form))
+    kernel = Kernel(f"pieces {form.key()}", "pieces", partial(_write_pieces, form))
     launches = [Launch(kernel, (x.number, source, to), ops, rows * pieces, 1)]
     grain = max(1, -(-rows * segments // (4 * target.threads)))
     while piece < size:
         last = 2 * piece >= size
-        kernel = Kernel(f"merge|{last}|{form.half}|{form.rank}", "merge", lambda last=last: _write_merge(form, last))
+        kernel = Kernel(f"merge|{last}|{form.half}|{form.rank}", "merge", partial(_write_merge, form, last))
         ops = (*sizes, *(out.strides[d] for d in others), size, apart, piece, segments, out.offset)
         launches.append(Launch(kernel, (out.number, source, to), ops, rows * segments, grain))
         source, to, piece = to, source, 2 * piece
