@@ -88,12 +88,12 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 def softsign(input: Tensor) -> Tensor:
     r""":math:`x / (1 + |x|)`. See :class:`~kagari.nn.Softsign`."""
-    return input / (input.abs() + 1)
+    return ops.softsign(input)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
     r""":math:`x - \tanh(x)`. See :class:`~kagari.nn.Tanhshrink`."""
-    return input - input.tanh()
+    return ops.tanhshrink(input)
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: dtype | None = None) -> Tensor:
