@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
 from test_contract import TARGETS, guarded, run
 
+from kagari.base.target import Target
 from kagari.compiler.contract import contraction
 from kagari.compiler.contract_epilogue import Epilogue
 from kagari.compiler.contract_windows import Windows
+from kagari.compiler.llvm import compile_object
 
 RANDOM = np.random.default_rng(5)
 
@@ -91,3 +94,21 @@ def test_sums_in_parts(cpu: str, parts: int, inner: int) -> None:
 
 def test_windows_without_runs_are_left_to_a_copy() -> None:
     assert Windows(((3, 3), (4, 60)), ((2, 5), (9, 10))).mode == ""
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_windows_compile_for_aarch64(kind: str) -> None:
+    try:
+        llvm.initialize_all_targets()
+        llvm.initialize_all_asmprinters()
+        llvm.Target.from_triple("aarch64-unknown-linux-gnu")
+    except RuntimeError:
+        pytest.skip("llvmlite was built without AArch64")
+    target = Target("aarch64-unknown-linux-gnu", "neoverse-n1", "", 16, 32, True, False, 4)
+    taps = ((3, 1), (3, 20))
+    for windows in (Windows(taps, ((10, 2), (5, 40))), Windows(((20, 1), (7, 50)), taps)):
+        k, n = (a * b for (a, _), (b, _) in (windows.rows, windows.lanes))
+        strides = (k, 1), (0, 0), (n, 1)
+        launches = contraction(kind, (), 20, n, k, *strides, 0, 1, 2, lambda n: 3, Epilogue(kind), target, windows)
+        for launch in launches:
+            assert compile_object(launch.kernel.write(), target, launch.kernel.level)[:4] == b"\x7fELF"
