@@ -77,6 +77,30 @@ def test_type_checkers_may_read_the_package() -> None:
     assert (importlib.resources.files("kagari") / "py.typed").is_file()
 
 
+CONTAINED = {
+    "empty dict of parameters": lambda t, n: n.ParameterDict().popitem(),
+    "dict and dict of parameters": lambda t, n: {"b": 2} | n.ParameterDict({"a": 1}),
+    "inserted": lambda t, n: n.ModuleList([n.ReLU()]).insert(5, n.Tanh()),
+    "popped slice": lambda t, n: n.ModuleList([n.ReLU(), n.Tanh(), n.ReLU()]).pop(slice(0, 2)),
+    "reversed": lambda t, n: list(reversed(n.ParameterDict({"a": 1, "b": 2}))),
+    "bad keys": lambda t, n: n.ParameterDict({"a.b": n.Parameter(t.zeros(1))}),
+    "every second": lambda t, n: n.ParameterList([1, 2, 3])[::2],
+    "wrong arguments": lambda t, n: n.Linear(2, 2).to_empty(),
+    "named apply": lambda t, n: n.Linear(2, 2).apply(),
+}
+
+
+@pytest.mark.parametrize("name", CONTAINED)
+def test_containers_and_messages(name: str, oracle: ModuleType) -> None:
+    results = []
+    for lib in (kagari, oracle):
+        try:
+            results.append(repr(CONTAINED[name](lib, lib.nn)))
+        except Exception as error:
+            results.append((type(error).__name__, str(error)))
+    assert results[0] == results[1]
+
+
 # Hooks of all modules
 
 

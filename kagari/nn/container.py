@@ -207,12 +207,11 @@ class ModuleList(_Numbered):
             return type(self)(list(self._modules.values())[idx])
         return self._modules[self._name_at(idx)]
 
-    def insert(self, index: int, module: Module) -> Self:
+    def insert(self, index: int, module: Module) -> None:
         """Puts a module before position ``index``."""
         modules = list(self._modules.values())
         modules.insert(index, module)
         self._renumber(modules)
-        return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Adds modules at the end."""
@@ -470,6 +469,8 @@ class ParameterDict(Module):
 
     def popitem(self) -> tuple[str, Any]:
         """Takes out the newest pair."""
+        if not self._keys:
+            raise KeyError("popitem(): dictionary is empty")
         key = next(reversed(self._keys))
         return key, self.pop(key)
 
@@ -514,9 +515,8 @@ class ParameterDict(Module):
         return joined
 
     def __ror__(self, other: Mapping[str, Any]) -> Any:
-        joined = ParameterDict(list(other.items()))
-        joined.update(self)
-        return joined
+        # A plain dictionary stays one.
+        return {**other, **dict(self.items())}
 
     def __ior__(self, other: Mapping[str, Any]) -> ParameterDict:
         self.update(other)

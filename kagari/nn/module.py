@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from .global_hooks import (
@@ -191,6 +192,13 @@ class Module(Hooking):
             return f"{self._get_name()}({extra})"
         body = "\n  ".join(extra_lines + lines)
         return f"{self._get_name()}(\n  {body}\n)"
+
+
+# Python names the function in the error for a call with wrong arguments: there is one class as far as users know.
+for _layer in Module.__mro__[1:-1]:
+    for _name, _member in vars(_layer).items():
+        if isinstance(_member, FunctionType):
+            _member.__module__, _member.__qualname__ = __name__, f"Module.{_name}"
 
 
 __all__ = [
