@@ -14,6 +14,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import TYPE_NAMES, require
+from .distance import root
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import listed
@@ -199,7 +200,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: Number = 1e-12) 
         )
     x = graph.cast(input, accumulate(input.dtype))
     if p == 2:
-        norm = _root(graph.reduce("sum", ir.mul(x, x), dims))
+        norm = root(graph.reduce("sum", ir.mul(x, x), dims))
     elif p == 1:
         norm = graph.reduce("sum", ir.abs_(x), dims)
     elif p == 0:
@@ -209,12 +210,6 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: Number = 1e-12) 
     else:
         norm = ir.pow_(graph.reduce("sum", ir.pow_(ir.abs_(x), p), dims), 1 / p)
     return graph.cast(ir.div(x, spread(x, ir.maximum(norm, eps), dims)), input.dtype)
-
-
-def _root(x: Value) -> Value:
-    """The square root, whose gradient at 0 is 0 here."""
-    zero = ir.eq(x, 0)
-    return ir.where(zero, 0, ir.sqrt(ir.where(zero, 1, x)))
 
 
 OPERATORS: tuple[Operator, ...] = (layer_norm, rms_norm, normalize)
