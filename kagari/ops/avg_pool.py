@@ -95,19 +95,20 @@ def _returned(g: Value, axis: Axis) -> Value:
 
 def _windows(rank: int) -> Any:
     shape = (2, 3, 7, 6)[: rank + 2] if rank < 3 else (2, 2, 4, 5, 4)
-    large = (1, 2, *(70, 20, 9)[:rank]) if rank < 3 else (1, 1, 9, 9, 9)
+    large = (1, 2, *(70, 20)[:rank])
 
     def samples(make: Make) -> Iterator[Sample]:
-        yield (make(*shape), 2), {}
-        yield (make(*shape), 3, 2, 1), {}
-        yield (make(*shape), [2] * rank, (1,) * rank), {"ceil_mode": True}
         yield (make(*shape), 3, 2, 1), {"ceil_mode": True, "count_include_pad": False}
         yield (make(*shape[1:]), 2, 3, 1), {"ceil_mode": True}
-        yield (make(*shape, noncontiguous=True), 2, 1, 1), {"count_include_pad": False}
-        yield (make(0, *shape[1:]), 2), {}
-        yield (make(*large), {1: 65, 2: 9, 3: 5}[rank], 2, 1), {}
         if rank > 1:
             yield (make(*shape), 3, 2, 1), {"divisor_override": 5}
+        if rank == 3:
+            return
+        yield (make(*shape), 2), {}
+        yield (make(*shape), 3, 2, 1), {}
+        yield (make(*shape, noncontiguous=True), 2, 1, 1), {"count_include_pad": False}
+        yield (make(0, *shape[1:]), 2), {}
+        yield (make(*large), {1: 65, 2: 9}[rank], 2, 1), {}
 
     return samples
 
