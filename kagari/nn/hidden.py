@@ -42,11 +42,8 @@ def warn_of_hidden(root: Module) -> None:
         for name in sorted(NOTED.pop(id(module))[1]):
             container = getattr(module, name, None)
             where = f"{path}.{name}" if path else name
-            lost = [
-                (place, item)
-                for place, item in _inside(where, container, _DEPTH)
-                if id(item) not in known and _is_lost(item, root)
-            ]
+            found = _inside(where, container, _DEPTH)
+            lost = _unregistered([pair for pair in found if id(pair[1]) not in known and _is_wanted(pair[1], root)])
             if lost:
                 warnings.warn(_message(root, where, container, lost), stacklevel=_level_of_caller())
 
@@ -61,15 +58,23 @@ def _inside(where: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:
             yield from _inside(f"{where}[{key!r}]", item, depth - 1)
 
 
-def _is_lost(item: Any, root: Module) -> bool:
-    """Whether training would have to reach the item, and nothing but the container leads to it."""
+def _is_wanted(item: Any, root: Module) -> bool:
+    """Whether training would have to reach the item."""
     if isinstance(item, Parameter):
-        wanted = item.requires_grad
-    else:
-        modules = list(item.modules())
-        trainable = any(p is not None and p.requires_grad for m in modules for p in m._parameters.values())
-        wanted = trainable and item.training and all(module is not root for module in modules)
-    return wanted and not any(type(referrer) is Members for referrer in gc.get_referrers(item))
+        return item.requires_grad
+    modules = list(item.modules())
+    trainable = any(p is not None and p.requires_grad for m in modules for p in m._parameters.values())
+    return trainable and item.training and all(module is not root for module in modules)
+
+
+def _unregistered(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Those that no module whatsoever has registered."""
+    if not found:
+        return []
+    # Slow, all objects are gone through: so once for all, and only where there is something to warn of.
+    tables = [table for table in gc.get_referrers(*(item for _, item in found)) if type(table) is Members]
+    registered = {id(value) for table in tables for value in table.values()}
+    return [pair for pair in found if id(pair[1]) not in registered]
 
 
 def _message(root: Module, where: str, container: Any, lost: list[tuple[str, Any]]) -> str:
