@@ -325,11 +325,11 @@ def said(*uses: Any) -> list[str]:
 
 
 LOST = {
-    "list": (lambda: [nn.Linear(1, 1), nn.Linear(1, 1)], "list", "Linear", "kept[0] and 1 more", "ModuleList"),
-    "tuple": (lambda: (3, nn.Linear(1, 1)), "tuple", "Linear", "kept[1]", "ModuleList"),
-    "dict": (lambda: {"a": nn.Linear(1, 1)}, "dict", "Linear", "kept['a']", "ModuleDict"),
-    "nested": (lambda: [[3], {"b": [nn.Linear(1, 1)]}], "list", "Linear", "kept[1]['b'][0]", "ModuleList"),
-    "parameter": (lambda: [nn.Parameter(kagari.zeros(1))], "list", "Parameter", "kept[0]", "ParameterList"),
+    "list": (lambda: [nn.Linear(1, 1), nn.Linear(1, 1)], "list", "Linear", "kept[0] and 1 more are", "ModuleList"),
+    "tuple": (lambda: (3, nn.Linear(1, 1)), "tuple", "Linear", "kept[1] is", "ModuleList"),
+    "dict": (lambda: {"a": nn.Linear(1, 1)}, "dict", "Linear", "kept['a'] is", "ModuleDict"),
+    "nested": (lambda: [[3], {"b": [nn.Linear(1, 1)]}], "list", "Linear", "kept[1]['b'][0] is", "ModuleList"),
+    "parameter": (lambda: [nn.Parameter(kagari.zeros(1))], "list", "Parameter", "kept[0] is", "ParameterList"),
 }
 
 
@@ -338,7 +338,7 @@ def test_lost_layers_are_named_once(name: str) -> None:
     make, kind, cls, place, better = LOST[name]
     model = Holder(make())
     message = (
-        f"Holder.kept is a plain {kind}: the {cls} Holder.{place} is not registered: parameters(), state_dict(), to() "
+        f"Holder.kept is a plain {kind}: the {cls} Holder.{place} not registered: parameters(), state_dict(), to() "
         f"and train() pass by it. Use nn.{better} instead."
     )
     assert said(lambda: list(model.parameters()), lambda: list(model.parameters()), model.state_dict) == [message]

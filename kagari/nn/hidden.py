@@ -81,10 +81,10 @@ def _message(root: Module, where: str, container: Any, lost: list[tuple[str, Any
     place, item = lost[0]
     noun = "Parameter" if isinstance(item, Parameter) else "Module"
     better = f"nn.{noun}{'Dict' if isinstance(container, dict) else 'List'}"
-    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+    are = f" and {len(lost) - 1} more are" if len(lost) > 1 else " is"
     name = type(root).__name__
     return (
-        f"{name}.{where} is a plain {type(container).__name__}: the {type(item).__name__} {name}.{place}{more} is not "
+        f"{name}.{where} is a plain {type(container).__name__}: the {type(item).__name__} {name}.{place}{are} not "
         f"registered: parameters(), state_dict(), to() and train() pass by it. Use {better} instead."
     )
 
