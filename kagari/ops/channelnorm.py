@@ -31,16 +31,17 @@ def inverse_deviation(x: Value, squares: Value, dims: tuple[int, ...], eps: Numb
     return ir.rsqrt(ir.add(ir.div(squares, ir.count(x, dims)), eps))
 
 
-def _channelwise(parameter: Value, x: Value) -> Value:
+def channelwise(parameter: Value, x: Value) -> Value:
     """A vector with an element for each channel, repeated to the shape of x."""
     shape = tuple(s if d == 1 else 1 for d, s in enumerate(x.shape))
     return graph.expand(graph.reshape(graph.cast(parameter, x.dtype), shape), x.shape)
 
 
-def _affine(y: Value, weight: Value | None, bias: Value | None) -> Value:
+def affine(y: Value, weight: Value | None, bias: Value | None) -> Value:
+    """`weight y + bias` with vectors that have an element for each channel."""
     if weight is not None:
-        y = ir.mul(y, _channelwise(weight, y))
-    return y if bias is None else ir.add(y, _channelwise(bias, y))
+        y = ir.mul(y, channelwise(weight, y))
+    return y if bias is None else ir.add(y, channelwise(bias, y))
 
 
 def _others(x: Value) -> tuple[int, ...]:
@@ -113,9 +114,9 @@ def _running_gradient(
     x, dims = graph.cast(input, accumulate(input.dtype)), _others(input)
     g = graph.cast(g, x.dtype)
     rstd = ir.rsqrt(ir.add(graph.cast(running_var, x.dtype), eps))
-    along = graph.reduce("sum", ir.mul(g, ir.sub(x, _channelwise(running_mean, x))), dims)
+    along = graph.reduce("sum", ir.mul(g, ir.sub(x, channelwise(running_mean, x))), dims)
     scale = rstd if weight is None else ir.mul(rstd, graph.cast(weight, x.dtype))
-    return ir.mul(g, _channelwise(scale, x)), ir.mul(along, rstd), graph.reduce("sum", g, dims)
+    return ir.mul(g, channelwise(scale, x)), ir.mul(along, rstd), graph.reduce("sum", g, dims)
 
 
 def _paired(
@@ -228,8 +229,8 @@ def batch_norm(
     assert running_mean is not None and running_var is not None
     rstd = ir.rsqrt(ir.add(graph.cast(running_var, x.dtype), eps))
     scale = rstd if weight is None else ir.mul(rstd, graph.cast(weight, x.dtype))
-    y = ir.mul(ir.sub(x, _channelwise(running_mean, x)), _channelwise(scale, x))
-    return graph.cast(_affine(y, None, bias), input.dtype)
+    y = ir.mul(ir.sub(x, channelwise(running_mean, x)), channelwise(scale, x))
+    return graph.cast(affine(y, None, bias), input.dtype)
 
 
 def _normalized(
@@ -239,7 +240,7 @@ def _normalized(
     mean, squares = moments(x, dims)
     y = ir.mul(ir.sub(x, spread(x, mean, dims)), spread(x, inverse_deviation(x, squares, dims, eps), dims))
     free = ir.sub(ir.lift(ir.count(x, dims)), 1)
-    return graph.cast(_affine(y, weight, bias), input.dtype), mean, ir.div(squares, free)
+    return graph.cast(affine(y, weight, bias), input.dtype), mean, ir.div(squares, free)
 
 
 def _blended(

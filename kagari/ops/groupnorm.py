@@ -9,12 +9,11 @@ from ..base.symbols import product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
-from .channelnorm import inverse_deviation, moments, require_one_dtype
+from .channelnorm import affine, channelwise, inverse_deviation, moments, require_one_dtype
 from .check import for_tensors, require
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import listed, narrowed
-from .softmax import spread
 
 
 def _grouped(x: Value, num_groups: int) -> Value:
@@ -23,9 +22,19 @@ def _grouped(x: Value, num_groups: int) -> Value:
     return graph.reshape(x, (n, num_groups, channels // num_groups, product(tuple(rest))))
 
 
-def _in_groups(parameter: Value, x: Value) -> Value:
-    """A vector with an element for each channel, repeated to the shape of a grouped x."""
-    return graph.expand(graph.reshape(graph.cast(parameter, x.dtype), (1, *x.shape[1:3], 1)), x.shape)
+def _for_channels(v: Value, x: Value) -> Value:
+    """One element for each group of a sample, (N, groups), repeated to the shape of x."""
+    n, channels, *rest = x.shape
+    groups = v.shape[1]
+    each = graph.expand(graph.reshape(v, (n, groups, 1)), (n, groups, channels // groups))
+    return graph.expand(graph.reshape(each, (n, channels, *(1 for _ in rest))), x.shape)
+
+
+def _statistics(x: Value, num_groups: int, eps: Number) -> tuple[Value, Value]:
+    """Mean and inverse deviation of each group of a sample."""
+    grouped = _grouped(x, num_groups)
+    mean, squares = moments(grouped, (2, 3))
+    return mean, inverse_deviation(grouped, squares, (2, 3), eps)
 
 
 def _group_gradient(
@@ -38,26 +47,26 @@ def _group_gradient(
     cudnn_enabled: bool = True,
 ) -> list[Value]:
     """All three follow from two sums for each channel of each sample: of g and of g (x - mean)."""
-    x, g = (_grouped(graph.cast(v, accumulate(input.dtype)), num_groups) for v in (input, g))
-    dims = (2, 3)
-    mean, squares = moments(x, dims)
-    rstd = inverse_deviation(x, squares, dims, eps)
-    apart = ir.sub(x, spread(x, mean, dims))
-    total, along = graph.reduce("sum", g, (3,)), graph.reduce("sum", ir.mul(g, apart), (3,))  # (N, groups, C / groups)
-    slope, by_group = g, [total, along]
+    x, g = (graph.cast(v, accumulate(input.dtype)) for v in (input, g))
+    n, channels, *_ = x.shape
+    mean, rstd = _statistics(x, num_groups, eps)
+    apart = ir.sub(x, _for_channels(mean, x))
+    dims = tuple(range(2, x.ndim))
+    sums = [graph.reduce("sum", v, dims) for v in (g, ir.mul(g, apart))]  # (N, C)
+    slope, weighted = g, sums
     if weight is not None:
-        slope = ir.mul(g, _in_groups(weight, x))
-        factor = graph.reshape(graph.cast(weight, x.dtype), x.shape[1:3])
-        by_group = [ir.mul(v, factor) for v in by_group]
-    shift, tilt = (ir.div(graph.reduce("sum", v, (2,)), ir.count(x, dims)) for v in by_group)
+        slope = ir.mul(g, channelwise(weight, x))
+        weighted = [ir.mul(v, graph.cast(weight, x.dtype)) for v in sums]
+    count = ir.count(_grouped(x, num_groups), (2, 3))
+    in_groups = (n, num_groups, channels // num_groups)
+    shift, tilt = (ir.div(graph.reduce("sum", graph.reshape(v, in_groups), (2,)), count) for v in weighted)
     tilt = ir.mul(ir.mul(rstd, rstd), tilt)
-    slope = ir.sub(ir.sub(slope, spread(x, shift, dims)), ir.mul(apart, spread(x, tilt, dims)))
-    by_weight = graph.reduce("sum", ir.mul(along, graph.reshape(rstd, (*rstd.shape, 1))), (0,))
-    channels = (input.shape[1],)
+    slope = ir.sub(ir.sub(slope, _for_channels(shift, x)), ir.mul(apart, _for_channels(tilt, x)))
+    by_weight = graph.reduce("sum", ir.mul(sums[1], _for_channels(rstd, sums[1])), (0,))
     return for_tensors(
-        (input, graph.reshape(ir.mul(slope, spread(x, rstd, dims)), input.shape)),
-        (weight, graph.reshape(by_weight, channels)),
-        (bias, graph.reshape(graph.reduce("sum", total, (0,)), channels)),
+        (input, ir.mul(slope, _for_channels(rstd, x))),
+        (weight, by_weight),
+        (bias, graph.reduce("sum", sums[0], (0,))),
     )
 
 
@@ -118,14 +127,10 @@ def group_norm(
             )
     require("GroupNormKernelImpl", input.dtype)
     require_one_dtype(input, (weight, bias))
-    x = _grouped(graph.cast(input, accumulate(input.dtype)), num_groups)
-    mean, squares = moments(x, (2, 3))
-    y = ir.mul(ir.sub(x, spread(x, mean, (2, 3))), spread(x, inverse_deviation(x, squares, (2, 3), eps), (2, 3)))
-    if weight is not None:
-        y = ir.mul(y, _in_groups(weight, x))
-    if bias is not None:
-        y = ir.add(y, _in_groups(bias, x))
-    return graph.cast(graph.reshape(y, input.shape), input.dtype)
+    x = graph.cast(input, accumulate(input.dtype))
+    mean, rstd = _statistics(x, num_groups, eps)
+    y = ir.mul(ir.sub(x, _for_channels(mean, x)), _for_channels(rstd, x))
+    return graph.cast(affine(y, weight, bias), input.dtype)
 
 
 def _channel_sums(x: Value, size: int, before: int) -> Value:
