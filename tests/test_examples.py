@@ -42,6 +42,7 @@ LEARNS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "linear_regression": ("--epochs 100", lambda text: abs(numbers(text)[-4] - 2) < 0.1),
     "matrix_factorization": ("--epochs 12", lambda text: numbers(text)[0] < 0.6 * numbers(text)[1]),
     "multitask": ("--steps 600", lambda t: min(numbers(t)[:2]) > 0.9 and numbers(t)[2] < 0.1),
+    "shapes": ("--epochs 4 --drawings 600", lambda text: falls(text, 2) and numbers(text)[2] > 0.6),
     "spirals": ("--epochs 10", lambda text: falls(text, 5) and numbers(text)[2] > 0.95),
     "vae": ("--steps 150", lambda text: falls(text, 2)),
     "wgan_gp": ("--steps 150", lambda text: falls(text, 3)),
@@ -69,6 +70,14 @@ def test_learns_and_leaves_pictures(path: Path, tmp_path: Path, capsys: pytest.C
     text = capsys.readouterr().out
     assert has_learned(text), text
     assert len(list(tmp_path.glob("*.png"))) >= 2
+
+
+def test_a_run_that_is_resumed_is_the_same_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program, printed = load(EXAMPLES / "shapes.py"), []
+    for more in (["--epochs", "1"], ["--epochs", "3", "--resume"], ["--epochs", "3"]):
+        program.main(["--drawings", "120", "--workers", "1", "--out", str(tmp_path), *more])
+        printed.append(numbers(capsys.readouterr().out))
+    assert printed[1] == printed[2] != printed[0]
 
 
 def test_linear_regression_prints_the_numbers_of_pytorch(
