@@ -287,6 +287,38 @@ def log_ndtr(input: Tensor) -> Value:
     return ir.where(low, tail, ir.log1p(ir.erfc(ir.where(low, 0, x) * math.sqrt(0.5)) * -0.5))
 
 
+def _quantile(q: Value) -> Value:
+    """The number that a standard normal one is below with probability q, for q up to 1/2: a guess, made better by
+    Newton's steps on the logarithm of the probability.
+    """
+    log_q = ir.log(q)
+    distance = ir.sqrt(log_q * -2)
+    guess = (ir.log(distance) + 0.5 * math.log(2 * math.pi)) / distance - distance
+    x = ir.where(ir.lt(q, 0.05), guess, ir.erfinv(q * 2 - 1) * math.sqrt(2))
+    for _ in range(4):
+        scaled = x * -math.sqrt(0.5)
+        tail = _scaled_erfc(scaled)
+        error = ir.log(tail * 0.5) - scaled * scaled - log_q
+        x = x - error * tail * math.sqrt(math.pi / 2)
+    return x
+
+
+def _ndtri_gradient(g: Value, input: Value) -> list[Value]:
+    value = ndtri.define(input)
+    return [g * (ir.exp(value * value * 0.5) * math.sqrt(2 * math.pi))]
+
+
+@operator(**_SPECIAL, gradient=_ndtri_gradient, samples=unary(0.05, 0.95))
+def ndtri(input: Tensor) -> Value:
+    """The number that a standard normal one is below with probability `input_i`: the inverse of `ndtr`."""
+    p = _wide("ndtri_cpu", input)
+    inside = ir.lt(0, p) & ir.lt(p, 1)
+    high = ir.lt(0.5, p)
+    value = _quantile(ir.where(inside, ir.where(high, 1 - p, p), 0.5))
+    value = ir.where(inside, ir.where(high, ir.neg(value), value), ir.full(p.shape, math.nan, p.dtype))
+    return ir.where(ir.eq(p, 0), -math.inf, ir.where(ir.eq(p, 1), math.inf, value))
+
+
 def _entr_gradient(g: Value, input: Value) -> list[Value]:
     return [ir.where(ir.lt(input, 0), math.nan, ir.neg(g * (1 + ir.log(ir.maximum(input, 0)))))]
 
@@ -317,5 +349,5 @@ def xlog1py(input: Tensor | Number, other: Tensor | Number) -> Value:
 
 
 OPERATORS: tuple[Operator, ...] = (
-    i0, i0e, i1, i1e, zeta, polygamma, mvlgamma, erfcx, ndtr, log_ndtr, entr, xlog1py,
+    i0, i0e, i1, i1e, zeta, polygamma, mvlgamma, erfcx, ndtr, log_ndtr, ndtri, entr, xlog1py,
 )  # fmt: skip
