@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import kagari
+from kagari.autograd.library import function
 from kagari.base import dtypes
 from kagari.engine.interpret import interpret
 from kagari.ir import build, graph
@@ -106,6 +107,9 @@ def test_two(name: str, arrays: tuple[np.ndarray, ...], oracle: ModuleType) -> N
 PROGRAMS: list[tuple[Program, tuple[np.ndarray, ...]]] = [
     (lambda m, a: a * 2j + 1 - a / (2 - 1j), (X,)),
     (lambda m, a: a * 2j, (R,)),
+    (lambda m, a: a[0, 0] * 2j + a.detach().double()[0, 0] * 3j, (R,)),
+    (lambda m, a: m.float_power(a, 2) + m.float_power(a, 1j), (X,)),
+    (lambda m, a: m.where(a > 0, 1j, 2.0) + m.where(a > 0, 1, 0.5j), (R,)),
     (lambda m, a: 2**a, (X,)),
     (lambda m, a: 2j**a, (X,)),
     (lambda m, a: a**2 + a**3 + a**0.5 + a**-0.5 + a**-1 + a**-2, (X,)),
@@ -338,6 +342,16 @@ def test_bits_are_shared() -> None:
     x = kagari.zeros(2)
     x.view(kagari.int32).fill_(0x3F800000)
     assert x.tolist() == [1, 1]
+
+
+def test_other_numbers_need_no_other_plans() -> None:
+    x = kagari.ones(3, dtype=kagari.complex64)
+    mul = function("mul")
+    plans = []
+    for k in range(4):
+        assert kagari.mul(x, complex(k, 1)).tolist() == [complex(k, 1)] * 3
+        plans.append(len(mul.plans))
+    assert plans[0] == plans[-1]
 
 
 def test_views_share_memory() -> None:

@@ -4,6 +4,7 @@ native code.
 
 from __future__ import annotations
 
+from functools import reduce
 from types import FunctionType
 from typing import Any
 
@@ -14,12 +15,12 @@ from ..autograd import modes
 from ..autograd.library import RECORDS, function, make
 from ..autograd.node import Node, OutputOf
 from ..autograd.views import CHANGED_UNTRACKED, UNTRACKED
-from ..base.dtypes import dtype
+from ..base.dtypes import default_dtype, dtype, promote
 from ..base.errors import KernelIndexError, OutOfMemoryError
 from ..engine.code import Native, is_loaded, native
 from ..engine.function import Function, Hooks, Parameter
 from ..ops.operator import Operator
-from . import inplace
+from . import convert, inplace
 from .results import named
 from .tensor import Tensor, offsets
 
@@ -132,6 +133,9 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
             continue
         elif a is None and p.optional:
             continue
+        elif p.kind == "operand" and isinstance(a, complex | np.complexfloating) and not isinstance(a, float):
+            values[i] = _complex_operand(complex(a), args)
+            continue
         elif p.kind != "tensor" and isinstance(a, int | float | complex | np.number | np.bool_):
             values[i] = (
                 a.item()
@@ -146,6 +150,16 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
         wanted = {"tensor": "Tensor", "operand": "Tensor", "number": "Number", "static": "a number"}[p.kind]
         raise TypeError(f"{f.display}(): argument '{p.name}' (position {i + 1}) must be {wanted}, not {kind.__name__}")
     return tuple(values)
+
+
+def _complex_operand(value: complex, args: tuple[Any, ...]) -> Tensor:
+    """A complex number as a tensor, in the precision that it has among the other arguments.
+
+    Kernels take real numbers alone as operands, and another number should need no other kernel.
+    """
+    floats = [a._layout.dtype for a in args if isinstance(a, Tensor) and a._layout.dtype.is_differentiable]
+    dt = reduce(promote, floats) if floats else default_dtype()
+    return convert.full((), value, dt.to_complex())
 
 
 def _plain_number(a: Any) -> Any:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..base.dtypes import bfloat16, dtype, float16, float32, float64, int32
+from ..base.dtypes import bfloat16, complex128, dtype, float16, float32, float64, int32
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -124,14 +124,16 @@ def _floats_only(make: Callable[..., Any]) -> Iterator[Sample]:
 
 @operator(pointwise=True, samples=_floats_only)
 def float_power(input: Tensor | Number, exponent: Tensor | Static) -> Value:
-    """`out_i = input_i ** exponent_i` in double precision.
+    """`out_i = input_i ** exponent_i` in double precision, of complex numbers in that of their parts.
 
     >>> import kagari as torch
     >>> torch.float_power(torch.tensor([2, 3]), 2)
     tensor([4., 9.], dtype=torch.float64)
     """
-    base, power = (graph.cast(x, float64) if isinstance(x, Value) else x for x in (input, exponent))
-    return pow_.define(base, power if isinstance(power, Value) else float(power))
+    either = any(x.dtype.is_complex if isinstance(x, Value) else isinstance(x, complex) for x in (input, exponent))
+    dt = complex128 if either else float64
+    base, power = (graph.cast(x, dt) if isinstance(x, Value) else x for x in (input, exponent))
+    return pow_.define(base, power if isinstance(power, Value | complex) else float(power))
 
 
 def _logaddexp2_gradient(g: Value, input: Value, other: Value) -> list[Value]:
