@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from ..base.dtypes import accumulate, bool_, float32, float64, int64
-from ..base.symbols import hint
+from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -183,24 +183,24 @@ def pdist(input: Tensor, p: float = 2.0) -> Value:
     if isinstance(input.shape[0], int) and input.shape[0] < 2:
         return ir.full((0,), 0, input.dtype)
     require_wide("pdist", input)
-    left, right = (graph.gather(input, at, 0) for at in _pair_rows(input))
-    return length(ir.sub(left, right), float(p), 1)
+    count = input.shape[0]
+    table = length(_apart(input, input), float(p), 2)
+    return graph.gather(graph.reshape(table, (count * count,)), _above_diagonal(count), 0)
 
 
-def _pair_rows(x: Value) -> list[Value]:
-    """For each pair of rows i < j, in order, i and j, repeated over the columns as the index of a gather.
+def _above_diagonal(count: Size) -> Value:
+    """The places of the elements above the diagonal of a square matrix, row by row, in the matrix as a vector.
 
-    Before row i there are i (2 N - i - 1) / 2 pairs; the number of a pair is turned back into i by solving for it.
+    Before row i there are i (2 N - i - 1) / 2 of them; the number of one is turned back into i by solving for it.
     """
-    rows = ir.lift(x.shape[0])
-    pairs = settled(x.shape[0] * (x.shape[0] - 1) // 2)
-    number = graph.iota((pairs,), 0)
-    middle = ir.sub(graph.cast(rows, float64), 0.5)
+    size = ir.lift(count)
+    number = graph.iota((settled(count * (count - 1) // 2),), 0)
+    middle = ir.sub(graph.cast(size, float64), 0.5)
     inside = ir.sub(ir.sub(ir.mul(middle, middle), ir.mul(graph.cast(number, float64), 2)), 1)
     i = graph.cast(ir.floor(ir.sub(middle, ir.sqrt(inside))), int64)
-    before = ir.shr(ir.mul(i, ir.sub(ir.sub(ir.mul(rows, 2), 1), i)), 1)
+    before = ir.shr(ir.mul(i, ir.sub(ir.sub(ir.mul(size, 2), 1), i)), 1)
     j = ir.add(ir.add(ir.sub(number, before), i), 1)
-    return [graph.expand(ir.unsqueeze(at, 1), (pairs, x.shape[1])) for at in (i, j)]
+    return ir.add(ir.mul(i, size), j)
 
 
 def _apart(a: Value, b: Value) -> Value:

@@ -130,7 +130,9 @@ def _bag_numbers(input: Value, offsets: Value) -> Value:
         ir.full(offsets.shape, 1, int64),
         0,
     )
-    return ir.sub(narrowed(graph.scan("cumsum", begins, 0), 0, 0, size), 1)
+    # Less one from the start: what follows the sum is then a view of it, not another vector to be repeated.
+    begins = ir.sub(begins, graph.cast(ir.eq(graph.iota(begins.shape, 0), 0), int64))
+    return narrowed(graph.scan("cumsum", begins, 0), 0, 0, size)
 
 
 def _no_bags(offsets: Value) -> bool:
