@@ -413,6 +413,14 @@ def test_notes_of_containers_go_with_their_modules() -> None:
     assert set(nn.registry.NOTED) == before
 
 
+def test_notes_of_modules_that_nobody_asks_for_are_dropped() -> None:
+    forgotten, model = Holder([nn.Linear(1, 1)]), nn.Linear(1, 1)
+    for _ in range(150):
+        list(model.parameters())
+    assert id(forgotten) not in nn.registry.NOTED
+    assert said(lambda: list(forgotten.parameters())) == []
+
+
 # Where PyTorch has its layers
 
 

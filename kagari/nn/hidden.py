@@ -21,7 +21,7 @@ from .registry import NOTED, PLAIN, Registry
 if TYPE_CHECKING:
     from .module import Module
 
-_DEPTH, _MOST = 3, 256
+_DEPTH, _MOST, _PATIENCE = 3, 256, 100
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -34,18 +34,28 @@ def warn_of_hidden(root: Module) -> None:
     """
     tree = dict(root.named_modules())
     holders = [(path, module) for path, module in tree.items() if id(module) in NOTED]
+    if not holders:
+        _pass_by()
     if not holders or _in_init(tree.values()):
         return
     known = {id(module) for module in tree.values()}
     known.update(id(parameter) for module in tree.values() for parameter in module._parameters.values())
     for path, module in holders:
-        for name in sorted(NOTED.pop(id(module))[1]):
+        for name in sorted(NOTED.pop(id(module)).names):
             container = getattr(module, name, None)
             where = f"{path}.{name}" if path else name
             found = _inside(where, container, _DEPTH)
             lost = _unregistered([pair for pair in found if id(pair[1]) not in known and _is_wanted(pair[1], root)])
             if lost:
                 warnings.warn(_message(root, where, container, lost), stacklevel=_level_of_caller())
+
+
+def _pass_by() -> None:
+    """Drops the notes of modules that nobody asks for, or every question about others would go through a tree."""
+    for key, note in list(NOTED.items()):
+        note.passed += 1
+        if note.passed > _PATIENCE:
+            NOTED.pop(key, None)
 
 
 def _inside(where: str, value: Any, depth: int) -> Iterator[tuple[str, Any]]:

@@ -22,10 +22,23 @@ TABLES = ("_parameters", "_buffers", "_modules")
 # never asked for keeps its attributes in its own fields, where Python reads them about twice as fast.
 _set = object.__setattr__
 
-# Containers that register nothing; and by a module's identity, a reference to it and the names of its attributes that
-# hold such containers and were not looked into yet. `hidden.py` does that.
+# Containers that register nothing.
 PLAIN = frozenset((list, tuple, dict, set, OrderedDict))
-NOTED: dict[int, tuple[weakref.ref[Any], set[str]]] = {}
+
+
+class Note:
+    """The attributes of a module that hold such containers and were not looked into yet; `hidden.py` does that."""
+
+    __slots__ = ("names", "module", "passed")
+
+    def __init__(self, module: weakref.ref[Any]) -> None:
+        self.module = module
+        self.names: set[str] = set()
+        self.passed = 0  # how often others were looked into
+
+
+# By the module's identity.
+NOTED: dict[int, Note] = {}
 
 
 def _forget(noted: dict[int, Any], key: int, gone: object) -> None:
@@ -70,8 +83,8 @@ class Registry:
             return
         key = id(self)
         if key not in NOTED:
-            NOTED[key] = weakref.ref(self, partial(_forget, NOTED, key)), set()
-        NOTED[key][1].add(name)
+            NOTED[key] = Note(weakref.ref(self, partial(_forget, NOTED, key)))
+        NOTED[key].names.add(name)
 
     def _set_member(self, name: str, value: Any) -> None:
         if not hasattr(self, "_modules"):
