@@ -260,7 +260,7 @@ def _tied(ctx: FunctionCtx, given: list[Any], outputs: tuple[Any, ...], recorded
         if not isinstance(t, tensors):
             continue
         dirty = any(t is d for d in ctx._dirty)
-        flat = not recorded or t._layout.dtype.category != 2 or any(t is f for f in ctx._flat)
+        flat = not recorded or not t._layout.dtype.is_differentiable or any(t is f for f in ctx._flat)
         if not dirty and any(t is g for g in given):
             result[k] = t = function("alias").run((t.detach(),)) if flat else _alias(t)
         if flat:

@@ -3,6 +3,7 @@
 RuntimeError
   OutOfMemoryError        a buffer could not be had; says how much was asked and how much the pool holds
   BroadcastError          shapes that can't be brought to one
+  LinAlgError             a matrix that an algorithm cannot do with, such as a singular one
   KernelIndexError        an index out of range, found while a kernel ran or because nothing is there
 CompileError              a template made illegal code: never the user's fault
 """
@@ -12,6 +13,10 @@ from __future__ import annotations
 
 class OutOfMemoryError(RuntimeError):
     """Memory for a tensor could not be had."""
+
+
+class LinAlgError(RuntimeError):
+    """A matrix for which an algorithm of linear algebra has no result."""
 
 
 class BroadcastError(RuntimeError):

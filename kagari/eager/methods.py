@@ -22,6 +22,7 @@ from . import (
     distinct,
     exchange,
     joining,
+    linalg,
     object,
     parts,
     random,
@@ -291,7 +292,7 @@ METHODS = (
     *CONVERSIONS, *parts.METHODS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS,
     *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, *object.METHODS, *composed.METHODS, allclose,
     argwhere, clone, contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size,
-    masked_select, nonzero, type_as, _where, *distinct.METHODS,
+    masked_select, nonzero, type_as, _where, *distinct.METHODS, *linalg.METHODS,
 )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from . import (
     exchange,
     joining,
     legacy,
+    linalg,
     methods,
     noise,
     object,
@@ -44,7 +45,7 @@ WRITTEN: dict[str, Any] = {
         *types.FUNCTIONS, *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS,
         *legacy.FUNCTIONS, *object.FUNCTIONS, *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS,
         *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS,
-        convert.is_tensor, set_printoptions,
+        *linalg.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

@@ -87,7 +87,8 @@ def _terms(equation: str, count: int) -> tuple[list[list[str]], list[str] | None
     """The labels of each operand and, where they are given, of the result."""
     arrow = equation.find("->")
     end = len(equation) if arrow < 0 else arrow
-    terms, start = [], 0
+    terms: list[list[str]] = []
+    start = 0
     for part in equation[:end].split(","):
         if len(terms) == count:
             _term(equation, start, start + len(part), f"operand {len(terms)}", "ellipsis")

@@ -299,6 +299,7 @@ def _zero(number: Number, ndim: int) -> Value:
 
 
 def require_addend(x: Value, a: Value, b: Value) -> None:
+    """Raises RuntimeError unless all three have one dtype."""
     if x.dtype is not a.dtype or x.dtype is not b.dtype:
         other = b if a.dtype is b.dtype or x.dtype is a.dtype else a
         raise RuntimeError(

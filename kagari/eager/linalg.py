@@ -1,0 +1,13 @@
+"""Linear algebra, gathered: what the package's own namespace, Tensor and `torch.linalg` have of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import decompositions, equations, powers, spectra, triangular
+
+_PARTS = (equations, triangular, decompositions, spectra, powers)
+
+FUNCTIONS: tuple[Any, ...] = tuple(f for part in _PARTS for f in part.FUNCTIONS)
+METHODS: tuple[Any, ...] = tuple(f for part in _PARTS for f in part.METHODS)
+LINALG: dict[str, Any] = {name: f for part in _PARTS for name, f in part.LINALG.items()}
