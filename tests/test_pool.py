@@ -106,6 +106,17 @@ def test_large_windows(pool: str, ceil_mode: bool, oracle: ModuleType) -> None:
         close(a, b)
 
 
+def test_planes_that_threads_share(oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        x = lib.tensor(numbers((8, 8, 48, 48)), dtype=lib.float32, requires_grad=True)
+        y = lib.nn.functional.max_pool2d(x, 3, 2, 1)
+        (y * y.detach()).sum().backward()
+        found.append([y, x.grad])
+    for a, b in zip(*found):
+        close(a, b)
+
+
 def test_sizes_that_were_not_seen_before(oracle: ModuleType) -> None:
     """One structure serves all sizes: what follows from them must not be taken from the first call."""
     for size in range(5, 12):
