@@ -57,6 +57,7 @@ INPUTS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "PairwiseDistance": lambda t: (t.rand(3, 4), t.rand(3, 4)),
     "CosineSimilarity": lambda t: (t.rand(3, 4), t.rand(3, 4)),
     "Bilinear": lambda t: (t.rand(3, 4), t.rand(3, 5)),
+    "LinearCrossEntropyLoss": lambda t: (t.rand(3, 4), t.randint(0, 5, (3,))),
 }
 MODULES = (
     "KLDivLoss()",
@@ -88,6 +89,9 @@ MODULES = (
     "PairwiseDistance(1.0, 0.1, keepdim=True)",
     "CosineSimilarity(dim=0)",
     "Bilinear(4, 5, 2)",
+    "LinearCrossEntropyLoss(4, 5)",
+    "LinearCrossEntropyLoss(4, 5, bias=True, reduction='none', ignore_index=2, label_smoothing=0.1)",
+    "LinearCrossEntropyLoss(4, 5, weight=tensor([1.0, 2.0, 3.0, 4.0, 5.0]), reduction='sum', dtype=float64)",
     "Bilinear(4, 5, 2, bias=False, dtype=float64)",
 )
 
@@ -104,6 +108,8 @@ def run(lib: ModuleType, text: str) -> tuple[str, dict[str, Any], list[Any]]:
     first, *rest = INPUTS[text.partition("(")[0]](lib)
     double = "float64" in text
     first, *rest = (x.double() if double and x.dtype is lib.float32 else x for x in (first, *rest))
+    if double and getattr(module, "weight", None) is not None and not module.weight.requires_grad:
+        module.double()
     first.requires_grad_()
     result = module(first, *rest)
     (result * result).sum().backward()
@@ -172,6 +178,31 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     ),
     "distance of integers": lambda t, F: F.pairwise_distance(t.ones(2, dtype=t.int64), t.zeros(2, dtype=t.int64)),
     "bilinear of nothing": lambda t, F: t.nn.Bilinear(0, 2, 3),
+    "linear cross entropy of an image": lambda t, F: F.linear_cross_entropy(
+        t.ones(2, 3), t.ones(5, 4, 2, 3).cumsum(0), t.ones(2, 4, 2, dtype=t.int64), linear_bias=t.ones(5, 4, 2)
+    ),
+    "linear cross entropy of probabilities": lambda t, F: F.linear_cross_entropy(
+        t.ones(2, 3), t.ones(5, 3).cumsum(0), t.full((2, 5), 0.2)
+    ),
+    "linear cross entropy of one row": lambda t, F: F.linear_cross_entropy(
+        t.ones(3), t.ones(5, 3).cumsum(0), t.tensor(1)
+    ),
+    "probabilities and a class to ignore": lambda t, F: F.linear_cross_entropy(
+        t.ones(2, 3), t.ones(5, 3), t.ones(2, 5), ignore_index=1
+    ),
+    "linear cross entropy of three dimensions": lambda t, F: F.linear_cross_entropy(
+        t.ones(2, 2, 3), t.ones(5, 3), t.ones(2, 2, dtype=t.int64)
+    ),
+    "linear cross entropy with a vector": lambda t, F: F.linear_cross_entropy(
+        t.ones(2, 3), t.ones(3), t.ones(2, dtype=t.int64)
+    ),
+    "linear cross entropy of another width": lambda t, F: F.linear_cross_entropy(
+        t.ones(2, 4), t.ones(5, 3), t.ones(2, dtype=t.int64)
+    ),
+    "linear cross entropy with another bias": lambda t, F: F.linear_cross_entropy(
+        t.ones(2, 3), t.ones(5, 3), t.ones(2, dtype=t.int64), linear_bias=t.ones(4)
+    ),
+    "an image of one row": lambda t, F: F.linear_cross_entropy(t.ones(3), t.ones(5, 4, 3), t.ones(4, dtype=t.int64)),
     "distances of half": lambda t, F: t.cdist(t.ones(2, 3).half(), t.ones(2, 3).half()),
     "distances of dtypes": lambda t, F: t.cdist(t.ones(2, 3), t.ones(2, 3).double()),
 }

@@ -81,6 +81,7 @@ from .linear import Identity, Linear
 from .loss import BCELoss, BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss
 from .loss_ctc import CTCLoss
 from .loss_likelihood import GaussianNLLLoss, KLDivLoss, NLLLoss2d, PoissonNLLLoss
+from .loss_linear import LinearCrossEntropyLoss
 from .loss_margin import (
     CosineEmbeddingLoss,
     HingeEmbeddingLoss,
@@ -235,6 +236,7 @@ __all__ = [
     "LazyLinear",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",

@@ -267,6 +267,65 @@ def gaussian_nll_loss(
     return ops.gaussian_nll_loss(input, target, var, full, eps, reduction)
 
 
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: None = None,
+) -> Tensor:
+    r"""The cross entropy of logits :math:`x A^T + b` and ``target``. See :class:`~kagari.nn.LinearCrossEntropyLoss`.
+
+    Args:
+        input (Tensor): :math:`(N, E)` or :math:`(E)`.
+        linear_weight (Tensor): :math:`A`, of shape :math:`(C, E)` or :math:`(C, d_1, ..., d_K, E)`.
+        target (Tensor): classes, :math:`(N)` or :math:`(N, d_1, ..., d_K)`, or a probability for each class.
+        linear_bias (Tensor, optional): :math:`b`, of the shape of :math:`A` without :math:`E`.
+        weight (Tensor, optional): one number for each class.
+        reduction (str): ``"mean"``, ``"sum"`` or ``"none"``. Default: ``"mean"``
+        ignore_index (int, optional): a class that counts for nothing as a target. Default: -100
+        label_smoothing (float): how much of the target is spread evenly over all classes. Default: 0.0
+        options: ``None``; the logits are computed at once.
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy: logits are computed at once, options are not supported")
+    _check_linear(input, linear_weight, linear_bias)
+    if ignore_index is not None and target.is_floating_point():
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    outputs = linear_weight.shape[:-1]
+    logits = ops.linear(input, linear_weight.reshape(-1, linear_weight.shape[-1]), bias)
+    if len(outputs) > 1:
+        logits = logits.reshape(-1, *outputs)
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(logits, target, weight, None, ignored, None, reduction, label_smoothing)
+
+
+def _check_linear(input: Tensor, linear_weight: Tensor, linear_bias: Tensor | None) -> None:
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    if linear_weight.ndim < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}")
+    *outputs, features = linear_weight.shape
+    if input.shape[-1] != features:
+        raise RuntimeError(
+            f"expected equal input and linear_weight last dimensions (in_features), got {input.shape[-1]} and "
+            f"{features}, respectively"
+        )
+    if linear_weight.ndim > 2 and input.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
+            f"(N, {features}), got unbatched input with shape {tuple(input.shape)}"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != tuple(outputs):
+        raise RuntimeError(f"expected linear_bias shape {tuple(outputs)}, got {tuple(linear_bias.shape)}")
+
+
 __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
@@ -275,6 +334,7 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "l1_loss",
+    "linear_cross_entropy",
     "mse_loss",
     "nll_loss",
     "poisson_nll_loss",
