@@ -60,6 +60,8 @@ PACK_CYCLES = {
     "": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0, "runs1": 0.3, "runs2": 0.6, "columns1": 0.5, "columns2": 0.7,
 }  # for each float of Q  # fmt: skip
 ROW_CYCLES = 20.0  # for each row of Q, which may lie in a page of its own
+TURN_CYCLES = 1.0  # for each float of a P that is rewritten
+L1_LINES = 512  # lines of an L1
 FAR_CYCLES = 3.0  # for each step of a tile that reads P from a new line, out of more lines than an L1 has
 PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
 # The blocks that are weighed: into how many parts the rows are cut, and how many panels are side by side. Fewer for
@@ -369,12 +371,14 @@ def _cycles(problem: Problem, target: Target) -> float:
     form = _form(problem, target)
     panels = -(-problem.lanes // form.width)
     steps = _row_cycles(int(problem.rows), form.heights)
-    if _is_far(problem) and not _is_turned(problem):
+    turned = TURN_CYCLES * problem.k * problem.rows if _is_turned(problem) else 0.0
+    many_lines = problem.p.row == 1 and problem.p.col != 1 and problem.k > L1_LINES
+    if not turned and (_is_far(problem) or many_lines):
         steps += FAR_CYCLES * -(-problem.rows // form.heights[0])
     tiles = panels * problem.k * steps
     pack = PACK_CYCLES[form.pack] * problem.k * problem.lanes
     out = problem.rows * problem.lanes * (0.6 if problem.transposed and problem.rows > 1 else 0.25)
-    return tiles + (pack + out) * size / 4
+    return tiles + (pack + turned + out) * size / 4
 
 
 def _form(problem: Problem, target: Target) -> Form:
