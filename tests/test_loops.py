@@ -497,6 +497,12 @@ def test_integer_division_by_zero_is_an_error() -> None:
                 compiled(lambda x, y: graph.elementwise(op, x, y), 2).run((integers(-9, 9, n), tensor(y)))  # noqa: B023
 
 
+@pytest.mark.parametrize("function", [ir.log1p, ir.asinh, ir.sinh, ir.tanh, ir.erf, ir.sign], ids=lambda f: f.__name__)
+def test_functions_of_numbers_in_half_precision(function: Callable[..., Any]) -> None:
+    """Numbers are computed as doubles and rounded to half: LLVM must not make one rounding of the two."""
+    check(lambda x, n: x * function(n), normal(3, 7, dt=dtypes.float16), 0.75, tolerance=3e-3)
+
+
 @pytest.mark.parametrize("op", ["scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"])
 @pytest.mark.parametrize("dt", [float32, float64, int64, dtypes.float16, dtypes.uint8], ids=lambda dt: dt.name)
 def test_scatter(op: str, dt: dtype) -> None:

@@ -70,6 +70,15 @@ def to_bfloat(b: Builder, x: Val) -> Val:
     return b.bitcast(b.cast("trunc", upper, vector(x.lanes, "i16")), vector(x.lanes, "bfloat"))
 
 
+def _kept(b: Builder, x: Val) -> Val:
+    """A number that passes through memory: of two roundings of what has a copied sign, to float and to half, LLVM makes
+    one from double to half, for which there is no instruction, and calls a function that is not there.
+    """
+    slot = b.var(x.type)
+    b.emit(f"store volatile {x.type} {x.name}, ptr {slot.name}")
+    return b.value(f"load volatile {x.type}, ptr {slot.name}", x.type)
+
+
 def convert(b: Builder, x: Val, source: dtype, to: dtype) -> Val:
     """A cast between dtypes with PyTorch's meaning: non-zero is true, floats are cut towards zero, integers wrap.
 
@@ -77,7 +86,10 @@ def convert(b: Builder, x: Val, source: dtype, to: dtype) -> Val:
     """
     target = compute_type(to, x.lanes)
     if to.category == 2 and to.itemsize == 2 and source is not to:
-        return from_memory(b, to_memory(b, convert(b, x, source, float32), to), to)
+        single = convert(b, x, source, float32)
+        if x.type == "double" and to.name == "float16":
+            single = _kept(b, single)
+        return from_memory(b, to_memory(b, single, to), to)
     if x.type == target and (source.name == "bool") == (to.name == "bool"):
         return x
     if to.name == "bool":
