@@ -106,6 +106,34 @@ def test_large_windows(pool: str, ceil_mode: bool, oracle: ModuleType) -> None:
         close(a, b)
 
 
+@pytest.mark.parametrize("how", ["output_size=3", "output_size=(4, 1)", "output_ratio=0.5"])
+def test_windows_at_random_distances(how: str, oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        layer = eval(f"n.FractionalMaxPool2d(2, {how}, return_indices=True)", {"n": lib.nn})
+        assert repr(layer) == "FractionalMaxPool2d()"
+        x = lib.tensor(numbers((2, 3, 9, 8)).tolist(), requires_grad=True)
+        lib.manual_seed(3)
+        y, places = layer(x)
+        (y * y.detach()).sum().backward()
+        found.append([y, places, x.grad, lib.rand(2)])
+    for a, b in zip(*found):
+        close(a, b)
+
+
+def test_volumes_at_random_distances(oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        samples = lib.tensor(np.random.default_rng(5).uniform(0, 1, (1, 2, 3)).tolist())
+        layer = lib.nn.FractionalMaxPool3d((2, 1, 3), output_size=(3, 4, 2), _random_samples=samples)
+        x = lib.tensor(numbers((2, 7, 6, 8)).tolist(), requires_grad=True)
+        y = layer(x)
+        (y * y.detach()).sum().backward()
+        found.append([y, x.grad])
+    for a, b in zip(*found):
+        close(a, b)
+
+
 def test_planes_that_threads_share(oracle: ModuleType) -> None:
     found = []
     for lib in (kagari, oracle):
@@ -159,6 +187,11 @@ ERRORS = {
     "sizes for other dimensions": lambda t, n: n.MaxUnpool2d(2)(
         t.zeros(1, 2, 2), t.zeros(1, 2, 2, dtype=t.int64), output_size=(4,)
     ),
+    "no fractional size": lambda t, n: n.FractionalMaxPool2d(2),
+    "two fractional sizes": lambda t, n: n.FractionalMaxPool2d(2, 3, 0.5),
+    "a ratio above 1": lambda t, n: n.FractionalMaxPool3d(2, output_ratio=1.5),
+    "fractional windows that do not fit": lambda t, n: n.FractionalMaxPool2d(2, 9)(t.zeros(2, 3, 7, 6)),
+    "an empty window": lambda t, n: n.FractionalMaxPool3d((2, 0, 1), 3),
     "places of another shape": lambda t, n: n.MaxUnpool2d(2)(t.zeros(1, 2, 2), t.zeros(1, 1, 2, dtype=t.int64)),
     "places as int32": lambda t, n: n.MaxUnpool2d(2)(t.zeros(1, 2, 2), t.zeros(1, 2, 2, dtype=t.int32)),
 }

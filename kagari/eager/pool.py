@@ -90,4 +90,13 @@ adaptive_max_pool1d = _adaptive_max_pool(1, "dimension")
 adaptive_max_pool2d = _adaptive_max_pool(2, "two dimensions")
 adaptive_max_pool3d = _adaptive_max_pool(3, "three dimensions")
 
+
+def fractional_max_pool(
+    input: Tensor, kernel_size: tuple[int, ...], output_size: tuple[int, ...], samples: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The largest element of each window of `(N, C, *)`, windows being at random distances, and its place."""
+    values, indices = call("fractional_max_pool")(input, kernel_size, output_size, samples)
+    return _differentiable(input, values, indices, len(kernel_size)), indices
+
+
 FUNCTIONS = (adaptive_max_pool1d, max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool3d)

@@ -55,6 +55,10 @@ from .embedding import Embedding, EmbeddingBag
 from .factory import factory_kwargs
 from .flatten import Flatten, Unflatten
 from .fold import Fold, Unfold
+from .fractional_pooling import (
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+)
 from .instancenorm import (
     InstanceNorm1d,
     InstanceNorm2d,
@@ -197,6 +201,8 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GELU",
     "GLU",
     "GRU",

@@ -40,6 +40,12 @@ from .functional_attention import multi_head_attention_forward, scaled_dot_produ
 from .functional_ctc import ctc_loss
 from .functional_dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .functional_embedding import embedding, embedding_bag
+from .functional_fractional import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+)
 from .functional_grid import (
     affine_grid,
     grid_sample,
@@ -226,6 +232,10 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",

@@ -20,6 +20,7 @@ from . import (
     einsum,
     embedding,
     exponent,
+    fractional_pool,
     gate,
     grid_sample,
     groupnorm,
@@ -103,4 +104,5 @@ OPERATORS: tuple[Operator, ...] = (
     *shuffle.OPERATORS,
     *groupnorm.OPERATORS,
     *grid_sample.OPERATORS,
+    *fractional_pool.OPERATORS,
 )
