@@ -125,6 +125,7 @@ def _grouped(make: Make) -> Iterator[Sample]:
         (args(wanted(2, 3, 4), 0), RuntimeError, "Number of groups to divide channels in must be positive"),
         (args(wanted(2, 4), 2), RuntimeError, "channel_shuffle expects input with > 2 dims, but got input with sizes"),
     ],
+    aliases=("native_channel_shuffle",),
     **_HOW,
 )
 def channel_shuffle(input: Tensor, groups: int) -> Value:
