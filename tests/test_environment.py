@@ -63,6 +63,11 @@ exec("with torch.device('cpu:0') as d: r = (d, torch.get_default_device())"); r 
 torch.set_warn_always(True); r = torch.is_warn_always_enabled()
 torch.set_warn_always(1)
 torch.set_num_interop_threads(0)
+torch.is_anomaly_enabled()
+torch.is_anomaly_check_nan_enabled()
+torch.set_anomaly_enabled(True, False); r = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
+torch.constant_pad_nd(x, (1, 2), 3.0)
+torch.constant_pad_nd(x, (-1, 2))
 torch.typename(x)
 torch.typename(1)
 torch.typename(int)
@@ -85,6 +90,7 @@ def as_before() -> Iterator[None]:
         lib.use_deterministic_algorithms(False)
         lib.set_default_device(None)
         lib.set_warn_always(False)
+        lib.set_anomaly_enabled(False)
 
 
 @pytest.mark.parametrize("source", SAME.strip().split("\n"))

@@ -57,6 +57,16 @@ def gradient(
     return tuple([slope(input, gap, d, edge_order) for gap, d in zip(gaps, dims)])
 
 
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Any = 0) -> Tensor:
+    """A tensor with one value around it: `pad` holds two amounts for each dimension, the last dimension first.
+
+    >>> import kagari as torch
+    >>> torch.constant_pad_nd(torch.ones(2), (1, 1), 7)
+    tensor([7., 1., 1., 7.])
+    """
+    return call("pad")(input, tuple(pad), "constant", value)
+
+
 def float_power_(self: Tensor, exponent: Any) -> Tensor:
     """`float_power` in place, for tensors of float64. Raises RuntimeError for others.
 
@@ -92,5 +102,5 @@ def polygamma_(self: Tensor, n: int) -> Tensor:
     return call("copy_")(self, polygamma(self, n))
 
 
-FUNCTIONS = (gradient,)
+FUNCTIONS = (constant_pad_nd, gradient)
 METHODS = (float_power_, polygamma, polygamma_)

@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..autograd import modes
 from ..engine.function import Hooks
 from .device import DEFAULT, Device, check_device
 
@@ -199,6 +200,28 @@ def get_default_device() -> Device:
     return DEFAULT[-1]
 
 
+# Anomaly mode
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Turns anomaly mode on or off, as `torch.autograd.set_detect_anomaly` does.
+
+    >>> import kagari as torch
+    >>> torch.set_anomaly_enabled(False)
+    """
+    modes.set_detect_anomaly(mode, check_nan)
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether anomaly mode, where it is on, raises for gradients that hold NaN.
+
+    >>> import kagari as torch
+    >>> torch.is_anomaly_check_nan_enabled()
+    True
+    """
+    return modes.anomaly[-1] if modes.anomaly else True
+
+
 # Questions
 
 
@@ -265,7 +288,8 @@ def detach_(input: Tensor) -> Tensor:
 
 FUNCTIONS = (
     are_deterministic_algorithms_enabled, detach_, get_default_device, get_deterministic_debug_mode, get_device,
-    get_float32_matmul_precision, get_num_interop_threads, is_deterministic_algorithms_warn_only_enabled,
+    get_float32_matmul_precision, get_num_interop_threads, is_anomaly_check_nan_enabled, modes.is_anomaly_enabled,
+    set_anomaly_enabled, is_deterministic_algorithms_warn_only_enabled,
     is_distributed, is_inference, is_warn_always_enabled, set_default_device, set_deterministic_debug_mode,
     set_float32_matmul_precision, set_flush_denormal, set_num_interop_threads, set_warn_always, typename,
     use_deterministic_algorithms,
