@@ -71,8 +71,8 @@ class Reader:
             raise EOFError(f"{name} is empty: nothing was saved in it, or it was cut off")
         if head != b"PK\x03\x04":
             raise RuntimeError(
-                f"{name} is no file that save() wrote: those are zip archives. PyTorch's own format of before version "
-                "1.6 is not read; load such a file in PyTorch and save it again"
+                f"{name} is no file that save() wrote: those are zip archives, or begin with the number of PyTorch's "
+                "format of before version 1.6"
             )
         with self._faults():
             self._zip = zipfile.ZipFile(file)

@@ -5,20 +5,18 @@ from __future__ import annotations
 import io
 import os
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import IO, Any
 
 import numpy as np
 
 from ..base import dtypes
-from ..eager import device
 from ..eager.convert import empty, from_numpy, raw_array
-from . import names
+from . import legacy, names
 from .archive import Reader, seekable
 from .rebuild import Block
+from .storages import MapLocation, Storages
 from .unpickle import SafeUnpickler
-
-MapLocation = Callable[[Any, str], Any] | device | str | Mapping[str, str] | None
 
 
 def load(
@@ -29,7 +27,7 @@ def load(
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """Loads what `save`, or PyTorch's, has written.
+    """Loads what `save`, or PyTorch's, has written, in PyTorch's format and in that of before its version 1.6.
 
     A pickle can name any function and have it called. With `weights_only`, the default, nothing of that kind happens:
     tensors, parameters and containers of Python's own are made, and everything else is refused. Without it the file
@@ -56,29 +54,52 @@ def load(
     [tensor([0, 1, 2])]
     """
     trusted = weights_only is not None and not weights_only
+
+    def unpickler(file: IO[bytes], storages: Storages) -> _Unpickler:
+        made = _Unpickler(file, **pickle_load_args)
+        made.storages = storages
+        return made
+
+    read_objects = unpickler if trusted else None
     if isinstance(f, str | os.PathLike):
         path = os.fspath(f)
         with open(path, "rb") as file:
-            return _read(Reader(file, path), map_location, trusted, path if mmap else None, pickle_load_args)
+            return _read(file, path, map_location, read_objects, path if mmap else None)
     if mmap:
         raise ValueError("f must be a string filename in order to use mmap argument")
-    return _read(Reader(seekable(f), "the file"), map_location, trusted, None, pickle_load_args)
+    return _read(seekable(f), "the file", map_location, read_objects, None)
 
 
-def _read(reader: Reader, map_location: MapLocation, trusted: bool, mapped: str | None, arguments: dict) -> Any:
+def _read(
+    file: IO[bytes],
+    name: str,
+    map_location: MapLocation,
+    unpickler: Callable[[IO[bytes], Storages], _Unpickler] | None,
+    mapped: str | None,
+) -> Any:
+    """The objects of a file in either format, made by an unpickler that is trusted, or as data only."""
+    start = file.tell()
+    head = file.read(len(legacy.START))
+    file.seek(start)
+    if head == legacy.START:
+        if mapped is not None:
+            raise RuntimeError(
+                "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, please "
+                "torch.save your checkpoint with this option in order to use mmap."
+            )
+        return legacy.read(file.read(), name, map_location, unpickler)
+    reader = Reader(file, name)
     data = reader.read("data.pkl")
-    storages = _Storages(reader, map_location, mapped)
-    if not trusted:
+    storages = _ArchiveStorages(reader, map_location, mapped)
+    if unpickler is None:
         return SafeUnpickler(data, storages.load).load()
-    unpickler = _Unpickler(io.BytesIO(data), **arguments)
-    unpickler.storages = storages
-    return unpickler.load()
+    return unpickler(io.BytesIO(data), storages).load()
 
 
 class _Unpickler(pickle.Unpickler):
     """Python's unpickler, for which PyTorch's names mean Kagari's objects."""
 
-    storages: _Storages
+    storages: Storages
 
     def find_class(self, module: str, name: str) -> Any:
         if module.partition(".")[0] == "torch":
@@ -89,69 +110,27 @@ class _Unpickler(pickle.Unpickler):
         return self.storages.load(saved_id)
 
 
-class _Storages:
+class _ArchiveStorages(Storages):
     """The storages of an archive; each is read when a tensor first asks for it."""
 
+    length = 5
+
     def __init__(self, reader: Reader, map_location: MapLocation, mapped: str | None) -> None:
-        self.reader, self.map_location, self.mapped = reader, map_location, mapped
+        super().__init__(map_location)
+        self.reader, self.mapped = reader, mapped
         self.swaps = reader.swaps_bytes()
-        self.known: dict[str, Block] = {}
 
-    def load(self, saved_id: Any) -> Block:
-        """The storage that a pickle speaks of."""
-        if not isinstance(saved_id, tuple) or len(saved_id) != 5 or saved_id[0] != "storage":
-            raise pickle.UnpicklingError(f"unknown persistent id {saved_id!r}: expected that of a storage")
-        _, kind, key, location, numel = saved_id
-        if not isinstance(kind, names.StorageType) or not isinstance(key, str) or not isinstance(numel, int):
-            raise pickle.UnpicklingError(f"a damaged description of a storage: {saved_id!r}")
-        nbytes = numel if kind.dtype is None else numel * kind.dtype.itemsize
-        if key not in self.known:
-            self.known[key] = self._read(key, kind, str(location), nbytes)
-        block = self.known[key]
-        if block.nbytes != nbytes:
-            raise pickle.UnpicklingError(
-                f"storage {key} is described with two sizes: {block.nbytes} and {nbytes} bytes"
-            )
-        return block._replace(dtype=kind.dtype)
-
-    def _read(self, key: str, kind: names.StorageType, location: str, nbytes: int) -> Block:
+    def memory(self, key: str, kind: names.StorageType, nbytes: int) -> Any:
         self.reader.check(f"data/{key}", nbytes)
         if self.mapped is not None and nbytes and not self.swaps:
             offset = self.reader.offset(f"data/{key}")
-            memory = from_numpy(np.memmap(self.mapped, np.uint8, "c", offset, (nbytes,)))._storage
-        else:
-            target = empty((nbytes,), dtypes.uint8)
-            bytes_of = raw_array(target)
-            self.reader.read_into(f"data/{key}", bytes_of)
-            if self.swaps and kind.dtype is not None:
-                bytes_of.view(f"u{kind.dtype.to_real().itemsize}").byteswap(inplace=True)
-            memory = target._storage
-        return Block(self._placed(memory, location), kind.dtype, nbytes)
-
-    def _placed(self, memory: Any, location: str) -> Any:
-        """The storage where `map_location` wants it. Raises RuntimeError for a device that is not there."""
-        wanted: Any = self.map_location
-        if callable(wanted):
-            found = wanted(memory, location)
-            if found is not None:
-                if type(found) is not type(memory) or found.nbytes < memory.nbytes:
-                    raise RuntimeError(
-                        f"map_location returned {found!r}, expected None or a storage of {memory.nbytes} bytes"
-                    )
-                return found
-            wanted = None
-        if isinstance(wanted, Mapping):
-            wanted = wanted.get(location, location)
-        wanted = str(location if wanted is None else wanted)
-        name = wanted.partition(":")[0]
-        if name == "cpu":
-            return memory
-        if name == "cuda":
-            raise RuntimeError(
-                "Attempting to deserialize object on a CUDA device, but there is none. Please use load with "
-                "map_location=torch.device('cpu') to map your storages to the CPU."
-            )
-        raise RuntimeError(f"don't know how to restore data location of a storage (tagged with {wanted})")
+            return from_numpy(np.memmap(self.mapped, np.uint8, "c", offset, (nbytes,)))._storage
+        target = empty((nbytes,), dtypes.uint8)
+        bytes_of = raw_array(target)
+        self.reader.read_into(f"data/{key}", bytes_of)
+        if self.swaps and kind.dtype is not None:
+            bytes_of.view(f"u{kind.dtype.to_real().itemsize}").byteswap(inplace=True)
+        return target._storage
 
 
 __all__ = ["load"]

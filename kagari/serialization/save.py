@@ -13,13 +13,19 @@ from typing import IO, Any
 from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..eager import Tensor, device
-from . import names, rebuild
+from . import legacy, names, rebuild
 from .archive import Writer, archive_name, replacing
 
 FORMAT_VERSION, VERSION, STORAGE_ALIGNMENT = b"1", b"3\n", b"64"
 
 
-def save(obj: Any, f: str | os.PathLike[str] | IO[bytes], *, pickle_protocol: int = 2) -> None:
+def save(
+    obj: Any,
+    f: str | os.PathLike[str] | IO[bytes],
+    *,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+) -> None:
     """Saves an object in PyTorch's file format: tensors, containers of them, the states of modules and optimizers,
     modules and other objects that can be pickled.
 
@@ -31,6 +37,7 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes], *, pickle_protocol: in
         obj: what to save
         f: a path, or a file opened for writing in binary mode
         pickle_protocol (int): the protocol of the pickle in the file
+        _use_new_zipfile_serialization (bool): ``False`` writes the format of before PyTorch 1.6
 
     >>> import io, kagari as torch
     >>> file = io.BytesIO()
@@ -39,12 +46,13 @@ def save(obj: Any, f: str | os.PathLike[str] | IO[bytes], *, pickle_protocol: in
     >>> torch.load(file)
     {'step': 3, 'weight': tensor([1., 1.])}
     """
+    write = _write if _use_new_zipfile_serialization else _write_legacy
     if isinstance(f, str | os.PathLike):
         path = os.fspath(f)
         with replacing(path) as file:
-            _write(obj, file, archive_name(path), pickle_protocol)
+            write(obj, file, archive_name(path), pickle_protocol)
     elif hasattr(f, "write"):
-        _write(obj, f, "archive", pickle_protocol)
+        write(obj, f, "archive", pickle_protocol)
     else:
         raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
 
@@ -64,6 +72,15 @@ def _write(obj: Any, file: IO[bytes], name: str, protocol: int) -> None:
     archive.close()
 
 
+def _write_legacy(obj: Any, file: IO[bytes], name: str, protocol: int) -> None:
+    pickled = io.BytesIO()
+    pickler = _Pickler(pickled, protocol)
+    pickler.of_view = (None,)
+    pickler.dump(obj)
+    storages = {str(key): (storage, dt) for key, storage, dt in pickler.storages.values()}
+    legacy.write(file, pickled.getbuffer(), storages, protocol)
+
+
 _PythonPickler: Any = pickle._Pickler  # it has more methods than its type description
 
 
@@ -76,6 +93,7 @@ class _Pickler(_PythonPickler):
     def __init__(self, file: IO[bytes], protocol: int) -> None:
         super().__init__(file, protocol)
         self.storages: dict[int, tuple[int, Any, dtype | None]] = {}  # by identity: number, memory, dtype
+        self.of_view: tuple[Any, ...] = ()  # what the old format says of a view of a storage besides: nothing
 
     def reducer_override(self, obj: Any) -> Any:
         """How to write an object of Kagari: a call, or the name of a global."""
@@ -106,8 +124,8 @@ class _Pickler(_PythonPickler):
         if known is not dt:
             raise RuntimeError("Cannot save multiple tensors or storages that view the same data as different types")
         if dt is None:
-            return "storage", names.BYTES, str(key), "cpu", obj.nbytes
-        return "storage", names.STORAGE_TYPES[dt], str(key), "cpu", obj.nbytes // dt.itemsize
+            return "storage", names.BYTES, str(key), "cpu", obj.nbytes, *self.of_view
+        return "storage", names.STORAGE_TYPES[dt], str(key), "cpu", obj.nbytes // dt.itemsize, *self.of_view
 
 
 def _reduced(t: Tensor) -> Any:
