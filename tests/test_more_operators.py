@@ -211,6 +211,24 @@ x.pin_memory()
 torch.resize_as_(v, torch.ones(1, 2))
 torch.as_strided_(x, (2,), (3,))
 y = (w * 2).as_subclass(torch.nn.Parameter); r = (type(y).__name__, y.grad_fn is not None)
+y = w * 1; y.index_copy_(0, torch.tensor([1]), w[2:] * 3); (y * y).sum().backward(); r = w.grad
+y = w * 1; y.scatter_reduce_(0, torch.tensor([0, 0]), w[1:] * 2, "amax"); (y * y).sum().backward(); r = w.grad
+y = w * 1; y.index_reduce_(0, torch.tensor([0, 0]), w[1:] * 2, "amin"); (y * y).sum().backward(); r = w.grad
+y = w * 1; y.put_(torch.tensor([-1]), w[:1] * 5); (y * y).sum().backward(); r = w.grad
+y = w * 1; y.masked_scatter_(torch.tensor([True, False, True]), w[1:] * 2); (y * y).sum().backward(); r = w.grad
+y = (w.double() * 1).float_power_(2); y.sum().backward(); r = w.grad
+y = w * 1; y[1:].scatter_(0, torch.tensor([1]), w[:1] * 2); (y * y).sum().backward(); r = w.grad
+y = w * 1 + 1; y.polygamma_(2); y.sum().backward(); r = (w.grad * 1000).round()
+w.index_copy_(0, torch.tensor([1]), torch.ones(1))
+w.masked_scatter_(torch.tensor([True, False, True]), torch.ones(2))
+torch.zeros(4).masked_scatter(torch.ones(4).bool(), torch.ones(2))
+x.scatter(1, torch.tensor([[0], [1]]), value=7)
+x.scatter_(1, torch.tensor([[0], [1]]), 2, reduce="add")
+x.unfold(0, 5, 1)
+x.as_strided((2,), (1,), 11)
+torch.diagonal_scatter(w, torch.ones(1))
+torch.select_scatter(x, w[:1].expand(4), 0, 1).sum().backward(); r = w.grad
+torch.slice_scatter(x, w[:1].expand(1, 4), 0, 1, 2).sum().backward(); r = w.grad
 torch.hann_window(-1)
 torch.hann_window(0)
 torch.hann_window(1)

@@ -79,7 +79,7 @@ def float_power_(self: Tensor, exponent: Any) -> Tensor:
             f"the base given to float_power_ has dtype {self.dtype.type_name} but the operation's result requires "
             "dtype Double"
         )
-    return call("copy_")(self, call("float_power")(self, exponent))
+    return call("pow_")(self, exponent)
 
 
 def polygamma(self: Tensor, n: int) -> Tensor:
@@ -99,7 +99,8 @@ def polygamma_(self: Tensor, n: int) -> Tensor:
     >>> torch.tensor([1.0]).polygamma_(1)
     tensor([1.6449])
     """
-    return call("copy_")(self, polygamma(self, n))
+    # Of a copy: what is saved for the gradient must not be overwritten.
+    return call("copy_")(self, polygamma(call("clone")(self), n))
 
 
 FUNCTIONS = (constant_pad_nd, gradient)
