@@ -8,10 +8,11 @@ import numpy as np
 
 from ..autograd import Function
 from ..base.errors import LinAlgError
+from ..ops.check import TYPE_NAMES
 from . import views
 from .calls import call
 from .equations import LinalgSolveEx
-from .lapack import adjoint, array, floating, made, matrices, named, square, with_out
+from .lapack import adjoint, array, floating, made, matrices, named, of_linalg, square, with_out
 from .triangular import LinalgSolveTriangular
 
 
@@ -58,7 +59,7 @@ class LinalgQr(Function):
 
 def _qr(name: str, a: Any, mode: str) -> tuple[Any, Any]:
     matrices(name, a)
-    floating(name, a)
+    floating(name, a, "geqrf_cpu")
     if mode not in ("reduced", "r", "complete"):
         raise RuntimeError(
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
@@ -70,7 +71,7 @@ def _qr(name: str, a: Any, mode: str) -> tuple[Any, Any]:
     return q, views.cat([r, adjoint(q) @ a[..., m:]], -1)
 
 
-@with_out
+@of_linalg
 def linalg_qr(A: Any, mode: str = "reduced") -> Any:
     """The factors of `A = Q R`: orthonormal columns and an upper triangle.
 
@@ -158,11 +159,11 @@ def _svd_of(a: Any, full: Any, vectors: Any = True) -> Any:
 
 def _svd(name: str, a: Any, full: bool) -> tuple[Any, Any, Any]:
     matrices(name, a)
-    floating(name, a)
+    floating(name, a, "linalg_svd_cpu")
     return LinalgSvd.apply(a, full)
 
 
-@with_out
+@of_linalg
 def linalg_svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """The factors of `A = U diag(S) Vh`: orthonormal columns, singular values in descending order, orthonormal rows.
 
@@ -189,7 +190,7 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     return named("svd", "U S V", u, s, adjoint(vh))
 
 
-@with_out
+@of_linalg
 def svdvals(A: Any, *, driver: str | None = None) -> Any:
     """The singular values in descending order.
 
@@ -200,7 +201,7 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
     if A.requires_grad:
         return _svd("linalg.svd", A, False)[1]
     matrices("linalg.svd", A)
-    floating("linalg.svd", A)
+    floating("linalg.svd", A, "linalg_svd_cpu")
     return made(_svd_of(array(A), False, False), A.dtype.to_real())
 
 
@@ -235,7 +236,7 @@ class LinalgEigh(Function):
 
 def _eigh(name: str, a: Any, triangle: str) -> tuple[Any, Any]:
     square(name, a)
-    floating(name, a)
+    floating(name, a, "linalg_eigh_cpu", numbers=True)
     if triangle.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {triangle}")
     try:
@@ -247,8 +248,8 @@ def _eigh(name: str, a: Any, triangle: str) -> tuple[Any, Any]:
         ) from None
 
 
-@with_out
-def eigh(A: Any, UPLO: str = "L") -> Any:
+@of_linalg
+def eigh(input: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of a Hermitian matrix in ascending order, and orthonormal eigenvectors as columns.
 
     Only the lower triangle is looked at, or with `UPLO="U"` the upper one. Gradients of the eigenvectors exist where
@@ -258,18 +259,18 @@ def eigh(A: Any, UPLO: str = "L") -> Any:
     >>> torch.linalg.eigh(torch.tensor([[2.0, 0.0], [0.0, 1.0]])).eigenvalues
     tensor([1., 2.])
     """
-    return named("linalg_eigh", "eigenvalues eigenvectors", *_eigh("linalg.eigh", A, UPLO))
+    return named("linalg_eigh", "eigenvalues eigenvectors", *_eigh("linalg.eigh", input, UPLO))
 
 
-@with_out
-def eigvalsh(A: Any, UPLO: str = "L") -> Any:
+@of_linalg
+def eigvalsh(input: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of a Hermitian matrix in ascending order.
 
     >>> import kagari as torch
     >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 2.])
     """
-    return _eigh("linalg.eigh", A, UPLO)[0]
+    return _eigh("linalg.eigh", input, UPLO)[0]
 
 
 class LinalgEig(Function):
@@ -304,34 +305,36 @@ class LinalgEig(Function):
 
 
 def _eig(name: str, a: Any) -> tuple[Any, Any]:
+    if a.dtype.category < 2:
+        raise RuntimeError(f"Unknown Complex ScalarType for {TYPE_NAMES[a.dtype]}")
     square(name, a)
-    floating(name, a)
+    floating(name, a, "linalg_eig_out_cpu")
     try:
         return LinalgEig.apply(a)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(f"{name}: {error}") from None
 
 
-@with_out
-def eig(A: Any) -> Any:
+@of_linalg
+def eig(input: Any) -> Any:
     """The eigenvalues of a square matrix, and eigenvectors of length 1 as columns. Both are complex.
 
     >>> import kagari as torch
     >>> torch.linalg.eig(torch.tensor([[0.0, 1.0], [-1.0, 0.0]])).eigenvalues
     tensor([0.+1.j, 0.-1.j])
     """
-    return named("linalg_eig", "eigenvalues eigenvectors", *_eig("linalg.eig", A))
+    return named("linalg_eig", "eigenvalues eigenvectors", *_eig("linalg.eig", input))
 
 
-@with_out
-def eigvals(A: Any) -> Any:
+@of_linalg
+def eigvals(input: Any) -> Any:
     """The eigenvalues of a square matrix, which are complex.
 
     >>> import kagari as torch
     >>> torch.linalg.eigvals(torch.tensor([[2.0, 1.0], [0.0, 2.0]]))
     tensor([2.+0.j, 2.+0.j])
     """
-    return _eig("linalg.eigvals", A)[0]
+    return _eig("linalg.eig", input)[0]
 
 
 FUNCTIONS = (qr, svd)

@@ -13,7 +13,7 @@ from ..base.dtypes import int32
 from ..base.errors import LinAlgError
 from . import lapack
 from .calls import call
-from .lapack import adjoint, array, floating, made, named, square, with_out
+from .lapack import adjoint, array, floating, made, named, of_linalg, square, with_out
 
 # Inverses
 
@@ -71,8 +71,8 @@ def _require_regular(name: str, info: np.ndarray) -> None:
 
 def _inverse(name: str, a: Any, check: bool) -> tuple[Any, np.ndarray]:
     """The inverse and, for each matrix, the place of the zero that its factor U has on the diagonal."""
-    square(name, a)
-    floating(name, a)
+    square("linalg.inv", a)
+    floating("linalg.inv", a)
     x = LinalgInvEx.apply(a)
     info = _zeros_met(a, x)
     if check:
@@ -80,7 +80,7 @@ def _inverse(name: str, a: Any, check: bool) -> tuple[Any, np.ndarray]:
     return x, info
 
 
-@with_out
+@of_linalg
 def inv(A: Any) -> Any:
     """The inverse of a square matrix, or of each of a stack of them.
 
@@ -105,7 +105,7 @@ def inverse(input: Any) -> Any:
     return _inverse("linalg.inv", input, True)[0]
 
 
-@with_out
+@of_linalg
 def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
     """The inverse, and 0 or the place where the matrix turned out to be singular; then the inverse is NaN.
 
@@ -156,11 +156,11 @@ def _singular_det(a: Any, g: Any) -> Any:
 
 def _det(name: str, a: Any) -> Any:
     square(name, a)
-    floating(name, a)
+    floating(name, a, "lu_cpu")
     return LinalgDet.apply(a)
 
 
-@with_out
+@of_linalg
 def linalg_det(A: Any) -> Any:
     """The determinant of a square matrix, or of each of a stack of them.
 
@@ -171,6 +171,7 @@ def linalg_det(A: Any) -> Any:
     return _det("linalg.det", A)
 
 
+@with_out
 def det(input: Any) -> Any:
     """The determinant of a square matrix: `torch.linalg.det`.
 
@@ -212,7 +213,7 @@ def _slogdet(kind: str, name: str, a: Any) -> Any:
     return named(kind, "sign logabsdet", *LinalgSlogdet.apply(a))
 
 
-@with_out
+@of_linalg
 def linalg_slogdet(A: Any) -> Any:
     """The sign of the determinant and the logarithm of its absolute value, which does not overflow.
 
@@ -236,6 +237,7 @@ def slogdet(input: Any) -> Any:
     return _slogdet("slogdet", "linalg.slogdet", input)
 
 
+@with_out
 def logdet(input: Any) -> Any:
     """The logarithm of the determinant; NaN for a negative one.
 
@@ -293,7 +295,7 @@ def _solution(name: str, a: Any, b: Any, left: bool) -> tuple[Any, np.ndarray]:
     return x.squeeze(-1) if vector else x, info
 
 
-@with_out
+@of_linalg
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """The solution of `AX = B`, or with `left=False` of `XA = B`, for square A; leading dimensions broadcast.
 
@@ -311,7 +313,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     return x
 
 
-@with_out
+@of_linalg
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
     """The solution, and 0 or the place where A turned out to be singular; then the solution is NaN.
 

@@ -42,9 +42,14 @@ def square(name: str, a: Any, argument: str = "A") -> None:
         )
 
 
-def floating(name: str, a: Any) -> None:
-    """Raises RuntimeError unless LAPACK has the dtype: float32, float64, complex64, complex128."""
+def floating(name: str, a: Any, kernel: str = "", numbers: bool = False) -> None:
+    """Raises an error unless LAPACK has the dtype: float32, float64, complex64, complex128.
+
+    It is a RuntimeError, or NotImplementedError with the name of a kernel; for integers only with `numbers`.
+    """
     dt = a.dtype
+    if (kernel and dt.to_real().itemsize < 4 and dt.category > 1) or (numbers and dt.category < 2):
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{TYPE_NAMES[dt]}'")
     if dt.category < 2:
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {TYPE_NAMES[dt]}")
     if dt.to_real().itemsize < 4:
@@ -100,11 +105,32 @@ def named(name: str, fields: str, *parts: Any) -> Any:
     return kind_of(name, tuple(fields.split()))(parts)
 
 
-def with_out(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that takes `out=` too: a tensor, or one for each result."""
+_TENSORS = frozenset(("A", "B", "L", "LU", "LU_data", "LU_pivots", "b", "input", "other", "pivots"))
+"""The parameters of functions of linear algebra that take tensors."""
+_SYNONYMS = {"a": "input", "x": "input", "x1": "input", "x2": "other", "axis": "dim", "keepdims": "keepdim"}
+"""NumPy's names of parameters."""
+
+
+def of_linalg(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`with_out` for functions of `torch.linalg`, which PyTorch's messages name `linalg_inv` and so on."""
+    return with_out(function, "linalg_")
+
+
+def with_out(function: Callable[..., Any], prefix: str = "") -> Callable[..., Any]:
+    """A function that takes `out=` too, a tensor or one for each result, and refuses what are no tensors."""
+    code = function.__code__
+    parameters = code.co_varnames[: code.co_argcount]
+    function.__qualname__ = name = prefix + function.__name__.removeprefix(prefix)
 
     @wraps(function)
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        kwargs = {_SYNONYMS.get(n, n) if n not in parameters else n: x for n, x in kwargs.items()}
+        for i, parameter in enumerate(parameters):
+            given = args[i] if i < len(args) else kwargs.get(parameter)
+            if parameter in _TENSORS and not convert.is_tensor(given) and (i < len(args) or parameter in kwargs):
+                raise TypeError(
+                    f"{name}(): argument '{parameter}' (position {i + 1}) must be Tensor, not {type(given).__name__}"
+                )
         result = function(*args, **kwargs)
         if out is None:
             return result

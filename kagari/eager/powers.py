@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..base.dtypes import bfloat16, float16, float32
 from ..engine.function import Hooks
 from ..ops.check import C_NAMES
+from . import convert
 from .calls import call
 from .equations import LinalgSolveEx, inv, solve
-from .lapack import array, floating, made, square, with_out
+from .lapack import array, floating, made, of_linalg, square, with_out
 
 # Powers
 
@@ -52,7 +54,7 @@ _APPROXIMATIONS = {4: (7, 3.925724783138660), 8: (13, 5.371920351148152)}
 
 
 @with_out
-def matrix_exp(A: Any) -> Any:
+def matrix_exp(input: Any) -> Any:
     r"""The exponential :math:`\sum_k A^k / k!` of a square matrix, by scaling, Padé's approximation, and squaring.
 
     >>> import kagari as torch
@@ -60,14 +62,16 @@ def matrix_exp(A: Any) -> Any:
     tensor([[1., 0.],
             [0., 1.]])
     """
-    square("linalg.matrix_exp", A)
-    floating("linalg.matrix_exp", A)
-    if not A.numel():
-        return call("clone")(A)
-    degree, limit = _APPROXIMATIONS[A.dtype.to_real().itemsize]
-    size = float(np.abs(array(A)).sum(-2).max())
+    square("linalg.matrix_exp", input)
+    if input.dtype in (float16, bfloat16):
+        return convert.to(matrix_exp(convert.to(input, float32)), input.dtype)
+    floating("linalg.matrix_exp", input)
+    if not input.numel():
+        return call("clone")(input)
+    degree, limit = _APPROXIMATIONS[input.dtype.to_real().itemsize]
+    size = float(np.abs(array(input)).sum(-2).max())
     halvings = max(0, math.ceil(math.log2(size / limit))) if 0 < size < math.inf else 0
-    result = _pade(A * 0.5**halvings, degree)
+    result = _pade(input * 0.5**halvings, degree)
     for _ in range(halvings):
         result = result @ result
     return result
@@ -131,7 +135,7 @@ def _check_chain(tensors: Sequence[Any]) -> None:
             )
 
 
-@with_out
+@of_linalg
 def multi_dot(tensors: Sequence[Any]) -> Any:
     """The product of several matrices, in the order that takes the fewest multiplications.
 
@@ -141,6 +145,14 @@ def multi_dot(tensors: Sequence[Any]) -> Any:
     >>> torch.linalg.multi_dot([torch.ones(2, 3), torch.ones(3, 4), torch.ones(4)])
     tensor([12., 12.])
     """
+    if not isinstance(tensors, list | tuple):
+        raise TypeError(
+            "linalg_multi_dot(): argument 'tensors' (position 1) must be tuple of Tensors, not "
+            f"{type(tensors).__name__}"
+        )
+    for i, t in enumerate(tensors):
+        if not convert.is_tensor(t):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
     if len(tensors) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     _check_chain(tensors)
@@ -176,8 +188,8 @@ def chain_matmul(*matrices: Any) -> Any:
 # Tensors as matrices
 
 
-@with_out
-def tensorinv(A: Any, ind: int = 2) -> Any:
+@of_linalg
+def tensorinv(input: Any, ind: int = 2) -> Any:
     """The inverse of a tensor as a map from its last dimensions to its first `ind` ones.
 
     >>> import kagari as torch
@@ -186,18 +198,18 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
     """
     if ind <= 0:
         raise RuntimeError("Expected a strictly positive integer for 'ind'")
-    front, back = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    front, back = tuple(input.shape[:ind]), tuple(input.shape[ind:])
     if math.prod(front) != math.prod(back):
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got "
             f"{math.prod(back)} != {math.prod(front)}"
         )
     n = math.prod(front)
-    return inv(A.reshape(n, n)).reshape(*back, *front)
+    return inv(input.reshape(n, n)).reshape(*back, *front)
 
 
-@with_out
-def tensorsolve(A: Any, B: Any, dims: Sequence[int] | None = None) -> Any:
+@of_linalg
+def tensorsolve(input: Any, other: Any, dims: Sequence[int] | None = None) -> Any:
     """The X with `tensordot(A, X, X.ndim) = B`; the dimensions `dims` of A are moved to its end first.
 
     >>> import kagari as torch
@@ -205,15 +217,15 @@ def tensorsolve(A: Any, B: Any, dims: Sequence[int] | None = None) -> Any:
     tensor([1., 1., 1., 1.])
     """
     if dims is not None:
-        A = call("movedim")(A, tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
-    shape = tuple(A.shape[B.ndim :])
-    rows, columns = B.numel(), math.prod(shape)
+        input = call("movedim")(input, tuple(dims), tuple(range(input.ndim - len(dims), input.ndim)))
+    shape = tuple(input.shape[other.ndim :])
+    rows, columns = other.numel(), math.prod(shape)
     if rows != columns:
         raise RuntimeError(
             "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
             f"but got {columns} != {rows}"
         )
-    return solve(A.reshape(rows, rows), B.reshape(-1)).reshape(shape)
+    return solve(input.reshape(rows, rows), other.reshape(-1)).reshape(shape)
 
 
 def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:

@@ -15,7 +15,7 @@ from . import convert, lapack
 from .calls import call
 from .decompositions import eigh, eigvalsh, svdvals
 from .equations import LinalgInvEx
-from .lapack import adjoint, array, floating, made, named, with_out
+from .lapack import adjoint, array, floating, made, named, of_linalg, with_out
 from .views import checked_dim
 
 # Norms
@@ -40,8 +40,8 @@ def _in_dtype(name: str, x: Any, dt: Dtype | None) -> Any:
     return convert.to(x, dt)
 
 
-@with_out
-def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
+@of_linalg
+def vector_norm(input: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
     r"""The norm :math:`(\sum |x_i|^p)^{1/p}` of all elements, or along dimensions, with p = `ord`.
 
     Of infinity it is the largest magnitude, of minus infinity the smallest, of 0 the number of elements that are not 0.
@@ -52,7 +52,7 @@ def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
     """
     if isinstance(ord, str | bool) or not isinstance(ord, int | float):
         raise TypeError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}")
-    return call("norm")(_in_dtype("linalg.vector_norm", x, dtype), ord, dim, keepdim)
+    return call("norm")(_in_dtype("linalg.vector_norm", input, dtype), ord, dim, keepdim)
 
 
 def _two(name: str, x: Any, dim: Any) -> tuple[int, int]:
@@ -66,9 +66,9 @@ def _two(name: str, x: Any, dim: Any) -> tuple[int, int]:
     return rows, columns
 
 
-@with_out
+@of_linalg
 def matrix_norm(
-    A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Dtype | None = None
+    input: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Dtype | None = None
 ) -> Any:
     """The norm of matrices, whose rows and columns are along the dimensions `dim`.
 
@@ -81,9 +81,9 @@ def matrix_norm(
     tensor(6.)
     """
     name = "linalg.matrix_norm"
-    lapack.matrices(name, A)
-    x = _in_dtype(name, A, dtype)
-    rows, columns = _two(name, A, dim)
+    lapack.matrices(name, input)
+    x = _in_dtype(name, input, dtype)
+    rows, columns = _two(name, input, dim)
     if ord == "fro":
         return call("norm")(x, 2, (rows, columns), keepdim)
     if ord == "nuc" or (not isinstance(ord, str) and abs(ord) == 2):
@@ -101,8 +101,8 @@ def matrix_norm(
     return found if keepdim else found.squeeze((rows, columns))
 
 
-@with_out
-def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
+@of_linalg
+def norm(input: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Dtype | None = None) -> Any:
     """The norm of vectors or of matrices: `vector_norm` along one dimension, `matrix_norm` along two.
 
     Without `dim` a vector has the one and a matrix the other; without `ord` it is that of all elements as a vector.
@@ -116,16 +116,16 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
         if len(dims) not in (1, 2):
             raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}")
     elif ord is not None:
-        if A.ndim not in (1, 2):
+        if input.ndim not in (1, 2):
             raise RuntimeError(
-                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
+                f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {input.ndim}D."
             )
-        dims = tuple(range(A.ndim))
+        dims = tuple(range(input.ndim))
     else:
-        return vector_norm(A, 2, None, keepdim, dtype=dtype)
+        return vector_norm(input, 2, None, keepdim, dtype=dtype)
     if isinstance(ord, str) or (ord is not None and len(dims) == 2):
-        return matrix_norm(A, ord, dims, keepdim, dtype=dtype)
-    return vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
+        return matrix_norm(input, ord, dims, keepdim, dtype=dtype)
+    return vector_norm(input, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
 
 
 @with_out
@@ -175,8 +175,8 @@ def _default(a: Any) -> float:
     return max(a.shape[-2:]) * lapack.epsilon(a.dtype)
 
 
-@with_out
-def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
+@of_linalg
+def matrix_rank(input: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
     """How many singular values exceed `max(atol, rtol * largest)`; `tol` is another name of `atol`.
 
     Without bounds `rtol` is the larger size times the distance from 1 to the next number. The singular values of a
@@ -187,31 +187,33 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any =
     tensor(1)
     """
     name = "torch.linalg.matrix_rank"
-    lapack.matrices(name, A, "input")
-    values = (eigvalsh(A).abs() if hermitian else svdvals(A)).detach()
-    bound = _bound(name, values, tol if atol is None else atol, rtol, 0.0 if tol is not None else _default(A))
+    lapack.matrices(name, input, "input")
+    values = (eigvalsh(input).abs() if hermitian else svdvals(input)).detach()
+    bound = _bound(name, values, tol if atol is None else atol, rtol, 0.0 if tol is not None else _default(input))
     return made((array(values) > bound[..., None]).sum(-1), int64)
 
 
-@with_out
-def cond(A: Any, p: Any = None) -> Any:
+@of_linalg
+def cond(input: Any, p: Any = None) -> Any:
     """The condition of a matrix: the product of its norm and that of its inverse; by default that of singular values.
 
     >>> import kagari as torch
     >>> torch.linalg.cond(torch.tensor([[3.0, 0.0], [0.0, 6.0]]))
     tensor(2.)
     """
-    lapack.matrices("linalg.cond", A)
+    lapack.matrices("linalg.cond", input)
     if p is None or (not isinstance(p, str) and abs(p) == 2):
-        values = svdvals(A)
+        if not input.numel():
+            return convert.full(tuple(input.shape[:-2]), 0, input.dtype.to_real())
+        values = svdvals(input)
         largest, smallest = values[..., 0], values[..., -1]
         return smallest / largest if p == -2 else largest / smallest
     if p not in ("fro", "nuc", 1, -1, math.inf, -math.inf):
         raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
-    lapack.square(f"linalg.cond(ord={p})", A)
-    floating("linalg.cond", A)
-    found = matrix_norm(A, p) * matrix_norm(LinalgInvEx.apply(A), p)
-    return call("where")(found.isnan() & ~A.isnan().any(-1).any(-1), math.inf, found)
+    lapack.square(f"linalg.cond(ord={p})", input)
+    floating("linalg.cond", input)
+    found = matrix_norm(input, p) * matrix_norm(LinalgInvEx.apply(input), p)
+    return call("where")(found.isnan() & ~input.isnan().any(-1).any(-1), math.inf, found)
 
 
 # The pseudo-inverse
@@ -250,8 +252,8 @@ class LinalgPinv(Function):
         return -(q @ grads[0] @ q) + rest @ p @ q + q @ p @ other, None, None
 
 
-@with_out
-def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
+@of_linalg
+def pinv(input: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
     """The pseudo-inverse of Moore and Penrose: singular values above `max(atol, rtol * largest)` are inverted.
 
     `rcond` is another name of `rtol`.
@@ -261,21 +263,22 @@ def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None
     tensor([[0.5000],
             [0.0000]])
     """
-    if A.ndim < 2 or A.dtype.category < 2:
+    if input.ndim < 2 or input.dtype.category < 2 or input.dtype.to_real().itemsize < 4:
         raise RuntimeError(
-            f"linalg.pinv({TYPE_NAMES[A.dtype]}{{{list(A.shape)}}}): expected a tensor with 2 or more dimensions of "
-            "float, double, cfloat or cdouble types"
+            f"linalg.pinv({TYPE_NAMES[input.dtype]}{{{list(input.shape)}}}): expected a tensor with 2 or more "
+            "dimensions of float, double, cfloat or cdouble types"
         )
     rtol = rcond if rtol is None else rtol
-    if not A.numel():
-        return convert.empty((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype)
+    if not input.numel():
+        return input.mT * 1
 
     def bound(values: np.ndarray) -> np.ndarray:
-        return _bound("linalg.pinv", made(values, A.dtype.to_real()), atol, rtol, _default(A))
+        return _bound("linalg.pinv", made(values, input.dtype.to_real()), atol, rtol, _default(input))
 
-    return LinalgPinv.apply(A, bound, hermitian)
+    return LinalgPinv.apply(input, bound, hermitian)
 
 
+@with_out
 def pinverse(input: Any, rcond: float = 1e-15) -> Any:
     """The pseudo-inverse: `torch.linalg.pinv`.
 
@@ -291,7 +294,8 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Any:
 _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
-def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> Any:
+@of_linalg
+def lstsq(input: Any, b: Any, rcond: Any = None, *, driver: str | None = None) -> Any:
     """The X of least `|AX - B|`, and of these the one of least size.
 
     Returns the solution, sums of the squares of what is left over (where A has full rank and more rows than columns,
@@ -304,29 +308,29 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: str | None = None) -> An
     """
     name = "torch.linalg.lstsq"
     driver = driver or "gelsy"
-    for which, x in (("input", A), ("other", B)):
+    for which, x in (("input", input), ("other", b)):
         if x.ndim < (2 if which == "input" else 1):
             raise RuntimeError(f"{name}: {which} must have at least {2 if which == 'input' else 1} dimensions.")
-    vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and tuple(B.shape) == tuple(A.shape[:-1]))
-    b = B.unsqueeze(-1) if vector else B
-    m, n = A.shape[-2:]
+    vector = b.ndim == 1 or (input.ndim - 1 == b.ndim and tuple(b.shape) == tuple(input.shape[:-1]))
+    b = b.unsqueeze(-1) if vector else b
+    m, n = input.shape[-2:]
     if m != b.shape[-2]:
         raise RuntimeError(f"{name}: input.size(-2) should match other.size(-{1 if vector else 2})")
     if driver not in _DRIVERS:
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
-    floating(name, A)
-    rtol = _default(A) if rcond is None else rcond
-    x = pinv(A, rtol=rtol) @ b
-    values = svdvals(A).detach()
-    rank = matrix_rank(A.detach(), rtol=rtol)
-    none = convert.empty((0,), A.dtype)
+    floating(name, input)
+    rtol = _default(input) if rcond is None else rcond
+    x = pinv(input, rtol=rtol) @ b
+    values = svdvals(input).detach()
+    rank = matrix_rank(input.detach(), rtol=rtol)
+    none = convert.empty((0,), input.dtype)
     left = none
     if driver != "gelsy" and m > n and bool((array(rank) == n).all()):
-        left = (A @ x - b).abs().square().sum(-2)
+        left = (input @ x - b).abs().square().sum(-2)
     return named(
         "linalg_lstsq", "solution residuals rank singular_values", x.squeeze(-1) if vector else x, left,
         convert.empty((0,), int64) if driver == "gels" else rank,
-        values if driver in ("gelsd", "gelss") else convert.empty((0,), A.dtype.to_real()),
+        values if driver in ("gelsd", "gelss") else convert.empty((0,), input.dtype.to_real()),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from ..base.dtypes import int32
 from ..base.errors import LinAlgError
 from . import lapack, views
 from .calls import call
-from .lapack import adjoint, array, floating, made, named, square, with_out
+from .lapack import adjoint, array, floating, made, named, of_linalg, square, with_out
 
 # Equations
 
@@ -42,8 +42,8 @@ def _solved(a: Any, b: Any, upper: bool, unit: bool = False) -> Any:
     return LinalgSolveTriangular.apply(a, b, upper, unit)
 
 
-@with_out
-def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
+@of_linalg
+def solve_triangular(input: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
     """The solution of `AX = B`, or with `left=False` of `XA = B`, for triangular A; leading dimensions broadcast.
 
     Elements in the other triangle are not looked at, nor the diagonal if it is one of ones (`unitriangular`).
@@ -54,14 +54,14 @@ def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitrian
             [0.5000]])
     """
     name = "linalg.solve_triangular"
-    lapack.same_dtype(name, A, B)
-    square(name, A)
+    lapack.same_dtype(name, input, B)
+    square(name, input)
     lapack.matrices(name, B, "B")
-    lapack.fitting(name, A, B, left)
-    floating(name, A)
+    lapack.fitting(name, input, B, left)
+    floating(name, input)
     if left:
-        return _solved(A, B, upper, unitriangular)
-    return _solved(A.mT, B.mT, not upper, unitriangular).mT
+        return _solved(input, B, upper, unitriangular)
+    return _solved(input.mT, B.mT, not upper, unitriangular).mT
 
 
 @with_out
@@ -125,8 +125,9 @@ def _cholesky(a: np.ndarray) -> np.ndarray:
 
 def _factored(name: str, a: Any, upper: bool, check: bool) -> tuple[Any, Any]:
     """The factor and, for each matrix, the order of its first minor that is not positive."""
-    square(name, a)
-    floating(name, a)
+    checked = name.removesuffix("_ex")
+    square(checked, a)
+    floating(checked, a, "cholesky_cpu")
     factor = LinalgCholeskyEx.apply(adjoint(a) if upper else a)
     lost = np.isnan(array(factor)).any((-2, -1))
     info = np.zeros(lost.shape, np.int32)
@@ -141,8 +142,8 @@ def _factored(name: str, a: Any, upper: bool, check: bool) -> tuple[Any, Any]:
     return adjoint(factor) if upper else factor, info
 
 
-@with_out
-def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
+@of_linalg
+def linalg_cholesky(input: Any, *, upper: bool = False) -> Any:
     """The lower triangular factor of a Hermitian positive definite `A = L L^H`, or the upper one of `A = U^H U`.
 
     Raises torch.linalg.LinAlgError, a RuntimeError, for a matrix that is not positive definite.
@@ -152,7 +153,7 @@ def linalg_cholesky(A: Any, *, upper: bool = False) -> Any:
     tensor([[2., 0.],
             [0., 3.]])
     """
-    return _factored("linalg.cholesky", A, upper, True)[0]
+    return _factored("linalg.cholesky", input, upper, True)[0]
 
 
 @with_out
@@ -166,15 +167,15 @@ def cholesky(input: Any, upper: bool = False) -> Any:
     return _factored("cholesky", input, upper, True)[0]
 
 
-@with_out
-def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
+@of_linalg
+def cholesky_ex(input: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
     """The factor, and 0 or the order of the first leading minor that is not positive; then the factor is NaN.
 
     >>> import kagari as torch
     >>> torch.linalg.cholesky_ex(-torch.ones(1, 1)).info
     tensor(1, dtype=torch.int32)
     """
-    factor, info = _factored("linalg.cholesky_ex", A, upper, check_errors)
+    factor, info = _factored("linalg.cholesky_ex", input, upper, check_errors)
     return named("linalg_cholesky_ex", "L info", factor, made(info, int32))
 
 
@@ -250,7 +251,7 @@ def _permutation(order: np.ndarray, like: Any) -> Any:
 def _gauss(name: str, a: Any, pivot: bool) -> tuple[Any, Any, Any, np.ndarray, np.ndarray]:
     """P, L, U, the exchanges, and the places of zeros on the diagonals of U."""
     lapack.matrices(name, a)
-    floating(name, a)
+    floating(name, a, "lu_cpu", numbers=True)
     if not pivot:
         raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     packed, pivots, info = lapack.lu(array(a))
@@ -266,7 +267,7 @@ def _gauss(name: str, a: Any, pivot: bool) -> tuple[Any, Any, Any, np.ndarray, n
     return p, lower, upper, pivots, info
 
 
-@with_out
+@of_linalg
 def linalg_lu(A: Any, *, pivot: bool = True) -> Any:
     """The factors of `A = P L U`: a permutation, a lower triangle with ones on its diagonal, an upper triangle.
 
@@ -296,7 +297,7 @@ def _packed(name: str, a: Any, pivot: bool, check: bool) -> tuple[Any, Any, Any]
     return both, made(pivots, int32), made(info, int32)
 
 
-@with_out
+@of_linalg
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """The factors L and U in one matrix, and the rows that were exchanged, counted from 1: what `lu_solve` takes.
 
@@ -307,7 +308,7 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     return named("linalg_lu_factor", "LU pivots", *_packed("linalg.lu_factor", A, pivot, True)[:2])
 
 
-@with_out
+@of_linalg
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """As `lu_factor`, and 0 or the place of the first zero on the diagonal of U.
 
@@ -340,7 +341,7 @@ def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_piv
     return named("lu_unpack", "P L U", p if unpack_pivots else none, *factors)
 
 
-@with_out
+@of_linalg
 def linalg_lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
     """The solution of `AX = B` from what `lu_factor` returns of A; of `XA = B`, or of `A^H X = B`.
 
@@ -376,7 +377,8 @@ def lu_solve(input: Any, LU_data: Any, LU_pivots: Any) -> Any:
     return linalg_lu_solve(LU_data, LU_pivots, input)
 
 
-def lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
+@with_out
+def lu(A: Any, pivot: bool = True, get_infos: bool = False) -> Any:
     """L and U in one matrix, the exchanges and, if asked for, the places of zeros on the diagonal of U.
 
     >>> import kagari as torch
