@@ -88,6 +88,8 @@ def unique_consecutive(
 def _check(name: str, input: Any) -> None:
     if not isinstance(input, Hooks.tensor_types):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    if name.startswith("unique") and input.is_complex():
+        raise NotImplementedError(f"\"unique\" not implemented for '{input.dtype.type_name}'")
 
 
 def _along(input: Tensor, dim: int) -> int:

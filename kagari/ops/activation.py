@@ -269,7 +269,7 @@ def logsigmoid(input: Tensor) -> Value:
 @operator(samples=unary(), dtypes="fi", **_nn)
 def softsign(input: Tensor) -> Value:
     """`out_i = input_i / (1 + |input_i|)`."""
-    require("abs_cpu", input.dtype, lowest=1)
+    require("abs_cpu", input.dtype, lowest=1, highest=3)
     return input / (1 + ir.abs_(input))
 
 

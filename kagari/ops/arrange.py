@@ -10,6 +10,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import require
+from .complex import complex_running_product
 from .movement import calls, turned
 from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
@@ -146,12 +147,12 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Value:
     columns: Size = rows if N is None else N
     if columns < 0:
         raise RuntimeError("N must be non-negative.")
-    x = x if x.dtype.category == 2 else ir.astype(x, int64)
+    x = x if x.dtype.is_differentiable else ir.astype(x, int64)
     ones = ir.full((rows, settled(columns) if columns == 1 else 1), 1, x.dtype)
     if columns <= 1:
         return ones if columns == 1 else ir.full((rows, 0), 1, x.dtype)
     factors = graph.cat((ones, graph.expand(ir.unsqueeze(x, 1), (rows, settled(columns - 1)))), 1)
-    powers = graph.scan("cumprod", factors, 1)
+    powers = complex_running_product(factors, 1) if x.dtype.is_complex else graph.scan("cumprod", factors, 1)
     return powers if increasing else turned(powers, (1,))
 
 

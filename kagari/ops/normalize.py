@@ -194,17 +194,17 @@ def _directions(make: Make) -> Iterator[Sample]:
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: Number = 1e-12) -> Value:
     """`x / max(norm_p(x), eps)` with the norm taken along `dim`."""
     dims = ir.normalize_dims(dim, input.ndim)
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_differentiable:
         raise RuntimeError(
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {TYPE_NAMES[input.dtype]}"
         )
     x = graph.cast(input, accumulate(input.dtype))
     if p == 2:
-        norm = root(graph.reduce("sum", ir.mul(x, x), dims))
+        norm = root(graph.reduce("sum", ir.real(ir.mul(x, ir.conj(x))), dims))
     elif p == 1:
         norm = graph.reduce("sum", ir.abs_(x), dims)
     elif p == 0:
-        norm = graph.reduce("sum", graph.cast(ir.ne(x, 0), x.dtype), dims)
+        norm = graph.reduce("sum", graph.cast(ir.ne(x, 0), x.dtype.to_real()), dims)
     elif math.isinf(p):
         norm = graph.reduce("max" if p > 0 else "min", ir.abs_(x), dims)
     else:

@@ -230,8 +230,8 @@ def isin(
         kinds = ", ".join({0: "bool", 1: "int", 2: "float"}[v.dtype.category] for v in (x, tests))
         raise TypeError(f"isin() received an invalid combination of arguments - got ({kinds}), but expected a Tensor")
     for v in (x, tests):
-        if v.dtype.category == 0:
-            raise RuntimeError("Unsupported input type encountered for isin(): Bool")
+        if v.dtype.category in (0, 3):
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {v.dtype.type_name}")
     dt = result_type(x, tests)
     found = _among(graph.cast(x, dt), graph.cast(tests, dt))
     return ir.bitnot(found) if invert else found
