@@ -34,19 +34,26 @@ class Geometry(NamedTuple):
     groups: int
 
 
-def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None) -> Value:
-    """y[n, o, p] = sum over c, k of x[n, c, p * stride + k * dilation - low] w[o, c, k], plus bias[o]."""
+def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None, turned: bool = False) -> Value:
+    """y[n, o, p] = sum over c, k of x[n, c, p * stride + k * dilation - low] w[o, c, k], plus bias[o].
+
+    With `turned`, w is [O, *K, C/groups], and its taps count from the other end.
+    """
     stride, low, high, dilation, groups = geometry
-    spatial = range(2, x.ndim)
-    seen = windowed(around(x, spatial, low, high), spatial, w.shape[2:], stride, dilation)  # [N, C, *P, *K]
+    spatial, rank, batch = range(2, x.ndim), x.ndim - 2, x.shape[0]
+    taps, channels = (w.shape[1:-1], w.shape[-1]) if turned else (w.shape[2:], w.shape[1])
+    seen = windowed(around(x, spatial, low, high), spatial, taps, stride, dilation)  # [N, C, *P, *K]
+    if turned:
+        seen = _flipped(seen, range(2 + rank, seen.ndim))
     if groups > 1 and x.shape[1] == groups:
-        return _with_bias(_depthwise(seen, w, groups), bias)
-    rank, batch = x.ndim - 2, x.shape[0]
+        return _with_bias(_depthwise(seen, graph.reshape(w, (w.shape[0], 1, *taps)), groups), bias)
     places, inner = seen.shape[2 : 2 + rank], product(w.shape[1:])
     lead = (batch, groups) if groups > 1 else (batch,)
-    apart = graph.reshape(seen, (*lead, w.shape[1], *seen.shape[2:]))
+    apart = graph.reshape(seen, (*lead, channels, *seen.shape[2:]))
     at = len(lead)
-    order = (*range(at + 1), *range(at + 1 + rank, apart.ndim), *range(at + 1, at + 1 + rank))
+    tap_dims = range(at + 1 + rank, apart.ndim)
+    rows_of = (*tap_dims, at) if turned else (at, *tap_dims)
+    order = (*range(at), *rows_of, *range(at + 1, at + 1 + rank))
     columns = graph.reshape(graph.permute(apart, order), (*lead, inner, product(places)))
     outs = w.shape[0] // groups
     rows = graph.reshape(w, (1, *lead[1:], outs, inner))
@@ -54,6 +61,12 @@ def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None)
     if bias is not None:
         made = ir.add(made, graph.reshape(bias, (1, *lead[1:], outs, 1)))
     return graph.reshape(made, (batch, w.shape[0], *places))
+
+
+def _flipped(x: Value, dims: range) -> Value:
+    """The order along some dimensions reversed."""
+    starts = tuple([n - 1 if d in dims else 0 for d, n in enumerate(x.shape)])
+    return graph.slice_(x, starts, tuple([-1 if d in dims else 1 for d in range(x.ndim)]), x.shape)
 
 
 def _depthwise(seen: Value, w: Value, groups: int) -> Value:
@@ -116,7 +129,7 @@ def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
     before = tuple([p.before for p in phases])
     after = tuple([p.length + p.dilation * (p.taps - 1) - p.before - n for p, n in zip(phases, y.shape[2:])])
     form = Geometry((1,) * rank, before, after, tuple([p.dilation for p in phases]), groups)
-    made = convolved(y, _phase_weights(w, phases, groups), form)  # [N, C * R.., Q..]
+    made = convolved(y, _phase_weights(w, phases, groups), form, turned=True)  # [N, C * R.., Q..]
     return _interleaved(made, phases, sizes) if any(p.stride > 1 for p in phases) else made
 
 
@@ -138,16 +151,16 @@ def _interleaved(made: Value, phases: Sequence[_Phase], sizes: Sizes) -> Value:
 
 
 def _phase_weights(w: Value, phases: Sequence[_Phase], groups: int) -> Value:
-    """w[O, C/groups, *K] as the weights [C * R.., O/groups, *T] of the convolutions that make x of y."""
+    """w[O, C/groups, *K] as the weights [C * R.., *T, O/groups] of the convolutions that make x of y.
+
+    The order makes one matrix transposed of it where all strides are 1.
+    """
     rank, outs = len(phases), w.shape[0] // groups
     rest = [p.taps * p.each - p.front - k for p, k in zip(phases, w.shape[2:])]
     w = around(w, range(2, w.ndim), [p.front for p in phases], rest)
     w = graph.reshape(w, (groups, outs, w.shape[1], *[n for p in phases for n in (p.taps, p.each)]))
-    turned = range(3, w.ndim, 2)
-    starts = tuple([n - 1 if d in turned else 0 for d, n in enumerate(w.shape)])
-    w = graph.slice_(w, starts, tuple([-1 if d in turned else 1 for d in range(w.ndim)]), w.shape)
-    w = graph.permute(w, (0, 2, *range(4, w.ndim, 2), 1, *turned))
-    return graph.reshape(w, (product(w.shape[: 2 + rank]), outs, *[p.taps for p in phases]))
+    w = graph.permute(w, (0, 2, *range(4, w.ndim, 2), *range(3, w.ndim, 2), 1))
+    return graph.reshape(w, (product(w.shape[: 2 + rank]), *[p.taps for p in phases], outs))
 
 
 def correlated(x: Value, y: Value, geometry: Geometry, taps: Sizes) -> Value:
