@@ -136,6 +136,8 @@ def test_weights_by_layer(text: str, oracle: ModuleType) -> None:
         [tuple(w.shape) for w in ws] for ws in theirs.all_weights
     ]
     assert ours._flat_weights_names == theirs._flat_weights_names
+    for a, b in zip(ours._flat_weights, theirs._flat_weights, strict=True):
+        same(a, b)
     assert ours.flatten_parameters() is None
 
 

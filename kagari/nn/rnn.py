@@ -116,6 +116,11 @@ class RNNBase(Module):
         """The parameters, a list for each direction of each layer."""
         return [[getattr(self, name) for name in names] for names in self.all_names]
 
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        """All parameters, in order."""
+        return [getattr(self, name) for name in self._flat_weights_names]
+
     def flatten_parameters(self) -> None:
         """Nothing: there is no library that wants the weights in one piece."""
 
