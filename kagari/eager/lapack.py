@@ -105,7 +105,9 @@ def named(name: str, fields: str, *parts: Any) -> Any:
     return kind_of(name, tuple(fields.split()))(parts)
 
 
-_TENSORS = frozenset(("A", "B", "L", "LU", "LU_data", "LU_pivots", "b", "input", "other", "pivots"))
+_TENSORS = frozenset(
+    ["A", "B", "L", "LU", "LU_data", "LU_pivots", "b", "input", "input2", "input3", "other", "pivots", "tau"]
+)
 """The parameters of functions of linear algebra that take tensors."""
 _SYNONYMS = {"a": "input", "x": "input", "x1": "input", "x2": "other", "axis": "dim", "keepdims": "keepdim"}
 """NumPy's names of parameters."""
