@@ -122,6 +122,24 @@ def test_products() -> None:
         xp.vecdot(xp.ones(2), xp.ones(3))
 
 
+def test_linear_algebra() -> None:
+    a = np.random.default_rng(0).standard_normal((2, 3, 3))
+    x = xp.asarray(a)
+    la = xp.linalg
+    symmetric = x + xp.matrix_transpose(x)
+    values, vectors = la.eigh(symmetric)
+    np.testing.assert_allclose(numbers(vectors * values[:, None] @ xp.matrix_transpose(vectors)), numbers(symmetric))
+    q, triangle = la.qr(x)
+    np.testing.assert_allclose(numbers(q @ triangle), a)
+    u, s, vh = la.svd(x)
+    np.testing.assert_allclose(numbers(u * s[:, None] @ vh), a)
+    np.testing.assert_allclose(numbers(la.slogdet(x).sign * xp.exp(la.slogdet(x).logabsdet)), np.linalg.det(a))
+    np.testing.assert_allclose(numbers(la.solve(x, xp.ones(3))), np.linalg.solve(a, np.ones((3, 1)))[..., 0])
+    np.testing.assert_allclose(numbers(la.trace(x, offset=1)), np.trace(a, 1, -2, -1))
+    np.testing.assert_allclose(numbers(la.vector_norm(x, axis=(1, 2), ord=3)), (np.abs(a) ** 3).sum((1, 2)) ** (1 / 3))
+    assert la.cross(xp.asarray([1, 0, 0]), xp.asarray([0.0, 1, 0], dtype=xp.float64)).dtype is xp.float64
+
+
 def test_sets() -> None:
     values = [3.0, 1.0, float("nan"), 3.0, float("nan"), -0.0, 0.0]
     found = xp.unique_all(xp.asarray(values))
