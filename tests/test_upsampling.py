@@ -81,6 +81,12 @@ def test_images(mode: str, aligned: bool, antialias: bool, oracle: ModuleType) -
         compare(oracle, call, (2, 3, 7, 6))
 
 
+@pytest.mark.parametrize("factor", [1.2, 2.3])
+def test_factors_that_round_to_repetition(factor: float, oracle: ModuleType) -> None:
+    for mode in ("nearest", "nearest-exact"):
+        compare(oracle, f"F.interpolate(x, scale_factor={factor}, mode={mode!r})", (1, 1, 2, 3))
+
+
 def test_the_lanczos_filter(oracle: ModuleType) -> None:
     compare(oracle, "F.interpolate(x, size=(5, 17), mode='lanczos', antialias=True)", (1, 2, 12, 11))
 

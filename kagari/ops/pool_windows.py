@@ -99,7 +99,7 @@ def axes_of(
         if ceil_mode and (count - 1) * s >= size + p:
             count = settled(count - 1)
         axes.append(Axis(d, size, k, s, p, a, ceil_mode, count))
-    if any(axis.count < 1 for axis in axes):
+    if any(axis.count < 1 for axis in axes) or (name == "avg_pool3d" and any(a.size < a.taps for a in axes)):
         _refuse_counts(name, x, axes)
     return axes
 

@@ -174,6 +174,11 @@ def _repeats(r: Resampling) -> Size | None:
     """How often each element stands in the result, where that is all there is to it."""
     if r.mode not in ("nearest", "nearest-exact"):
         return None
+    if r.mode == "nearest":
+        # Of these sizes the factor that was asked for does not count, as in PyTorch.
+        for factor in (1, 2):
+            if r.count == factor * r.size:
+                return factor
     if r.scale is not None:
         factor = int(r.scale)
         return factor if factor == r.scale and factor * r.size == r.count else None
