@@ -318,6 +318,9 @@ class Function:
     def make_plan(self, args: tuple[Any, ...], needs: tuple[int, ...]) -> Plan:
         traced, sizes = self.traced(args)
         variant = traced.variant(needs)
+        if not traced.holds(sizes):  # making the variant decided on sizes, on those that were traced
+            traced, sizes = self.traced(args)
+            variant = traced.variant(needs)
         layouts = {i: a._layout for i, a in enumerate(args) if isinstance(a, Hooks.tensor_types)}
         packed = variant.bindings.packed(layouts, sizes, cpu.host_target())
         tape = None
@@ -354,7 +357,7 @@ class Function:
         sizes = tuple(names)
         candidates = self.traces.setdefault(tuple(key), [])
         for traced in candidates:
-            if traced.guard is None or traced.guard(*sizes):
+            if traced.holds(sizes):
                 return traced, sizes
         traced = self.trace(args)
         candidates.append(traced)

@@ -69,8 +69,15 @@ class Traced:
         self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
         self.values, self.gradient, self.preserve, self.into = values, gradient, preserve, into
         self.strict_view, self.aliases = strict_view, aliases
-        self.guard = _compile_guards(guards, symbols)
+        self._guards, self._compiled = guards, len(guards.conditions)
+        self._guard = _compile_guards(guards, symbols)
         self.variants: dict[tuple[int, ...], Variant] = {}
+
+    def holds(self, sizes: tuple[int, ...]) -> bool:
+        """Whether all that was decided on sizes is so for these: when this was traced, and for its variants since."""
+        if self._compiled != len(self._guards.conditions):
+            self._compiled, self._guard = len(self._guards.conditions), _compile_guards(self._guards, self.symbols)
+        return self._guard is None or self._guard(*sizes)
 
     def variant(self, needs: tuple[int, ...]) -> Variant:
         """The program where the arguments numbered in `needs` want gradients."""
