@@ -269,7 +269,7 @@ class LinalgSolveEx(Function):
         """`A^-H G` for B, and this times `-X^H` for A."""
         a, x = ctx.saved_tensors
         of_b = LinalgSolveEx.apply(adjoint(a), grads[0])
-        return -(of_b @ adjoint(x)), of_b
+        return -(of_b @ adjoint(x)) if ctx.needs_input_grad[0] else None, of_b
 
 
 def _is_vector(a: Any, b: Any) -> bool:

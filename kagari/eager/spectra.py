@@ -150,6 +150,26 @@ def frobenius_norm(input: Any, dim: Any, keepdim: bool = False) -> Any:
     return call("norm")(input, 2, dim, keepdim)
 
 
+def _norm(
+    input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, out: Any = None, dtype: Dtype | None = None
+) -> Any:
+    """The norm of a vector, `sum(|x_i| ** p) ** (1 / p)`, of all elements or along dimensions.
+
+    For `p = inf` it is the largest magnitude, for 0 the count of non-zeros, for `"nuc"` the sum of singular values.
+
+    >>> import kagari as torch
+    >>> torch.norm(torch.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
+    if p == "nuc":
+        return matrix_norm(input, p, tuple(range(input.ndim)) if dim is None else dim, keepdim, dtype=dtype, out=out)
+    plain = call("norm")
+    return plain(input, p, dim, keepdim, dtype) if out is None else plain(input, p, dim, keepdim, dtype, out=out)
+
+
+_norm.__name__ = _norm.__qualname__ = "norm"
+
+
 # Rank and condition
 
 
@@ -334,8 +354,8 @@ def lstsq(input: Any, b: Any, rcond: Any = None, *, driver: str | None = None) -
     )  # fmt: skip
 
 
-FUNCTIONS = (frobenius_norm, nuclear_norm, pinverse)
-METHODS = (pinverse,)
+FUNCTIONS = (frobenius_norm, _norm, nuclear_norm, pinverse)
+METHODS = (_norm, pinverse)
 LINALG = {
     "cond": cond, "lstsq": lstsq, "matrix_norm": matrix_norm, "matrix_rank": matrix_rank, "norm": norm, "pinv": pinv,
     "vector_norm": vector_norm,

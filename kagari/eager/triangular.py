@@ -33,6 +33,8 @@ class LinalgSolveTriangular(Function):
         a, x = ctx.saved_tensors
         upper, unit = ctx.how
         of_b = LinalgSolveTriangular.apply(adjoint(a), grads[0], not upper, unit)
+        if not ctx.needs_input_grad[0]:
+            return None, of_b, None, None
         of_a = -(of_b @ adjoint(x))
         return of_a.triu(int(unit)) if upper else of_a.tril(-int(unit)), of_b, None, None
 
