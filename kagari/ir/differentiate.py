@@ -260,7 +260,7 @@ def _windows(v: Value, g: Value) -> tuple[Value]:
     (x,), (dim, step) = v.args, v.attrs
     if identical(v.shape[-1:], (0,)):
         return (_zeros(x),)
-    # Nothing is asked of these sizes: a gradient has no guards of its own.
+    # Nothing is asked of these sizes: the gradient serves all that the graph does.
     taps, length = ((n + step - 1) // step for n in (v.shape[-1], x.shape[dim]))
     first = graph.permute(g, (g.ndim - 1, *range(g.ndim - 1)))
     # Shapes below: T taps, S step, Q length.

@@ -155,7 +155,7 @@ def _forward(x: Value, w: Value, bias: Value | None, form: Geometry) -> Value:
     _require_dtypes(x, w, bias, form.dilation, False)
     wide_x, wide_w, wide_bias = _wide(x, w, bias)
     y = convolved(wide_x, wide_w, form, wide_bias)
-    # What the gradient decides on sizes is decided here, too: a trace has the guards of its definition and no others.
+    # What the gradient decides on sizes is decided here, too: calls with and without it then share their traces.
     scattered(y, wide_w, form, x.shape[2:])
     return graph.cast(y, x.dtype)
 
