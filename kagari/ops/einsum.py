@@ -189,7 +189,9 @@ def _joined(a: _Labeled, b: _Labeled, needed: set[Label]) -> _Labeled:
             raise RuntimeError(
                 f"expected scalar type {TYPE_NAMES[a.value.dtype]} but found {TYPE_NAMES[b.value.dtype]}"
             )
-        made = graph.dot(a.ordered(batch, rows, inner), b.ordered(batch, inner, columns))
+        # Each batch dimension stays one of its own: joined ones would be copied where they don't follow each other.
+        batches = [(n,) for n in batch]
+        made = graph.dot(a.ordered(*batches, rows, inner), b.ordered(*batches, inner, columns))
         return _Labeled(graph.reshape(made, tuple(_size(n, a, b) for n in labels)), labels)
     left = a.ordered(*[(n,) for n in (*batch, *rows)], *[() for _ in columns])
     right = b.ordered(*[(n,) for n in batch], *[() for _ in rows], *[(n,) for n in columns])
