@@ -316,11 +316,11 @@ class Function:
     # Plans
 
     def make_plan(self, args: tuple[Any, ...], needs: tuple[int, ...]) -> Plan:
-        traced, sizes = self.traced(args)
-        variant = traced.variant(needs)
-        if not traced.holds(sizes):  # making the variant decided on sizes, on those that were traced
+        while True:  # making a variant decides on sizes, too, on those that were traced
             traced, sizes = self.traced(args)
             variant = traced.variant(needs)
+            if traced.holds(sizes):
+                break
         layouts = {i: a._layout for i, a in enumerate(args) if isinstance(a, Hooks.tensor_types)}
         packed = variant.bindings.packed(layouts, sizes, cpu.host_target())
         tape = None
