@@ -195,6 +195,8 @@ def overwritten(m: Any, a: Any, b: Any) -> Any:
     c *= b
     c += 1j
     c[0] = 2
+    c[1, 1:3] = 0.5 - 1j
+    c[[0, 2], [1, 1]] = 2j
     c[:, 1] = b[:, 0]
     c.mul_(1j)
     c.real.mul_(2)
@@ -236,6 +238,7 @@ ERRORS: list[Program] = [
     lambda m: m.zeros(2).add_(1j),
     lambda m: m.zeros(2).mul_(m.tensor(1j)),
     lambda m: m.zeros(2).fill_(1j),
+    lambda m: m.zeros(2).__setitem__(0, 1j),
     lambda m: m.full((2,), 1j, dtype=m.float32),
     lambda m: float(m.tensor(1j)),
     lambda m: int(m.tensor(1j)),

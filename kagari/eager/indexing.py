@@ -381,6 +381,8 @@ def _as_value(t: Any, value: Any) -> Any:
         return convert.full((), _as_number(t, value), dtypes.float64 if isinstance(value, float) else dtypes.int64).to(
             t._layout.dtype
         )
+    if isinstance(value, complex):
+        return convert.full((), checked_value(value, t._layout.dtype), t._layout.dtype)
     if isinstance(value, np.generic):
         return _as_value(t, value.item())
     kind = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
