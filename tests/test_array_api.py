@@ -137,6 +137,7 @@ def test_linear_algebra() -> None:
     np.testing.assert_allclose(numbers(la.solve(x, xp.ones(3))), np.linalg.solve(a, np.ones((3, 1)))[..., 0])
     np.testing.assert_allclose(numbers(la.trace(x, offset=1)), np.trace(a, 1, -2, -1))
     np.testing.assert_allclose(numbers(la.vector_norm(x, axis=(1, 2), ord=3)), (np.abs(a) ** 3).sum((1, 2)) ** (1 / 3))
+    assert la.cross(x, xp.ones(3)).shape == (2, 3, 3)
     assert la.cross(xp.asarray([1, 0, 0]), xp.asarray([0.0, 1, 0], dtype=xp.float64)).dtype is xp.float64
 
 

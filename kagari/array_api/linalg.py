@@ -59,7 +59,7 @@ def cross(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     >>> torch.array_api.linalg.cross(torch.tensor([1, 0, 0]), torch.tensor([0, 1, 0]))
     tensor([0, 0, 1])
     """
-    return operators.linalg_cross(*together(x1, x2), dim=axis)
+    return operators.linalg_cross(*operators.broadcast_tensors(*together(x1, x2)), dim=axis)
 
 
 def det(x: Tensor, /) -> Tensor:
