@@ -10,7 +10,8 @@ from typing import Any
 
 from ..base.layout import Layout
 from . import code
-from .program import IN_PLACE, Bound
+from .binder import Bound
+from .outputs import IN_PLACE
 
 LONG, GRADIENT, PRIVATE, REWRITES = 1, 2, 4, 8
 # Element operations from which a plan releases the GIL while it runs.

@@ -1,0 +1,344 @@
+"""Binding: the stages of a program as launches, at the layouts of a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from ..base.dtypes import LOWERED, dtype, float32, float64
+from ..base.layout import contiguous_strides, reshape_strides
+from ..compiler.body import Body, Node
+from ..compiler.contract import contraction
+from ..compiler.contract_windows import Windows
+from ..compiler.epilogue import BodyEpilogue
+from ..compiler.fuse import Stage
+from ..compiler.kernel import Launch
+from ..compiler.loops import View, bind
+from ..compiler.scatter_rows import scatter_rows_launch
+from ..compiler.serial import arg_scan_launch, log_scan_launch, scan_launch, scatter_launch
+from ..compiler.sort import sort_launch
+from ..compiler.sort_merge import merge_launches, piece_of
+from ..compiler.sort_search import search_launch
+from ..compiler.sort_select import select_launch
+from ..ir.graph import Value
+from .outputs import Output, Outputs
+from .place import Ints, Place, fill_body, over_rows, product
+
+SCANS = {"argcummax": arg_scan_launch, "argcummin": arg_scan_launch, "logcumsumexp": log_scan_launch}
+
+
+@dataclass(slots=True)
+class Bound:
+    """A program at given layouts."""
+
+    outputs: list[Output]
+    temps: list[int]
+    launches: list[Launch]
+    work: int
+
+
+class Binder(Outputs):
+    """Binds one program once."""
+
+    def run(self) -> Bound:
+        program = self.program
+        outputs = program.graph.outputs
+        for i, v in enumerate(program.inputs):
+            lay = self.layouts[v.attrs[0]]
+            self.places[v] = Place(i, tuple(lay.shape), lay.strides, lay.dtype)
+        copies: list[tuple[Value, Place]] = []
+        rest = iter(outputs)
+        for k, (dt, count) in enumerate(zip(program.types, program.counts)):
+            parts = tuple(islice(rest, count))
+            lowered = dt in LOWERED
+            self.outputs.append(
+                self.lowered_output(k, dt, parts, copies) if lowered else self.output(k, parts[0], copies)
+            )
+        for i, stage in enumerate(program.schedule.stages):
+            getattr(self, "stage_" + stage.kind)(stage, program.bodies.get(i))
+        self.copy_outputs(copies)
+        return Bound(self.outputs, self.temps, self.launches, self.work)
+
+    def stage_loop(self, stage: Stage, body: Body) -> None:
+        shape = self.numbers(stage.space[0])
+        dims = stage.space[1]
+        loads = [self.load_view(a, shape, dims) for a in body.accesses]
+        stores = []
+        for v in stage.outputs:
+            place = self.buffer(v)
+            whole = v.shape == stage.space[0]
+            strides = place.strides if whole else over_rows(place, len(shape), dims)
+            stores.append(View(place.number, place.offset, strides, v.dtype))
+        sizes = [self.number(s) for s in body.sizes]
+        self.add(
+            bind(body, shape, loads, stores, sizes, self.target, self.scratch),
+            product(shape) * (4 if body.heavy else 1),
+        )
+
+    def stage_dot(self, stage: Stage, body: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        b = self.in_windows(source.args[1]) or self.at_start(self.seen(source.args[1]))
+        a = (b.windows and self.in_parts(source.args[0])) or self.at_start(self.seen(source.args[0]))
+        out = self.buffer(stage.outputs[0])
+        *batch, m, n = self.numbers(source.shape)
+        k = a.shape[-1]
+        loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
+        sizes = [self.number(s) for s in body.sizes] if body else []
+        contiguous = (n <= 1 or out.strides[-1] == 1) and not out.offset
+        self.work += m * n * k * product(tuple(batch)) // 4
+        target_place = (
+            out
+            if contiguous
+            else Place(
+                self.temp(product(out.shape) * out.dtype.itemsize), out.shape, contiguous_strides(out.shape), out.dtype
+            )
+        )
+        views = [a.strides, target_place.strides, *(v.strides for v in loads)]
+        joined, rows, right, views = _joined_rows(tuple(batch), m, b.strides, views)
+        if body is not None and not (contiguous and all(not any(s[: len(joined)]) for s in views[2:])):
+            self.unfused_dot(stage, body, loads, sizes, a, b, tuple(batch), m, n, k, out)
+            return
+        loads = [View(v.buf, v.offset, s, v.dtype, v.gather_stride) for v, s in zip(loads, views[2:])]
+        epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
+        self.launches += contraction(
+            source.dtype.name,
+            joined,
+            rows,
+            n,
+            k,
+            views[0],
+            right,
+            views[1],
+            a.number,
+            b.number,
+            target_place.number,
+            self.temp,
+            epilogue,
+            self.target,
+            b.windows,
+            a.outer,
+        )
+        if not contiguous:
+            self.copy(target_place, out)
+
+    def unfused_dot(
+        self,
+        stage: Stage,
+        body: Body,
+        loads: list[View],
+        sizes: list[int],
+        a: Place,
+        b: Place,
+        batch: Ints,
+        m: int,
+        n: int,
+        k: int,
+        out: Place,
+    ) -> None:
+        """The product into a temporary buffer, then the epilogue's body as a loop of its own."""
+        source = stage.source
+        assert source is not None
+        strides = contiguous_strides(out.shape)
+        number = self.temp(product(out.shape) * source.dtype.itemsize)
+        self.launches += contraction(
+            source.dtype.name,
+            batch,
+            m,
+            n,
+            k,
+            a.strides,
+            b.strides,
+            strides,
+            a.number,
+            b.number,
+            number,
+            self.temp,
+            BodyEpilogue(None, source.dtype, [], []),
+            self.target,
+            b.windows,
+            a.outer,
+        )
+        body.space = (out.shape, ())
+        views = [*loads, View(number, 0, strides, source.dtype)]
+        whole = Body(body.space, list(body.nodes), sizes=body.sizes, roots=body.roots)
+        whole.nodes[0] = Node("load", (), source.dtype, extra=len(loads))
+        whole.write_key()
+        store = View(out.number, out.offset, out.strides, out.dtype)
+        self.add(bind(whole, out.shape, views, [store], sizes, self.target, self.scratch), product(out.shape))
+
+    def in_windows(self, v: Value) -> Place | None:
+        """A right factor whose rows and columns are several dimensions each, which strides can't express as a matrix.
+
+        None where they can, and for what can only be packed from a copy.
+        """
+        found = self.grouped(v)
+        if found is None or v.dtype not in (float32, float64):
+            return None
+        place, groups = found
+        rows, columns = (tuple(group) or ((1, 0),) for group in groups[-2:])
+        windows = Windows(rows, columns, place.offset)
+        if not windows.mode:
+            return None
+        return Place(place.number, self.numbers(v.shape), (*_batch(groups), 0, 0), v.dtype, windows=windows)
+
+    def in_parts(self, v: Value) -> Place | None:
+        """A left factor whose columns are two dimensions, as those of a gradient are that sums over a batch."""
+        found = self.grouped(v)
+        if found is None or found[0].offset or [len(group) for group in found[1][-2:]] != [1, 2]:
+            return None
+        place, groups = found
+        ((_, row),), ((_, column), outer) = groups[-2:]
+        return Place(place.number, self.numbers(v.shape), (*_batch(groups), row, column), v.dtype, outer=outer)
+
+    def grouped(self, v: Value) -> tuple[Place, list[list[tuple[int, int]]]] | None:
+        """A reshape that strides can't express: what it is of, and the dimensions of that that each of its own joins.
+
+        None for all else, and where a dimension but the last two joins several.
+        """
+        base, moves = self.source(v)
+        if not moves or moves[-1].op != "reshape":
+            return None
+        place, shape = self.moved(self.buffer(base), moves[:-1], copy=False), self.numbers(v.shape)
+        if place is None or 0 in shape or reshape_strides(place.shape, place.strides, shape) is not None:
+            return None
+        groups = _grouped(place, shape)
+        return None if groups is None or any(len(group) > 1 for group in groups[:-2]) else (place, groups)
+
+    def stage_copy(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out = self.buffer(source)
+        if source.op == "cat":
+            dim, at = source.attrs[0], 0
+            for part in source.args:
+                shape = self.numbers(part.shape)
+                self.write_part(
+                    part, Place(out.number, shape, out.strides, out.dtype, out.offset + at * out.strides[dim])
+                )
+                at += shape[dim]
+            return
+        fill = fill_body(len(out.shape), out.dtype)
+        fill.space = (out.shape, ())
+        store = View(out.number, out.offset, out.strides, out.dtype)
+        self.add(bind(fill, out.shape, [], [store], [], self.target, self.scratch), product(out.shape))
+        low, shape = self.numbers(source.attrs[0]), self.numbers(source.args[0].shape)
+        offset = out.offset + sum(a * s for a, s in zip(low, out.strides))
+        self.write_part(source.args[0], Place(out.number, shape, out.strides, out.dtype, offset))
+
+    def stage_scatter(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out = self.buffer(source)
+        x, index, src = (self.part(a) for a in source.args)
+        self.copy(x, out)
+        if product(index.shape):
+            how = (source.op, source.attrs[0], out, index, src, self.target)
+            self.add([scatter_rows_launch(*how) or scatter_launch(*how)], product(index.shape))
+
+    def stage_scan(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out = self.buffer(source)
+        x = self.part(source.args[0])
+        if product(out.shape):
+            launch = SCANS.get(source.op, scan_launch)
+            self.add([launch(source.op, source.attrs[0], out, x, self.target)], product(out.shape))
+
+    def stage_sort(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out, (dim, descending) = self.buffer(source), source.attrs
+        if not product(out.shape):
+            return
+        x, ordered = self.neighbours(source.args[0], dim), out
+        if not _neighbours(out, dim):
+            ordered = self.in_rows(out.shape, dim, out.dtype)
+        size = x.shape[dim]
+        piece = piece_of(product(x.shape) // size, size, self.target) if ordered.shape[dim] == size else size
+        if piece < size:
+            launches = merge_launches(dim, descending, piece, ordered, x, self.target, self.temp)
+        else:
+            launches = [sort_launch(dim, descending, ordered, x, self.target, self.temp)]
+        self.add(launches, 16 * product(x.shape))
+        if ordered is not out:
+            self.copy(ordered, out)
+
+    def stage_select(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out, (dim,) = self.buffer(source), source.attrs
+        if product(out.shape):
+            x, place = self.neighbours(source.args[0], dim), self.part(source.args[1])
+            self.add([select_launch(dim, out, x, place, self.target, self.temp)], 8 * product(x.shape))
+
+    def neighbours(self, v: Value, dim: int) -> Place:
+        """A value in memory where its elements along a dimension lie next to each other."""
+        place = self.part(v)
+        if _neighbours(place, dim):
+            return place
+        whole = self.in_rows(place.shape, dim, place.dtype)
+        self.copy(place, whole)
+        return whole
+
+    def stage_search(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        out, (edges, x) = self.buffer(source), (self.part(a) for a in source.args)
+        if product(out.shape):
+            self.add([search_launch(source.attrs[0], out, edges, x, self.target)], 32 * product(out.shape))
+
+    def in_rows(self, shape: Ints, dim: int, dt: dtype) -> Place:
+        """A temporary buffer of a shape whose elements along a dimension are neighbours."""
+        *outer, last = contiguous_strides((*shape[:dim], *shape[dim + 1 :], shape[dim]))
+        strides = (*outer[:dim], last, *outer[dim:])
+        return Place(self.temp(product(shape) * dt.itemsize), shape, strides, dt)
+
+
+def _neighbours(place: Place, dim: int) -> bool:
+    """Whether the elements along a dimension lie next to each other."""
+    return place.strides[dim] == 1 or place.shape[dim] <= 1
+
+
+def _joined_rows(batch: Ints, m: int, right: Ints, views: list[Ints]) -> tuple[Ints, int, Ints, list[Ints]]:
+    """Batches that share their right factor as rows of one product, from the last batch dimension on, where strides
+    allow it.
+
+    `views` are the strides of what has the rows: the left factor, the result and what its epilogue loads.
+    """
+    while batch:
+        d, size = len(batch) - 1, batch[-1]
+        if size > 1 and (right[d] or (m > 1 and any(s[d] != m * s[d + 1] for s in views))):
+            break
+        views = [(*s[:d], s[d] if m == 1 else s[d + 1], s[d + 2]) for s in views]
+        right = (*right[:d], *right[d + 1 :])
+        batch, m = batch[:-1], m * size
+    return batch, m, right, views
+
+
+def _grouped(place: Place, shape: Ints) -> list[list[tuple[int, int]]] | None:
+    """The dimensions (size, stride) of a place that each dimension of another shape is made of, the innermost first.
+
+    Those that lie behind each other are one. None where a dimension belongs to two of them.
+    """
+    dims = [(n, s) for n, s in zip(place.shape, place.strides) if n != 1]
+    result: list[list[tuple[int, int]]] = []
+    for size in shape:
+        group: list[tuple[int, int]] = []
+        have = 1
+        while have < size and dims:
+            n, s = dims.pop(0)
+            have *= n
+            if group and group[0][1] == n * s:
+                group[0] = (group[0][0] * n, s)
+            else:
+                group.insert(0, (n, s))
+        if have != size:
+            return None
+        result.append(group)
+    return result
+
+
+def _batch(groups: list[list[tuple[int, int]]]) -> Ints:
+    """The strides of the batch dimensions of a matrix."""
+    return tuple([group[0][1] if group else 0 for group in groups[:-2]])

@@ -1,0 +1,180 @@
+"""What becomes of a program's outputs: memory of their own, an argument, a view of one, or an argument overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.dtypes import dtype, uint8
+from ..base.layout import Layout, contiguous_strides, is_dense
+from ..base.target import Target
+from ..compiler.body import chain
+from ..compiler.fuse import reshaped, strip
+from ..ir.graph import Value
+from .place import Ints, Place, Places, Recipe, product
+
+FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
+
+
+@dataclass(slots=True)
+class Output:
+    """What a plan makes of one output: memory of its own, an argument, a view of one, or an argument overwritten."""
+
+    kind: int
+    layout: Layout
+    arg: int = 0
+    offset: int = 0  # in bytes
+
+
+class Outputs(Places):
+    """Decides where each output is made. What is movement of another buffer is copied at the end."""
+
+    def __init__(
+        self, program: Recipe, layouts: Mapping[int, Layout], sizes: Mapping[Any, int], target: Target, make: Any
+    ) -> None:
+        super().__init__(program, sizes, target)
+        self.layout = make
+        self.layouts = layouts
+        self.outputs: list[Output] = []
+
+    def overwritten(self, argument: int) -> Layout:
+        """The layout of the argument that the result overwrites."""
+        lay = self.layouts[argument]
+        if lay.numel and any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please "
+                "clone() the tensor before performing the operation."
+            )
+        return lay
+
+    def output(self, k: int, v: Value, copies: list[tuple[Value, Place]]) -> Output:
+        program, number = self.program, len(self.program.inputs) + k
+        if program.into is not None:
+            lay = self.overwritten(program.into)
+            to = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
+            if program.aside or strip(v).op == "input" or (reshaped(v) and v.op == "reshape"):
+                copies.append((v, to))
+            else:
+                self.places[v] = to
+            return Output(IN_PLACE, lay, program.into)
+        base = strip(v)
+        shape = self.numbers(v.shape)
+        if base.op == "input" and program.aliases != "fresh":
+            place = self.places[base]
+            if v is base and program.aliases == "same":
+                return Output(SAME, self.layouts[base.attrs[0]], base.attrs[0])
+            seen = self.moved(place, chain(v), copy=False)
+            if seen is not None:
+                offset = seen.offset * v.dtype.itemsize
+                return Output(VIEW, self.layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
+            self.refuse_copy(place, shape)
+        elif v in self.program.schedule.buffers and v not in self.places:
+            strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+            self.places[v] = Place(number, shape, strides, v.dtype)
+            return Output(FRESH, self.layout(shape, strides, v.dtype))
+        elif reshaped(v) and base not in self.places and base not in program.graph.outputs:
+            whole = self.numbers(base.shape)
+            self.places[base] = Place(number, whole, contiguous_strides(whole), v.dtype)
+            return Output(FRESH, self.layout(shape, None, v.dtype))
+        strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+        copies.append((v, Place(number, shape, strides, v.dtype)))
+        return Output(FRESH, self.layout(shape, strides, v.dtype))
+
+    def refuse_copy(self, place: Place, shape: Ints) -> None:
+        """Raises RuntimeError where a view was asked for, which this movement of a buffer can't be."""
+        if self.program.strict_view:
+            raise RuntimeError(
+                "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+                "across two contiguous subspaces). Use .reshape(...) instead. "
+                f"Got size {list(place.shape)}, stride {list(place.strides)}, view {list(shape)}."
+            )
+
+    def lowered_output(self, k: int, dt: dtype, parts: tuple[Value, ...], copies: list[tuple[Value, Place]]) -> Output:
+        """An output of a dtype that kernels do not know: the parts of its elements lie beside each other."""
+        program, number = self.program, len(self.program.inputs) + k
+        shape = self.numbers(parts[0].shape)
+        together = dt.is_complex and len(parts) == 1
+        shape = shape[:-1] if together else shape
+        if program.into is not None:
+            lay = self.overwritten(program.into)
+            whole, made = Place(number, shape, lay.strides, dt), Output(IN_PLACE, lay, program.into)
+        else:
+            viewed = self.viewed(dt, parts, shape) if program.aliases != "fresh" else None
+            if viewed is not None:
+                return viewed
+            strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+            whole, made = Place(number, shape, strides, dt), Output(FRESH, self.layout(shape, strides, dt))
+        for v, to in zip(parts, self.halves(whole, together)):
+            if program.aside or strip(v).op == "input" or v not in program.schedule.buffers or v in self.places:
+                copies.append((v, to))
+            else:
+                self.places[v] = to
+        return made
+
+    @staticmethod
+    def halves(whole: Place, together: bool) -> tuple[Place, ...]:
+        """Where the parts of a buffer's elements lie, or what lies in its memory, the parts together."""
+        if not whole.dtype.is_complex:
+            return (Place(whole.number, whole.shape, whole.strides, uint8),)
+        strides, dt = tuple([2 * s for s in whole.strides]), whole.dtype.to_real()
+        if together:
+            return (Place(whole.number, (*whole.shape, 2), (*strides, 1), dt),)
+        return tuple(Place(whole.number, whole.shape, strides, dt, i) for i in (0, 1))
+
+    def viewed(self, dt: dtype, parts: tuple[Value, ...], shape: Ints) -> Output | None:
+        """The output as a view of an input, where all parts are movement of it and lie beside each other."""
+        bases = {strip(v) for v in parts}
+        if len(bases) > 1 or next(iter(bases)).op != "input":
+            return None
+        (base,) = bases
+        place = self.places[base]
+        found = [self.moved(place, chain(v), copy=False) for v in parts]
+        if any(f is None for f in found):
+            self.refuse_copy(place, shape)
+            return None
+        first, *other = [f for f in found if f is not None]
+        offset, strides = first.offset * first.dtype.itemsize, first.strides
+        if dt.is_complex:
+            beside = all(p.offset == first.offset + 1 and p.strides == strides for p in other)
+            if not other:
+                beside, strides = strides[-1] == 1, strides[:-1]
+            if not beside or first.offset % 2 or any(s % 2 for n, s in zip(shape, strides) if n != 1):
+                return None
+            strides = tuple([s // 2 for s in strides])
+        lay = self.layout(shape, strides, dt)
+        same = self.program.aliases == "same" and base.dtype is dt and strides == place.strides and not offset
+        if same and shape == place.shape:
+            return Output(SAME, self.layouts[base.attrs[0]], base.attrs[0])
+        return Output(VIEW, lay, base.attrs[0], offset)
+
+    def preserved(self, shape: Ints) -> Ints:
+        """The strides of an element-wise result: those that all inputs of its shape share, where they are dense."""
+        strides: Ints | None = None
+        for v in self.program.inputs:
+            place = self.places[v]
+            if len(place.shape) == len(shape) and place.shape == shape:
+                if strides is None:
+                    strides = place.strides
+                elif strides != place.strides:
+                    return contiguous_strides(shape)
+        return strides if strides is not None and is_dense(shape, strides) else contiguous_strides(shape)
+
+    def copy_outputs(self, copies: list[tuple[Value, Place]]) -> None:
+        """Outputs that are movement of other buffers, or the same values as other outputs.
+
+        Where one may overwrite what another one reads, all are read before any is written.
+        """
+        copies = [self.before_reshape(v, to) for v, to in copies]
+        sources = []
+        for v, _ in copies:
+            source = self.part(v)
+            if self.program.aside and strip(v).op == "input":
+                strides = contiguous_strides(source.shape)
+                whole = Place(self.temp(product(source.shape) * v.dtype.itemsize), source.shape, strides, v.dtype)
+                self.copy(source, whole)
+                source = whole
+            sources.append(source)
+        for source, (_, to) in zip(sources, copies):
+            self.copy(source, to)
