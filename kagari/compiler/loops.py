@@ -22,7 +22,9 @@ from ..base.layout import is_contiguous
 from ..base.target import Target
 from .body import Body, Node
 from .kernel import Kernel, Launch
-from .loop_writer import TILE, WIDEST, Nest, write_nest
+from .loop_frame import TILE, Nest
+from .loop_reductions import WIDEST
+from .loop_writer import write_nest
 
 # Elements below which a second thread costs more than it brings, for plain and for heavy bodies.
 GRAIN, HEAVY_GRAIN = 32768, 4096
