@@ -5,7 +5,7 @@ where they came from: each operation becomes a line of a function, each comparis
 all comparisons alike, the function gives the words of the plan in a fraction of the time.
 
 Costs that are weighed in floating point leave no conditions. They choose between ways that are all correct, and are
-weighed anew where a size has grown or shrunk about eightfold.
+weighed anew where a size has grown or shrunk about fourfold.
 """
 
 from __future__ import annotations
@@ -262,7 +262,7 @@ class Bindings:
         """The words of the program bound to these layouts, by argument number, and values of its symbols."""
         if target is not self.target:
             self.target, self.made = target, {}
-        words: list[Any] = [n.bit_length() // 3 for n in sizes]
+        words: list[Any] = [n.bit_length() >> 1 for n in sizes]
         strides: list[int] = []
         for lay in layouts.values():
             words.append(lay.dtype)
