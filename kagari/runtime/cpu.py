@@ -6,6 +6,7 @@ its description for the compiler, and loading of object code. The runtime's only
 from __future__ import annotations
 
 import ctypes
+import struct
 import threading
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,9 @@ from ..base.config import isa, processors, thread_count
 from ..base.target import Target
 
 _lock = threading.Lock()
+# Of the headers of sections in ELF objects
+_PROGBITS = 1
+_WRITE, _ALLOC, _EXECINSTR = 1, 2, 4
 
 
 @cache
@@ -66,9 +70,27 @@ def load(code: bytes, symbols: tuple[str, ...]) -> list[int]:
 
     with _lock:
         engine = _engine()
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.add_object_file(llvm.ObjectFileRef.from_data(_constants_as_code(code)))
         engine.finalize_object()
         return [engine.get_function_address(name) for name in symbols]
+
+
+def _constants_as_code(code: bytes) -> bytes:
+    """An ELF object whose constants are marked as code, so that they lie in the pages of the code.
+
+    Pages of code are neighbours and make one memory map. With pages of constants between them each kernel would take
+    two maps, of which Linux gives a process 65,530, and the linker ends the process that asks for more.
+    """
+    if code[:6] != b"\x7fELF\x02\x01":  # 64 bits, low byte first
+        return code
+    changed = bytearray(code)
+    (start,) = struct.unpack_from("<Q", code, 0x28)
+    size, count = struct.unpack_from("<HH", code, 0x3A)
+    for at in range(start, start + size * count, size):
+        kind, flags = struct.unpack_from("<IQ", code, at + 4)
+        if kind == _PROGBITS and flags & (_WRITE | _ALLOC) == _ALLOC:
+            struct.pack_into("<Q", changed, at + 8, flags | _EXECINSTR)
+    return bytes(changed)
 
 
 def define(name: str, address: int) -> None:
