@@ -288,3 +288,11 @@ def test_set_within_the_storage() -> None:
     """PyTorch lets the storage grow here."""
     with pytest.raises(RuntimeError, match="requiring a storage size of 236 are out of bounds for storage of size 48"):
         kagari.zeros(1).set_(kagari.zeros(12).untyped_storage(), 1, (20,), (3,))
+
+
+def test_integrals_of_nothing() -> None:
+    empty = kagari.zeros(2, 0)
+    assert kagari.trapezoid(empty, kagari.zeros(0)).tolist() == kagari.trapezoid(empty).tolist() == [0.0, 0.0]
+    assert (
+        kagari.cumulative_trapezoid(empty, kagari.zeros(0)).shape == kagari.cumulative_trapezoid(empty).shape == (2, 0)
+    )

@@ -21,6 +21,8 @@ from .shapes import narrowed, settled
 
 def _pairs(y: Value, dim: int) -> tuple[Value, Value]:
     """All elements along a dimension but the first, and all but the last."""
+    if isinstance(y.shape[dim], int) and y.shape[dim] == 0:
+        return y, y
     count = settled(y.shape[dim] - 1)
     return narrowed(y, dim, 1, count), narrowed(y, dim, 0, count)
 
