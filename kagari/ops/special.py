@@ -16,6 +16,8 @@ from .check import for_tensors, require, result_type
 from .operator import Number, Operator, Sample, Tensor, operator
 from .samples import args, binary, special_pairs, together, unary, wanted
 
+MOST_VARIABLES = 1 << 20  # of the gamma function of several
+
 _SPECIAL: dict[str, Any] = {"namespace": "special", "method": False, "pointwise": True}
 
 
@@ -216,7 +218,7 @@ def _variables(make: Callable[..., Any]) -> Iterator[Sample]:
 )
 def mvlgamma(input: Tensor, p: int) -> Value:
     """The logarithm of the gamma function of `p` variables: `ln(pi) p (p - 1) / 4 + sum of ln Γ(input_i - j / 2)` over
-    j from 0 to p - 1.
+    j from 0 to p - 1. Raises RuntimeError for `p` below 1 or beyond a million.
 
     >>> import kagari as torch
     >>> torch.mvlgamma(torch.tensor([3.0]), 2)
@@ -226,11 +228,12 @@ def mvlgamma(input: Tensor, p: int) -> Value:
         raise RuntimeError("p has to be greater than or equal to 1")
     if input.dtype is bool_:
         raise RuntimeError("The input tensor may not be a boolean tensor.")
+    if p > MOST_VARIABLES:
+        raise RuntimeError(f"mvlgamma: p should be at most {MOST_VARIABLES}, got {p}")
     x = _float(input)
-    total = ir.lgamma(x)
-    for j in range(1, p):
-        total = total + ir.lgamma(x - j / 2)
-    return total + p * (p - 1) / 4 * math.log(math.pi)
+    shape = (*x.shape, p)
+    shifted = graph.expand(ir.unsqueeze(x, x.ndim), shape) - graph.cast(graph.iota(shape, x.ndim), x.dtype) / 2
+    return ir.sum_(ir.lgamma(shifted), x.ndim) + p * (p - 1) / 4 * math.log(math.pi)
 
 
 # The normal distribution, and entropies
