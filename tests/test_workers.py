@@ -197,6 +197,7 @@ def test_an_interrupt_ends_everything() -> None:
                 time.sleep(0.05)
                 return i
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
         threading.Timer(1.0, lambda: os.killpg(0, signal.SIGINT)).start()
         try:
             list(DataLoader(Slow(), num_workers=2))

@@ -191,7 +191,7 @@ class Processes:
             except (EOFError, OSError):
                 break
             return n, (kind, label, data)
-        self._gone([sources[r] for r in ready])
+        self._gone(sorted({sources[r] for r in ready}))
         raise AssertionError
 
     def _gone(self, numbers: list[int]) -> None:
