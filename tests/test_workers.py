@@ -160,6 +160,21 @@ def test_an_exception_arrives_whole(kind: str) -> None:
     text = str(raised.value)
     assert f"Caught KeyError in DataLoader worker {kind} 1, which was to read [2, 3].\nOriginal Traceback" in text
     assert "no sample 3" in text and "__getitem__" in text
+
+
+@pytest.mark.parametrize("kind", ["process", "thread"])
+def test_a_pass_goes_on_after_an_exception(kind: str, oracle: ModuleType) -> None:
+    for make, options in ((DataLoader, {"worker_type": kind}), (oracle.utils.data.DataLoader, {})):
+        loader, seen = iter(make(Sleepy("raise", 6), batch_size=2, num_workers=2, **options)), []
+        for _ in range(3):
+            try:
+                seen.append(next(loader).tolist())
+            except KeyError:
+                seen.append("KeyError")
+        assert seen == [[0, 1], "KeyError", [4, 5]] and next(loader, None) is None
+
+
+def test_passes_without_faults() -> None:
     assert [x.tolist() for x in DataLoader(Sleepy(""), batch_size=4, num_workers=2)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 

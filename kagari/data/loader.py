@@ -214,25 +214,32 @@ class _WorkerPass:
 
     def __next__(self) -> Any:
         try:
-            while self.sent:
-                numbers = [self.sent[0][1]] if self.loader.in_order else sorted({n for _, n in self.sent})
-                number, (kind, label, data) = self.workers.receive(numbers, self.loader.timeout)
-                self.sent.remove((label, number))
-                if kind != END:
-                    self._send()
-                    if kind == FAULT:
-                        data.raise_here()
-                    return data
-                if self.active[number]:
-                    self.active[number] = False
-                    self._send()
-        except BaseException:
+            kind, data = self._received()
+        except BaseException:  # a worker is gone, or an interrupt: no more comes from here
             self.loader._workers = None
             self.workers.close()
             raise
+        if kind == FAULT:
+            data.raise_here()
+        if kind == END:
+            raise StopIteration
+        return data
+
+    def _received(self) -> tuple[str, Any]:
+        """The next batch or exception of a worker; the end where all have come to theirs."""
+        while self.sent:
+            numbers = [self.sent[0][1]] if self.loader.in_order else sorted({n for _, n in self.sent})
+            number, (kind, label, data) = self.workers.receive(numbers, self.loader.timeout)
+            self.sent.remove((label, number))
+            if kind != END:
+                self._send()
+                return kind, data
+            if self.active[number]:
+                self.active[number] = False
+                self._send()
         if not self.loader.persistent_workers:
             self.workers.close()
-        raise StopIteration
+        return END, None
 
     def drain(self) -> None:
         """Takes what is still under way, so that the workers can begin anew."""

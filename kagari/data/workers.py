@@ -14,6 +14,7 @@ import signal
 import threading
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -229,17 +230,12 @@ class Processes:
 
 
 def _work_here(
-    job: Job,
-    number: int,
-    tasks: queue.SimpleQueue[Task | None],
-    answers: queue.SimpleQueue[Answer],
-    ready: queue.SimpleQueue[int],
+    job: Job, number: int, tasks: queue.SimpleQueue[Task | None], answers: queue.SimpleQueue[tuple[int, Answer]]
 ) -> None:
     """The life of a worker thread."""
     desk = _Desk(job, number, "thread")
     while (task := tasks.get()) is not None:
-        answers.put(desk.answer(task))
-        ready.put(number)
+        answers.put((number, desk.answer(task)))
 
 
 class Threads:
@@ -247,22 +243,27 @@ class Threads:
 
     def __init__(self, job: Job) -> None:
         self.tasks: list[queue.SimpleQueue[Task | None]] = [queue.SimpleQueue() for _ in range(job.count)]
-        self.answers: list[queue.SimpleQueue[Answer]] = [queue.SimpleQueue() for _ in range(job.count)]
-        self.any: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for number in range(job.count):
-            queues = self.tasks[number], self.answers[number], self.any
-            threading.Thread(target=_work_here, args=(job, number, *queues), daemon=True).start()
+        self.answers: queue.SimpleQueue[tuple[int, Answer]] = queue.SimpleQueue()
+        self.early: list[deque[Answer]] = [deque() for _ in range(job.count)]  # came before they were asked for
+        for number, tasks in enumerate(self.tasks):
+            threading.Thread(target=_work_here, args=(job, number, tasks, self.answers), daemon=True).start()
 
     def send(self, number: int, task: Task) -> None:
         self.tasks[number].put(task)
 
     def receive(self, numbers: Sequence[int], timeout: float) -> tuple[int, Answer]:
-        """The next answer of one of these workers, and whose it is."""
-        try:
-            number = numbers[0] if len(numbers) == 1 else self.any.get(timeout=timeout or None)
-            return number, self.answers[number].get(timeout=timeout or None)
-        except queue.Empty:
-            raise RuntimeError(f"DataLoader timed out after {timeout:g} seconds") from None
+        """The next answer of one of these workers, and whose it is. Raises RuntimeError where none comes in time."""
+        for number in numbers:
+            if self.early[number]:
+                return number, self.early[number].popleft()
+        while True:
+            try:
+                number, answer = self.answers.get(timeout=timeout or None)
+            except queue.Empty:
+                raise RuntimeError(f"DataLoader timed out after {timeout:g} seconds") from None
+            if number in numbers:
+                return number, answer
+            self.early[number].append(answer)
 
     def close(self) -> None:
         """Lets all workers end after what they are at."""
