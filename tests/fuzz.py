@@ -42,8 +42,8 @@ SHAPES = [
 ]
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
           torch.int8, torch.uint8, torch.bool]  # fmt: skip
-LEFT_OUT = ("set_", "seed", "manual_seed", "use_deterministic")
-"""How names begin that change the process rather than compute."""
+LEFT_OUT = ("set_", "seed", "manual_seed", "use_deterministic", "save", "install_as_torch")
+"""How names begin that change the process or write files rather than compute."""
 
 
 def tensor(pick: random.Random) -> Any:
@@ -188,7 +188,7 @@ def main(seed: int, calls: int, note: str | None) -> None:
             if k % 2:
                 name, call, args, kwargs = distorted(pick, pick.choice(known))
             else:
-                name, call, args, kwargs = made_up(pick, *everything[k // 2 % len(everything)])
+                name, call, args, kwargs = made_up(pick, *everything[(k + seed * calls) // 2 % len(everything)])
             last.seek(0)
             last.write(f"{name} ({state})".ljust(100))
             last.flush()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pytest
 
 
 def described(value: Any, lib: ModuleType) -> Any:
@@ -54,3 +56,17 @@ def assert_same(source: str, oracle: ModuleType, kagari: ModuleType, **names: An
 def assert_equal(ours: Any, theirs: Any) -> None:
     """Descriptions that are equal, NaNs included."""
     assert repr(ours) == repr(theirs)
+
+
+def assert_same_error(
+    call: Callable[[ModuleType], Any], oracle: ModuleType, kagari: ModuleType, exact: bool = True
+) -> None:
+    """Both raise one type of exception, of which ours may be a subclass unless `exact`, with one text."""
+    raised = []
+    for lib in (kagari, oracle):
+        with pytest.raises(Exception) as caught:  # which one is what is compared
+            call(lib)
+        raised.append((caught.type, str(caught.value).replace("kagari.", "torch.")))
+    (ours, said), (theirs, expected) = raised
+    assert ours is theirs or (not exact and issubclass(ours, theirs))
+    assert said == expected

@@ -21,7 +21,10 @@ from kagari.ir.graph import Graph, Value
 from kagari.ir.lower import lower
 from kagari.ir.spec import verify
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Casting complex values to real"),
+    pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental"),
+]
 
 RANDOM = np.random.default_rng(0)
 
@@ -75,6 +78,7 @@ def agree(program: Program, arrays: tuple[np.ndarray, ...], oracle: ModuleType) 
     """Value and gradients are the oracle's."""
     (want, theirs), (got, ours) = run(program, arrays, oracle), run(program, arrays, kagari)
     same(got, want)
+    assert got.requires_grad == want.requires_grad
     if not want.requires_grad:
         return
     seed = np.random.default_rng(1).standard_normal((2, *want.shape))
@@ -82,6 +86,7 @@ def agree(program: Program, arrays: tuple[np.ndarray, ...], oracle: ModuleType) 
     want.backward(oracle.tensor(seed.tolist(), dtype=want.dtype))
     got.backward(kagari.tensor(seed.tolist(), dtype=got.dtype))
     for a, b in zip(ours, theirs):
+        assert (a.grad is None) == (b.grad is None)
         if b.grad is not None:
             same(a.grad, b.grad, 1e-4)
 

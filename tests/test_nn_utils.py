@@ -503,7 +503,7 @@ MISSING = {
         "convert_conv2d_weight_memory_format": "there is one memory format",
         "convert_conv3d_weight_memory_format": "there is one memory format",
     },
-    "utils.parametrizations": {"orthogonal": "needs decompositions that are not there yet"},
+    "utils.parametrizations": {"orthogonal": "not written yet"},
 }
 
 

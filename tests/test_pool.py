@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from outcomes import assert_same_error
 
 import kagari
 
@@ -199,12 +200,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(name: str, oracle: ModuleType) -> None:
-    raised = []
-    for lib in (kagari, oracle):
-        with pytest.raises(Exception) as caught:  # which one is what is compared
-            ERRORS[name](lib, lib.nn)
-        raised.append((caught.type, str(caught.value)))
-    assert raised[0] == raised[1]
+    assert_same_error(lambda lib: ERRORS[name](lib, lib.nn), oracle, kagari)
 
 
 def test_a_place_outside_of_the_channel() -> None:

@@ -16,7 +16,7 @@ def test_operators_survive_any_arguments(seed: int, tmp_path: Path) -> None:
     """2,000 calls in a process of their own: each returns, or raises what PyTorch raises for bad arguments."""
     note = tmp_path / "last call"
     command = [sys.executable, "-W", "ignore", "-X", "faulthandler", str(FUZZ), str(seed), "2000", str(note)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, f"last call: {note.read_text()}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
     outcomes = json.loads(done.stdout)
     assert outcomes["returned"] > 100 and outcomes["TypeError"] > 100 and outcomes["RuntimeError"] > 20

@@ -28,8 +28,7 @@ def test_far_out(name: str, oracle: ModuleType) -> None:
             values.append(y.detach().numpy())
             gradients.append(x.grad.numpy())
         np.testing.assert_allclose(*values, rtol=tolerance, atol=1e-15)
-        finite = np.isfinite(gradients[1])
-        np.testing.assert_allclose(*(g[finite] for g in gradients), rtol=1e3 * tolerance, atol=1e-6)
+        np.testing.assert_allclose(*gradients, rtol=10 * tolerance, atol=1e-6)
 
 
 def test_zeta_and_polygamma(oracle: ModuleType) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from outcomes import assert_same_error
 
 import kagari
 
@@ -158,12 +159,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(name: str, oracle: ModuleType) -> None:
-    raised = []
-    for lib in (kagari, oracle):
-        with pytest.raises(Exception) as caught:  # which one is what is compared
-            ERRORS[name](lib, lib.nn.functional)
-        raised.append((caught.type, str(caught.value)))
-    assert raised[0] == raised[1]
+    assert_same_error(lambda lib: ERRORS[name](lib, lib.nn.functional), oracle, kagari)
 
 
 @pytest.mark.parametrize("name", ["upsample", "upsample_nearest", "upsample_bilinear"])

@@ -5,7 +5,7 @@ elements.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -62,9 +62,11 @@ def set_(
     return self
 
 
-def share_memory_(self: Tensor) -> Tensor:
-    """Returns the tensor as it is: its memory is this process's, and a child made by `fork` gets a copy."""
-    return self
+def share_memory_(self: Tensor) -> NoReturn:
+    """Raises NotImplementedError: a tensor's memory is this process's, and a child made by `fork` gets a copy."""
+    raise NotImplementedError(
+        "share_memory_(): memory that several processes write to is not there yet; a child process gets a copy"
+    )
 
 
 def is_shared(self: Tensor) -> bool:
