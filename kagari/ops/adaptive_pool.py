@@ -124,8 +124,8 @@ def _targets(name: str, x: Value, output_size: Any, rank: int) -> list[tuple[int
         colon = "" if "avg" in name else ":"
         raise RuntimeError(f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got{colon} {listed(x.shape)}")
     lead = x.ndim - rank
-    for d in range(x.ndim - rank - 1 if x.ndim == rank + 1 else 1, x.ndim):
-        if x.shape[d] == 0 and d >= lead:
+    for d in range(lead, x.ndim):
+        if x.shape[d] == 0:
             raise RuntimeError(
                 f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
                 f"{listed(x.shape)} with dimension {d} being empty"

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 
 from ..base.dtypes import accumulate, bool_
-from ..base.symbols import Size, hint
+from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -18,6 +18,7 @@ from .check import C_NAMES
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .softmax import spread
+from .window import is_one
 
 
 def _require(query: Value, key: Value, value: Value | None, mask: Value | None, is_causal: bool) -> None:
@@ -99,15 +100,11 @@ def _weights(query: Value, key: Value, mask: Value | None, is_causal: bool, scal
 
 def _of_own_heads(x: Value, like: Value) -> Value:
     """The gradient of keys or values, summed over the heads that were repeated and the batch that was broadcast."""
-    if x.ndim >= 3 and like.ndim >= 3 and x.shape[-3] != like.shape[-3] and not _is_one(like.shape[-3]):
+    if x.ndim >= 3 and like.ndim >= 3 and x.shape[-3] != like.shape[-3] and not is_one(like.shape[-3]):
         have = like.shape[-3]
         parts = graph.reshape(x, (*x.shape[:-3], have, x.shape[-3] // have, *x.shape[-2:]))
         x = graph.reduce("sum", parts, (parts.ndim - 3,))
     return ir.sum_to(x, like.shape)
-
-
-def _is_one(size: Size) -> bool:
-    return isinstance(size, int) and size == 1
 
 
 def _attention_gradient(

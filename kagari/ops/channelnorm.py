@@ -5,7 +5,7 @@ The dimensions of an input are (N, C, *). Forward and backward of a channel are 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..base.dtypes import accumulate, float32
@@ -132,23 +132,41 @@ def _paired(
     return for_tensors((input, found[0]), *flat, (weight, found[1]), (bias, found[2]))
 
 
-def _batch_rule(
-    g: Value,
+def _tracked_batch_rule(
+    g: Sequence[Value],
     input: Value,
-    running_mean: Value | None = None,
-    running_var: Value | None = None,
-    weight: Value | None = None,
-    bias: Value | None = None,
-    training: bool = False,
-    momentum: Number = 0.1,
-    eps: Number = 1e-5,
+    running_mean: Value | None,
+    running_var: Value | None,
+    weight: Value | None,
+    bias: Value | None,
+    momentum: Number,
+    eps: Number,
 ) -> list[Value]:
-    if training:
-        found = _statistics_gradient(g, input, weight, _others(input), eps)
-    else:
+    found = _statistics_gradient(g[0], input, weight, _others(input), eps)
+    return _paired(found, input, running_mean, running_var, weight, bias)
+
+
+def _untracked(tracked: Callable[..., list[Value]]) -> Callable[..., list[Value]]:
+    """The rule of an operator that is told whether mean and variance are the input's own or constants."""
+
+    def rule(
+        g: Value,
+        input: Value,
+        running_mean: Value | None,
+        running_var: Value | None,
+        weight: Value | None,
+        bias: Value | None,
+        own: bool,
+        momentum: Number,
+        eps: Number,
+    ) -> list[Value]:
+        if own:
+            return tracked([g], input, running_mean, running_var, weight, bias, momentum, eps)
         assert running_mean is not None and running_var is not None
         found = _running_gradient(g, input, running_mean, running_var, weight, eps)
-    return _paired(found, input, running_mean, running_var, weight, bias)
+        return _paired(found, input, running_mean, running_var, weight, bias)
+
+    return rule
 
 
 def _batches(make: Make) -> Iterator[Sample]:
@@ -200,7 +218,7 @@ _BATCH_ERRORS: list[tuple[Sample, type, str]] = [
     method=False,
     out=False,
     dtypes="f",
-    gradient=_batch_rule,
+    gradient=_untracked(_tracked_batch_rule),
     samples=_batches,
     errors=_BATCH_ERRORS,
 )
@@ -253,20 +271,6 @@ def _blended(
             yield graph.cast(ir.add(kept, ir.mul(new, momentum)), running.dtype)
 
 
-def _tracked_batch_rule(
-    g: Sequence[Value],
-    input: Value,
-    running_mean: Value | None,
-    running_var: Value | None,
-    weight: Value | None,
-    bias: Value | None,
-    momentum: Number,
-    eps: Number,
-) -> list[Value]:
-    found = _statistics_gradient(g[0], input, weight, _others(input), eps)
-    return _paired(found, input, running_mean, running_var, weight, bias)
-
-
 @operator(function=False, method=False, out=False, gradient=_tracked_batch_rule)
 def batch_norm_tracked(
     input: Tensor,
@@ -298,22 +302,6 @@ def _checked_instances(
     for group in ((running_mean, running_var), (weight, bias)):
         require_one_dtype(input, group)
     return graph.cast(input, accumulate(input.dtype))
-
-
-def _instance_rule(
-    g: Value,
-    input: Value,
-    running_mean: Value | None = None,
-    running_var: Value | None = None,
-    weight: Value | None = None,
-    bias: Value | None = None,
-    use_input_stats: bool = True,
-    momentum: Number = 0.1,
-    eps: Number = 1e-5,
-) -> list[Value]:
-    if not use_input_stats:
-        return _batch_rule(g, input, running_mean, running_var, weight, bias, False, momentum, eps)
-    return _tracked_instance_rule([g], input, running_mean, running_var, weight, bias, momentum, eps)
 
 
 def _tracked_instance_rule(
@@ -349,7 +337,7 @@ def _instances(make: Make) -> Iterator[Sample]:
     method=False,
     out=False,
     dtypes="f",
-    gradient=_instance_rule,
+    gradient=_untracked(_tracked_instance_rule),
     samples=_instances,
     errors=[
         (args(wanted(2, 3, 4), wanted(4), wanted(4)), RuntimeError, "running_mean should contain 6 elements not 8"),

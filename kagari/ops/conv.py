@@ -200,6 +200,7 @@ def _require_less(more: Ints, form: Geometry) -> None:
 def _gradients(g: Value, x: Value, w: Value, bias: Value | None, form: Geometry) -> list[Value]:
     wide_x, wide_w, wide_g = _wide(x, w, g)
     assert wide_g is not None
+    wide_x, wide_w = ir.conj(wide_x), ir.conj(wide_w)
     dx, dw = scattered(wide_g, wide_w, form, x.shape[2:]), correlated(wide_x, wide_g, form, w.shape[2:])
     return for_tensors((x, dx), (w, dw), (bias, _to_bias(g)))
 
@@ -209,6 +210,7 @@ def _gradients_transposed(g: Value, x: Value, w: Value, bias: Value | None, form
     form = form._replace(high=tuple([p - m for p, m in zip(form.high, more)]))
     wide_x, wide_w, wide_g = _wide(x, w, g)
     assert wide_g is not None
+    wide_x, wide_w = ir.conj(wide_x), ir.conj(wide_w)
     dx, dw = convolved(wide_g, wide_w, form), correlated(wide_g, wide_x, form, w.shape[2:])
     return for_tensors((x, dx), (w, dw), (bias, _to_bias(g)))
 

@@ -17,6 +17,7 @@ from ..base.symbols import Size, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .movement import turned as flipped
 from .shapes import narrowed
 from .window import around, is_one, spread, windowed
 
@@ -44,7 +45,7 @@ def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None,
     taps, channels = (w.shape[1:-1], w.shape[-1]) if turned else (w.shape[2:], w.shape[1])
     seen = windowed(around(x, spatial, low, high), spatial, taps, stride, dilation)  # [N, C, *P, *K]
     if turned:
-        seen = _flipped(seen, range(2 + rank, seen.ndim))
+        seen = flipped(seen, tuple(range(2 + rank, seen.ndim)))
     if groups > 1 and x.shape[1] == groups:
         return _with_bias(_depthwise(seen, graph.reshape(w, (w.shape[0], 1, *taps)), groups), bias)
     places, inner = seen.shape[2 : 2 + rank], product(w.shape[1:])
@@ -61,12 +62,6 @@ def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None,
     if bias is not None:
         made = ir.add(made, graph.reshape(bias, (1, *lead[1:], outs, 1)))
     return graph.reshape(made, (batch, w.shape[0], *places))
-
-
-def _flipped(x: Value, dims: range) -> Value:
-    """The order along some dimensions reversed."""
-    starts = tuple([n - 1 if d in dims else 0 for d, n in enumerate(x.shape)])
-    return graph.slice_(x, starts, tuple([-1 if d in dims else 1 for d in range(x.ndim)]), x.shape)
 
 
 def _depthwise(seen: Value, w: Value, groups: int) -> Value:

@@ -29,24 +29,24 @@ def _power(x: Value, p: float) -> Value:
     return ir.where(zero, 0, ir.pow_(ir.where(zero, 1, ir.abs_(x)), p))
 
 
-def length(x: Value, p: float, dim: int) -> Value:
-    """`sum(|x_i| ** p) ** (1 / p)` along a dimension; its gradient is 0 where the length is 0."""
+def length(x: Value, p: float, dims: tuple[int, ...]) -> Value:
+    """`sum(|x_i| ** p) ** (1 / p)` over `dims`; its gradient is 0 where the length is 0."""
     if p == 0:
-        return graph.reduce("sum", graph.cast(graph.cast(x, bool_), x.dtype), (dim,))
+        return graph.reduce("sum", graph.cast(graph.cast(x, bool_), x.dtype), dims)
     if p == 1:
-        return graph.reduce("sum", ir.abs_(x), (dim,))
+        return graph.reduce("sum", ir.abs_(x), dims)
     if p == 2:
-        return root(graph.reduce("sum", ir.mul(x, x), (dim,)))
+        return root(graph.reduce("sum", ir.mul(x, x), dims))
     if math.isinf(p):
-        return graph.reduce("max" if p > 0 else "min", ir.abs_(x), (dim,))
-    return _power(graph.reduce("sum", _power(x, p), (dim,)), 1 / p)
+        return graph.reduce("max" if p > 0 else "min", ir.abs_(x), dims)
+    return _power(graph.reduce("sum", _power(x, p), dims), 1 / p)
 
 
 def distance(x1: Value, x2: Value, p: float, eps: Number) -> Value:
     """The length of `x1 - x2 + eps` along the last dimension, of dtype and shape as they broadcast."""
     apart = ir.add(ir.sub(x1, x2), eps)
     apart = apart if apart.ndim else graph.reshape(apart, (1,))
-    return graph.cast(length(graph.cast(apart, accumulate(apart.dtype)), float(p), apart.ndim - 1), apart.dtype)
+    return graph.cast(length(graph.cast(apart, accumulate(apart.dtype)), float(p), (apart.ndim - 1,)), apart.dtype)
 
 
 def _two(make: Make) -> Iterator[Sample]:
@@ -99,7 +99,7 @@ def _directions(make: Make) -> Iterator[Sample]:
 
 def _unit(x: Value, eps: Number, dim: int) -> Value:
     """x over its length, which is taken to be no less than eps; that bound has the gradient of the length."""
-    have = length(x, 2.0, dim)
+    have = length(x, 2.0, (dim,))
     bounded = ir.add(graph.detach(ir.maximum(have, eps)), ir.sub(have, graph.detach(have)))
     return ir.div(x, spread(x, bounded, (dim,)))
 
@@ -184,7 +184,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Value:
         return ir.full((0,), 0, input.dtype)
     require_wide("pdist", input)
     count = input.shape[0]
-    table = length(_apart(input, input), float(p), 2)
+    table = length(_apart(input, input), float(p), (2,))
     return graph.gather(graph.reshape(table, (count * count,)), _above_diagonal(count), 0)
 
 
@@ -299,7 +299,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) 
         return _by_product(a, b)
     apart = _apart(a, b)
     require_wide("cdist", apart)
-    return length(apart, float(p), apart.ndim - 1)
+    return length(apart, float(p), (apart.ndim - 1,))
 
 
 def _forms(make: Make) -> Iterator[Sample]:

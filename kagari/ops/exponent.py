@@ -23,7 +23,7 @@ def _sinc_gradient(g: Value, input: Value) -> list[Value]:
     zero = ir.eq(input, 0)
     x = math.pi * ir.where(zero, 1, input)
     slope = (x * ir.cos(x) - ir.sin(x)) / (x * ir.where(zero, 1, input))
-    return [g * ir.where(zero, 0, slope)]
+    return [g * ir.conj(ir.where(zero, 0, slope))]
 
 
 @operator(inplace=True, pointwise=True, gradient=_sinc_gradient, samples=unary())

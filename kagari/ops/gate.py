@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..base.symbols import Size, hint
+from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -63,9 +63,7 @@ def prelu(input: Tensor, weight: Tensor) -> Value:
         raise RuntimeError(
             f"prelu: Type promoting not supported. Got {TYPE_NAMES[input.dtype]} and {TYPE_NAMES[weight.dtype]}"
         )
-    count: Size = 1
-    for size in weight.shape:
-        count = count * size
+    count = product(weight.shape)
     if count != 1:
         if not input.ndim:
             raise RuntimeError("Not allow zero-dim input tensor.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from ..base.dtypes import accumulate, dtype, int64
@@ -24,11 +25,8 @@ def _excess(x: Value) -> Value:
 
 def _signs(make: Make, *shape: int) -> Sample:
     """1 and -1, as numbers of the dtype that is tried."""
-    count = 1
-    for s in shape:
-        count *= s
-    values = [1.0 if (k * 7) % 3 else -1.0 for k in range(count)]
-    nested = values if len(shape) == 1 else [values[k : k + shape[1]] for k in range(0, count, shape[1])]
+    values = [1.0 if (k * 7) % 3 else -1.0 for k in range(math.prod(shape))]
+    nested = values if len(shape) == 1 else [values[k : k + shape[1]] for k in range(0, len(values), shape[1])]
     return make(values=nested, constant=True)
 
 

@@ -13,8 +13,9 @@ from ..base.symbols import Size
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .channelnorm import require_one_dtype
 from .check import TYPE_NAMES, require
-from .distance import root
+from .distance import length
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
 from .shapes import listed
@@ -47,14 +48,6 @@ def _require_parameter(name: str, x: Value | None, shape: tuple[int, ...]) -> No
             f"normalized_shape = "
             f"{listed(shape)}"
         )
-
-
-def _require_dtypes(input: Value, *parameters: Value | None) -> None:
-    for p in parameters:
-        if p is not None and p.dtype is not input.dtype and p.dtype is not accumulate(input.dtype):
-            raise RuntimeError(
-                f"mixed dtype (CPU): expect parameter to have scalar type of {TYPE_NAMES[accumulate(input.dtype)]}"
-            )
 
 
 def _scaled(x: Value, weight: Value | None, bias: Value | None, dt: dtype) -> Value:
@@ -130,7 +123,7 @@ def layer_norm(
     _require_parameter("weight", weight, normalized_shape)
     _require_parameter("bias", bias, normalized_shape)
     require("LayerNormKernelImpl", input.dtype)
-    _require_dtypes(input, weight, bias)
+    require_one_dtype(input, (weight, bias))
     x = graph.cast(input, accumulate(input.dtype))
     count: Size = ir.count(x, dims)
     mean = ir.div(graph.reduce("sum", x, dims), count)
@@ -181,6 +174,7 @@ def _directions(make: Make) -> Iterator[Sample]:
     yield (make(4, 5, noncontiguous=True),), {}
     yield (make(0, 3),), {}
     yield (make(values=[[0.0, 0.0], [3.0, 4.0]], dtype="float32"),), {}
+    yield (make(values=[[0.0, 0.0], [3.0, 4.0]], dtype="float32"), 3.0), {}
 
 
 @operator(
@@ -199,16 +193,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: Number = 1e-12) 
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {TYPE_NAMES[input.dtype]}"
         )
     x = graph.cast(input, accumulate(input.dtype))
-    if p == 2:
-        norm = root(graph.reduce("sum", ir.real(ir.mul(x, ir.conj(x))), dims))
-    elif p == 1:
-        norm = graph.reduce("sum", ir.abs_(x), dims)
-    elif p == 0:
-        norm = graph.reduce("sum", graph.cast(ir.ne(x, 0), x.dtype.to_real()), dims)
-    elif math.isinf(p):
-        norm = graph.reduce("max" if p > 0 else "min", ir.abs_(x), dims)
-    else:
-        norm = ir.pow_(graph.reduce("sum", ir.pow_(ir.abs_(x), p), dims), 1 / p)
+    norm = length(ir.abs_(x) if x.dtype.is_complex else x, float(p), dims)
     return graph.cast(ir.div(x, spread(x, ir.maximum(norm, eps), dims)), input.dtype)
 
 

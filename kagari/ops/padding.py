@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.symbols import Size, hint, settled
+from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -97,27 +97,17 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: Numb
 
 
 def _constant(x: Value, amounts: Amounts, value: Number | None) -> Value:
-    low, high = [0] * x.ndim, [0] * x.ndim
-    for d, before, after in amounts:
-        cut = max(0, -before), max(0, -after)
-        if any(cut):
-            length = x.shape[d] - cut[0] - cut[1]
-            if length < 0:
-                raise RuntimeError("narrow(): length must be non-negative.")
-            x = narrowed(x, d, cut[0], settled(length))
-        low[d], high[d] = max(0, before), max(0, after)
-    if not any(low + high):
-        return x
-    padded = graph.pad(x, tuple(low), tuple(high))
-    if value is None:
-        return padded
+    if any(x.shape[d] + min(before, 0) + min(after, 0) < 0 for d, before, after in amounts):
+        raise RuntimeError("narrow(): length must be non-negative.")
+    padded = around(x, *([a[k] for a in amounts] for k in range(3)))
     inside: Value | None = None
-    for d, (before, after) in enumerate(zip(low, high)):
-        if before or after:
+    for d, before, after in amounts if value is not None else ():
+        if before > 0 or after > 0:
             place = graph.iota(padded.shape, d)
-            within = ir.bitand(ir.ge(place, before), ir.lt(place, x.shape[d] + before))
+            within = ir.bitand(ir.ge(place, max(0, before)), ir.lt(place, padded.shape[d] - max(0, after)))
             inside = within if inside is None else ir.bitand(inside, within)
-    assert inside is not None
+    if inside is None or value is None:
+        return padded
     return ir.where(inside, padded, ir.full(padded.shape, value, x.dtype))
 
 

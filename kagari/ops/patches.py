@@ -140,7 +140,7 @@ def col2im(
             f"number of sliding blocks {counts[0]} * {counts[1]} = {math.prod(counts)}, but got input.size(2)="
             f"{hint(windows)}."
         )
-    if input.dtype.category != 2:
+    if input.dtype.category not in (2, 3):
         raise NotImplementedError(f"\"col2im_out_cpu\" not implemented for '{TYPE_NAMES[input.dtype]}'")
     g = input if input.ndim == 3 else graph.reshape(input, (1, *input.shape))
     image = ir.full((g.shape[0], settled(rows // math.prod(taps)), *sizes), 0, g.dtype)

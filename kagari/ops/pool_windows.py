@@ -5,6 +5,7 @@ The spatial dimensions are the last ones of an input; those before them are take
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -17,6 +18,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .shapes import listed, narrowed
+from .window import extent
 
 MAX_TAPS = 64
 """Up to so many elements a window is written out, element by element: then all of it is one element-wise kernel."""
@@ -140,7 +142,7 @@ def _check_line(
             raise RuntimeError(f"{name}() {argument} must be greater than zero, but got {value}")
     if pad[0] < 0:
         raise RuntimeError(f"{name}() padding must be non-negative, but got {pad[0]}")
-    if pad[0] > extent_of(kernel[0], dilation[0]) // 2:
+    if pad[0] > extent(kernel[0], dilation[0]) // 2:
         raise RuntimeError(
             f"{name}() padding should be at most half of kernel size, but got padding={pad[0]} and "
             f"kernel_size={kernel[0]}"
@@ -154,11 +156,6 @@ def require_line(name: str, x: Value) -> None:
             f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while checking "
             f"arguments for {name})"
         )
-
-
-def extent_of(taps: int, dilation: int) -> int:
-    """How many elements a window spans."""
-    return (taps - 1) * dilation + 1
 
 
 def _check_grid(
@@ -187,7 +184,7 @@ def _check_grid(
     for k, p, a in zip(kernel, pad, dilation):
         if p < 0:
             raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
-        if p > extent_of(k, a) // 2:
+        if p > extent(k, a) // 2:
             raise RuntimeError(
                 f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and "
                 f"dilation={a}"
@@ -204,7 +201,7 @@ def padded(x: Value, axes: Sequence[Axis]) -> Value:
 
 def tap_count(axes: Sequence[Axis]) -> int:
     """How many elements a window has."""
-    return reduce(lambda n, axis: n * axis.taps, axes, 1)
+    return math.prod(axis.taps for axis in axes)
 
 
 def along(vector: Value, axis: Axis, ndim: int) -> Value:
@@ -235,6 +232,6 @@ def masked(x: Value, axes: Sequence[Axis], numbers: Sequence[int], fill: Callabl
 
 def shown(x: Value, axis: Axis) -> Value:
     """The windows along one axis, read in place, with their taps as a dimension at the end; x is padded."""
-    span = extent_of(axis.taps, axis.dilation)
+    span = extent(axis.taps, axis.dilation)
     windows = graph.windows(x, axis.dim, axis.count, span, axis.step)
     return narrowed(windows, windows.ndim - 1, 0, axis.taps, axis.dilation) if axis.dilation > 1 else windows

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
-from ..base.dtypes import accumulate, dtype, float32, int64
+from ..base.dtypes import accumulate, dtype, float32, int64, uint8
 from ..base.symbols import Size, hint, settled
 from ..base.symbols import product as product_of
 from ..ir import build as ir
@@ -240,7 +240,7 @@ def resample(input: Tensor, size: Sizes, scales: Scales, mode: str, align_corner
     """
     steps = _resamplings(input, size, scales, mode, align_corners, antialias)
     nearest = mode in ("nearest", "nearest-exact")
-    if not nearest or input.dtype.itemsize > 1:
+    if not nearest or input.dtype is not uint8:
         require(f"compute_indices_weights_{mode}", input.dtype)
     x = input if nearest else graph.cast(input, accumulate(input.dtype))
     for r in reversed(steps):

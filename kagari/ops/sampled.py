@@ -265,7 +265,7 @@ def _renorm_gradient(g: Value, input: Value, p: float, dim: int, maxnorm: float)
     # Where a part is scaled, the gradient along the part itself is taken off; the derived one divides 0 by 0.
     size, dims = _lengths(input, p, ir.normalize_dim(dim, input.ndim))
     assert norm.gradient is not None
-    along = ir.sum_(ir.mul(input, g), dims, True)
+    along = ir.real(ir.sum_(ir.mul(ir.conj(input), g), dims, True))
     (toward,) = norm.gradient(along, input, p, dims, True)
     inverse = ir.div(1, ir.add(size, 1e-7))
     scaled = ir.mul(ir.mul(inverse, maxnorm), ir.sub(g, ir.mul(inverse, toward)))
