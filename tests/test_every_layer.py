@@ -6,6 +6,7 @@ A layer that `kagari.nn` shows and that no line of the table makes is a failure.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -192,3 +193,40 @@ def test_signature(name: str, oracle: ModuleType) -> None:
         return [(p.name, p.kind, getattr(p.default, "__name__", p.default)) for p in found]
 
     assert parameters(kagari) == parameters(oracle)
+
+
+BUILT: dict[str, Callable[[ModuleType, ModuleType], Any]] = {
+    "layer norm of a numpy size": lambda lib, nn: nn.LayerNorm(np.int64(4)).normalized_shape,
+    "rms norm of a numpy size": lambda lib, nn: nn.RMSNorm(np.int64(4)).normalized_shape,
+    "pooling by a numpy size": lambda lib, nn: nn.LPPool2d(2, np.int64(2))(lib.ones(1, 4, 4)).tolist(),
+    "resampling to numpy sizes": lambda lib, nn: nn.functional.interpolate(
+        lib.ones(1, 1, 4, 4), (np.int64(2), np.int64(2))
+    ).tolist(),
+}
+
+
+@pytest.mark.parametrize("name", BUILT)
+def test_numbers_of_numpy_are_sizes(name: str, oracle: ModuleType) -> None:
+    ours, theirs = (BUILT[name](lib, lib.nn) for lib in (kagari, oracle))
+    assert ours == theirs
+
+
+REFUSED: dict[str, Callable[[ModuleType], Any]] = {
+    "circular padding of a matrix": lambda lib: lib.nn.CircularPad2d(1)(lib.ones(2, 2)),
+    "largest of bags with a row that is not there": lambda lib: lib.nn.functional.embedding_bag(
+        lib.tensor([[0, 1]]), lib.ones(3, 2), mode="max", padding_idx=7
+    ),
+    "attention with a mask for another batch": lambda lib: lib.nn.MultiheadAttention(4, 2)(
+        *[lib.ones(5, 3, 4)] * 3, key_padding_mask=lib.zeros(2, 5, dtype=lib.bool)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str, oracle: ModuleType) -> None:
+    raised = []
+    for lib in (kagari, oracle):
+        with pytest.raises(Exception) as caught:  # which one is what is compared
+            REFUSED[name](lib)
+        raised.append(caught.type)
+    assert raised[0] is raised[1]

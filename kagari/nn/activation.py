@@ -7,7 +7,7 @@ from ..eager import operators as ops
 from . import functional as F
 from .activation_hard import Hardshrink, Hardsigmoid, Hardswish, Hardtanh, ReLU6, Softshrink, Tanhshrink
 from .module import Module
-from .rectifier import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU, Threshold
+from .rectifier import CELU, ELU, SELU, LeakyReLU, PReLU, ReLU, RReLU, Threshold, _InPlace
 from .softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 
 
@@ -178,7 +178,7 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(_InPlace):
     r"""The input, gated by its own sigmoid; also known as swish.
 
     .. math::
@@ -201,21 +201,11 @@ class SiLU(Module):
         [0.0]
     """
 
-    __constants__ = ("inplace",)
-    inplace: bool
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return ops.silu_(input) if self.inplace else ops.silu(input)
 
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
-
-class Mish(Module):
+class Mish(_InPlace):
     r"""A smooth gate, close to :class:`SiLU`.
 
     .. math::
@@ -238,18 +228,8 @@ class Mish(Module):
         [0.0]
     """
 
-    __constants__ = ("inplace",)
-    inplace: bool
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return ops.mish_(input) if self.inplace else ops.mish(input)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
 
 class GLU(Module):

@@ -10,12 +10,10 @@ from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.device import Device
 from . import functional as F
-from . import init
-from .module import Module
-from .parameter import Parameter
+from .normalization import _Affine
 
 
-class _NormBase(Module):
+class _NormBase(_Affine):
     """The parameters and the running statistics of a normalisation of channels."""
 
     _version = 2
@@ -25,8 +23,6 @@ class _NormBase(Module):
     momentum: float | None
     affine: bool
     track_running_stats: bool
-    weight: Parameter | None
-    bias: Parameter | None
     running_mean: Tensor | None
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
@@ -49,9 +45,7 @@ class _NormBase(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name, present in (("weight", affine), ("bias", affine and bias)):
-            values = Parameter(ops.empty((num_features,), device=device, dtype=dtype)) if present else None
-            self.register_parameter(name, values)
+        self._make((num_features,), affine, bias, device, dtype)
         running = track_running_stats
         self.register_buffer("running_mean", ops.zeros(num_features, device=device, dtype=dtype) if running else None)
         self.register_buffer("running_var", ops.ones(num_features, device=device, dtype=dtype) if running else None)
@@ -68,10 +62,7 @@ class _NormBase(Module):
     def reset_parameters(self) -> None:
         """Forgets the running statistics and makes the affine map the identity."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        super().reset_parameters()
 
     def _check_input_dim(self, input: Tensor) -> None:
         raise NotImplementedError

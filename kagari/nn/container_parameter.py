@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, KeysView, Mapping
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping
 from typing import Any
 
 from ..eager import Tensor
@@ -16,7 +16,7 @@ def position_of(index: int, length: int) -> int:
     index = operator.index(index)
     if not -length <= index < length:
         raise IndexError(f"index {index} is out of range")
-    return index % length if length else index
+    return index % length
 
 
 def pairs_of(items: Any, owner: str, name: str) -> list[tuple[str, Any]]:
@@ -42,8 +42,12 @@ def _as_parameter(value: Any) -> Any:
     return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
 
 
-def _size_of(value: Tensor) -> str:
-    return "x".join(str(size) for size in value.shape)
+def _line(key: object, value: Any, type_of: Callable[[Tensor], object]) -> str:
+    """The line of a member in `repr`. Lists name dtypes and dictionaries types, as PyTorch's do."""
+    if not isinstance(value, Tensor):
+        return f"  ({key}): Object of type: {type(value).__name__}"
+    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
+    return f"  ({key}): {kind} containing: [{type_of(value)} of size {'x'.join(map(str, value.shape))}]"
 
 
 class ParameterList(Module):
@@ -100,14 +104,7 @@ class ParameterList(Module):
         return self.extend(parameters)
 
     def extra_repr(self) -> str:
-        lines = []
-        for position, value in enumerate(self):
-            if isinstance(value, Tensor):
-                kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-                lines.append(f"  ({position}): {kind} containing: [{value.dtype} of size {_size_of(value)}]")
-            else:
-                lines.append(f"  ({position}): Object of type: {type(value).__name__}")
-        return "\n".join(lines)
+        return "\n".join(_line(position, value, lambda x: x.dtype) for position, value in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterList should not be called.")
@@ -225,14 +222,7 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        lines = []
-        for key, value in self.items():
-            if isinstance(value, Tensor):
-                kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
-                lines.append(f"  ({key}): {kind} containing: [{value.type()} of size {_size_of(value)}]")
-            else:
-                lines.append(f"  ({key}): Object of type: {type(value).__name__}")
-        return "\n".join(lines)
+        return "\n".join(_line(key, value, lambda x: x.type()) for key, value in self.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("ParameterDict should not be called.")

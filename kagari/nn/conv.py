@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
 
 from ..base.dtypes import dtype
 from ..eager import Tensor
@@ -12,17 +10,13 @@ from ..eager import operators as ops
 from ..eager.device import Device
 from . import functional as F
 from . import init
+from .functional_pool import tuple_of
 from .module import Module
 from .parameter import Parameter
 
 Numbers = int | tuple[int, ...]
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
-
-
-def repeated(x: Any, count: int) -> tuple[Any, ...]:
-    """A tuple as it is, and a single number `count` times."""
-    return tuple(x) if isinstance(x, Iterable) else (x,) * count
 
 
 class _ConvNd(Module):
@@ -72,9 +66,9 @@ class _ConvNd(Module):
         super().__init__()
         rank = self.rank
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride = repeated(kernel_size, rank), repeated(stride, rank)
-        self.padding = padding if isinstance(padding, str) else repeated(padding, rank)
-        self.dilation, self.output_padding = repeated(dilation, rank), repeated(output_padding, rank)
+        self.kernel_size, self.stride = tuple_of(kernel_size, rank), tuple_of(stride, rank)
+        self.padding = padding if isinstance(padding, str) else tuple_of(padding, rank)
+        self.dilation, self.output_padding = tuple_of(dilation, rank), tuple_of(output_padding, rank)
         self.groups, self.padding_mode = groups, padding_mode
         self._check()
         self._reversed_padding_repeated_twice = self._amounts()

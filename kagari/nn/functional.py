@@ -1,8 +1,7 @@
 """The operators of neural networks as functions, with PyTorch's signatures; the layers of `kagari.nn` call these.
 
 What is written here is what surrounds an operator: defaults, checks of arguments, deprecated spellings. What the
-    operator computes, on
-tensors and on their gradients, is one definition in `kagari.ops`.
+operator computes, on tensors and on their gradients, is one definition in `kagari.ops`.
 """
 
 from __future__ import annotations

@@ -151,16 +151,33 @@ def _checked_mask(mask: Tensor | None, length: int, source: int, count: int) -> 
     return mask
 
 
-def _widened(mask: Tensor | None) -> Tensor | None:
-    """A mask for one key more, which may be looked at."""
-    return None if mask is None else ops.pad(mask, (0, 1))
+def _with_batch(
+    query: Tensor, key: Tensor, value: Tensor, padding: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """The arguments as a batch of one. What is one tensor stays one: that it is decides how it is projected."""
+    first = query.unsqueeze(1)
+    second = first if key is query else key.unsqueeze(1)
+    third = second if value is key else value.unsqueeze(1)
+    return first, second, third, None if padding is None else padding.unsqueeze(0)
 
 
-def _with_padding(mask: Tensor | None, padding: Tensor | None, batch: int, num_heads: int) -> Tensor | None:
+def _longer(
+    k: Tensor, v: Tensor, mask: Tensor | None, padding: Tensor | None, more: tuple[Tensor, Tensor], dim: int
+) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+    """One key and one value more, which every query may look at."""
+    mask, padding = (None if x is None else ops.pad(x, (0, 1)) for x in (mask, padding))
+    return ops.cat([k, more[0]], dim), ops.cat([v, more[1]], dim), mask, padding
+
+
+def _with_padding(
+    mask: Tensor | None, padding: Tensor | None, batch: int, num_heads: int, source: int
+) -> Tensor | None:
     """The two masks added, the one of keys (N, S) repeated over heads and queries: (N H, L or 1, S)."""
     if padding is None:
         return mask
-    source = padding.shape[-1]
+    for dim, size in enumerate((batch, source)):
+        if padding.shape[dim] != size:
+            raise AssertionError(f"Expected key_padded_mask.shape[{dim}] to be {size}, but got {padding.shape[dim]}")
     keys = padding.reshape(batch, 1, 1, source).expand(-1, num_heads, -1, -1).reshape(batch * num_heads, 1, source)
     return keys if mask is None else mask + keys
 
@@ -245,11 +262,7 @@ def multi_head_attention_forward(
     _check_ranks(query, key, value, key_padding_mask, attn_mask, num_heads)
     batched = query.ndim == 3
     if not batched:
-        same = query is key, key is value
-        query = query.unsqueeze(1)
-        key = query if same[0] else key.unsqueeze(1)
-        value = key if same[1] else value.unsqueeze(1)
-        key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
+        query, key, value, key_padding_mask = _with_batch(query, key, value, key_padding_mask)
     length, batch, embed_dim = query.shape
     padding = canonical_mask(key_padding_mask, "key_padding_mask", mask_type(attn_mask), "attn_mask", query.dtype)
     if is_causal and attn_mask is None:
@@ -265,27 +278,23 @@ def multi_head_attention_forward(
     count, head_dim = batch * num_heads, embed_dim // num_heads
     mask = _checked_mask(mask, length, key.shape[0], count)
     if bias_k is not None and bias_v is not None:
-        k, v = ops.cat([k, bias_k.expand(-1, batch, -1)]), ops.cat([v, bias_v.expand(-1, batch, -1)])
-        mask, padding = _widened(mask), _widened(padding)
+        more = bias_k.expand(-1, batch, -1), bias_v.expand(-1, batch, -1)
+        k, v, mask, padding = _longer(k, v, mask, padding, more, 0)
     q = _heads(q, None, "query", count, head_dim)
     k, v = _heads(k, static_k, "static_k", count, head_dim), _heads(v, static_v, "static_v", count, head_dim)
     if add_zero_attn:
-        k, v = (ops.cat([x, x.new_zeros((count, 1, head_dim))], dim=1) for x in (k, v))
-        mask, padding = _widened(mask), _widened(padding)
-    source = k.shape[1]
-    if padding is not None and tuple(padding.shape) != (batch, source):
-        raise AssertionError(f"Expected key_padded_mask.shape[1] to be {source}, but got {padding.shape[1]}")
-    mask = _with_padding(mask, padding, batch, num_heads)
+        more = k.new_zeros((count, 1, head_dim)), v.new_zeros((count, 1, head_dim))
+        k, v, mask, padding = _longer(k, v, mask, padding, more, 1)
+    mask = _with_padding(mask, padding, batch, num_heads, k.shape[1])
     dropout_p = dropout_p if training else 0.0
     if need_weights:
         heads, weights = _weighted(q, k, v, mask, dropout_p)
-        weights = weights.reshape(batch, num_heads, length, source)
+        weights = weights.unflatten(0, (batch, num_heads))
         weights = weights.mean(1) if average_attn_weights else weights
     else:
         heads, weights = _averaged(q, k, v, mask, dropout_p, causal, batch), None
     # (N H, L, E / H) to (L, N, E)
-    joined = heads.transpose(0, 1).reshape(length, batch, embed_dim)
-    result = ops.linear(joined, out_proj_weight, out_proj_bias)
+    result = ops.linear(heads.transpose(0, 1).reshape(length, batch, embed_dim), out_proj_weight, out_proj_bias)
     if not batched:
         return result.squeeze(1), None if weights is None else weights.squeeze(0)
     return result, weights

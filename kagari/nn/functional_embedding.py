@@ -100,11 +100,17 @@ def _largest(
         inside = places < sizes  # (B, L)
         table = input[ops.where(inside, begins.unsqueeze(1) + places, 0)] if input.numel() else inside.long()
     if padding_idx is not None:
-        inside = inside & (table != padding_idx % weight.shape[0])
-    rows = ops.embedding(weight, table)  # (B, L, D)
+        rows = weight.shape[0]
+        if not -rows <= padding_idx < rows:
+            raise RuntimeError(
+                f"padding_idx must be within the number of embeddings, {-rows} through {rows - 1}, but got "
+                f"{padding_idx}"
+            )
+        inside = inside & (table != padding_idx % rows)
+    found = ops.embedding(weight, table)  # (B, L, D)
     if not table.numel():
-        return rows.sum(1)
-    largest = rows.masked_fill(~inside.unsqueeze(2), float("-inf")).max(1)[0]
+        return found.sum(1)
+    largest = found.masked_fill(~inside.unsqueeze(2), float("-inf")).max(1)[0]
     return largest.masked_fill(~inside.any(1, keepdim=True), 0)
 
 

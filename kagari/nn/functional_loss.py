@@ -6,7 +6,7 @@ import warnings
 
 from ..eager import Tensor
 from ..eager import operators as ops
-from .reduction import NUMBERS, check_reduction, legacy_reduction, reduction_number
+from .reduction import NUMBERS, check_reduction, legacy_reduction, reduction_number, settled
 
 
 def _warn_of_broadcasting(input: Tensor, target: Tensor) -> None:
@@ -86,9 +86,7 @@ def smooth_l1_loss(
     r"""Squared below ``beta`` and absolute above, reduced. See :class:`~kagari.nn.SmoothL1Loss`."""
     if target.shape != input.shape:
         _warn_of_broadcasting(input, target)
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     if beta < 0.0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0.0:
@@ -121,9 +119,7 @@ def binary_cross_entropy(
     reduction: str = "mean",
 ) -> Tensor:
     r"""The cross entropy of probabilities ``input`` and ``target``, reduced. See :class:`~kagari.nn.BCELoss`."""
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
@@ -142,9 +138,7 @@ def binary_cross_entropy_with_logits(
     pos_weight: Tensor | None = None,
 ) -> Tensor:
     r"""The cross entropy of :math:`\sigma(\text{input})` and ``target``. See :class:`~kagari.nn.BCEWithLogitsLoss`."""
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     return ops.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
@@ -163,9 +157,7 @@ def nll_loss(
 
     See :class:`~kagari.nn.NLLLoss`.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     return ops.nll_loss(input, target, weight, reduction, ignore_index)
 
 
@@ -183,9 +175,7 @@ def cross_entropy(
 
     See :class:`~kagari.nn.CrossEntropyLoss`.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     if not label_smoothing:
         return ops.cross_entropy(input, target, weight, reduction, ignore_index)
     return ops.cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
@@ -239,9 +229,8 @@ def poisson_nll_loss(
 
     See :class:`~kagari.nn.PoissonNLLLoss`.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    return ops.poisson_nll_loss(input, target, log_input, full, eps, reduction_number(reduction))
+    number = NUMBERS[settled(reduction, size_average, reduce)]
+    return ops.poisson_nll_loss(input, target, log_input, full, eps, number)
 
 
 def gaussian_nll_loss(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..eager import Tensor
 from ..eager import operators as ops
-from .reduction import NUMBERS, check_reduction, legacy_reduction, reduction_number
+from .reduction import NUMBERS, check_reduction, legacy_reduction, settled
 
 
 def hinge_embedding_loss(
@@ -21,9 +21,8 @@ def hinge_embedding_loss(
 
     See :class:`~kagari.nn.HingeEmbeddingLoss`.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    return ops.hinge_embedding_loss(input, target, margin, reduction_number(reduction))
+    number = NUMBERS[settled(reduction, size_average, reduce)]
+    return ops.hinge_embedding_loss(input, target, margin, number)
 
 
 def margin_ranking_loss(
@@ -36,9 +35,7 @@ def margin_ranking_loss(
     reduction: str = "mean",
 ) -> Tensor:
     r""":math:`\max(0, -y (x_1 - x_2) + \text{margin})`, reduced. See :class:`~kagari.nn.MarginRankingLoss`."""
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    number = reduction_number(reduction)
+    number = NUMBERS[settled(reduction, size_average, reduce)]
     if not input1.ndim == input2.ndim == target.ndim:
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
@@ -55,9 +52,7 @@ def soft_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     r""":math:`\log(1 + e^{-y x})`, reduced. See :class:`~kagari.nn.SoftMarginLoss`."""
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     return ops.soft_margin_loss(input, target, reduction)
 
 
@@ -72,9 +67,7 @@ def multi_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     r"""The margins by which scores miss that of class ``target``. See :class:`~kagari.nn.MultiMarginLoss`."""
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.ndim != 1:
@@ -93,9 +86,7 @@ def multilabel_margin_loss(
 
     See :class:`~kagari.nn.MultiLabelMarginLoss`.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    check_reduction(reduction)
+    reduction = settled(reduction, size_average, reduce)
     return ops.multilabel_margin_loss(input, target, reduction)
 
 
@@ -128,9 +119,8 @@ def cosine_embedding_loss(
 
     See :class:`~kagari.nn.CosineEmbeddingLoss`.
     """
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    return ops.cosine_embedding_loss(input1, input2, target, margin, reduction_number(reduction))
+    number = NUMBERS[settled(reduction, size_average, reduce)]
+    return ops.cosine_embedding_loss(input1, input2, target, margin, number)
 
 
 def triplet_margin_loss(
@@ -146,9 +136,7 @@ def triplet_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:
     r""":math:`\max(0, d(a, p) - d(a, n) + \text{margin})`, reduced. See :class:`~kagari.nn.TripletMarginLoss`."""
-    if size_average is not None or reduce is not None:
-        reduction = legacy_reduction(size_average, reduce)
-    number = reduction_number(reduction)
+    number = NUMBERS[settled(reduction, size_average, reduce)]
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     return ops.triplet_margin_loss(anchor, positive, negative, margin, p, eps, swap, number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..eager import Tensor, pool
@@ -167,12 +167,12 @@ def lp_pool3d(
 
 
 def _root_of_sum(means: Tensor, count: int, norm_type: float) -> Tensor:
-    return (ops.sign(means) * ops.relu(ops.abs(means))).mul(count).pow(1.0 / norm_type)
+    return (ops.sign(means) * ops.abs(means)).mul(count).pow(1.0 / norm_type)
 
 
-def tuple_of(value: Ints, rank: int) -> tuple[int, ...]:
-    """A number for each of `rank` dimensions."""
-    return (value,) * rank if isinstance(value, int) else tuple(value)
+def tuple_of(value: Any, count: int) -> tuple[Any, ...]:
+    """A tuple of what can be iterated over, and of a single value `count` times."""
+    return tuple(value) if isinstance(value, Iterable) else (value,) * count
 
 
 def _unpooled_size(

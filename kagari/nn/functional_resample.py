@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from ..eager import Tensor
@@ -90,12 +91,12 @@ def _targets(
                     f"dimensions of {spatial} and output size of {size}. Please provide input tensor in (N, C, d1, d2, "
                     "...,dK) format and output size in (o1, o2, ...,oK) format."
                 )
-            if not all(isinstance(s, int) for s in size):
+            if not all(isinstance(s, Integral) for s in size):
                 raise TypeError(
                     "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got "
                     f"size with types {[type(s) for s in size]}"
                 )
-            return tuple(size), (None,) * dims
+            return tuple([int(s) for s in size]), (None,) * dims
         return (size,) * dims, (None,) * dims
     if scale_factor is None:
         raise ValueError("either size or scale_factor should be defined")

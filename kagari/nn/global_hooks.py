@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..autograd import RemovableHandle
-
-if TYPE_CHECKING:
-    pass
 
 
 class Everywhere(NamedTuple):

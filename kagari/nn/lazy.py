@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-from ..autograd import no_grad
 from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager.device import Device
@@ -61,8 +60,7 @@ class LazyModuleMixin(Module):
         for name, member in chain(self._parameters.items(), self._buffers.items()):
             value = state_dict.get(prefix + name)
             if is_lazy(member) and value is not None and not is_lazy(value):
-                with no_grad():
-                    member.materialize(value.shape)
+                member.materialize(value.shape)
 
 
 class LazyLinear(LazyModuleMixin, Linear):
@@ -105,10 +103,9 @@ class LazyLinear(LazyModuleMixin, Linear):
 
     def initialize_parameters(self, input: Tensor) -> None:
         if self.has_uninitialized_params():
-            with no_grad():
-                self.in_features = input.shape[-1]
-                _materialize(self, weight=(self.out_features, self.in_features), bias=(self.out_features,))
-                self.reset_parameters()
+            self.in_features = input.shape[-1]
+            _materialize(self, weight=(self.out_features, self.in_features), bias=(self.out_features,))
+            self.reset_parameters()
         if not self.in_features:
             self.in_features = input.shape[-1]
 

@@ -10,11 +10,33 @@ from ..eager import operators as ops
 from ..eager.device import Device
 from . import functional as F
 from . import init
+from .functional_pool import tuple_of
 from .module import Module
 from .parameter import Parameter
 
 
-class LayerNorm(Module):
+class _Affine(Module):
+    """A normalisation that may be followed by an affine map, with a factor and a summand for each element."""
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    def _make(
+        self, shape: tuple[int, ...], affine: bool, bias: bool, device: str | Device | None, dtype: dtype | None
+    ) -> None:
+        for name, present in (("weight", affine), ("bias", affine and bias)):
+            values = Parameter(ops.empty(shape, device=device, dtype=dtype)) if present else None
+            self.register_parameter(name, values)
+
+    def reset_parameters(self) -> None:
+        """Makes the affine map the identity."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+
+class LayerNorm(_Affine):
     r"""Normalises over the last dimensions and applies an affine map to each element:
 
     .. math::
@@ -66,20 +88,11 @@ class LayerNorm(Module):
         dtype: dtype | None = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = tuple_of(normalized_shape, 1)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, present in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            values = Parameter(ops.empty(self.normalized_shape, device=device, dtype=dtype)) if present else None
-            self.register_parameter(name, values)
+        self._make(self.normalized_shape, elementwise_affine, bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Makes the affine map the identity."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return ops.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -135,7 +148,7 @@ class RMSNorm(Module):
         dtype: dtype | None = None,
     ) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = tuple_of(normalized_shape, 1)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         values = Parameter(ops.empty(self.normalized_shape, device=device, dtype=dtype)) if elementwise_affine else None
@@ -154,7 +167,7 @@ class RMSNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     r"""Normalises groups of channels of each sample, and applies an affine map to each channel:
 
     .. math::
@@ -217,17 +230,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, present in (("weight", affine), ("bias", affine and bias)):
-            values = Parameter(ops.empty((num_channels,), device=device, dtype=dtype)) if present else None
-            self.register_parameter(name, values)
+        self._make((num_channels,), affine, bias, device, dtype)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Makes the affine map the identity."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..eager import Tensor
 from . import functional as F
-from .conv import repeated
+from .functional_pool import tuple_of
 from .module import Module
 
 Amounts = int | tuple[int, ...]
@@ -20,7 +20,7 @@ class _PadNd(Module):
 
     def __init__(self, padding: Amounts) -> None:
         super().__init__()
-        self.padding = repeated(padding, 2 * self.rank)
+        self.padding = tuple_of(padding, 2 * self.rank)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.pad(input, self.padding, self.mode)
@@ -73,6 +73,12 @@ class _CircularPadNd(_PadNd):
     """Padding with the other end."""
 
     mode = "circular"
+
+    def forward(self, input: Tensor) -> Tensor:
+        least = self.rank + 1
+        if input.ndim not in (least, least + 1):
+            raise ValueError(f"expected {least}D or {least + 1}D input (got {input.ndim}D input)")
+        return super().forward(input)
 
 
 class ConstantPad1d(_ConstantPadNd):

@@ -12,7 +12,21 @@ from .module import Module
 from .parameter import Parameter
 
 
-class ReLU(Module):
+class _InPlace(Module):
+    """An activation without other settings than whether the input is overwritten."""
+
+    __constants__ = ("inplace",)
+    inplace: bool
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class ReLU(_InPlace):
     r"""The rectified linear unit.
 
     .. math::
@@ -35,18 +49,8 @@ class ReLU(Module):
         [0.0, 2.0]
     """
 
-    __constants__ = ("inplace",)
-    inplace: bool
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return ops.relu_(input) if self.inplace else ops.relu(input)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
 
 class LeakyReLU(Module):
@@ -313,7 +317,7 @@ class CELU(Module):
         return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
 
-class SELU(Module):
+class SELU(_InPlace):
     r"""A scaled :class:`ELU` that drives activations towards mean 0 and variance 1.
 
     .. math::
@@ -336,18 +340,8 @@ class SELU(Module):
         [0.0]
     """
 
-    __constants__ = ("inplace",)
-    inplace: bool
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
     def forward(self, input: Tensor) -> Tensor:
         return ops.selu_(input) if self.inplace else ops.selu(input)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
 
 __all__ = [

@@ -24,10 +24,18 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"{reduction} is not a valid value for reduction")
 
 
+def settled(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction that a loss was asked for, in either way. Refuses what is none."""
+    if size_average is not None or reduce is not None:
+        return legacy_reduction(size_average, reduce, stacklevel=4)
+    check_reduction(reduction)
+    return reduction
+
+
 def reduction_number(reduction: str) -> int:
     """The number of a reduction. Refuses what is none."""
     check_reduction(reduction)
     return NUMBERS[reduction]
 
 
-__all__ = ["NUMBERS", "check_reduction", "legacy_reduction", "reduction_number"]
+__all__ = ["NUMBERS", "check_reduction", "legacy_reduction", "reduction_number", "settled"]
