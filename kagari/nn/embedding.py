@@ -181,7 +181,8 @@ class Embedding(_Table):
 
 
 class EmbeddingBag(_Table):
-    r"""The sum, mean or maximum of the rows of a table that are in a bag, without the rows being made one by one.
+    r"""The sum, mean or maximum of the rows of a table that are in a bag; but for the maximum the rows are not made one
+    by one.
 
     Args:
         num_embeddings (int): :math:`V`, how many rows.
