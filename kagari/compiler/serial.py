@@ -45,6 +45,24 @@ def offset_of(b: Builder, index: list[Val], strides: list[Val]) -> Val:
     return total
 
 
+def first_where(b: Builder, low: Val, high: Val, holds: Callable[[Val], Val]) -> Val:
+    """The first index from low on that `holds` is true for, as it is for all behind it; high where there is none."""
+    first, final = b.var("i64", low), b.var("i64", high)
+    head, body, done = b.label(), b.label(), b.label()
+    b.jump(head)
+    b.block(head)
+    start, stop = b.get(first, "i64"), b.get(final, "i64")
+    b.branch(b.icmp("slt", start, stop), body, done)
+    b.block(body)
+    middle = b.add(start, b.binary("lshr", b.sub(stop, start), b.int(1)))
+    found = holds(middle)
+    b.set(first, b.select(found, start, b.add(middle, b.int(1))))
+    b.set(final, b.select(found, middle, stop))
+    b.jump(head)
+    b.block(done)
+    return start
+
+
 def buffer(b: Builder, bufs: Val, number: int) -> Val:
     """A pointer to the elements of a buffer."""
     return b.load(b.gep(bufs, b.int(number), "ptr"), "ptr")

@@ -12,7 +12,7 @@ from functools import partial
 from ..base.target import Target
 from .elementwise import MEMORY
 from .kernel import Kernel, Launch
-from .serial import Placed, buffer, offset_of, operands, unravel
+from .serial import Placed, buffer, first_where, offset_of, operands, unravel
 from .sort import LANES, Form, is_wide, packed_at, sort_call, write_radix
 from .text import Builder, Val
 
@@ -137,19 +137,10 @@ def _write_merge(form: Form, last: bool) -> str:
 
 def _crossing(b: Builder, form: Form, a: Val, other: Val, before: Val, low: Val, high: Val) -> Val:
     """How many of the first `before` elements of a merge come from a."""
-    first, final = b.var("i64", low), b.var("i64", high)
-    head, body, done = b.label(), b.label(), b.label()
-    b.jump(head)
-    b.block(head)
-    start, stop = b.get(first, "i64"), b.get(final, "i64")
-    b.branch(b.icmp("slt", start, stop), body, done)
-    b.block(body)
-    middle = b.add(start, b.binary("lshr", b.sub(stop, start), b.int(1)))
-    x = b.load(b.gep(a, middle, form.packed), form.packed, 8)
-    y = b.load(b.gep(other, b.sub(b.sub(before, middle), b.int(1)), form.packed), form.packed, 8)
-    lower = b.icmp("ult", x, y)
-    b.set(first, b.select(lower, b.add(middle, b.int(1)), start))
-    b.set(final, b.select(lower, stop, middle))
-    b.jump(head)
-    b.block(done)
-    return start
+
+    def passed(i: Val) -> Val:
+        x = b.load(b.gep(a, i, form.packed), form.packed, 8)
+        y = b.load(b.gep(other, b.sub(b.sub(before, i), b.int(1)), form.packed), form.packed, 8)
+        return b.icmp("uge", x, y)
+
+    return first_where(b, low, high, passed)

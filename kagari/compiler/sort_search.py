@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..base.target import Target
 from .elementwise import MEMORY, emit, from_memory
 from .kernel import Kernel, Launch
-from .serial import Placed, buffer, offset_of, operands, unravel
+from .serial import Placed, buffer, first_where, offset_of, operands, unravel
 from .text import Builder, Val
 
 
@@ -41,7 +39,7 @@ def search_launch(right: bool, out: Placed, edges: Placed, x: Placed, target: Ta
                 edge = from_memory(b, b.load(b.gep(row, b.mul(i, e_strides[-1]), element), element), dt)
                 return emit(b, "gt" if right else "ge", dt, [edge, wanted], lambda lanes, bit: None)
 
-            b.store(_search(b, count, above), b.gep(to, b.add(o_off, offset_of(b, at, o_strides)), "i64"))
+            b.store(first_where(b, b.int(0), count, above), b.gep(to, b.add(o_off, offset_of(b, at, o_strides)), "i64"))
         b.ret()
         b.end_function()
         return b.module()
@@ -52,21 +50,3 @@ def search_launch(right: bool, out: Placed, edges: Placed, x: Placed, target: Ta
     grain = max(1, -(-total // (2 * target.threads))) if total > 2048 else max(1, total)
     key = f"search|{right}|{rank}|{dt.name}"
     return Launch(Kernel(key, "search", write), (out.number, x.number, edges.number), ops, total, grain)
-
-
-def _search(b: Builder, count: Val, above: Callable[[Val], Val]) -> Val:
-    """The first index from 0 to `count` that `above` holds for."""
-    low, high = b.var("i64", b.int(0)), b.var("i64", count)
-    head, body, done = b.label(), b.label(), b.label()
-    b.jump(head)
-    b.block(head)
-    start, stop = b.get(low, "i64"), b.get(high, "i64")
-    b.branch(b.icmp("slt", start, stop), body, done)
-    b.block(body)
-    middle = b.add(start, b.binary("lshr", b.sub(stop, start), b.int(1)))
-    found = above(middle)
-    b.set(low, b.select(found, start, b.add(middle, b.int(1))))
-    b.set(high, b.select(found, middle, stop))
-    b.jump(head)
-    b.block(done)
-    return start

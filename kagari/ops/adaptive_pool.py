@@ -258,7 +258,7 @@ def _averages(rank: int) -> Operator:
     pool.__doc__ = f"The mean of each window over the last {WORDS[rank]} dimensions, which get the sizes `output_size`."
     return operator(
         name=name, namespace="torch" if rank == 1 else "nn.functional", method=False, out=False, dtypes="f",
-        gradient=_averaged_gradient(name, rank), samples=_sizes(rank), errors=_errors("avg", rank),
+        gradient=_averaged_gradient(name, rank), samples=_sizes(rank), errors=_errors("avg", rank), fresh=True,
     )(pool)  # fmt: skip
 
 
@@ -274,7 +274,7 @@ def _extrema(rank: int) -> Operator:
     )
     return operator(
         name=f"{name}_with_indices", namespace="nn.functional", method=False, out=False, dtypes="f",
-        differentiable=False, samples=_sizes(rank), errors=_errors("max", rank),
+        differentiable=False, samples=_sizes(rank), errors=_errors("max", rank), fresh=True,
     )(pool)  # fmt: skip
 
 

@@ -10,9 +10,9 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import require
-from .complex import complex_running_product
 from .movement import calls, turned
 from .operator import Operator, Tensor, operator
+from .reduce import cumprod
 from .samples import Make, Sample, args, wanted
 from .shapes import listed, settled
 
@@ -152,7 +152,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Value:
     if columns <= 1:
         return ones if columns == 1 else ir.full((rows, 0), 1, x.dtype)
     factors = graph.cat((ones, graph.expand(ir.unsqueeze(x, 1), (rows, settled(columns - 1)))), 1)
-    powers = complex_running_product(factors, 1) if x.dtype.is_complex else graph.scan("cumprod", factors, 1)
+    powers = cumprod.define(factors, 1)
     return powers if increasing else turned(powers, (1,))
 
 

@@ -164,7 +164,7 @@ def _gradient(name: str, rank: int) -> Any:
     return gradient
 
 
-_HOW: dict[str, Any] = {"method": False, "out": False, "dtypes": "f"}
+_HOW: dict[str, Any] = {"method": False, "out": False, "dtypes": "f", "fresh": True}
 
 
 @operator(samples=_windows(1), gradient=_gradient("avg_pool1d", 1), errors=_errors(1), **_HOW)

@@ -40,14 +40,6 @@ def view_as_real(input: Tensor) -> Value:
     return graph.storage(input)
 
 
-def _whole(x: Value) -> Value:
-    parts = (
-        graph.reshape(graph.slice_(x, (0,) * (x.ndim - 1) + (i,), (1,) * x.ndim, (*x.shape[:-1], 1)), x.shape[:-1])
-        for i in (0, 1)
-    )
-    return graph.join(*parts)
-
-
 def joined_parts(x: Value) -> Value:
     """The complex numbers whose parts lie along the last dimension."""
     last, shape = x.ndim - 1, x.shape[:-1]

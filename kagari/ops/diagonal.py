@@ -147,6 +147,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Value:
 
 
 @operator(
+    fresh=True,
     samples=calls(((3, 3), args()), ((2, 4), args()), ((4, 2), args()), ((0, 3), args())),
     dtypes="fi",
     out=False,
@@ -189,6 +190,7 @@ def _diagonals_written(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    fresh=True,
     out=False,
     samples=_diagonals_written,
     errors=[

@@ -11,7 +11,7 @@ from ..base.symbols import Size
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
-from .check import TYPE_NAMES, require
+from .check import C_NAMES, TYPE_NAMES, require
 from .index import numel
 from .operator import Operator, Static, Tensor, operator
 from .samples import Make, Sample, args, wanted
@@ -20,7 +20,7 @@ from .shapes import listed
 _NAN, _INF = math.nan, math.inf
 
 
-def _bins(bins: int) -> int:
+def _bins(bins: Any) -> Any:
     if bins < 1:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     return bins
@@ -128,6 +128,13 @@ def _binned(make: Make) -> Iterator[Sample]:
             RuntimeError,
             "should have the same dtype, but got input with dtype",
         ),
+        (args(wanted(2), wanted(0)), RuntimeError, "bins tensor should have at least 1 element, but got 0 elements"),
+        (args(wanted(2), wanted(1)), RuntimeError, "bins must be > 0, but got 0 for dimension 0"),
+        (
+            args(wanted(2), 3, weight=wanted(2, dtype="float64")),
+            RuntimeError,
+            "weight tensor should have the same dtype",
+        ),
         (args(wanted(2), wanted(1, 3)), RuntimeError, "bins tensor should have one dimension, but got 2 dimensions"),
         (args(wanted(2), 3, range=(3.0, 1.0)), RuntimeError, "min should not exceed max, but got min 3 max 1"),
         (args(wanted(2), 3, range=(0.0, 1.0, 2.0)), RuntimeError, "range should have 2 elements, but got 3"),
@@ -160,6 +167,11 @@ def histogram(
     edges = _edges(x, bins, range)
     if input.dtype not in (float32, float64):
         raise NotImplementedError(f"\"histogramdd\" not implemented for '{TYPE_NAMES[input.dtype]}'")
+    if weight is not None and weight.dtype is not input.dtype:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should have the same "
+            f"dtype, but got input({C_NAMES[input.dtype]}), and weight({C_NAMES[weight.dtype]})"
+        )
     if weight is not None and weight.shape != input.shape:
         raise RuntimeError(
             "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor, but "
@@ -189,8 +201,14 @@ def _edges(x: Value, bins: Any, limits: Any) -> Value:
         if bins.dtype is not x.dtype:
             raise RuntimeError(
                 f"{prefix}input tensor and bins tensors should have the same dtype, but got input with dtype "
-                f"{x.dtype.name} and bins for dimension 0 with dtype {bins.dtype.name}"
+                f"{C_NAMES[x.dtype]} and bins for dimension 0 with dtype {C_NAMES[bins.dtype]}"
             )
+        if bins.shape[0] == 0:
+            raise RuntimeError(
+                f"{prefix}bins tensor should have at least 1 element, but got 0 elements in the bins tensor for "
+                "dimension 0"
+            )
+        _bins(bins.shape[0] - 1)
         return bins
     if not isinstance(bins, int) or isinstance(bins, bool):
         raise TypeError(f"histogram(): argument 'bins' (position 2) must be Tensor or int, not {type(bins).__name__}")

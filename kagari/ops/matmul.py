@@ -20,13 +20,10 @@ from .shapes import expanded, listed
 
 
 def _contract(a: Value, b: Value) -> Value:
-    """The matrix product of two values with equal batch dimensions. Integers are multiplied and summed."""
-    if a.dtype.is_differentiable:
-        return graph.dot(a, b)
-    require("addmm_impl_cpu_", a.dtype, 1)
-    shape = (*a.shape, b.shape[-1])
-    factors = graph.expand(ir.unsqueeze(a, a.ndim), shape), graph.expand(ir.unsqueeze(b, b.ndim - 2), shape)
-    return graph.reduce("sum", graph.elementwise("mul", *factors), (a.ndim - 1,))
+    """The matrix product of two values with equal batch dimensions."""
+    if not a.dtype.is_differentiable:
+        require("addmm_impl_cpu_", a.dtype, 1)
+    return graph.dot(a, b)
 
 
 def _require_matrices(a: Value, b: Value) -> None:

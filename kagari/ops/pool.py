@@ -232,7 +232,9 @@ def _max_pool(rank: int) -> tuple[Operator, Operator]:
         "the input there is nothing."
     )
     pairs.__doc__ = f"What `{name}` gives, and where in the elements of its channel each element was."
-    how: dict[str, Any] = {"namespace": "nn.functional", "method": False, "out": False, "differentiable": False}
+    how: dict[str, Any] = {
+        "namespace": "nn.functional", "method": False, "out": False, "differentiable": False, "fresh": True,
+    }  # fmt: skip
     return (
         operator(
             name=name, samples=_windows(rank), dtypes="f" if rank == 1 else "fi", errors=_errors(name, rank), **how

@@ -11,10 +11,9 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import TYPE_NAMES, require
-from .complex import complex_running_product
 from .matmul import combined, require_addend, vector_product
 from .operator import Number, Operator, Tensor, operator
-from .reduce import summed
+from .reduce import cumprod, summed
 from .samples import Make, Sample, args, wanted
 from .shapes import expanded, narrowed
 
@@ -395,9 +394,8 @@ def linalg_vander(x: Tensor, *, N: int | None = None) -> Value:
     x = ir.unsqueeze(x if x.dtype.category > 1 else summed(x), x.ndim)
     ones = ir.full(x.shape, 1, x.dtype)
     factors = graph.cat((ones, graph.expand(x, (*x.shape[:-1], settled(columns - 1)))), x.ndim - 1)
-    if x.dtype.is_complex:
-        return complex_running_product(factors, x.ndim - 1)
-    return graph.scan("cumprod", factors, x.ndim - 1)
+    result: Value = cumprod.define(factors, x.ndim - 1)
+    return result
 
 
 OPERATORS: tuple[Operator, ...] = (

@@ -139,6 +139,8 @@ def diff(
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     x = _joined(input, prepend, append, dim)
+    if n == 0:
+        return input
     for _ in range(n):
         if x.shape[dim] == 0:
             break

@@ -12,7 +12,7 @@ from ..ir import graph
 from ..ir.graph import Value
 from .check import TYPE_NAMES, for_tensors
 from .operator import Number, Operator, Tensor, operator
-from .reduce import norm
+from .reduce import norm, summed
 from .samples import Make, Sample, args, wanted
 from .shapes import narrowed, settled
 
@@ -102,13 +102,9 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = 
         if isinstance(y.shape[at], int) and y.shape[at] == 0:
             return ir.div(ir.sum_(y, at), 2)
         ends = [graph.reduce("sum", narrowed(y, at, first, 1), (at,)) for first in (0, y.shape[at] - 1)]
-        return ir.mul(ir.sub(ir.sum_(_summable(y), at), ir.div(ir.add(*ends), 2)), dx)
+        return ir.mul(ir.sub(ir.sum_(summed(y), at), ir.div(ir.add(*ends), 2)), dx)
     upper, lower = _pairs(y, at)
-    return ir.div(ir.sum_(_summable(ir.mul(ir.add(upper, lower), _steps("trapezoid", y, x, at))), at), 2)
-
-
-def _summable(y: Value) -> Value:
-    return y if y.dtype.category >= 2 else graph.cast(y, ir.int64)
+    return ir.div(ir.sum_(summed(ir.mul(ir.add(upper, lower), _steps("trapezoid", y, x, at))), at), 2)
 
 
 @operator(
@@ -131,7 +127,7 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, 
     if x is None:
         return graph.scan("cumsum", ir.mul(total, ir.div(dx, 2)), at)
     parts = ir.mul(total, _steps("cumulative_trapezoid", y, x, at))
-    return ir.div(graph.scan("cumsum", _summable(parts), at), 2)
+    return ir.div(graph.scan("cumsum", summed(parts), at), 2)
 
 
 # Slopes

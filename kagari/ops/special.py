@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..base.dtypes import bool_
+from ..base.dtypes import bool_, int64
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -123,7 +123,22 @@ _SHIFT = 20
 
 
 def _hurwitz(s: Any, q: Value) -> Value:
-    """`sum (q + k)^-s` over all k from 0 on: the first terms, and the rest by the formula of Euler and Maclaurin."""
+    """`sum (q + k)^-s` over all k from 0 on. Below 0, for a whole s, by reflection: the sum over all k has period 1."""
+    below, part = ir.lt(q, 0), q - ir.floor(q)
+    at = ir.where(below, part, q), ir.where(below, 1 - part, 1), ir.where(below, 1 - q, 1)
+    row = graph.cat(tuple([ir.unsqueeze(x, x.ndim) for x in at]), q.ndim)
+    sums = _series(ir.unsqueeze(s, s.ndim) if isinstance(s, Value) else s, row)
+    first, near, far = (graph.pick(sums, ir.full(q.shape, i, int64), q.ndim) for i in range(3))
+    rest = near - far
+    if isinstance(s, Value):
+        rest = ir.where(ir.eq(ir.rem(s, 2), 0), rest, ir.neg(rest))
+    elif s % 2:
+        rest = ir.neg(rest)
+    return ir.where(below, first + rest, first)
+
+
+def _series(s: Any, q: Value) -> Value:
+    """The sum where q is not below 0: the first terms, and the rest by the formula of Euler and Maclaurin."""
     total = ir.pow_(q, ir.neg(s) if isinstance(s, Value) else -s)
     for k in range(1, _SHIFT):
         total = total + ir.pow_(q + k, ir.neg(s) if isinstance(s, Value) else -s)
@@ -143,6 +158,7 @@ def _zetas(make: Callable[..., Any]) -> Iterator[Sample]:
     yield (make(2, 3, low=1.5, high=4, constant=True), make(2, 3, low=0.5, high=4)), {}
     yield (make(values=[2, 3, 1, 0.5, 2, 2.5], constant=True), make(values=[1, 0.5, 1, 1, 0, -1.5], constant=True)), {}
     yield (2, make(3, low=1, high=4)), {}
+    yield (make(values=[2, 3, 2, 4], constant=True), make(values=[-30.5, -30.5, -19.5, -7.25])), {}
     yield (make(3, low=2, high=4, constant=True), 1.5), {}
 
 
@@ -177,6 +193,8 @@ def _orders(make: Callable[..., Any]) -> Iterator[Sample]:
         yield (n, make(2, 3, low=0.5, high=5)), {}
     yield (1, make(4, 5, low=1, high=9, noncontiguous=True)), {}
     yield (2, make(0, 3)), {}
+    for n in (1, 3):
+        yield (n, make(values=[-30.5, -19.5, -25.25, -0.5], dtype="float64")), {}
 
 
 @operator(

@@ -294,7 +294,7 @@ def corrcoef(input: Tensor) -> Value:
     c = cov.define(input)
     if not c.ndim:
         return c / c
-    variances = ir.real(graph.pick(c, graph.iota(c.shape[:1], 0), 1))
+    variances = ir.real(graph.diagonal(c, 0, 1))
     deviations = ir.sqrt(variances)
     c = c / ir.unsqueeze(deviations, 1) / ir.unsqueeze(deviations, 0)
     return ir.complex_(_clipped(ir.real(c)), _clipped(ir.imag(c))) if c.dtype.is_complex else _clipped(c)
