@@ -338,3 +338,24 @@ def test_float32_stays_float32() -> None:
     for name in ("inv", "det", "svdvals", "matrix_exp", "pinv", "cond"):
         assert getattr(kagari.linalg, name)(x).dtype is kagari.float32
     assert kagari.linalg.eigvals(x).dtype is kagari.complex64
+
+
+def test_what_is_not_finite_is_refused(oracle: ModuleType) -> None:
+    for lib in (kagari, oracle):
+        nan = lib.full((2, 2), float("nan"))
+        for call in (lib.linalg.cholesky, lib.linalg.pinv, lib.linalg.svd):
+            with pytest.raises(RuntimeError):
+                call(nan)
+        assert lib.linalg.cholesky_ex(nan).info.item() == 1
+        assert [tuple(x.shape) for x in lib.svd(lib.ones(3, 5), compute_uv=False)] == [(3, 3), (3,), (5, 5)]
+
+
+def test_results_written_elsewhere_carry_no_gradient(oracle: ModuleType) -> None:
+    for lib in (kagari, oracle):
+        a = lib.eye(2).requires_grad_()
+        for call in (
+            lambda lib, a: lib.linalg.inv(a, out=lib.empty(2, 2)),
+            lambda lib, a: lib.cat([a], out=lib.empty(2, 2)),
+        ):
+            with pytest.raises(RuntimeError, match="support automatic differentiation"):
+                call(lib, a)

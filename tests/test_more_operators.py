@@ -205,7 +205,7 @@ v.new([1.5, 2])
 v.new(2, 3).shape
 x.sum_to_size(2, 4)
 (x.is_meta, x.is_mps, x.is_xpu, x.is_nested, x.is_pinned(), x.is_shared(), x.is_distributed(), x.is_mkldnn)
-(x.share_memory_() is x, x.to_dense() is x, x.const_data_ptr() == x.data_ptr())
+(x.to_dense() is x, x.const_data_ptr() == x.data_ptr())
 x.pin_memory()
 (torch.is_storage(x.untyped_storage()), torch.is_storage(x))
 torch.resize_as_(v, torch.ones(1, 2))
@@ -296,3 +296,15 @@ def test_integrals_of_nothing() -> None:
     assert (
         kagari.cumulative_trapezoid(empty, kagari.zeros(0)).shape == kagari.cumulative_trapezoid(empty).shape == (2, 0)
     )
+
+
+def test_memory_of_another_tensor_in_part(oracle: ModuleType) -> None:
+    for lib in (kagari, oracle):
+        source = lib.arange(6)
+        assert lib.empty(0, dtype=lib.int64).set_(source, 1, (2,), (2,)).tolist() == [1, 3]
+        x = lib.ones(3, requires_grad=True)
+        y = (x * x).sum()
+        lib.empty(0).set_(x.detach())
+        y.backward()
+        assert x.grad.tolist() == [2.0, 2.0, 2.0]
+        assert lib.norm_except_dim(lib.tensor([3.0, -4.0])).tolist() == [3.0, 4.0]

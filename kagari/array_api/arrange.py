@@ -308,18 +308,9 @@ def unique_all(x: Tensor, /) -> UniqueAll:
     >>> torch.array_api.unique_all(torch.tensor([2, 1, 2])).counts
     tensor([1, 2])
     """
-    flat = x.reshape(-1)
-    order = argsort(flat)
-    ordered = operators.index_select(flat, 0, order)
-    new = operators.ones(flat.shape, dtype=operators.eq(flat, flat).dtype)
-    if flat.numel() > 1:
-        new[1:] = operators.not_equal(ordered[1:], ordered[:-1])
-    starts = operators.nonzero(new)[:, 0]
-    ends = operators.cat([starts[1:], operators.full((1,), flat.numel())]) if flat.numel() else starts
-    inverse = operators.empty(flat.shape, dtype=order.dtype)
-    inverse[order] = operators.cumsum(new, 0) - 1
-    first = operators.index_select(order, 0, starts)
-    return UniqueAll(operators.index_select(flat, 0, first), first, inverse.reshape(x.shape), ends - starts)
+    values, inverse, counts = operators.unique(x, return_inverse=True, return_counts=True)
+    first = operators.index_select(argsort(inverse.reshape(-1)), 0, operators.cumsum(counts, 0) - counts)
+    return UniqueAll(values, first, inverse, counts)
 
 
 def unique_counts(x: Tensor, /) -> UniqueCounts:
@@ -329,8 +320,7 @@ def unique_counts(x: Tensor, /) -> UniqueCounts:
     >>> torch.array_api.unique_counts(torch.tensor([2, 1, 2])).values
     tensor([1, 2])
     """
-    found = unique_all(x)
-    return UniqueCounts(found.values, found.counts)
+    return UniqueCounts(*operators.unique(x, return_counts=True))
 
 
 def unique_inverse(x: Tensor, /) -> UniqueInverse:
@@ -340,8 +330,7 @@ def unique_inverse(x: Tensor, /) -> UniqueInverse:
     >>> torch.array_api.unique_inverse(torch.tensor([2, 1, 2])).inverse_indices
     tensor([1, 0, 1])
     """
-    found = unique_all(x)
-    return UniqueInverse(found.values, found.inverse_indices)
+    return UniqueInverse(*operators.unique(x, return_inverse=True))
 
 
 def unique_values(x: Tensor, /) -> Tensor:
@@ -351,7 +340,8 @@ def unique_values(x: Tensor, /) -> Tensor:
     >>> torch.array_api.unique_values(torch.tensor([2, 1, 2]))
     tensor([1, 2])
     """
-    return unique_all(x).values
+    values: Tensor = operators.unique(x)
+    return values
 
 
 FUNCTIONS = (

@@ -109,7 +109,7 @@ class LinalgSvd(Function):
     @staticmethod
     def forward(ctx: Any, a: Any, full: bool) -> Any:
         """Decomposes each matrix."""
-        parts = _svd_of(array(a), full)
+        parts = svd_of(array(a), full)
         u, s, vh = made(parts[0], a.dtype), made(parts[1], a.dtype.to_real()), made(parts[2], a.dtype)
         ctx.save_for_backward(u, s, vh)
         ctx.set_materialize_grads(False)
@@ -147,7 +147,8 @@ class LinalgSvd(Function):
         return u @ inner @ vh + result, None
 
 
-def _svd_of(a: Any, full: Any, vectors: Any = True) -> Any:
+def svd_of(a: Any, full: Any, vectors: Any = True) -> Any:
+    """NumPy's decomposition, of numbers that are all finite. Raises LinAlgError for others."""
     try:
         return np.linalg.svd(a, full, vectors)
     except np.linalg.LinAlgError:
@@ -184,9 +185,11 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     >>> torch.svd(torch.tensor([[3.0, 0.0], [0.0, 4.0]])).S
     tensor([4., 3.])
     """
-    u, s, vh = _svd("linalg.svd", input, not some or not compute_uv)
     if not compute_uv:
-        u, vh = (made(np.zeros(tuple(x.shape)), input.dtype) for x in (u, vh))
+        s = svdvals(input)
+        u, v = (made(np.zeros((*input.shape[:-2], n, n)), input.dtype) for n in input.shape[-2:])
+        return named("svd", "U S V", u, s, v)
+    u, s, vh = _svd("linalg.svd", input, not some)
     return named("svd", "U S V", u, s, adjoint(vh))
 
 
@@ -202,7 +205,7 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
         return _svd("linalg.svd", A, False)[1]
     matrices("linalg.svd", A)
     floating("linalg.svd", A, "linalg_svd_cpu")
-    return made(_svd_of(array(A), False, False), A.dtype.to_real())
+    return made(svd_of(array(A), False, False), A.dtype.to_real())
 
 
 # Eigenvalues

@@ -103,7 +103,15 @@ def _check_cast(result: Any, target: Any) -> None:
 
 
 def write_out(target: Any, value: Any) -> None:
-    """Writes a result into a tensor given as `out=`, which is resized where its shape is another."""
+    """Writes a result into a tensor given as `out=`, which is resized where its shape is another.
+
+    Raises RuntimeError where a gradient would have to pass through.
+    """
+    if modes.is_grad_enabled() and (value._needs or target._needs):
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+            "requires grad."
+        )
     _check_cast(value, target)
     if target._layout.shape != value._layout.shape:
         lay = layout(tuple(value._layout.shape), None, target._layout.dtype)

@@ -216,8 +216,8 @@ def _bad_minor(a: np.ndarray) -> int:
     while bad - good > 1:
         middle = (good + bad) // 2
         try:
-            np.linalg.cholesky(a[:middle, :middle])
-            good = middle
+            fine = not np.isnan(np.linalg.cholesky(a[:middle, :middle])).any()  # LAPACK may let them pass
         except np.linalg.LinAlgError:
-            bad = middle
+            fine = False
+        good, bad = (middle, bad) if fine else (good, middle)
     return bad if bad <= len(a) else 0

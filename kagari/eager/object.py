@@ -14,7 +14,7 @@ from ..engine.code import native
 from ..engine.function import Hooks
 from . import convert, relayout
 from .calls import call
-from .legacy import TYPES
+from .legacy import tensortype
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -45,20 +45,21 @@ def set_(
                 f"Could not set tensor of type {source.dtype.type_name.lower()} to a tensor of type "
                 f"{dt.type_name.lower()}"
             )
-        self._layout, self._storage, self._offset = source._layout, source._storage, source._offset
-    else:
-        shape = (source.nbytes // dt.itemsize - storage_offset,) if size is None else tuple(size)
-        lay = layout(shape, None if stride is None else tuple(stride), dt)
-        reach = 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
-        needed = (storage_offset + reach) * dt.itemsize
-        if needed > source.nbytes:
-            raise RuntimeError(
-                f"setStorage: sizes {list(lay.shape)}, strides {list(lay.strides)}, storage offset {storage_offset}, "
-                f"and itemsize {dt.itemsize} requiring a storage size of {needed} are out of bounds for storage of "
-                f"size {source.nbytes}"
-            )
-        self._layout, self._storage, self._offset = lay, source, storage_offset * dt.itemsize
-    self._storage.version += 1
+        if size is None:
+            self._layout, self._storage, self._offset = source._layout, source._storage, source._offset
+            return self
+        source = source._storage
+    shape = (source.nbytes // dt.itemsize - storage_offset,) if size is None else tuple(size)
+    lay = layout(shape, None if stride is None else tuple(stride), dt)
+    reach = 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
+    needed = (storage_offset + reach) * dt.itemsize
+    if needed > source.nbytes:
+        raise RuntimeError(
+            f"setStorage: sizes {list(lay.shape)}, strides {list(lay.strides)}, storage offset {storage_offset}, "
+            f"and itemsize {dt.itemsize} requiring a storage size of {needed} are out of bounds for storage of "
+            f"size {source.nbytes}"
+        )
+    self._layout, self._storage, self._offset = lay, source, storage_offset * dt.itemsize
     return self
 
 
@@ -121,7 +122,7 @@ def new(self: Tensor, *args: Any, device: Any = None) -> Tensor:
     """A tensor of this dtype, from sizes with whatever lies in its memory, or from data; as `torch.FloatTensor` and its
     like make them.
     """
-    return next(kind for kind in TYPES if kind.dtype is self.dtype)(*args, device=device)
+    return tensortype(self.dtype)(*args, device=device)
 
 
 def is_distributed(self: Tensor) -> bool:

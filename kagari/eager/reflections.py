@@ -169,7 +169,8 @@ def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
     """
     if dim == -1:
         return call("norm")(v, pow)
-    return call("norm")(v, pow, tuple(d for d in range(v.ndim) if d != dim), True)
+    rest = tuple(d for d in range(v.ndim) if d != dim)
+    return call("norm")(v, pow, rest, True) if rest else v.abs()
 
 
 FUNCTIONS = (geqrf, norm_except_dim, orgqr, ormqr, pca_lowrank, svd_lowrank)

@@ -149,6 +149,9 @@ def empty_permuted(
 
 def _window(name: str, length: Any, periodic: bool, how: dict[str, Any], shape: Any) -> Tensor:
     """`shape` of the numbers from -1 to 1 at equal distances; a periodic window leaves the last one out."""
+    unknown = [key for key in how if key not in ("dtype", "layout", "device", "pin_memory", "requires_grad")]
+    if unknown:
+        raise TypeError(f"{name}() got an unexpected keyword argument '{unknown[0]}'")
     length = integer(name, "window_length", 1, length)
     dt = dtype_of(name, how.get("dtype"))
     if dt.category != 2:

@@ -13,7 +13,7 @@ from ..base.dtypes import int64
 from ..ops.check import TYPE_NAMES
 from . import convert, lapack
 from .calls import call
-from .decompositions import eigh, eigvalsh, svdvals
+from .decompositions import eigh, eigvalsh, svd_of, svdvals
 from .equations import LinalgInvEx
 from .lapack import adjoint, array, floating, made, named, of_linalg, with_out
 from .views import checked_dim
@@ -252,7 +252,7 @@ class LinalgPinv(Function):
             values, vectors = eigh(a)
             left = right = vectors
         else:
-            u, values, vh = np.linalg.svd(array(a), full_matrices=False)
+            u, values, vh = svd_of(array(a), False)
             left, right = made(u, a.dtype), adjoint(made(vh, a.dtype))
         values = array(values) if hermitian else values
         size = np.abs(values)

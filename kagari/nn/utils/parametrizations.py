@@ -10,7 +10,7 @@ from ...eager import operators as ops
 from ..module import Module
 from .parametrize import register_parametrization
 from .spectral_norm import as_matrix, default_dim
-from .weight_norm import norm_except_dim, normalized_weight
+from .weight_norm import normalized_weight
 
 _M = TypeVar("_M", bound=Module)
 
@@ -26,7 +26,7 @@ class _WeightNorm(Module):
         return normalized_weight(weight_g, weight_v, self.dim)
 
     def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
-        return norm_except_dim(weight, self.dim), weight
+        return ops.norm_except_dim(weight, 2, self.dim), weight
 
 
 def weight_norm(module: _M, name: str = "weight", dim: int | None = 0) -> _M:

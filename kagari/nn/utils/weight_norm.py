@@ -16,17 +16,9 @@ from ..parameter import Parameter
 _M = TypeVar("_M", bound=Module)
 
 
-def norm_except_dim(tensor: Tensor, dim: int) -> Tensor:
-    """The norms of the slices along a dimension, which keeps its size while the others become 1; of all for -1."""
-    if dim == -1:
-        return ops.norm(tensor)
-    rest = [other for other in range(tensor.ndim) if other != dim]
-    return ops.norm(tensor, 2, rest, True) if rest else tensor.abs()
-
-
 def normalized_weight(length: Tensor, direction: Tensor, dim: int) -> Tensor:
     """The weight of given lengths and directions."""
-    return direction * (length / norm_except_dim(direction, dim))
+    return direction * (length / ops.norm_except_dim(direction, 2, dim))
 
 
 class WeightNorm:
@@ -87,7 +79,7 @@ def weight_norm(module: _M, name: str = "weight", dim: int | None = 0) -> _M:
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
     del module._parameters[name]
-    module.register_parameter(f"{name}_g", Parameter(norm_except_dim(weight.detach(), hook.dim)))
+    module.register_parameter(f"{name}_g", Parameter(ops.norm_except_dim(weight.detach(), 2, hook.dim)))
     module.register_parameter(f"{name}_v", Parameter(weight.detach()))
     hook(module, ())
     module.register_forward_pre_hook(hook)
