@@ -64,6 +64,7 @@ newaxis = None
 
 _PACKAGES = frozenset((
     "array_api", "backends", "cuda", "func", "linalg", "nn", "optim", "serialization", "special", "testing", "utils",
+    "vision",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {"install_as_torch": "alias", "load": "serialization", "save": "serialization"}
@@ -147,7 +148,8 @@ __all__ = [
     "typename", "uint16", "uint32", "uint64", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique",
     "unique_consecutive", "unravel_index", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes", "unsqueeze",
     "unsqueeze_copy", "use_deterministic_algorithms", "utils", "vander", "var", "var_mean", "vdot", "view_as_complex",
-    "view_as_real", "view_copy", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
+    "view_as_real", "view_copy", "vision", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -32,3 +34,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def oracle() -> ModuleType:
     """The module `torch`; a test that asks for it is skipped where PyTorch is not installed."""
     return importlib.import_module("torch")
+
+
+@pytest.fixture(scope="session")
+def vision_oracle(oracle: ModuleType) -> Iterator[ModuleType]:
+    """The module `torchvision`; a test that asks for it is skipped where it is not installed."""
+    if importlib.util.find_spec("torchvision") is None:
+        pytest.skip("torchvision, the oracle, is not installed")
+    try:
+        yield importlib.import_module("torchvision")
+        return
+    except RuntimeError:  # its native library is made for another build of PyTorch than this one
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]
+    library = oracle.library.Library("torchvision", "FRAGMENT")
+    for name in ("nms", "qnms"):  # what its Python asks for
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    yield importlib.import_module("torchvision")
