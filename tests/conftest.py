@@ -51,3 +51,9 @@ def vision_oracle(oracle: ModuleType) -> Iterator[ModuleType]:
     for name in ("nms", "qnms"):  # what its Python asks for
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     yield importlib.import_module("torchvision")
+
+
+@pytest.fixture(scope="session")
+def v2_oracle(vision_oracle: ModuleType) -> ModuleType:
+    """The module `torchvision.transforms.v2`, which torchvision does not load by itself."""
+    return importlib.import_module(f"{vision_oracle.__name__}.transforms.v2")

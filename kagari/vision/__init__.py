@@ -5,7 +5,23 @@ Pictures are read and written by Pillow, which comes with the extra `vision` and
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 __version__ = "0.28.0"
 """The torchvision whose interface this is."""
 
-__all__ = ["__version__"]
+_PACKAGES = frozenset(("tv_tensors",))
+
+__all__ = ["__version__", "tv_tensors"]
+
+
+def __getattr__(name: str) -> Any:
+    """The sub-packages, loaded when they are first asked for."""
+    if name in _PACKAGES:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
