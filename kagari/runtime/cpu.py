@@ -6,19 +6,13 @@ its description for the compiler, and loading of object code. The runtime's only
 from __future__ import annotations
 
 import ctypes
-import struct
-import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..base.config import isa, processors, thread_count
 from ..base.target import Target
-
-_lock = threading.Lock()
-# Of the headers of sections in ELF objects
-_PROGBITS = 1
-_WRITE, _ALLOC, _EXECINSTR = 1, 2, 4
+from .linker import is_linkable, link
 
 
 @cache
@@ -48,12 +42,30 @@ def _l2_bytes() -> int:
         return 1 << 20
 
 
+_defined: dict[str, int] = {}
+
+
+def define(name: str, address: int) -> None:
+    """Makes a function known to the code loaded from now on."""
+    _defined[name] = address
+
+
+def load(code: bytes, symbols: tuple[str, ...]) -> list[int]:
+    """Links an object and gives the addresses of its functions. One thread at a time; OSError where it can't be."""
+    return link(code, symbols, _resolve) if is_linkable(code) else _link_by_llvm(code, symbols)
+
+
+def _resolve(name: str) -> int:
+    """The address of a function that code asks for by name."""
+    found = _defined.get(name) or optional_symbol(name)
+    if not found:
+        raise OSError(f"generated code calls {name}, which this process doesn't have")
+    return found
+
+
 @cache
 def _engine() -> Any:
-    """The linker of object code in memory.
-
-    Never disposed of: worker threads stay in its code until the process ends.
-    """
+    """LLVM's linker in memory. Never disposed of: worker threads stay in its code until the process ends."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -64,40 +76,16 @@ def _engine() -> Any:
     return engine
 
 
-def load(code: bytes, symbols: tuple[str, ...]) -> list[int]:
-    """Links an object and gives the addresses of its functions."""
+def _link_by_llvm(code: bytes, symbols: tuple[str, ...]) -> list[int]:
+    """The same for formats and processors that our own linker doesn't know."""
     import llvmlite.binding as llvm
 
-    with _lock:
-        engine = _engine()
-        engine.add_object_file(llvm.ObjectFileRef.from_data(_constants_as_code(code)))
-        engine.finalize_object()
-        return [engine.get_function_address(name) for name in symbols]
-
-
-def _constants_as_code(code: bytes) -> bytes:
-    """An ELF object whose constants are marked as code, so that they lie in the pages of the code.
-
-    Pages of code are neighbours and make one memory map. With pages of constants between them each kernel would take
-    two maps, of which Linux gives a process 65,530, and the linker ends the process that asks for more.
-    """
-    if code[:6] != b"\x7fELF\x02\x01":  # 64 bits, low byte first
-        return code
-    changed = bytearray(code)
-    (start,) = struct.unpack_from("<Q", code, 0x28)
-    size, count = struct.unpack_from("<HH", code, 0x3A)
-    for at in range(start, start + size * count, size):
-        kind, flags = struct.unpack_from("<IQ", code, at + 4)
-        if kind == _PROGBITS and flags & (_WRITE | _ALLOC) == _ALLOC:
-            struct.pack_into("<Q", changed, at + 8, flags | _EXECINSTR)
-    return bytes(changed)
-
-
-def define(name: str, address: int) -> None:
-    """Makes a function of the process known to the code loaded from now on."""
-    import llvmlite.binding as llvm
-
-    llvm.add_symbol(name, address)
+    for name, address in _defined.items():
+        llvm.add_symbol(name, address)
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    return [engine.get_function_address(name) for name in symbols]
 
 
 def address_of(function: Any) -> int:
