@@ -38,6 +38,8 @@ NOT_YET = ("torchaudio", "torchtext", "torchvision")
 # PyTorch's modules that lie elsewhere here.
 _PLACES = {"utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler",
            "utils.data.dataloader": "data.loader"}  # fmt: skip
+# Modules of libraries that are written for PyTorch's own memory, and what Kagari has in their place.
+_OF_LIBRARIES = {"safetensors.torch": "serialization.safetensors"}
 _PACKAGE = __name__.partition(".")[0]
 
 
@@ -174,6 +176,9 @@ class _Finder:
         """The module that Kagari has for a name below torch. Raises ModuleNotFoundError where it has none."""
         if fullname in NOT_YET:
             return importlib.machinery.ModuleSpec(fullname, _Refusing())
+        if fullname in _OF_LIBRARIES:
+            ours = importlib.import_module(f"{_PACKAGE}.{_OF_LIBRARIES[fullname]}")
+            return importlib.machinery.ModuleSpec(fullname, _Same(ours, fullname))
         if not fullname.startswith("torch."):
             return None
         found = _module(fullname.removeprefix("torch."))

@@ -141,8 +141,9 @@ class Reader:
 def replacing(path: str) -> Iterator[IO[bytes]]:
     """A new file that takes the place of the one at the path when all is written, and not before.
 
-    Who reads the path meanwhile, or after the program was stopped, finds the old file whole. Raises RuntimeError where
-    the folder is missing.
+    Who reads the path meanwhile, or after the program was stopped, finds the old file whole. The disk is not waited
+    for, as that takes longer than all else: what a machine whose power fails has kept is its file system's business.
+    Raises RuntimeError where the folder is missing.
     """
     path = os.path.realpath(path)
     folder = os.path.dirname(path)
@@ -156,15 +157,22 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
     try:
         with open(temporary, "xb") as file:
             yield file
-            if os.path.exists(path):  # the old file must not go before the new one is on the disk
-                file.flush()
-                os.fsync(file.fileno())
-                shutil.copymode(path, temporary)
+        with suppress(FileNotFoundError):
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def read_into(file: IO[bytes], offset: int, target: memoryview) -> int:
+    """Fills the bytes from a place in an unbuffered file. Returns how many there were."""
+    file.seek(offset)
+    at = 0
+    while at < len(target) and (count := file.readinto(target[at:])):  # type: ignore[attr-defined]
+        at += count
+    return at
 
 
 def archive_name(path: str) -> str:
@@ -186,4 +194,4 @@ def seekable(f: Any) -> IO[bytes]:
     return f
 
 
-__all__ = ["Reader", "Writer", "archive_name", "replacing", "seekable"]
+__all__ = ["Reader", "Writer", "archive_name", "read_into", "replacing", "seekable"]
