@@ -18,7 +18,7 @@ from typing import Any
 
 import kagari as torch
 import kagari.nn.functional as F
-from kagari.ops import OPERATORS
+from kagari.ops.records import OPERATORS
 from kagari.testing.cases import Case, build, cases, target
 
 EXPECTED = (TypeError, RuntimeError, ValueError, IndexError, NotImplementedError, OverflowError, AttributeError,

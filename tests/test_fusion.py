@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kagari.autograd.library import RECORDS
+from kagari.autograd.library import records
 from kagari.base.dtypes import dtype, float32, int64
 from kagari.base.symbols import Guards
 from kagari.engine.interpret import interpret
@@ -30,7 +30,7 @@ def traced(name: str, *arguments: Any) -> tuple[Traced, tuple[int, ...]]:
         if isinstance(a, tuple) and a and isinstance(a[-1], dtype):
             inputs[i] = Value("input", (), (i,), symbolic_shape(a[:-1], names, guards), a[-1])
         values.append(inputs.get(i, a))
-    record = RECORDS[name]
+    record = records()[name]
     result = record.define(*values)
     made = Traced(inputs, (result,), tuple(names.values()), guards, values=tuple(values), gradient=record.gradient)
     return made, tuple(i for i, v in inputs.items() if v.dtype is float32)

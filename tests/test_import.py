@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import colorsys
 import json
 import subprocess
 import sys
 
 import pytest
+
+from kagari.base import later
 
 PROBE = """
 import json, sys
@@ -37,3 +40,40 @@ def test_loads_no_heavy_part_of_the_standard_library() -> None:
     heavy = {"asyncio", "http", "multiprocessing", "unittest", "xml"}
     from_numpy = loaded_by("import numpy")
     assert not heavy & (loaded_by("import kagari") - from_numpy)
+
+
+def test_leaves_definitions_and_compiler_to_the_first_operation() -> None:
+    found = loaded_by("import kagari")
+    assert not {name for name in found if name.startswith("kagari.compiler.")}
+    assert {name for name in found if name.startswith("kagari.ops.")} <= {"kagari.ops.check", "kagari.ops.updates"}
+    assert not {"hashlib", "random"} & (found - loaded_by("import numpy"))
+
+
+THREADS = """
+import threading
+import kagari
+barrier = threading.Barrier(8)
+results = []
+def work():
+    barrier.wait()
+    x = kagari.ones(3, requires_grad=True)
+    (x * 2).sum().backward()
+    results.append(x.grad.tolist())
+threads = [threading.Thread(target=work) for _ in range(8)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert results == [[2.0, 2.0, 2.0]] * 8, results
+"""
+
+
+def test_threads_may_run_the_first_operation_at_once() -> None:
+    assert "kagari.ops.records" in loaded_by(THREADS)
+
+
+def test_what_stands_for_a_module_has_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+    standing = later.Later("colorsys")
+    assert standing.hls_to_rgb is colorsys.hls_to_rgb
+    monkeypatch.setattr(colorsys, "ONE_SIXTH", 7)
+    assert standing.ONE_SIXTH == 7
+    with pytest.raises(AttributeError, match="module 'colorsys' has no attribute 'nonsense'"):
+        _ = standing.nonsense

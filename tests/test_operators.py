@@ -21,8 +21,8 @@ from kagari.base import dtypes
 from kagari.engine.interpret import interpret
 from kagari.ir.build import default_dtype
 from kagari.ir.graph import Graph, Value
-from kagari.ops import OPERATORS
 from kagari.ops.operator import Operator
+from kagari.ops.records import OPERATORS
 from kagari.testing.cases import FLOATS, Array, Case, build, cases, failures, mapped, target
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.symbols import hint
-from ..engine.function import REQUIRED as NOTHING
-from ..engine.function import Function, Parameter
+from ..engine.function import REQUIRED, Function, Parameter
 from ..ir.build import broadcast_shape, broadcast_to
 from ..ir.graph import Value, cast
-from ..ops import OPERATORS
-from ..ops.operator import REQUIRED as NO_DEFAULT
-from ..ops.operator import Operator, Param
+from ..ops import operator as definitions
+from ..ops import records as families
 
-RECORDS: dict[str, Operator] = {record.name: record for record in OPERATORS}
+if TYPE_CHECKING:
+    from ..ops.operator import Operator, Param
+
+
+@cache
+def records() -> dict[str, Operator]:
+    """The records of all operators, by name."""
+    return {record.name: record for record in families.OPERATORS}
 
 
 def _parameter(p: Param) -> Parameter:
-    default = NOTHING if p.default is NO_DEFAULT else p.default
+    default = REQUIRED if p.default is definitions.REQUIRED else p.default
     return Parameter(p.name, p.kind, default, p.optional, p.keyword_only, p.many, p.accepts)
 
 
@@ -66,5 +71,5 @@ def _overwriting(record: Operator) -> Callable[..., Value]:
 @cache
 def function(name: str) -> Function:
     """The function of the operator with this name; a trailing underscore means its in-place form."""
-    record = RECORDS.get(name)
-    return make(record) if record is not None else make(RECORDS[name[:-1]], inplace=True)
+    record = records().get(name)
+    return make(record) if record is not None else make(records()[name[:-1]], inplace=True)

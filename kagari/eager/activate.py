@@ -6,23 +6,25 @@ from __future__ import annotations
 
 from functools import reduce
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd import engine as autograd_engine
 from ..autograd import modes
-from ..autograd.library import RECORDS, function, make
+from ..autograd.library import function, make, records
 from ..autograd.node import Node, OutputOf
 from ..autograd.views import CHANGED_UNTRACKED, UNTRACKED
 from ..base.dtypes import default_dtype, dtype, promote
 from ..base.errors import KernelIndexError, OutOfMemoryError
 from ..engine.code import Native, is_loaded, native
 from ..engine.function import Function, Hooks, Parameter
-from ..ops.operator import Operator
 from . import convert, inplace
 from .results import named
 from .tensor import Tensor, offsets
+
+if TYPE_CHECKING:
+    from ..ops.operator import Operator
 
 FUNCTIONS: dict[str, Any] = {}
 
@@ -48,7 +50,7 @@ def install(loaded: Native) -> None:
     )
     modes.watch(loaded.set_mode)
     autograd_engine.install(loaded)
-    for record in RECORDS.values():
+    for record in records().values():
         _install(loaded, record)
 
 

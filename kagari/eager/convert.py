@@ -13,9 +13,9 @@ from ..autograd.library import function
 from ..base import dtypes
 from ..base.dtypes import default_dtype, dtype
 from ..base.layout import Layout, layout
+from ..engine import small
 from ..engine.code import native
 from ..engine.function import Hooks
-from ..engine.small import bytes_of_numbers, numbers_of_bytes
 from .device import Device, check_device
 from .sizes import dense_strides
 
@@ -119,7 +119,7 @@ def as_stored(values: np.ndarray, dt: dtype) -> np.ndarray:
         if dt is dtypes.complex32:
             return np.stack((values.real, values.imag), -1).astype(np.float16).view(np.uint32)[..., 0]
         if dt in dtypes.FLOAT8:
-            return bytes_of_numbers(values, dt)
+            return small.bytes_of_numbers(values, dt)
         return values.astype(_NUMPY[dt.name], copy=False)
 
 
@@ -135,7 +135,7 @@ def numbers_of(array: np.ndarray, dt: dtype) -> np.ndarray:
     if dt is dtypes.complex32:
         parts = np.ascontiguousarray(array)[..., None].view(np.float16).astype(np.float32)
         return parts.view(np.complex64)[..., 0]
-    return numbers_of_bytes(dt)[array] if dt in dtypes.FLOAT8 else array
+    return small.numbers_of_bytes(dt)[array] if dt in dtypes.FLOAT8 else array
 
 
 def _bfloat16_bits(values: np.ndarray | np.float32) -> np.ndarray:

@@ -6,9 +6,10 @@ Looking up an operator loads the resident code; importing this module does not.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from ..autograd.library import RECORDS
+from ..autograd.library import records
 from ..engine.code import native
 from . import (
     activate,
@@ -50,32 +51,30 @@ WRITTEN: dict[str, Any] = {
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 
 
-def _names(namespace: str) -> frozenset[str]:
-    """The names of the operators of a namespace, with their aliases and in-place forms."""
-    records = [r for r in RECORDS.values() if r.function and r.namespace == namespace]
-    plain = [n for r in records for n in (r.name, *r.aliases)]
-    changing = [f"{n}_" for r in records if r.inplace for n in (r.name, *r.aliases)]
-    return frozenset((*plain, *changing))
-
-
-TENSOR_OPERATORS = _names("torch")
-NETWORK_OPERATORS = _names("nn.functional")
-SPECIAL_OPERATORS = _names("special")
-LINALG_OPERATORS = _names("linalg")
-
-PUBLIC = frozenset(WRITTEN) | TENSOR_OPERATORS
 globals().update(WRITTEN)
+
+
+@cache
+def names(*namespaces: str) -> frozenset[str]:
+    """The names of the operators of these namespaces, with their aliases and in-place forms."""
+    found = [r for r in records().values() if r.function and r.namespace in namespaces]
+    plain = [n for r in found for n in (r.name, *r.aliases)]
+    changing = [f"{n}_" for r in found if r.inplace for n in (r.name, *r.aliases)]
+    return frozenset((*plain, *changing))
 
 
 def public(name: str) -> Any:
     """A function of the package's own namespace. Raises AttributeError for names that are not there."""
-    if name not in PUBLIC:
+    if name in WRITTEN:
+        return WRITTEN[name]
+    if name.startswith("__") or name not in names("torch"):
         raise AttributeError(f"module 'kagari' has no attribute {name!r}")
-    return WRITTEN[name] if name in WRITTEN else __getattr__(name)
+    return __getattr__(name)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in TENSOR_OPERATORS | NETWORK_OPERATORS | SPECIAL_OPERATORS | LINALG_OPERATORS:
+    # Python asks every module for names such as `__path__`: the records are not read for them.
+    if name.startswith("__") or name not in names("torch", "nn.functional", "special", "linalg"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     native()
     found = globals()[name] = activate.FUNCTIONS[name]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..base import config
-from ..compiler import resident
-from ..compiler.kernel import Kernel
-from ..compiler.llvm import compile_object
-from ..compiler.llvm import version as llvm_version
-from ..compiler.native import EXTERNS
+from ..compiler import llvm, resident
+from ..compiler import native as subset
 from ..runtime import cpu
+from ..runtime import store as shelf
 from ..runtime.native import Native as Native
 from ..runtime.native import slot_offset as slot_offset
-from ..runtime.store import Store
+
+if TYPE_CHECKING:
+    from ..compiler.kernel import Kernel
+    from ..runtime.store import Store
 
 VERSION = "1"  # of the generated code; a change in a template that leaves the keys as they are raises it
 
@@ -35,24 +36,21 @@ def kernels_compiled() -> int:
 @cache
 def store() -> Store:
     """The kernel store on disk."""
-    return Store(config.cache_directory(), config.cache_limit())
+    return shelf.Store(config.cache_directory(), config.cache_limit())
 
 
 @cache
 def _salt() -> str:
     """What all code depends on: the processor, LLVM and the templates."""
     target = cpu.host_target()
-    return f"{VERSION}|{llvm_version()}|{target.cpu}|{target.features}|{target.vector_bytes}|{_sources()}"
+    return f"{VERSION}|{llvm.version()}|{target.cpu}|{target.features}|{target.vector_bytes}|{_sources()}"
 
 
 @cache
 def _sources() -> str:
     """A digest of the code generator's own files, by size and time: editing a template must not meet old code."""
-    digest = hashlib.blake2b(digest_size=12)
-    for path in sorted(Path(resident.__file__).parent.parent.rglob("*.py")):
-        status = path.stat()
-        digest.update(f"{path.name}{status.st_size}{status.st_mtime_ns}".encode())
-    return digest.hexdigest()
+    files = [(path.name, path.stat()) for path in sorted(Path(llvm.__file__).parent.rglob("*.py"))]
+    return shelf.digest("".join([f"{name}{status.st_size}{status.st_mtime_ns}" for name, status in files]))
 
 
 def address(kernel: Kernel) -> int:
@@ -62,12 +60,12 @@ def address(kernel: Kernel) -> int:
         return found
     with _lock:
         if kernel.key not in _addresses:
-            symbol = "k" + hashlib.blake2b(kernel.key.encode(), digest_size=16).hexdigest()
+            symbol = "k" + shelf.digest(kernel.key)
             key = f"{_salt()}|{kernel.level}|{kernel.key}"
             code = store().get(key)
             if code is None:
                 text = kernel.write().replace(f"@{kernel.symbol}(", f"@{symbol}(")
-                code = compile_object(text, cpu.host_target(), kernel.level)
+                code = llvm.compile_object(text, cpu.host_target(), kernel.level)
                 _compiled[0] += 1
                 store().put(key, code)
             _addresses[kernel.key] = cpu.load(code, (symbol,))[0]
@@ -81,7 +79,7 @@ def _resident_objects() -> tuple[bytes, bytes]:
         key = f"{_salt()}|resident {name}"
         code = store().get(key)
         if code is None:
-            code = compile_object(write(), target, level)
+            code = llvm.compile_object(write(), target, level)
             store().put(key, code)
         result.append(code)
     return result[0], result[1]
@@ -104,7 +102,7 @@ def is_loaded() -> bool:
 def _load() -> Native:
     with _lock:
         if not _loaded:
-            loaded = Native(*_resident_objects(), resident.METHODS, resident.REFLECTED, EXTERNS)
+            loaded = Native(*_resident_objects(), resident.METHODS, resident.REFLECTED, subset.EXTERNS)
             _loaded.append(loaded)
             if hasattr(os, "register_at_fork"):
                 # No other thread may be compiling while the process is copied: its locks would stay locked in the

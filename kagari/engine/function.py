@@ -6,16 +6,19 @@ import ctypes
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.dtypes import bool_, default_dtype, dtype, int64
 from ..base.layout import Layout
 from ..base.symbols import Guards
 from ..ir.graph import Value
 from ..runtime import cpu
+from . import traced as tracing
 from .code import native
 from .plan import Plan, Tape
-from .traced import GradientRule, Traced, Variant, symbolic_shape, without
+
+if TYPE_CHECKING:
+    from .traced import GradientRule, Traced, Variant
 
 MAX_WORDS = 14
 # Plans of one operator: beyond this the table starts anew, or a program with ever new shapes would grow without end.
@@ -372,7 +375,7 @@ class Function:
         for i, a in enumerate(args):
             if isinstance(a, Hooks.tensor_types):
                 lay: Layout = a._layout
-                v = inputs[i] = Value("input", (), (i,), symbolic_shape(lay.shape, names, guards), lay.dtype)
+                v = inputs[i] = Value("input", (), (i,), tracing.symbolic_shape(lay.shape, names, guards), lay.dtype)
             elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
                 v = inputs[i] = Value("scalar", (), (i,), (), _number_dtype(type(a)), True)
             else:
@@ -385,7 +388,7 @@ class Function:
         by_name = {p.name: v for p, v in zip(self.parameters, values) if p.keyword_only}
         result = self.define(*values[: len(values) - len(by_name)], **by_name)
         outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
-        return Traced(
+        return tracing.Traced(
             inputs,
             outputs,
             tuple(names.values()),
@@ -446,7 +449,7 @@ class BackwardFunction(Function):
         missing = tuple(i for i in self.base.inputs if i > self.at_sizes and (i >= len(args) or args[i] is None))
         found = self.by_missing.get(missing)
         if found is None:
-            found = self.by_missing[missing] = without(self.base, missing)
+            found = self.by_missing[missing] = tracing.without(self.base, missing)
         return found, args[self.at_sizes]
 
 

@@ -13,8 +13,7 @@ from ..compiler.body import chain
 from ..compiler.fuse import reshaped, strip
 from ..ir.graph import Value
 from .place import Ints, Place, Places, Recipe, product
-
-FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
+from .plan import FRESH, IN_PLACE, SAME, VIEW
 
 
 @dataclass(slots=True)

@@ -6,14 +6,17 @@ import ctypes
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.layout import Layout
 from . import code
-from .binder import Bound
-from .outputs import IN_PLACE
+
+if TYPE_CHECKING:
+    from .binder import Bound
 
 LONG, GRADIENT, PRIVATE, REWRITES = 1, 2, 4, 8
+# Kinds of outputs, see `Output` in outputs.py.
+FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
 # Element operations from which a plan releases the GIL while it runs.
 LONG_WORK = 1 << 17
 
@@ -96,7 +99,7 @@ def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
         block[0] |= REWRITES
     outputs: list[int] = []
     for o in bound.outputs:
-        outputs += (o.kind, identity(o.layout), o.layout.nbytes if o.kind == 0 else o.arg, o.offset)
+        outputs += (o.kind, identity(o.layout), o.layout.nbytes if o.kind == FRESH else o.arg, o.offset)
     part(1, frame.positions)
     part(3, outputs)
     block[3] = len(bound.outputs)

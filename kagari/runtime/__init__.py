@@ -1,1 +1,5 @@
 """What runs beside the kernels: loaded code, storages, threads, the kernel store, random generators."""
+
+from ..base.later import postpone
+
+postpone(__name__, "store")

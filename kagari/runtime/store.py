@@ -10,10 +10,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import random
 from pathlib import Path
 
 _MAGIC = b"KAGARI01"
+
+
+def digest(text: str) -> str:
+    """A name for the text: no two texts share one."""
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 class Store:
@@ -25,11 +29,11 @@ class Store:
     def __init__(self, directory: Path | None, limit: int) -> None:
         self.directory, self.limit = directory, limit
         # A random start: many short runs trim as often as a long one that writes as much.
-        self._written = random.randrange(max(1, limit // 16))
+        self._written = int.from_bytes(os.urandom(8)) % max(1, limit // 16)
 
     def _path(self, key: str) -> Path:
         assert self.directory is not None
-        return self.directory / (hashlib.blake2b(key.encode(), digest_size=20).hexdigest() + ".o")
+        return self.directory / (digest(key) + ".o")
 
     def get(self, key: str) -> bytes | None:
         """The code kept under the key, or None."""
@@ -40,8 +44,8 @@ class Store:
             raw = path.read_bytes()
         except OSError:
             return None
-        digest, code = raw[8:28], raw[28:]
-        if raw[:8] != _MAGIC or hashlib.blake2b(code, digest_size=20).digest() != digest:
+        stored, code = raw[8:28], raw[28:]
+        if raw[:8] != _MAGIC or hashlib.blake2b(code, digest_size=20).digest() != stored:
             with contextlib.suppress(OSError):
                 path.unlink()
             return None

@@ -183,9 +183,9 @@ def in_torch(found: Any) -> tuple[str, str] | None:
 def _of_operator(found: BuiltinFunctionType) -> tuple[str, str] | None:
     """Module and name of an operator; None for any other native function."""
     name = found.__name__
-    if name in operators.TENSOR_OPERATORS and getattr(operators, name) is found:
+    if name in operators.names("torch") and getattr(operators, name) is found:
         return "torch", name
-    if name in operators.NETWORK_OPERATORS and getattr(operators, name) is found:
+    if name in operators.names("nn.functional") and getattr(operators, name) is found:
         return "torch.nn.functional", name
     return None
 
