@@ -20,7 +20,7 @@ demo: $(VENV)/.examples
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: $(VENV)/.oracle
+bench: $(VENV)/.oracle $(VENV)/.examples
 	$(BIN)/python -m benchmarks $(ARGS)
 
 check: check-format check-lint check-types check-imports

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from .measure import Bench, Row
+from .measure import Bench, Row, size
 
 TITLE = "Installed size"
 
@@ -44,7 +44,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     totals = [sum(sizes.values()) for sizes in (pytorch, kagari)]
     yield Row(
         f"{len(pytorch)} and {len(kagari)} distributions, without compiled byte code",
-        f"{totals[0] / 1e6:.0f} MB",
-        f"{totals[1] / 1e6:.0f} MB",
+        size(totals[0]),
+        size(totals[1]),
         totals[0] / totals[1],
     )

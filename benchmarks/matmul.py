@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from .measure import Bench, Framework, Row, Step
-from .peak import peak_flops
+from .framework import Framework, Step
+from .measure import Bench, Row
 
 TITLE = "Matrix products"
 
@@ -22,20 +22,14 @@ def product(torch: Framework, n: int, dtype: str) -> Step:
 
 def rows(bench: Bench) -> Iterator[Row]:
     """fp32 by size with the share of the peak, then bf16."""
-    peak = peak_flops(bench.threads)
-    yield Row("peak rate of fused multiply-adds, fp32", "", f"{peak / 1e9:.0f} GFLOP/s")
+    yield Row("peak rate of fused multiply-adds, fp32", "", f"{bench.peak / 1e9:.0f} GFLOP/s")
     for n, at_least in REQUIRED.items():
-        pair = bench.compare(partial(product, n=n, dtype="float32"))
-        yield pair.row(f"fp32, n = {n}", at_least, flops=2.0 * n**3)
-        shares = [2.0 * n**3 / seconds / peak for seconds in (pair.pytorch, pair.kagari)]
-        required = REQUIRED_SHARE.get(n)
-        yield Row(
-            f"fp32, n = {n}: share of the peak",
-            f"{shares[0]:.0%}",
-            f"{shares[1]:.0%}",
-            None,
-            f">= {required:.0%}" if required else "",
-            shares[1] >= required if required else None,
-        )
-    pair = bench.compare(partial(product, n=1024, dtype="bfloat16"))
-    yield pair.row("bf16, n = 1024", at_least=1.0, flops=2.0 * 1024**3)
+        pair = bench.compare(partial(product, n=n, dtype="float32"), count=True)
+        yield pair.row(f"matmul, fp32, n = {n}", at_least)
+        if required := REQUIRED_SHARE.get(n):
+            pytorch, kagari = pair.shares
+            what = f"matmul, fp32, n = {n}: share of the peak"
+            yield Row(what, f"{pytorch:.0%}", f"{kagari:.0%}", None, f">= {required:.0%}", kagari >= required)
+    yield bench.compare(partial(product, n=1024, dtype="bfloat16"), count=True).row(
+        "matmul, bf16, n = 1024", at_least=1.0
+    )

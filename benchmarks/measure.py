@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
-Framework = Any
-"""A module with PyTorch's interface: `torch` or `kagari`."""
+from torch.utils.flop_counter import FlopCounterMode
 
-Step = Callable[[], object]
-Build = Callable[[Framework], Step]
+from .framework import Build, Framework, Step
+from .peak import peak_flops
 
 SETTLE_SECONDS = 0.02
 """Pause before each block, so that the other framework's threads have stopped spinning."""
+
+LONG_SECONDS = 0.1
+"""A step that takes so long finds no use in another one before it."""
+
+FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -32,26 +36,31 @@ class Row:
 
 @dataclass(frozen=True)
 class Pair:
-    """Seconds per call on both sides."""
+    """Seconds per call on both sides; where they were counted, the operations of a call and the peak rate of them."""
 
     pytorch: float
     kagari: float
+    flops: float = 0.0
+    peak: float = math.inf
 
     @property
     def ratio(self) -> float:
         """How many times faster Kagari is."""
         return self.pytorch / self.kagari
 
-    def row(self, what: str, at_least: float | None = None, flops: float = 0.0) -> Row:
-        """The table's line; with `flops` (per call) the rates stand next to the times."""
-        return Row(
-            what,
-            duration(self.pytorch) + rate(flops, self.pytorch),
-            duration(self.kagari) + rate(flops, self.kagari),
-            self.ratio,
-            "" if at_least is None else f">= {at_least:g}x",
-            None if at_least is None else self.ratio >= at_least,
+    @property
+    def shares(self) -> tuple[float, float]:
+        """What part of the peak rate both sides reach."""
+        return self.flops / self.pytorch / self.peak, self.flops / self.kagari / self.peak
+
+    def row(self, what: str, at_least: float | None = None) -> Row:
+        """The table's line; where operations were counted the rates stand next to the times."""
+        pytorch, kagari = (
+            duration(seconds) + (f", {self.flops / seconds / 1e9:.0f} GFLOP/s ({share:.0%})" if self.flops else "")
+            for seconds, share in zip((self.pytorch, self.kagari), self.shares)
         )
+        required = "" if at_least is None else f">= {at_least:g}x"
+        return Row(what, pytorch, kagari, self.ratio, required, None if at_least is None else self.ratio >= at_least)
 
 
 @dataclass(frozen=True)
@@ -73,25 +82,52 @@ class Bench:
         """How long a block should take at least."""
         return 0.003 if self.quick else 0.01
 
-    def compare(self, build: Build) -> Pair:
-        """The least time per call among the rounds, on both sides; the sides take turns, and in going first too."""
-        steps = build(self.torch), build(self.kagari)
-        calls = [self._calls_per_block(step) for step in steps]
-        best = [math.inf, math.inf]
-        for round_ in range(self.rounds):
-            for side in (0, 1) if round_ % 2 == 0 else (1, 0):
-                time.sleep(SETTLE_SECONDS)
-                steps[side]()
-                best[side] = min(best[side], block(steps[side], calls[side]))
-        return Pair(*best)
+    @property
+    def budget_seconds(self) -> float:
+        """So long may a comparison take: of steps that are long there are fewer rounds, but a few at least."""
+        return 0.5 if self.quick else 3.0
 
-    def _calls_per_block(self, step: Step) -> int:
-        """Warms up, and finds how many calls fill a block."""
+    @cached_property
+    def peak(self) -> float:
+        """fp32 operations a second that the threads can do together."""
+        return peak_flops(self.threads)
+
+    def compare(self, build: Build, count: bool = False) -> Pair:
+        """The least time per call among the rounds, on both sides; the sides take turns, and in going first too.
+
+        With `count`, what PyTorch counts as the operations of one call stands next to the times.
+        """
+        steps = build(self.torch), build(self.kagari)
+        flops = self._operations(steps[0]) if count else 0.0
+        plans = [self._plan(step) for step in steps]
+        best = [math.inf, math.inf]
+        for round_ in range(self._rounds(sum(seconds for _, seconds in plans))):
+            for side in (0, 1) if round_ % 2 == 0 else (1, 0):
+                calls, seconds = plans[side]
+                time.sleep(SETTLE_SECONDS)
+                if seconds < LONG_SECONDS:
+                    steps[side]()
+                best[side] = min(best[side], block(steps[side], calls))
+        return Pair(best[0], best[1], flops, self.peak if count else math.inf)
+
+    def _plan(self, step: Step) -> tuple[int, float]:
+        """Warms up, and finds how many calls fill a block, and how long it takes."""
         step()
         calls = 1
         while (seconds := block(step, calls) * calls) < self.block_seconds:
             calls = max(calls + 1, min(10 * calls, math.ceil(1.2 * calls * self.block_seconds / seconds)))
-        return calls
+        return calls, seconds
+
+    def _rounds(self, seconds: float) -> int:
+        """How many rounds of so many seconds there are."""
+        fitting = int(self.budget_seconds / (seconds + 2 * SETTLE_SECONDS))
+        return min(self.rounds, max(FEWEST_ROUNDS, fitting))
+
+    @staticmethod
+    def _operations(step: Step) -> float:
+        with FlopCounterMode(display=False) as counter:
+            step()
+        return float(counter.get_total_flops())
 
 
 def block(step: Step, calls: int) -> float:
@@ -113,14 +149,14 @@ def geometric_row(what: str, ratios: Sequence[float], at_least: float) -> Row:
     return Row(f"**{what}: geometric mean of {len(ratios)}**", "", "", mean, f">= {at_least:g}x", mean >= at_least)
 
 
+def size(nbytes: float) -> str:
+    """In megabytes."""
+    return f"{nbytes / 1e6:.0f} MB"
+
+
 def duration(seconds: float) -> str:
     """With three significant digits and a unit that fits."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}" if seconds < 1000 * scale else f"{seconds / scale:.0f} {unit}"
     return f"{seconds / 1e-9:.3g} ns"
-
-
-def rate(flops: float, seconds: float) -> str:
-    """`, 123 GFLOP/s`, or nothing where operations are not counted."""
-    return f", {flops / seconds / 1e9:.0f} GFLOP/s" if flops else ""

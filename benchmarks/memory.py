@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .measure import Bench, Build, Framework, Row, Step, geometric_row
+from .framework import Build, Framework, Step, with_gradients
+from .measure import Bench, Row, geometric_row
 
 TITLE = "Element-wise operations, reductions, rows and copies"
 
@@ -65,16 +66,7 @@ def forward_backward(operation: Callable[..., Any], n: int) -> Build:
 
     def build(torch: Framework) -> Step:
         *given, mask = arguments(torch, n)
-        for tensor in given:
-            tensor.requires_grad_()
-        seed = torch.ones(n, n)
-
-        def step() -> None:
-            for tensor in given:
-                tensor.grad = None
-            operation(torch, *given, mask).backward(seed)
-
-        return step
+        return with_gradients(lambda: operation(torch, *given, mask), given, torch.ones(n, n))
 
     return build
 
@@ -90,4 +82,4 @@ def rows(bench: Bench) -> Iterator[Row]:
             pair = bench.compare(build)
             ratios[what] = pair.ratio
             yield pair.row(what, at_least=FLOOR)
-    yield geometric_row("all of them", list(ratios.values()), at_least=1.3)
+    yield geometric_row("element-wise operations, reductions, rows and copies", list(ratios.values()), at_least=1.3)

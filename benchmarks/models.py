@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from .measure import Framework
+from .framework import Framework, TrainStep
 
 MLP_BATCH = 32
 GAN_BATCH = 64
 GENERATOR = (100, 256, 512, 1024, 784)
 DISCRIMINATOR = (784, 1024, 512, 256, 1)
-
-TrainStep = Callable[[], list[Any]]
-"""Does one step and returns its losses, as tensors."""
 
 
 def linear_regression(torch: Framework) -> tuple[Any, TrainStep]:
@@ -87,20 +83,8 @@ def gan(torch: Framework) -> tuple[Any, TrainStep]:
     return nn.Sequential(generator, discriminator), step
 
 
-def gan_flops() -> float:
-    """Multiplications and additions of all matrix products of one GAN step."""
-    weights = [_products(GENERATOR), *[_products(DISCRIMINATOR)] * 3]
-    # Forward, gradient of the weights, gradient of the input; a network that is given data owes its input no gradient.
-    no_input_gradient = GENERATOR[0] * GENERATOR[1] + 2 * DISCRIMINATOR[0] * DISCRIMINATOR[1]
-    return 2.0 * GAN_BATCH * (3 * sum(weights) - no_input_gradient)
-
-
 def _perceptron(torch: Framework, widths: tuple[int, ...], last: Any) -> Any:
     layers = []
     for n_in, n_out in pairwise(widths):
         layers += [torch.nn.Linear(n_in, n_out), torch.nn.LeakyReLU(0.2)]
     return torch.nn.Sequential(*layers[:-1], last)
-
-
-def _products(widths: tuple[int, ...]) -> int:
-    return sum(n_in * n_out for n_in, n_out in pairwise(widths))

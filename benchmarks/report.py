@@ -6,19 +6,28 @@ import datetime
 import math
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from pathlib import Path
 
 from .measure import Row
 
-HEADINGS = ("What", "PyTorch", "Kagari", "Ratio", "Required", "")
+COLUMNS: dict[str, Callable[[Row], str]] = {
+    "What": lambda row: row.what,
+    "PyTorch": lambda row: row.pytorch,
+    "Kagari": lambda row: row.kagari,
+    "Ratio": lambda row: "" if row.ratio is None else f"{row.ratio:.2f}x",
+    "Required": lambda row: row.required,
+    "": lambda row: {None: "", True: "pass", False: "**fail**"}[row.passed],
+}
+"""The table's columns by their headings."""
+
 BAR_WIDTH = 40
 
 
 def table(rows: Iterable[Row]) -> str:
     """A Markdown table with aligned columns."""
-    cells = [HEADINGS, *map(_cells, rows)]
+    cells = [tuple(COLUMNS), *[tuple(cell(row) for cell in COLUMNS.values()) for row in rows]]
     widths = [max(map(len, column)) for column in zip(*cells)]
     rule = tuple("-" * width for width in widths)
     return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in [cells[0], rule, *cells[1:]])
@@ -59,10 +68,12 @@ def document(command: str, threads: int, results: dict[str, list[Row]]) -> str:
         "# Performance",
         "Kagari next to PyTorch: the same source on both, in one process, in alternating rounds, "
         f"{threads} threads each. A time is the least per call among the rounds; a ratio is PyTorch's time over "
-        "Kagari's, so more than 1 means that Kagari is faster. This file is written by the command below.",
+        "Kagari's, so more than 1 means that Kagari is faster. Where operations are counted, a percentage says what "
+        "part of the processor's peak rate is reached. This file is written by the command below.",
         f"    {command}",
         "\n".join(f"- {line}" for line in machine()),
         "## Summary",
+        "![PyTorch's time over Kagari's](performance.png)",
         summary(results),
     ]
     for title, rows in results.items():
@@ -78,12 +89,6 @@ def summary(results: dict[str, list[Row]]) -> str:
     missed = [f"- {title}: {row.what}" for title, row in judged if not row.passed]
     head = f"{len(judged) - len(missed)} of {len(judged)} requirements are met."
     return "\n".join([head, "", "Missed:", "", *missed]) if missed else head
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f}x"
-    verdict = {None: "", True: "pass", False: "**fail**"}[row.passed]
-    return row.what, row.pytorch, row.kagari, ratio, row.required, verdict
 
 
 def _processor() -> str:

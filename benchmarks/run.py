@@ -10,15 +10,34 @@ import torch
 
 import kagari
 
-from . import agreement, footprint, matmul, memory, report, shapes, startup, tiny, training
+from . import (
+    agreement,
+    conv,
+    data,
+    footprint,
+    layers,
+    matmul,
+    memory,
+    networks,
+    picture,
+    report,
+    shapes,
+    startup,
+    tiny,
+    training,
+)
 from .measure import Bench, Row
 
 FAMILIES = {
     "agreement": agreement,
     "tiny": tiny,
     "training": training,
+    "networks": networks,
     "matmul": matmul,
+    "conv": conv,
+    "layers": layers,
     "memory": memory,
+    "data": data,
     "shapes": shapes,
     "startup": startup,
     "footprint": footprint,
@@ -29,7 +48,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
 
 
 def main() -> None:
-    """Measures, prints, and after a complete run writes docs/performance.md."""
+    """Measures, prints, and after a complete run writes docs/performance.md and its picture."""
     arguments = parse()
     for framework in (torch, kagari):
         framework.set_num_threads(THREADS)
@@ -50,7 +69,8 @@ def main() -> None:
     print(f"\n{report.summary(results)}")
     if not arguments.families and not arguments.quick:
         DOCUMENT.write_text(report.document("make bench", THREADS, results))
-        print(f"\nWritten: {DOCUMENT.relative_to(DOCUMENT.parents[1])}")
+        picture.draw(results, DOCUMENT.with_suffix(".png"))
+        print(f"\nWritten: {DOCUMENT.relative_to(DOCUMENT.parents[1])} and its picture")
 
 
 def parse() -> argparse.Namespace:

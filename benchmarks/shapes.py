@@ -7,7 +7,8 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
-from .measure import Bench, Framework, Row, duration
+from .framework import Framework
+from .measure import Bench, Row, duration
 
 TITLE = "New shapes of a known structure"
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from .measure import Bench, Row, duration
+from .process import number
 
 TITLE = "Start of a process"
 
@@ -34,30 +31,15 @@ print(time.time())
 """
 
 
-def run(source: str, framework: str, store: str) -> float:
-    """The number that the script prints, in a new process whose kernel store is the given folder."""
-    environment = os.environ | {"KAGARI_CACHE_DIR": store}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code, as PyTorch has here
-    result = subprocess.run(
-        [sys.executable, "-c", source.format(framework=framework)],
-        env=environment,
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(result.stdout)
-
-
 def import_seconds(framework: str, store: str) -> float:
     """Seconds the import statement takes."""
-    return run(IMPORT, framework, store)
+    return number(IMPORT.format(framework=framework), KAGARI_CACHE_DIR=store)
 
 
 def first_step_seconds(framework: str, store: str) -> float:
     """Seconds from the start of the process to the end of the first step."""
     start = time.time()
-    return run(FIRST_STEP, framework, store) - start
+    return number(FIRST_STEP.format(framework=framework), KAGARI_CACHE_DIR=store) - start
 
 
 def rows(bench: Bench) -> Iterator[Row]:

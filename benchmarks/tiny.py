@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from .measure import Bench, Build, Framework, Row, Step, geometric_row
+from .framework import Build, Framework, Step, with_gradients
+from .measure import Bench, Row, geometric_row
 
 TITLE = "Overhead of tiny operations"
 
@@ -37,15 +38,9 @@ def forward_backward(name: str) -> Build:
     operation, shapes = OPERATIONS[name]
 
     def build(torch: Framework) -> Step:
-        arguments = [torch.randn(*shape).requires_grad_() for shape in shapes]
-        seed = torch.ones_like(operation(torch, *arguments).detach())
-
-        def step() -> None:
-            for argument in arguments:
-                argument.grad = None
-            operation(torch, *arguments).backward(seed)
-
-        return step
+        arguments = [torch.randn(*shape) for shape in shapes]
+        seed = torch.ones_like(operation(torch, *arguments))
+        return with_gradients(lambda: operation(torch, *arguments), arguments, seed)
 
     return build
 
