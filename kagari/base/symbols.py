@@ -94,6 +94,9 @@ class Sym:
             return 0
         return Sym({(f"(({self})%({other}))",): 1}, self.hint % hint(other), self.guards)
 
+    def __rmod__(self, other: int) -> Size:
+        return Sym({(f"(({other})%({self}))",): 1}, other % self.hint, self.guards)
+
     # Decisions
 
     def _plain(self) -> bool:

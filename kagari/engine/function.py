@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import struct
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -184,7 +186,7 @@ class Function:
         if static:
             if kind is int:
                 return (a << 1) | 1 if -(1 << 61) < a < 1 << 61 else None
-            return None if kind in (list, float) else id(a)
+            return _float_word(a) if kind is float else None if kind is list else id(a)
         if kind in (int, float, bool):
             return id(kind)
         return id(a) if a is None else None
@@ -269,7 +271,7 @@ class Function:
                     raise RuntimeError("Overflow when unpacking long long")
                 key.append(type(a))
             else:
-                key.append((type(a), a))
+                key.append(_static_key(a))
         if needs and self.into is not None and not self.recordable_in_place(args, tuple(needs), tuple(key)):
             return Hooks.in_place_gradient(self, args)
         entry = tuple(key)
@@ -356,7 +358,7 @@ class Function:
             elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
                 key.append(type(a))
             else:
-                key.append((type(a), a))
+                key.append(_static_key(a))
         sizes = tuple(names)
         candidates = self.traces.setdefault(tuple(key), [])
         for traced in candidates:
@@ -427,7 +429,7 @@ class BackwardFunction(Function):
         parameters += [Parameter(f"grad{k}", "tensor", None, optional=True) for k in range(visible)]
         super().__init__(f"{forward.name}_backward", tuple(parameters), None)
         self.base, self.at_sizes, self.variant = traced, saved, variant
-        self.by_missing: dict[tuple[int, ...], Traced] = {(): traced}
+        self.by_missing: dict[tuple[int, ...], list[Traced]] = {}
         self.function = native().operator_function(self.name, self.activate(), "")
         self._exact: BackwardFunction | None = None
         BACKWARDS[self.function] = self
@@ -447,14 +449,35 @@ class BackwardFunction(Function):
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
         missing = tuple(i for i in self.base.inputs if i > self.at_sizes and (i >= len(args) or args[i] is None))
-        found = self.by_missing.get(missing)
-        if found is None:
-            found = self.by_missing[missing] = tracing.without(self.base, missing)
-        return found, args[self.at_sizes]
+        sizes = args[self.at_sizes]
+        candidates = self.by_missing.setdefault(missing, [])
+        for found in candidates:
+            if found.holds(sizes):
+                return found, sizes
+        made = tracing.without(tracing.restated(self.base, sizes), missing)
+        candidates.append(made)
+        return made, sizes
 
 
 # The backward operator behind each native function that a node of the tape calls.
 BACKWARDS: dict[Any, BackwardFunction] = {}
+
+
+def _static_key(a: Any) -> tuple[type, Any]:
+    """A static argument as part of a key: floats by their bits, since 0 and -0 are equal, and NaN is not itself."""
+    return type(a), a.hex() if type(a) is float else a
+
+
+def _float_word(a: float) -> int | None:
+    """The word of a static float, see `float_word` in resident/dispatch.py."""
+    (bits,) = struct.unpack("q", struct.pack("d", a))
+    if math.isinf(a):
+        return 4 if a > 0 else 6
+    if bits == 0:
+        return 2
+    if not 512 < (bits >> 52) & 2047 < 1536:
+        return None
+    return ((bits - (1 << 61)) << 1 & ((1 << 63) - 1)) - (int(a < 0) << 63)
 
 
 def _number_dtype(kind: type) -> dtype:

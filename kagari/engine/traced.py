@@ -69,14 +69,14 @@ class Traced:
         self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
         self.values, self.gradient, self.preserve, self.into = values, gradient, preserve, into
         self.strict_view, self.aliases = strict_view, aliases
-        self._guards, self._compiled = guards, len(guards.conditions)
+        self.guards, self._compiled = guards, len(guards.conditions)
         self._guard = _compile_guards(guards, symbols)
         self.variants: dict[tuple[int, ...], Variant] = {}
 
     def holds(self, sizes: tuple[int, ...]) -> bool:
         """Whether all that was decided on sizes is so for these: when this was traced, and for its variants since."""
-        if self._compiled != len(self._guards.conditions):
-            self._compiled, self._guard = len(self._guards.conditions), _compile_guards(self._guards, self.symbols)
+        if self._compiled != len(self.guards.conditions):
+            self._compiled, self._guard = len(self.guards.conditions), _compile_guards(self.guards, self.symbols)
         return self._guard is None or self._guard(*sizes)
 
     def variant(self, needs: tuple[int, ...]) -> Variant:
@@ -251,11 +251,36 @@ def rebuild(outputs: Sequence[Value], new: dict[Value, Value]) -> list[Value]:
     return [new[v] for v in outputs]
 
 
+def restated(traced: Traced, sizes: tuple[int, ...]) -> Traced:
+    """A backward operator with its symbols at these sizes, and with guards of its own.
+
+    What it was made with are those of the forward call's trace, at the sizes that were traced.
+    """
+    guards, values, known = Guards(), dict(zip(traced.symbols, sizes)), {}
+
+    def at_sizes(x: Any) -> Any:
+        if isinstance(x, tuple):
+            return tuple([at_sizes(item) for item in x])
+        if not isinstance(x, Sym):
+            return x
+        text = str(x)
+        if text not in known:
+            known[text] = Sym(x.poly, eval(text, {}, values), guards)
+        return known[text]
+
+    new: dict[Value, Value] = {}
+    for v in topological((*traced.inputs.values(), *traced.outputs)):
+        args = tuple([new[a] for a in v.args])
+        new[v] = Value(v.op, args, at_sizes(v.attrs), at_sizes(v.shape), v.dtype, v.weak)
+    inputs = {i: new[v] for i, v in traced.inputs.items()}
+    return Traced(inputs, tuple([new[v] for v in traced.outputs]), traced.symbols, guards, aliases="same")
+
+
 def without(traced: Traced, missing: tuple[int, ...]) -> Traced:
     """A backward operator where the gradients with these argument numbers are not there: they count as zeros."""
     new = {traced.inputs[i]: build.full(traced.inputs[i].shape, 0, traced.inputs[i].dtype) for i in missing}
     inputs = {i: v for i, v in traced.inputs.items() if i not in missing}
-    return Traced(inputs, tuple(rebuild(traced.outputs, new)), traced.symbols, Guards(), aliases="same")
+    return Traced(inputs, tuple(rebuild(traced.outputs, new)), traced.symbols, traced.guards, aliases="same")
 
 
 def symbolic_shape(shape: Sequence[int], names: dict[int, str], guards: Guards) -> tuple[Size, ...]:

@@ -176,8 +176,6 @@ def cross_entropy(
     See :class:`~kagari.nn.CrossEntropyLoss`.
     """
     reduction = settled(reduction, size_average, reduce)
-    if not label_smoothing:  # a float that is part of the structure is not in the resident table: not needed, not given
-        return ops.cross_entropy(input, target, weight, reduction, ignore_index)
     return ops.cross_entropy(input, target, weight, reduction, ignore_index, label_smoothing)
 
 

@@ -2,8 +2,8 @@
 
 A call is keyed by one word for each argument: the address of a tensor's layout, with the lowest bit set where its
 gradient is wanted; the type of a Python number that is an operand; the value of a static integer, shifted to be odd;
-the address of any other static object. The operator's table maps the key to a plan. No plan: the operator's Python
-function `miss` is called, which makes one.
+the bits of a static float, as `float_word` has them; the address of any other static object. The operator's table maps
+the key to a plan. No plan: the operator's Python function `miss` is called, which makes one.
 
 STATE of an operator: 0 table, 1 mask, 2 miss, 3 words to an entry, 4... a 1 for each parameter that is static.
 An entry: 0 hash, 1 plan, 2... the key.
@@ -31,6 +31,8 @@ VIEW = 2
 IN_PLACE = 3
 MAX_ARGS = 14
 STATIC_LIMIT = 2305843009213693952
+FLOAT_LEAST = 2305843009213693952
+FLOAT_INFINITY = 9218868437227405312
 STACK_BUFFERS = 64
 STACK_OUTPUTS = 32
 STACK_WORDS = 32
@@ -66,6 +68,24 @@ def miss(state, args, nargs):
     return PyObject_Vectorcall(state[2], args, nargs, 0)
 
 
+def float_word(bits):
+    """The word of a static float that is no other object's: even, and either below 8 or above all addresses.
+
+    Numbers from 2**-510 to 2**513 have one, by their bits without one of the exponent's, as have 0 and the infinities.
+    All others have none, which is 0.
+    """
+    exponent = (bits >> 52) & 2047
+    if exponent > 512 and exponent < 1536:
+        return ((bits - FLOAT_LEAST) << 1) | ((bits >> 63) << 63)
+    if bits == 0:
+        return 2
+    if bits == FLOAT_INFINITY:
+        return 4
+    if (bits ^ FLOAT_INFINITY) << 1 == 0:
+        return 6
+    return 0
+
+
 def dispatch(state, args, nargs):
     if nargs > MAX_ARGS or nargs > state[3] - 2:
         return miss(state, args, nargs)
@@ -92,8 +112,12 @@ def dispatch(state, args, nargs):
         else:
             if state[4 + i] != 0:
                 w = a
-                if kind == ROOTS[LIST] or kind == ROOTS[FLOAT]:
+                if kind == ROOTS[LIST]:
                     return miss(state, args, nargs)
+                if kind == ROOTS[FLOAT]:
+                    w = float_word(a[2])
+                    if w == 0:
+                        return miss(state, args, nargs)
                 if kind == ROOTS[INT]:
                     overflow[0] = 0
                     w = PyLong_AsLongLongAndOverflow(a, overflow)
