@@ -53,6 +53,7 @@ from .base.dtypes import int16 as short
 from .base.dtypes import int32 as int
 from .base.dtypes import int64 as long
 from .base.errors import OutOfMemoryError
+from .capture import compile, compiler
 from .eager import Generator, Size, Tensor, device, dtype
 from .eager import operators as _operators
 from .eager.formats import contiguous_format, layout, memory_format, preserve_format, strided
@@ -87,22 +88,22 @@ __all__ = [
     "broadcast_tensors", "broadcast_to", "bucketize", "can_cast", "cartesian_prod", "cat", "cdist", "cdouble", "ceil",
     "ceil_", "celu", "celu_", "cfloat", "chain_matmul", "chalf", "channel_shuffle", "cholesky", "cholesky_inverse",
     "cholesky_solve", "chunk", "clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_",
-    "clone", "column_stack", "combinations", "complex", "complex128", "complex32", "complex64", "concat", "concatenate",
-    "conj", "conj_physical", "conj_physical_", "constant_pad_nd", "contiguous_format", "conv1d", "conv2d", "conv3d",
-    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "copysign", "copysign_", "corrcoef",
-    "cos", "cos_", "cosh", "cosh_", "cosine_embedding_loss", "cosine_similarity", "count_nonzero", "cov", "cross",
-    "cuda", "cummax", "cummin", "cumprod", "cumprod_", "cumsum", "cumsum_", "cumulative_trapezoid", "default_generator",
-    "deg2rad", "deg2rad_", "det", "detach", "detach_", "detach_copy", "device", "diag", "diag_embed", "diagflat",
-    "diagonal", "diagonal_copy", "diagonal_scatter", "diff", "digamma", "digamma_", "dist", "div", "div_", "divide",
-    "divide_", "dot", "double", "dropout", "dropout_", "dsplit", "dstack", "dtype", "e", "einsum", "embedding", "empty",
-    "empty_like", "empty_permuted", "empty_strided", "enable_grad", "eq", "eq_", "equal", "erf", "erf_", "erfc",
-    "erfc_", "erfinv", "erfinv_", "exp", "exp2", "exp2_", "exp_", "expand_copy", "expm1", "expm1_", "eye",
-    "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "fill", "fill_", "finfo",
-    "fix", "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64", "float8_e4m3fn",
-    "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float_power", "floor", "floor_", "floor_divide",
-    "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "frexp", "frobenius_norm", "from_dlpack",
-    "from_numpy", "frombuffer", "full", "full_like", "func", "gather", "gcd", "gcd_", "ge", "ge_", "geqrf", "ger",
-    "get_default_device", "get_default_dtype", "get_deterministic_debug_mode", "get_device",
+    "clone", "column_stack", "combinations", "compile", "compiler", "complex", "complex128", "complex32", "complex64",
+    "concat", "concatenate", "conj", "conj_physical", "conj_physical_", "constant_pad_nd", "contiguous_format",
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", "copysign",
+    "copysign_", "corrcoef", "cos", "cos_", "cosh", "cosh_", "cosine_embedding_loss", "cosine_similarity",
+    "count_nonzero", "cov", "cross", "cuda", "cummax", "cummin", "cumprod", "cumprod_", "cumsum", "cumsum_",
+    "cumulative_trapezoid", "default_generator", "deg2rad", "deg2rad_", "det", "detach", "detach_", "detach_copy",
+    "device", "diag", "diag_embed", "diagflat", "diagonal", "diagonal_copy", "diagonal_scatter", "diff", "digamma",
+    "digamma_", "dist", "div", "div_", "divide", "divide_", "dot", "double", "dropout", "dropout_", "dsplit", "dstack",
+    "dtype", "e", "einsum", "embedding", "empty", "empty_like", "empty_permuted", "empty_strided", "enable_grad", "eq",
+    "eq_", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv", "erfinv_", "exp", "exp2", "exp2_", "exp_", "expand_copy",
+    "expm1", "expm1_", "eye", "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_",
+    "fill", "fill_", "finfo", "fix", "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32",
+    "float64", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float_power", "floor", "floor_",
+    "floor_divide", "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "frexp", "frobenius_norm",
+    "from_dlpack", "from_numpy", "frombuffer", "full", "full_like", "func", "gather", "gcd", "gcd_", "ge", "ge_",
+    "geqrf", "ger", "get_default_device", "get_default_dtype", "get_deterministic_debug_mode", "get_device",
     "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "get_rng_state", "gradient",
     "greater", "greater_", "greater_equal", "greater_equal_", "group_norm", "gt", "gt_", "half", "hamming_window",
     "hann_window", "hardshrink", "heaviside", "heaviside_", "hinge_embedding_loss", "histc", "histogram", "histogramdd",

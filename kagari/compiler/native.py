@@ -48,7 +48,7 @@ EXTERNS = {
 # Functions with one of these as their first parameter are called from outside; all others are internal.
 ENTRY_PARAMS = ("module", "holder", "number", "released")
 # The two large functions that every stub leads to.
-NEVER_INLINED = ("call_method", "call_reflected", "dispatch", "execute")
+NEVER_INLINED = ("call_method", "call_reflected", "dispatch", "execute", "defer", "settle")
 
 _ARITHMETIC = {
     ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.FloorDiv: "sdiv", ast.Mod: "srem", ast.BitAnd: "and",

@@ -17,7 +17,7 @@ from ..ir.graph import Value
 from ..runtime import cpu
 from . import traced as tracing
 from .code import native
-from .plan import Plan, Tape
+from .plan import Origin, Plan, Tape
 
 if TYPE_CHECKING:
     from .traced import GradientRule, Traced, Variant
@@ -63,6 +63,7 @@ class Hooks:
     mode: Callable[[], int]
     refresh: Callable[[Any], None]
     after: Callable[[Function, Any], None]
+    before_forgetting: Callable[[], None] = staticmethod(lambda: None)
 
 
 class Function:
@@ -173,6 +174,7 @@ class Function:
 
     def forget(self) -> None:
         """Drops all plans. They stay alive until the next time: another thread may be running one of them."""
+        Hooks.before_forgetting()
         self._retired = (self._kept, self.plans)
         self._table, self._entries, self._kept, self.plans, self._ways = None, 0, [], {}, {}
         self._grow(8)
@@ -332,7 +334,8 @@ class Function:
         if variant.backward is not None:
             backward = self.backward(variant.backward, variant)
             tape = Tape(backward, variant.saved, variant.edges, self.node_name, sizes, packed.layouts)
-        return Plan(packed, tape, self.private_views)
+        origin = Origin(self.name, variant.program, layouts, sizes)
+        return Plan(packed, tape, self.private_views, origin)
 
     private_views = (
         False  # whether views are results of their own, which no in-place change ties to what they are views of

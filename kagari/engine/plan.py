@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,12 +127,23 @@ def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
     return Packed(block, tuple(references), layouts)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a plan comes from: the operator's name, its program, the layouts of its arguments and its sizes."""
+
+    name: str
+    program: Any
+    layouts: dict[int, Layout]
+    sizes: tuple[int, ...]
+
+
 class Plan:
     """A packed program at a fixed address, with all that native code points at kept alive."""
 
-    __slots__ = ("address", "_alive")
+    __slots__ = ("address", "origin", "_alive", "__weakref__")
 
-    def __init__(self, source: Packed, tape: Tape | None, private: bool = False) -> None:
+    def __init__(self, source: Packed, tape: Tape | None, private: bool = False, origin: Origin | None = None) -> None:
+        self.origin = origin
         memory = array("q", source.words)
         self.address = address = memory.buffer_info()[0]
         for at in source.references:
@@ -142,3 +154,19 @@ class Plan:
         elif private:
             memory[0] |= PRIVATE
         self._alive = (tape, memory)
+        PLANS[address] = self
+
+    def part(self, at: int, count: int) -> Sequence[int]:
+        """Words of the block that a word of its head refers to."""
+        memory = self._alive[1]
+        start = (memory[at] - self.address) // 8
+        return memory[start : start + count]
+
+    @property
+    def head(self) -> Sequence[int]:
+        """The words that say how many inputs, outputs, temporaries and launches there are, and where."""
+        return self._alive[1][:_HEADER]
+
+
+# The plans that are alive, by their addresses.
+PLANS: weakref.WeakValueDictionary[int, Plan] = weakref.WeakValueDictionary()

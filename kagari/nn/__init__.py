@@ -1,6 +1,7 @@
 """Layers, losses, containers, and what they are made of."""
 
 from . import functional, init, modules, utils
+from . import optimized as optimized
 from .activation import (
     CELU,
     ELU,

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
+from ..capture import compile
 from .global_hooks import (
     EVERYWHERE,
     register_module_backward_hook,
@@ -141,12 +142,17 @@ class Module(Hooking):
             """What the module computes; every subclass defines it. Call the module instead, so that its hooks run."""
             raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
+    _compiled_call_impl: Any = None
+    _as_compiled: Callable[..., Any]  # what `kagari.compile` makes of a module: see `optimized.py`
+
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Refuses: every operator is compiled when it is first called, and nothing compiles a whole module yet."""
-        raise NotImplementedError(
-            f"{type(self).__name__}.compile(): nothing compiles a whole module yet; each operator is compiled when it "
-            "is first called"
-        )
+        """Compiles this module's ``forward`` in place; the arguments are those of :func:`kagari.compile`.
+
+        Copies and pickles of the module are not compiled.
+        """
+        compiled = compile(self.forward, *args, **kwargs)
+        _set(self, "_compiled_call_impl", compiled)
+        _set(self, "forward", compiled)
 
     # Copying and pickling
 
@@ -156,7 +162,9 @@ class Module(Hooking):
         state = {
             name: value
             for name, value in vars(self).items()
-            if name not in HOLDERS and not any(name in table and table[name] is value for table in tables.values())
+            if name not in HOLDERS
+            and value is not self._compiled_call_impl
+            and not any(name in table and table[name] is value for table in tables.values())
         }
         hooks = {
             name: OrderedDict() if getattr(self, holder) is None else getattr(self, name)

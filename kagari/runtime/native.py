@@ -31,6 +31,16 @@ class _MemberDef(ctypes.Structure):
     ]
 
 
+class _GetSetDef(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("get", _Pointer),
+        ("set", _Pointer),
+        ("doc", ctypes.c_char_p),
+        ("closure", _Pointer),
+    ]
+
+
 class _Slot(ctypes.Structure):
     _fields_ = [("slot", ctypes.c_int), ("value", _Pointer)]
 
@@ -45,7 +55,7 @@ class _Spec(ctypes.Structure):
     ]
 
 
-_TP_DEALLOC, _TP_MEMBERS, _TP_DOC = 52, 72, 56
+_TP_DEALLOC, _TP_MEMBERS, _TP_GETSET, _TP_DOC = 52, 72, 73, 56
 _LONGLONG, _OBJECT, _READONLY = 17, 6, 1
 _DEFAULT, _NO_INSTANTIATION = 0, 1 << 7
 
@@ -102,6 +112,8 @@ _ROOTS = [
     "add_in_place",
     "untracked",
     "clone",
+    "on_flush",
+    "on_lost",
 ]
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 
@@ -143,10 +155,9 @@ def slot_offset(cls: type, name: str) -> int:
     return _MemberDef.from_address(member).offset
 
 
-def _storage_type(dealloc: int) -> type:
+def _storage_type(dealloc: int, address: int) -> type:
     members = keep(
-        (_MemberDef * 6)(
-            _MemberDef(b"data_ptr", _LONGLONG, 16, _READONLY, b"Address of the first byte."),
+        (_MemberDef * 5)(
             _MemberDef(b"nbytes", _LONGLONG, 24, _READONLY, b"Size in bytes."),
             _MemberDef(b"version", _LONGLONG, 32, 0, b"Number of times the contents were changed in place."),
             _MemberDef(b"history", _LONGLONG, 56, 0, b"Number of the last node that rewrote the history of views."),
@@ -154,15 +165,22 @@ def _storage_type(dealloc: int) -> type:
             _MemberDef(None, 0, 0, 0, None),
         )
     )
+    computed = keep(
+        (_GetSetDef * 2)(
+            _GetSetDef(b"data_ptr", address, None, b"Address of the first byte.", None),
+            _GetSetDef(None, None, None, None, None),
+        )
+    )
     slots = keep(
-        (_Slot * 4)(
+        (_Slot * 5)(
             _Slot(_TP_DEALLOC, dealloc),
+            _Slot(_TP_GETSET, ctypes.addressof(computed)),
             _Slot(_TP_MEMBERS, ctypes.addressof(members)),
             _Slot(_TP_DOC, ctypes.cast(ctypes.c_char_p(b"A block of memory that tensors share."), _Pointer).value),
             _Slot(0, None),
         )
     )
-    spec = keep(_Spec(b"kagari.runtime.Storage", 64, 0, _DEFAULT | _NO_INSTANTIATION, slots))
+    spec = keep(_Spec(b"kagari.runtime.Storage", 72, 0, _DEFAULT | _NO_INSTANTIATION, slots))
     make = ctypes.pythonapi.PyType_FromSpec
     make.restype = ctypes.py_object
     make.argtypes = [_Pointer]
@@ -180,13 +198,18 @@ EXPORTS = {
     "run_worker": _ONE,
     "set_mode": _ONE,
     "foreach": _FASTCALL,
+    "capture": _ONE,
+    "flush_queue": _ONE,
+    "look_at_slots": _ONE,
+    "run_segment": _ONE,
 }
 
 
 class Native:
     """The loaded resident code.
 
-    `roots`, `stats` and `job` are views of the words it shares with Python; every name of `EXPORTS` is a function.
+    `roots`, `stats`, `job` and `queue` are views of the words it shares with Python; every name of `EXPORTS` is a
+    function.
     """
 
     allocate_storage: Callable[[int], Any]
@@ -199,12 +222,19 @@ class Native:
     run_worker: Callable[[int], None]
     set_mode: Callable[[int], None]
     foreach: Callable[..., int]
+    capture: Callable[[bool], bool]
+    flush_queue: Callable[[int], None]
+    look_at_slots: Callable[[None], None]
+    run_segment: Callable[[int], None]
 
     def __init__(self, core: bytes, stubs: bytes, methods: int, reflected: int, externs: dict[str, str]) -> None:
         for name in externs:
             function = getattr(ctypes.pythonapi, name, None) or getattr(ctypes.CDLL(None), name)
             cpu.define(name, cpu.address_of(function))
-        names = (*EXPORTS, "call_operator", "call_method", "call_reflected", "storage_dealloc", "shared_words")
+        names = (
+            *EXPORTS, "call_operator", "call_method", "call_reflected", "storage_dealloc", "storage_address",
+            "shared_words",
+        )  # fmt: skip
         addresses = dict(zip(names, cpu.load(core, names)))
         for name in ("call_method", "call_reflected"):
             cpu.define(name, addresses[name])
@@ -222,8 +252,9 @@ class Native:
         self._locks = (ctypes.c_longlong * 64).from_address(words[3])
         self._method_states = (ctypes.c_longlong * methods).from_address(words[4])
         self._reflected_states = (ctypes.c_longlong * reflected).from_address(words[5])
+        self.queue = (ctypes.c_longlong * 16).from_address(words[6])
         self._used_methods = self._used_reflected = 0
-        self.Storage = keep(_storage_type(addresses["storage_dealloc"]))
+        self.Storage = keep(_storage_type(addresses["storage_dealloc"], addresses["storage_address"]))
         self.set_roots(
             storage=self.Storage,
             none=None,

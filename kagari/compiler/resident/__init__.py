@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..native import translate
 
-FILES = ("memory.py", "threads.py", "dispatch.py", "tape.py")
+FILES = ("memory.py", "threads.py", "dispatch.py", "queue.py", "tape.py")
 METHODS = 64
 
 REFLECTED = 32

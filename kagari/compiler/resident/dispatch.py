@@ -154,7 +154,7 @@ def dispatch(state, args, nargs):
     plan = entry[1]
     if (plan[0] & REWRITES) != 0 and guarded(args, nargs):
         return miss(state, args, nargs)
-    return execute(plan, args, scalars, state)
+    return execute(plan, args, scalars, state, nargs)
 
 
 def find(state, words, nargs, h):
@@ -340,8 +340,12 @@ def overlaps(plan, args):
     return 0
 
 
-def execute(plan, args, scalars, state):
-    """Runs a plan. Where it has more buffers than the stack has room for, they are listed in memory of their own."""
+def execute(plan, args, scalars, state, nargs):
+    """Runs a plan, or notes it. Where it has more buffers than the stack has room for, they are listed in memory of
+    their own.
+    """
+    if capturing():
+        return defer(plan, args, scalars, state, nargs)
     bufs = stack(64)
     local = stack(64)
     outs = stack(32)
@@ -372,7 +376,10 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
     i = 0
     while i < n_in:
         t = args[positions[i]]
-        bufs[i] = ((t + ROOTS[AT_STORAGE])[0])[2] + byte_offset(t)
+        storage = (t + ROOTS[AT_STORAGE])[0]
+        if storage[2] == 0 and settle(storage) == 0:
+            return 0
+        bufs[i] = storage[2] + byte_offset(t)
         i += 1
     record = plan[4]
     i = 0
@@ -489,7 +496,7 @@ def call_plan(module, args, nargs):
             else:
                 scalars[i - 2] = a == ROOTS[TRUE]
         i += 1
-    result = execute(PyLong_AsLongLong(args[0]), args + 16, scalars, PyLong_AsLongLong(args[1]))
+    result = execute(PyLong_AsLongLong(args[0]), args + 16, scalars, PyLong_AsLongLong(args[1]), nargs - 2)
     if scalars != few:
         PyMem_RawFree(scalars)
     return result
@@ -508,6 +515,7 @@ def shared_words(module):
     module[3] = LOCKS
     module[4] = METHOD_STATES
     module[5] = REFLECTED_STATES
+    module[6] = QUEUE
 
 
 def foreach(module, args, nargs):
@@ -518,6 +526,8 @@ def foreach(module, args, nargs):
     operands, 5 grain. Operand 0 is the number of elements. Returns the number of the first set whose tensors do not
     share one dense layout of the dtype, or the number of sets.
     """
+    if capturing() and flush(FOREACH) == 0:
+        return 0
     words = PyLong_AsLongLong(args[0])
     values = args[1]
     n_lists = words[1]

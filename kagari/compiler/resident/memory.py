@@ -75,6 +75,8 @@ ADD = 47
 ADD_IN_PLACE = 48
 UNTRACKED = 49
 CLONE = 50
+ON_FLUSH = 51
+ON_LOST = 52
 LAYOUT_NBYTES = 39
 
 
@@ -149,7 +151,8 @@ def empty_pool():
 
 
 # A storage is a Python object of these words: 0 count, 1 type, 2 data, 3 nbytes, 4 version, 5 owner, 6 size class,
-# 7 the number of the last node that rewrote the history of its views
+# 7 the number of the last node that rewrote the history of its views, 8 its slot in the queue. Data is 0 where the
+# contents are yet to be computed: see queue.py.
 
 
 def new_storage(nbytes):
@@ -170,10 +173,12 @@ def new_storage(nbytes):
 
 def storage_dealloc(released):
     s = released
+    if s[8] != 0:
+        leave_slot(s)
     if s[5] != 0:
         Py_DecRef(s[5])
     else:
-        if s[6] > 0:
+        if s[6] > 0 and s[2] != 0:
             give_block(s[2], s[6])
     kind = s[1]
     PyObject_Free(s)

@@ -1,0 +1,76 @@
+"""What programs call as `torch.compiler`: `disable`, `is_compiling`, `reset` and their like."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from . import queue
+from .compile import compile as compile
+from .compile import list_backends as list_backends
+from .runner import RUNNER
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def is_compiling() -> bool:
+    """Whether a compiled function is being called.
+
+    >>> import kagari as torch
+    >>> torch.compiler.is_compiling(), torch.compile(torch.compiler.is_compiling)()
+    (False, True)
+    """
+    return RUNNER.thread.compiling is not None
+
+
+is_dynamo_compiling = is_compiling
+
+
+def disable(fn: _F | None = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+    """A function that runs eagerly also where a compiled one calls it, which splits what that one runs together.
+
+    `recursive` and `reason` are accepted as PyTorch has them.
+
+    >>> import kagari as torch
+    >>> torch.compile(torch.compiler.disable(torch.compiler.is_compiling))()
+    False
+    """
+    if fn is None:
+        return functools.partial(disable, recursive=recursive, reason=reason)
+
+    @functools.wraps(fn)
+    def eager(*args: Any, **kwargs: Any) -> Any:
+        thread = RUNNER.thread
+        compiling, captures = thread.compiling, RUNNER.captures()
+        if captures:
+            loaded = RUNNER.install()
+            loaded.flush_queue(queue.READ)
+            loaded.capture(False)
+        thread.compiling, thread.suspended = None, thread.suspended + 1
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            thread.compiling, thread.suspended = compiling, thread.suspended - 1
+            if captures:
+                loaded.capture(True)
+
+    return eager
+
+
+def reset() -> None:
+    """Forgets everything that was compiled.
+
+    >>> import kagari as torch
+    >>> torch.compiler.reset()
+    """
+    RUNNER.reset()
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Does nothing: memory is not reused from one call to the next behind the back of tensors."""
+
+
+def allow_in_graph(fn: _F) -> _F:
+    """The function itself: whatever Python a compiled function calls is run."""
+    return fn

@@ -1,0 +1,97 @@
+"""Compiled functions: Python runs as ever, operators are noted, and what was noted runs in one piece."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Any
+
+from . import queue
+from .report import Report, report
+from .runner import RUNNER, Noted
+
+# Calls of either kind before the faster one is chosen, and calls after which it is chosen on what there is.
+TRIALS, PATIENCE = 5, 40
+
+
+class CompiledFunction:
+    """A function whose calls are captured.
+
+    The first calls are measured: every other one runs eagerly, and where that is faster, it stays so.
+    """
+
+    def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
+        self.function, self.fullgraph = function, fullgraph
+        functools.update_wrapper(self, function)
+        self._torchdynamo_orig_callable = function
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets what was measured."""
+        self.used: dict[bytes, Noted] = {}
+        self.calls = 0
+        self.eager: bool | None = None  # None while it is being measured
+        self.times: dict[bool, list[int]] = {False: [], True: []}
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function returns."""
+        thread = RUNNER.thread
+        if thread.compiling is not None or thread.suspended:
+            return self.function(*args, **kwargs)
+        eager = self.eager
+        if eager is None:
+            return self._measured(args, kwargs)
+        return self._eager(args, kwargs) if eager else self._captured(args, kwargs)
+
+    def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        thread = RUNNER.thread
+        thread.compiling = self
+        try:
+            return self.function(*args, **kwargs)
+        finally:
+            thread.compiling = None
+
+    def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        loaded = RUNNER.install()
+        if not loaded.capture(True):  # another thread captures
+            return self._eager(args, kwargs)
+        thread = RUNNER.thread
+        thread.compiling, thread.capturing = self, True
+        try:
+            return self.function(*args, **kwargs)
+        finally:
+            try:
+                loaded.flush_queue(queue.ENDED)
+            finally:
+                loaded.capture(False)
+                thread.compiling, thread.capturing = None, False
+
+    def _measured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.calls += 1
+        eager = not self.fullgraph and len(self.times[True]) < len(self.times[False])
+        before = RUNNER.news
+        begin = perf_counter_ns()
+        result = self._eager(args, kwargs) if eager else self._captured(args, kwargs)
+        if RUNNER.news == before:
+            self.times[eager].append(perf_counter_ns() - begin)
+        if min(map(len, self.times.values())) >= TRIALS or self.calls >= PATIENCE:
+            self.eager = self._slower()
+        return result
+
+    def _slower(self) -> bool:
+        captured, eager = self.times[False], self.times[True]
+        return bool(eager) and (not captured or min(captured) > min(eager))
+
+    def explain(self) -> Report:
+        """What became of the function: its kernels, what was fused into them and why no more, where it was split."""
+        return report(self)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.function!r}>"
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.function, self.fullgraph)

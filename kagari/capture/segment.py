@@ -1,0 +1,80 @@
+"""Segments: how a queue is run. One native call takes the steps in turn, with memory for what is between them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..base.layout import Layout
+from ..engine.plan import words
+from .queue import GONE, At, Call, Shape
+
+
+@dataclass(slots=True)
+class Step:
+    """A plan to be run: of one call, or of several that were fused.
+
+    `numbers` is where a call's numbers begin among those of the queue, or the places of a fused plan's there.
+    """
+
+    shape: Shape
+    state: int
+    inputs: Sequence[At]
+    outputs: Sequence[At]
+    numbers: int | tuple[int, ...]
+    calls: list[Call]
+    layouts: Sequence[Layout]  # of the inputs
+
+
+def single(call: Call) -> Step:
+    """A call as it is."""
+    origin = call.shape.plan.origin
+    layouts = [origin.layouts[i] for i in call.shape.positions] if origin is not None else []
+    return Step(call.shape, call.state, call.inputs, call.outputs, call.numbers, [call], layouts)
+
+
+class Segment:
+    """Steps as the words that native code reads."""
+
+    def __init__(self, steps: Sequence[Step], slots: Sequence[int]) -> None:
+        self.steps = list(steps)
+        self.slots = list(slots)
+        freed = _freed(self.steps, slots)
+        self._alive: list[object] = []
+        records: list[int] = []
+        for step, gone in zip(self.steps, freed):
+            records += (
+                step.shape.plan.address,
+                step.state,
+                self._words(n for at in step.inputs for n in at),
+                self._words(n for at in step.outputs for n in at),
+                -1 if isinstance(step.numbers, tuple) else step.numbers,
+                self._words((len(step.numbers), *step.numbers)) if isinstance(step.numbers, tuple) else 0,
+                len(gone),
+                self._words(gone),
+            )
+        most = max((step.shape.buffers + _numbers(step) for step in self.steps), default=1)
+        self.address = self._words((len(self.steps), self._words(records), most))
+
+    def _words(self, values: object) -> int:
+        memory = words(*values)  # type: ignore[misc]
+        self._alive.append(memory)
+        return ctypes.addressof(memory)
+
+
+def _numbers(step: Step) -> int:
+    return len(step.numbers) if isinstance(step.numbers, tuple) else 0
+
+
+def _freed(steps: Sequence[Step], slots: Sequence[int]) -> list[list[int]]:
+    """For each step the slots that nothing needs afterwards."""
+    last: dict[int, int] = {}
+    for number, step in enumerate(steps):
+        for slot, _ in (*step.inputs, *step.outputs):
+            if slots[slot] == GONE:
+                last[slot] = number
+    freed: list[list[int]] = [[] for _ in steps]
+    for slot, number in last.items():
+        freed[number].append(slot)
+    return freed
