@@ -53,7 +53,8 @@ from .base.dtypes import int16 as short
 from .base.dtypes import int32 as int
 from .base.dtypes import int64 as long
 from .base.errors import OutOfMemoryError
-from .capture import compile, compiler
+from .capture import compiler
+from .capture.compile import compile
 from .eager import Generator, Size, Tensor, device, dtype
 from .eager import operators as _operators
 from .eager.formats import contiguous_format, layout, memory_format, preserve_format, strided

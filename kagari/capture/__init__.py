@@ -1,7 +1,5 @@
 """Whole functions instead of single operators: `kagari.compile`."""
 
-from . import compiler
-from .compile import compile
-from .function import CompiledFunction
+from ..base.later import postpone
 
-__all__ = ["CompiledFunction", "compile", "compiler"]
+postpone(__name__, "groups", "report")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import queue
-from .report import Report, report
+from . import queue, report
 from .runner import RUNNER, Noted
+
+if TYPE_CHECKING:
+    from .report import Report
 
 # Calls of either kind before the faster one is chosen, and calls after which it is chosen on what there is.
 TRIALS, PATIENCE = 5, 40
@@ -88,7 +90,7 @@ class CompiledFunction:
 
     def explain(self) -> Report:
         """What became of the function: its kernels, what was fused into them and why no more, where it was split."""
-        return report(self)
+        return report.report(self)
 
     def __repr__(self) -> str:
         return f"<compiled {self.function!r}>"

@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..engine.code import Native, native
 from ..engine.function import Hooks
-from . import queue
-from .groups import Compiled, Group, steps
+from . import groups, queue
 from .segment import Segment, single
+
+if TYPE_CHECKING:
+    from .groups import Compiled, Group
 
 # Runs of either kind before the faster one is chosen; the first fused run does not count: its kernels are cold.
 TRIALS = 4
@@ -49,10 +51,17 @@ class Runner:
     """Runs queues. One for the process: equal queues of different functions are one segment."""
 
     def __init__(self) -> None:
-        self.compiled = Compiled()
+        self._compiled: Compiled | None = None
         self.noted: dict[bytes, Noted] = {}
         self.thread = Thread()
         self.news = 0  # runs of segments for which no way was chosen yet
+
+    @property
+    def compiled(self) -> Compiled:
+        """The programs of groups."""
+        if self._compiled is None:
+            self._compiled = groups.Compiled()
+        return self._compiled
 
     def install(self) -> Native:
         """Tells native code whom to ask for running the queue."""
@@ -68,7 +77,7 @@ class Runner:
 
     def reset(self) -> None:
         """Forgets all segments and programs."""
-        self.compiled, self.noted = Compiled(), {}
+        self._compiled, self.noted = None, {}
 
     def flush(self, reason: int) -> None:
         """Runs the queue; native code calls this."""
@@ -118,7 +127,7 @@ class Runner:
 
     def _fuse(self, noted: Noted, words: bytes) -> None:
         calls, slots = queue.read(words)
-        found, noted.groups = steps(calls, slots, self.compiled)
+        found, noted.groups = groups.steps(calls, slots, self.compiled)
         noted.fused = Segment(found, slots)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
-from ..capture import compile
+from ..capture.compile import compile
 from .global_hooks import (
     EVERYWHERE,
     register_module_backward_hook,

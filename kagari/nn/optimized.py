@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..capture import CompiledFunction
+from ..capture.function import CompiledFunction
 from .module import Module
 
 
