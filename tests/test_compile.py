@@ -365,5 +365,10 @@ def test_modules_compiled_in_place():
         torch.testing.assert_close(model(x), plain(x))
     assert list(model.state_dict()) == list(plain.state_dict()) and model._compiled_call_impl is not None
     for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert copied._compiled_call_impl is None
+        assert copied._compiled_call_impl is None and "_compiled_call_impl" not in vars(copied)
         torch.testing.assert_close(copied(x), plain(x))
+    for compile in (False, True):
+        model = torch.nn.Embedding(3, 2)  # has an attribute that is None
+        if compile:
+            model.compile()
+        assert copy.deepcopy(model).padding_idx is None

@@ -163,7 +163,7 @@ class Module(Hooking):
             name: value
             for name, value in vars(self).items()
             if name not in HOLDERS
-            and value is not self._compiled_call_impl
+            and (value is None or value is not self._compiled_call_impl)
             and not any(name in table and table[name] is value for table in tables.values())
         }
         hooks = {
