@@ -20,43 +20,16 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 ALIGNMENT = 64
-_CHUNK = 1 << 20
-_LARGE = 1 << 30  # records from this size on get the long form of the sizes
-_LONG_FIELD = 20
+_CHUNK = 1 << 22
 _HEADER = 30
-
-
-class Writer:
-    """Writes records into an archive."""
-
-    def __init__(self, file: IO[bytes], name: str) -> None:
-        self.name = name
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
-        self._digest = 0
-
-    def write(self, name: str, data: Any) -> None:
-        """Adds a record; `data` is anything with bytes in it."""
-        data = memoryview(data).cast("B")
-        large = data.nbytes >= _LARGE
-        info = zipfile.ZipInfo(f"{self.name}/{name}")
-        info.file_size = data.nbytes
-        start = self._zip.fp.tell() + _HEADER + len(info.filename) + 4 + (_LONG_FIELD if large else 0)  # type: ignore[union-attr]
-        padding = -start % ALIGNMENT
-        info.extra = b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
-        with self._zip.open(info, "w", force_zip64=large) as record:
-            for at in range(0, data.nbytes, _CHUNK):
-                record.write(data[at : at + _CHUNK])
-        info.extra = b""  # the padding is the record's, the directory at the end needs none
-        self._digest = zlib.crc32(name.encode(), self._digest ^ info.CRC)
-
-    def close(self) -> None:
-        """Adds what identifies the contents, and the directory."""
-        self.write(".data/serialization_id", f"{self._digest:040d}".encode())
-        self._zip.close()
+_UTF8 = 0x800
+# What a file may grow to when it is unpacked: compressed records are read, but none that are made to fill the memory.
+_UNPACKED, _RATIO = 1 << 30, 100
 
 
 class Reader:
@@ -76,13 +49,24 @@ class Reader:
             )
         with self._faults():
             self._zip = zipfile.ZipFile(file)
-            self._records = set(self._zip.namelist())
+            self._records = {info.filename: info for info in self._zip.infolist()}
             first = self._zip.namelist()[0]
+            file.seek(0, io.SEEK_END)
+            self._size = file.tell()
+            self._check_sizes()
         self._top = first.partition("/")[0]
         if self.has("constants.pkl"):
             raise RuntimeError(f"{name} is a TorchScript program, not a file that save() wrote")
         if not self.has("data.pkl"):
             raise RuntimeError(f"{name} is a zip archive, but has no record data.pkl: save() did not write it")
+
+    def _check_sizes(self) -> None:
+        """Raises BadZipFile where records lie on each other, or take far more memory than the file has bytes."""
+        sizes = [(info.compress_size, info.file_size) for info in self._zip.infolist()]
+        if sum(packed for packed, _ in sizes) > self._size:
+            raise zipfile.BadZipFile("its records overlap, or are larger than the file")
+        if sum(size for _, size in sizes) > max(_UNPACKED, _RATIO * self._size):
+            raise zipfile.BadZipFile("its records are packed so tightly that they are made to fill the memory")
 
     def has(self, name: str) -> bool:
         """Whether there is such a record."""
@@ -97,32 +81,46 @@ class Reader:
         """Raises RuntimeError unless there is a record of this size."""
         if not self.has(name):
             raise RuntimeError(f"{self.name} is damaged: it has no record {name}")
-        found = self._zip.getinfo(f"{self._top}/{name}").file_size
+        found = self._records[f"{self._top}/{name}"].file_size
         if found != nbytes:
             raise RuntimeError(
                 f"{self.name} is damaged: the record {name} has {found} bytes, its tensors need {nbytes}"
             )
 
-    def read_into(self, name: str, target: Any) -> None:
-        """Copies a record into an array of as many bytes."""
-        at = 0
-        with self._faults(), self._zip.open(f"{self._top}/{name}") as record:
-            while at < len(target) and (chunk := record.read(min(_CHUNK, len(target) - at))):
-                target[at : at + len(chunk)] = memoryview(chunk)
-                at += len(chunk)
-            if at < len(target):
-                raise EOFError
+    def read_into(self, name: str, target: memoryview) -> None:
+        """Copies a record into memory of as many bytes, and checks its sum."""
+        info = self._records[f"{self._top}/{name}"]
+        if info.compress_type != zipfile.ZIP_STORED or not hasattr(self._zip.fp, "readinto"):
+            target[:] = self.read(name)
+            return
+        with self._faults():
+            if _checksum(self._zip.fp, self._offset(info), target) != info.CRC:
+                raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
 
     def offset(self, name: str) -> int:
         """Where in the file the bytes of a record begin. Raises RuntimeError for one that is compressed."""
-        info = self._zip.getinfo(f"{self._top}/{name}")
+        info = self._records[f"{self._top}/{name}"]
         if info.compress_type != zipfile.ZIP_STORED:
             raise RuntimeError(f"{self.name} is compressed and can't be mapped into memory")
+        with self._faults():
+            return self._offset(info)
+
+    def _offset(self, info: zipfile.ZipInfo) -> int:
+        """Raises BadZipFile where a record does not begin as the directory says, or goes beyond the file."""
         file = self._zip.fp
         assert file is not None
         file.seek(info.header_offset)
         header = file.read(_HEADER)
-        return info.header_offset + _HEADER + sum(struct.unpack("<HH", header[-4:]))
+        if len(header) < _HEADER or not header.startswith(b"PK\3\4"):
+            raise zipfile.BadZipFile(f"no record begins at byte {info.header_offset}")
+        name, extra = struct.unpack("<2H", header[-4:])
+        encoding = "utf-8" if info.flag_bits & _UTF8 else "cp437"
+        if file.read(name).decode(encoding, "replace") != info.orig_filename:
+            raise zipfile.BadZipFile(f"the record at byte {info.header_offset} is not {info.filename!r}")
+        begin = info.header_offset + _HEADER + name + extra
+        if begin + info.file_size > self._size:
+            raise EOFError
+        return begin
 
     def swaps_bytes(self) -> bool:
         """Whether the numbers were written on a machine of the other byte order."""
@@ -167,12 +165,35 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
 
 
 def read_into(file: IO[bytes], offset: int, target: memoryview) -> int:
-    """Fills the bytes from a place in an unbuffered file. Returns how many there were."""
+    """Fills the bytes from a place in a file. Returns how many there were."""
     file.seek(offset)
     at = 0
     while at < len(target) and (count := file.readinto(target[at:])):  # type: ignore[attr-defined]
         at += count
     return at
+
+
+def _checksum(file: Any, offset: int, target: memoryview) -> int:
+    """Fills memory from a place in a file. Returns its checksum, which a thread makes while more is read."""
+
+    def fill(at: int) -> memoryview:
+        part = target[at : at + _CHUNK]
+        if read_into(file, offset + at, part) < len(part):
+            raise EOFError
+        return part
+
+    if len(target) <= _CHUNK:
+        return zlib.crc32(fill(0))
+
+    def add(part: memoryview, before: Future[int] | None) -> int:
+        return zlib.crc32(part, 0 if before is None else before.result())
+
+    with ThreadPoolExecutor(1) as thread:
+        done: Future[int] | None = None
+        for at in range(0, len(target), _CHUNK):
+            done = thread.submit(add, fill(at), done)
+        assert done is not None
+        return done.result()
 
 
 def archive_name(path: str) -> str:
@@ -194,4 +215,4 @@ def seekable(f: Any) -> IO[bytes]:
     return f
 
 
-__all__ = ["Reader", "Writer", "archive_name", "read_into", "replacing", "seekable"]
+__all__ = ["ALIGNMENT", "Reader", "archive_name", "read_into", "replacing", "seekable"]

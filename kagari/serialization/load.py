@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..base import dtypes
-from ..eager.convert import empty, from_numpy, raw_array
+from ..eager.convert import adopt, empty, raw_array
 from . import legacy, names
 from .archive import Reader, seekable
 from .rebuild import Block
@@ -117,17 +117,18 @@ class _ArchiveStorages(Storages):
 
     def __init__(self, reader: Reader, map_location: MapLocation, mapped: str | None) -> None:
         super().__init__(map_location)
-        self.reader, self.mapped = reader, mapped
+        self.reader = reader
+        self.mapped = None if mapped is None else np.memmap(mapped, np.uint8, "c")
         self.swaps = reader.swaps_bytes()
 
     def memory(self, key: str, kind: names.StorageType, nbytes: int) -> Any:
         self.reader.check(f"data/{key}", nbytes)
         if self.mapped is not None and nbytes and not self.swaps:
             offset = self.reader.offset(f"data/{key}")
-            return from_numpy(np.memmap(self.mapped, np.uint8, "c", offset, (nbytes,)))._storage
+            return adopt(self.mapped[offset : offset + nbytes])
         target = empty((nbytes,), dtypes.uint8)
         bytes_of = raw_array(target)
-        self.reader.read_into(f"data/{key}", bytes_of)
+        self.reader.read_into(f"data/{key}", bytes_of.data)
         if self.swaps and kind.dtype is not None:
             bytes_of.view(f"u{kind.dtype.to_real().itemsize}").byteswap(inplace=True)
         return target._storage

@@ -52,7 +52,7 @@ CALLS: dict[tuple[str, str], Any] = {
     ("collections", "Counter"): Counter,
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
-    ("builtins", "bytearray"): bytearray,
+    ("builtins", "bytearray"): rebuild.make_bytearray,
     ("builtins", "bytes"): rebuild.make_bytes,
     ("builtins", "complex"): complex,
     ("_codecs", "encode"): rebuild.make_bytes,

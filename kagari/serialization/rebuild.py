@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from reprlib import repr as short
 from typing import Any, NamedTuple
 
 from ..base.dtypes import dtype
 from ..base.layout import Size, layout
 from ..eager import Tensor
 from ..eager.convert import wrap
+
+_LIMIT = 1 << 63  # sizes are 64 bits wide
 
 
 class Block(NamedTuple):
@@ -58,8 +61,10 @@ def _tensor(
     storage: Block, dt: dtype, offset: int, size: tuple[int, ...], stride: tuple[int, ...], requires_grad: bool
 ) -> Tensor:
     numbers = (offset, *size, *stride)
-    if len(size) != len(stride) or not all(isinstance(n, int) and n >= 0 for n in numbers):
-        raise RuntimeError(f"no tensor has the size {list(size)}, the stride {list(stride)} and the offset {offset}")
+    if len(size) != len(stride) or not all(isinstance(n, int) and 0 <= n < _LIMIT for n in numbers):
+        raise RuntimeError(
+            f"no tensor has the size {short(size)}, the stride {short(stride)} and the offset {short(offset)}"
+        )
     last = offset - 1 if 0 in size else offset + sum((n - 1) * s for n, s in zip(size, stride))
     has = storage.nbytes // dt.itemsize
     if last >= has:
@@ -86,9 +91,9 @@ def rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hoo
 def rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
     """A tensor of a subclass, a buffer, or one with attributes of its own."""
     if function not in (rebuild_tensor, rebuild_tensor_of_bytes, rebuild_parameter):
-        raise RuntimeError(f"a tensor is not made by {function!r}")
+        raise RuntimeError(f"a tensor is not made by {short(function)}")
     if not (isinstance(kind, type) and issubclass(kind, Tensor)):
-        raise RuntimeError(f"expected a class of tensors, got {kind!r}")
+        raise RuntimeError(f"expected a class of tensors, got {short(kind)}")
     made = function(*args)
     if isinstance(state, dict) and state.get("_is_buffer"):
         return _kind("Buffer")(made, persistent=bool(state.get("persistent", True)))
@@ -100,15 +105,24 @@ def rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
 def make_size(sizes: Sequence[int]) -> Size:
     """A shape. Raises RuntimeError for what are no sizes."""
     if not all(isinstance(n, int) and n >= 0 for n in sizes):
-        raise RuntimeError(f"expected sizes, got {sizes!r}")
+        raise RuntimeError(f"expected sizes, got {short(sizes)}")
     return Size(sizes)
 
 
 def make_bytes(text: str = "", encoding: str = "latin1") -> bytes:
     """Bytes, which protocol 2 writes as text. Raises RuntimeError for any other encoding."""
     if encoding != "latin1":
-        raise RuntimeError(f"expected bytes as latin1, got the encoding {encoding!r}")
+        raise RuntimeError(f"expected bytes as latin1, got the encoding {short(encoding)}")
     return text.encode("latin1")
+
+
+def make_bytearray(data: bytes | str = b"", encoding: str = "latin-1") -> bytearray:
+    """Bytes that can be changed. Raises RuntimeError for what is no text and no bytes, such as a size."""
+    if isinstance(data, bytes | bytearray):
+        return bytearray(data)
+    if not isinstance(data, str):
+        raise RuntimeError(f"expected the bytes of a bytearray, got {type(data).__name__}")
+    return bytearray(make_bytes(data, "latin1" if encoding == "latin-1" else encoding))
 
 
 def _with_attributes(made: Any, state: Any) -> Any:
@@ -125,6 +139,6 @@ def _kind(name: str) -> Any:
 
 
 __all__ = [
-    "Block", "make_bytes", "make_size", "rebuild_from_type", "rebuild_parameter",
+    "Block", "make_bytearray", "make_bytes", "make_size", "rebuild_from_type", "rebuild_parameter",
     "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_of_bytes",
 ]  # fmt: skip

@@ -14,7 +14,8 @@ from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..eager import Tensor, device
 from . import legacy, names, rebuild
-from .archive import Writer, archive_name, replacing
+from .archive import archive_name, replacing
+from .writer import Writer
 
 FORMAT_VERSION, VERSION, STORAGE_ALIGNMENT = b"1", b"3\n", b"64"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from reprlib import repr as short
 from typing import Any
 
 from ..eager import device
@@ -26,15 +27,20 @@ class Storages(ABC):
     def load(self, saved_id: Any) -> Block:
         """The storage that a pickle speaks of. Raises UnpicklingError for what describes none."""
         if not isinstance(saved_id, tuple) or len(saved_id) != self.length or saved_id[0] != "storage":
-            raise pickle.UnpicklingError(f"unknown persistent id {saved_id!r}: expected that of a storage")
+            raise pickle.UnpicklingError(f"unknown persistent id {short(saved_id)}: expected that of a storage")
         _, kind, key, location, numel, *view = saved_id
-        is_right = isinstance(kind, names.StorageType) and isinstance(key, str) and isinstance(numel, int)
+        is_right = (
+            isinstance(kind, names.StorageType)
+            and isinstance(key, str)
+            and isinstance(numel, int)
+            and isinstance(location, str)
+        )
         if not is_right or numel < 0 or view not in ([], [None]):
-            raise pickle.UnpicklingError(f"a damaged description of a storage: {saved_id!r}")
+            raise pickle.UnpicklingError(f"a damaged description of a storage: {short(saved_id)}")
         nbytes = numel if kind.dtype is None else numel * kind.dtype.itemsize
         if key not in self.known:
             memory = self.memory(key, kind, nbytes)
-            self.known[key] = Block(self._placed(memory, str(location)), kind.dtype, nbytes)
+            self.known[key] = Block(self._placed(memory, location), kind.dtype, nbytes)
         block = self.known[key]
         if block.nbytes != nbytes:
             raise pickle.UnpicklingError(

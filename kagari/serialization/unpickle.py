@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import pickle
 import struct
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from reprlib import repr as short
 from typing import Any
 
 from .names import is_added, is_callable, lookup_safe
@@ -19,6 +20,7 @@ _ADVICE = (
     "If you trust the source of the file, allow the name with torch.serialization.add_safe_globals, or load with "
     "weights_only=False, which runs whatever code the file asks for"
 )
+_KEY_TUPLES, _KEY_ELEMENTS = 10_000, 1_000_000
 
 
 class SafeUnpickler:
@@ -95,13 +97,17 @@ class SafeUnpickler:
     def reduce(self) -> None:
         arguments, function = self.stack.pop(), self.stack.pop()
         if not is_callable(function):
-            raise pickle.UnpicklingError(f"Weights only load failed: a call of {function!r} is not allowed. {_ADVICE}")
+            raise pickle.UnpicklingError(
+                f"Weights only load failed: a call of {short(function)} is not allowed. {_ADVICE}"
+            )
+        if function in (set, frozenset, OrderedDict, Counter) and arguments:
+            _check_keys(arguments[0])
         self.stack.append(function(*arguments))
 
     def newobj(self) -> None:
         arguments, kind = self.stack.pop(), self.stack.pop()
         if not isinstance(kind, type) or not is_callable(kind):
-            raise pickle.UnpicklingError(f"Weights only load failed: making a {kind!r} is not allowed. {_ADVICE}")
+            raise pickle.UnpicklingError(f"Weights only load failed: making a {short(kind)} is not allowed. {_ADVICE}")
         self.stack.append(kind.__new__(kind, *arguments))
 
     def build(self) -> None:
@@ -130,8 +136,9 @@ class SafeUnpickler:
         self.stack.append(items)
 
     def frozenset_of_mark(self) -> None:
-        items = frozenset(self.pop_mark())
-        self.stack.append(items)
+        items = self.pop_mark()
+        _check_keys(items)
+        self.stack.append(frozenset(items))
 
     def tuple_of(self, n: int) -> None:
         if len(self.stack) < n:
@@ -149,6 +156,7 @@ class SafeUnpickler:
         target = self.stack[-1]
         if not isinstance(target, set):
             raise TypeError("adding to what is no set")
+        _check_keys(items)
         target.update(items)
 
     def set_items(self, items: list[Any]) -> None:
@@ -157,8 +165,25 @@ class SafeUnpickler:
             raise TypeError("setting an item of what is no dict")
         if len(items) % 2:
             raise ValueError("a key without a value")
+        _check_keys(items[::2])
         for key, value in zip(items[::2], items[1::2]):
             target[key] = value
+
+
+def _check_keys(keys: Iterable[Any]) -> None:
+    """Raises UnpicklingError for a tuple whose hash would take the stack or for ever.
+
+    Few bytes of a pickle can nest tuples deep, or stand one in another many times over.
+    """
+    for key in keys:
+        open_tuples = [key] if isinstance(key, tuple) else []
+        tuples = elements = 0
+        while open_tuples:
+            inner = open_tuples.pop()
+            tuples, elements = tuples + 1, elements + len(inner)
+            if tuples > _KEY_TUPLES or elements > _KEY_ELEMENTS:
+                raise pickle.UnpicklingError("Weights only load failed: a key is a tuple of too many others")
+            open_tuples.extend(x for x in inner if isinstance(x, tuple))
 
 
 def _refusal(module: str, name: str) -> str:
