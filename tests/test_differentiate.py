@@ -125,6 +125,15 @@ def constant(array: np.ndarray) -> Value:
     return graph.reshape(graph.cat(parts, 0), array.shape)
 
 
+ATTENDED = [spaced(2, 3, 2), spaced(2, 4, 2, seed=4), spaced(2, 4, 3, seed=5), np.array(0.7)]
+
+
+def slopes(causal: bool, argument: int, *args: Value) -> Value:
+    """A gradient of attention; logarithms of sums and deltas are like those that go with it, but of their own."""
+    q, k, v, scale, g, logsums, delta = args
+    return graph.attend_grad((q, k, v, g, logsums, delta, scale), causal, argument)
+
+
 STRUCTURE: dict[str, list[tuple]] = {
     "where": [(lambda a, b: build.where(build.lt(a, 0), a * a, b * a), ANY, spaced(2, 3, seed=1))],
     "require": [(lambda x: build.require(build.lt(x, 100), x * x), ANY)],
@@ -194,6 +203,17 @@ STRUCTURE: dict[str, list[tuple]] = {
         (graph.dot, spaced(2, 3), spaced(3, 2, seed=1)),
         (lambda a, b: graph.dot(a * a, b), spaced(2, 2, 3), spaced(2, 3, 1, seed=1)),
     ],
+    "attend": [
+        (lambda q, k, v, s: graph.attend((q, k, v, s), False), *ATTENDED),
+        (lambda q, k, v, s: graph.attend((q, k, v, s), True), *ATTENDED),
+        (lambda q, k, v, s: graph.attend((q, k, v, s), True, "logsums"), *ATTENDED),
+        (lambda q, k, v, s, m: graph.attend((q, k, v, s, m), False), *ATTENDED, spaced(2, 3, 4, seed=6)),
+    ],
+    "attend_grad": [
+        (functools.partial(slopes, causal, argument), *ATTENDED, *(spaced(2, 3, *n, seed=7) for n in ((3,), (), ())))
+        for argument in (0, 1, 2)
+        for causal in (False, True)
+    ],
 }
 
 
@@ -211,6 +231,7 @@ def test_every_primitive_is_covered() -> None:
     others = {
         "pad", "cat", "cumsum", "cumprod", "argsort", "nth", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
         "gather", "pick", "dot", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min",
+        "attend", "attend_grad",
     }  # fmt: skip
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | others
     assert set(VJP) | NOT_DIFFERENTIABLE == known

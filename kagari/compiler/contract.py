@@ -39,12 +39,12 @@ from .contract_common import ELEMENTS
 from .contract_epilogue import Epilogue
 from .contract_micro import Form, write_contraction
 from .contract_prepare import OUTER_BLOCK, Rewrite, write_rewrite
+from .contract_tile import VECTORS, tile_heights
 from .contract_vector import LONGEST, VectorForm, write_vector
 from .contract_windows import Windows
 from .kernel import Kernel, Launch
 from .text import BITS
 
-VECTORS = 2  # vectors in a row of a tile
 K_WHOLE = 2048  # a longer sum is cut
 K_BLOCK = 1024  # into blocks of about this length
 SUMS_ROWS = 420  # rows of a block whose sums wait in memory
@@ -318,12 +318,6 @@ def _rewrite(
     return Matrix(buf, tuple(strides), pitch, 1), launch
 
 
-def _heights(target: Target) -> tuple[int, ...]:
-    """Rows of the tiles: as many accumulators as registers allow, and smaller ones for the rows that are left."""
-    tallest = (target.vector_registers - VECTORS - 2) // VECTORS
-    return tuple(h for h in (tallest, 8, 4, 2) if h <= tallest)
-
-
 @lru_cache(maxsize=4096)
 def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
     """Cycles per step along k and panel: two products a cycle, and no tile faster than the latency of four."""
@@ -388,7 +382,7 @@ def _form(problem: Problem, target: Target) -> Form:
 
 @lru_cache(maxsize=256)
 def _form_of(element: str, transposed: bool, pack: str, target: Target) -> Form:
-    return Form(element, target.lanes(BITS[element] // 8), VECTORS, _heights(target), transposed, pack)
+    return Form(element, target.lanes(BITS[element] // 8), VECTORS, tile_heights(target), transposed, pack)
 
 
 _kernels: dict[tuple[Form, str], Kernel] = {}

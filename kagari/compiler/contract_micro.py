@@ -11,20 +11,9 @@ from dataclasses import dataclass
 from .contract_common import batch_bases
 from .contract_epilogue import Context, Epilogue
 from .contract_pack import quad, transpose, write_pack
+from .contract_tile import Tile, call_tile, tall_first, write_tile
 from .contract_windows import write_window_pack
-from .text import BITS, Builder, Val, vector
-
-TILE_PARAMS = (
-    ("p", "ptr"),
-    ("prow", "i64"),  # bytes from one row of P to the next
-    ("pk", "i64"),  # bytes from one k of P to the next
-    ("q", "ptr"),
-    ("qk", "i64"),  # bytes from one k of Q to the next
-    ("k", "i64"),
-    ("area", "ptr"),  # sums [height][width], 64-byte aligned
-    ("cols", "i64"),  # lanes that exist
-    ("more", "i1"),  # add to the sums in the area
-)
+from .text import Builder, Val, vector
 
 # The kernel's operands before those of the epilogue and the batch dimensions; strides are in elements.
 OPERANDS = (
@@ -55,41 +44,19 @@ OPERANDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Form(Tile):
     """All that the code of a kernel depends on, but the epilogue.
 
-    `element` is what P and Q hold: float, double, or i32 for a pair of bfloat16 along k. `heights` are the rows of the
-    tiles, tallest first. `transposed` says that C's contiguous dimension runs along the rows. `pack` says how a worker
+    `transposed` says that C's contiguous dimension runs along the rows. `pack` says how a worker
     copies its block of Q: `copy`, `transpose`, `gather`, a mode of `Windows`, or not at all.
     """
 
-    element: str
-    lanes: int
-    vectors: int
-    heights: tuple[int, ...]
     transposed: bool
     pack: str
 
     @property
-    def sum_type(self) -> str:
-        return "float" if self.element == "i32" else self.element
-
-    @property
     def windows(self) -> bool:
         return self.pack.startswith(("runs", "columns"))
-
-    @property
-    def size(self) -> int:
-        return BITS[self.element] // 8
-
-    @property
-    def width(self) -> int:
-        return self.lanes * self.vectors
-
-    @property
-    def free_masks(self) -> bool:
-        """Whether a masked load costs what a plain one does, as with AVX-512."""
-        return self.lanes * self.size == 64
 
     @property
     def padded_height(self) -> int:
@@ -110,84 +77,13 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
     """The module of one kernel, `contract`."""
     b = Builder()
     for height in form.heights:
-        _write_tile(b, form, height)
+        write_tile(b, form, height, not form.pack)
     if form.windows:
         write_window_pack(b, form.pack, form.element, form.lanes, form.vectors)
     elif form.pack:
         write_pack(b, form.pack, form.element, form.lanes, form.vectors)
     _write_kernel(b, form, epilogue)
     return b.module()
-
-
-def _write_tile(b: Builder, form: Form, height: int) -> None:
-    """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
-
-    Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
-    of the step before, needs two registers for any height, and any strides run at the same speed.
-    """
-    p, prow, pk, q, qk, k, area, cols, more = b.begin_function(
-        f"tile{height}", TILE_PARAMS, linkage="internal", attributes="noinline"
-    )
-    held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
-    sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
-    places = [
-        [b.gep(area, b.int(r * form.width + v * form.lanes), form.sum_type) for v in range(form.vectors)]
-        for r in range(height)
-    ]
-    align = form.lanes * form.size
-    with b.when(more):
-        for r in range(height):
-            for v in range(form.vectors):
-                b.set(sums[r][v], b.load(places[r][v], summed, align))
-    p_slot = b.var("ptr", p)
-    q_slot = b.var("ptr", q)
-
-    def steps(masks: list[Val] | None) -> None:
-        """The loop along k; without masks all lanes exist."""
-        with b.loop(b.int(0), k):
-            row = b.get(q_slot, "ptr")
-            at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
-            along = [b.masked_load(x, m, held) for x, m in zip(at, masks)] if masks else [b.load(x, held) for x in at]
-            b.set(q_slot, b.gep(row, qk, "i8"))
-            here = b.get(p_slot, "ptr")
-            b.set(p_slot, b.gep(here, pk, "i8"))
-            for r in range(height):
-                here = b.gep(here, prow, "i8") if r else here
-                one = b.splat(b.load(here, form.element), form.lanes)
-                for v in range(form.vectors):
-                    b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
-
-    if form.pack:
-        steps(None)
-    else:
-        masks = [b.lane_mask(b.int(v * form.lanes), cols, form.lanes) for v in range(form.vectors)]
-        if form.free_masks:
-            steps(masks)
-        else:
-            whole = b.icmp("sge", cols, b.int(form.width))
-            full, ragged, done = b.label(), b.label(), b.label()
-            b.branch(whole, full, ragged)
-            b.block(full)
-            steps(None)
-            b.jump(done)
-            b.block(ragged)
-            steps(masks)
-            b.jump(done)
-            b.block(done)
-    for r in range(height):
-        for v in range(form.vectors):
-            b.store(b.get(sums[r][v], summed), places[r][v], align)
-    b.ret()
-    b.end_function()
-
-
-def _multiply_add(b: Builder, x: Val, y: Val, sums: Val) -> Val:
-    """sums + x * y; for pairs of bfloat16 both products."""
-    if x.element != "i32":
-        return b.fma(x, y, sums)
-    pairs = f"<{2 * x.lanes} x bfloat>"
-    name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * x.lanes}"
-    return b.call(name, sums.type, sums, b.bitcast(x, pairs), b.bitcast(y, pairs))
 
 
 class _Walk:
@@ -251,32 +147,19 @@ class _Walk:
         elif form.pack:
             b.call_local("pack", self.packed, q, qk, qlane, k, b.sub(self.lane1, self.lane0), op["depth"])
             q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
-        row_slot, sums_slot = b.var("i64", self.row0), b.var("ptr", self.sums)
-        head, body, done = b.label(), b.label(), b.label()
-        b.jump(head)
-        b.block(head)
-        row = b.get(row_slot, "i64")
-        left = b.sub(self.row1, row)
-        b.branch(b.icmp("sgt", left, b.int(0)), body, done)
-        b.block(body)
-        height, room = b.int(form.heights[-1]), b.intrinsic("smin", "i64", left, op["tallest"])
-        for h in reversed(form.heights[:-1]):
-            height = b.select(b.icmp("sge", room, b.int(h)), b.int(h), height)
-        rows = b.intrinsic("smin", "i64", left, height)
-        p_row, q_slot = b.gep(p, b.mul(row, prow), "i8"), b.var("ptr", q)
-        # Where the smallest tile is taller than the rows left, which is one row, it computes this row again.
-        prow = b.select(b.icmp("slt", left, height), b.int(0), prow)
-        with b.loop(self.lane0, self.lane1, form.width) as lane:
-            cols = b.intrinsic("smin", "i64", b.int(form.width), b.sub(self.lane1, lane))
-            sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
-            self._call_tile(height, p_row, prow, pk, q_panel, qk, k, sums, cols, self.more)
-            with b.when(last):
-                self._finish(sums, row, lane, rows, cols)
-            b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))
-            b.set(q_slot, b.gep(q_panel, panel_step, "i8"))
-        b.set(row_slot, b.add(row, rows))
-        b.jump(head)
-        b.block(done)
+        sums_slot = b.var("ptr", self.sums)
+        with tall_first(b, form.heights, self.row0, self.row1, op["tallest"]) as (row, height, rows):
+            p_row, q_slot = b.gep(p, b.mul(row, prow), "i8"), b.var("ptr", q)
+            step = b.select(b.icmp("slt", rows, height), b.int(0), prow)
+            with b.loop(self.lane0, self.lane1, form.width) as lane:
+                cols = b.intrinsic("smin", "i64", b.int(form.width), b.sub(self.lane1, lane))
+                sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
+                tile = (p_row, step, pk, q_panel, qk, k, sums, b.int(form.width * form.size), cols, self.more)
+                call_tile(b, form.heights, height, *tile)
+                with b.when(last):
+                    self._finish(sums, row, lane, rows, cols)
+                b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))
+                b.set(q_slot, b.gep(q_panel, panel_step, "i8"))
 
     def _pack_windows(self, q: Val, k0: Val, k: Val) -> None:
         b, op = self.b, self.op
@@ -285,18 +168,6 @@ class _Walk:
         table = b.gep(self.packed, op["table_at"], "i8")
         lanes = b.sub(self.lane1, self.lane0)
         b.call_local("pack", self.packed, source, dims, table, k0, k, self.lane0, lanes, op["depth"])
-
-    def _call_tile(self, height: Val, *args: Val) -> None:
-        """Calls the tile function of this height."""
-        b, done = self.b, self.b.label()
-        labels = [b.label() for _ in self.form.heights]
-        cases = " ".join(f"i64 {h}, label %{at}" for h, at in zip(self.form.heights, labels))
-        b.emit(f"switch i64 {height.name}, label %{labels[-1]} [ {cases} ]")
-        for h, at in zip(self.form.heights, labels):
-            b.block(at)
-            b.call_local(f"tile{h}", *args)
-            b.jump(done)
-        b.block(done)
 
     def _finish(self, sums: Val, row: Val, lane: Val, rows: Val, cols: Val) -> None:
         """Gives a finished tile to the epilogue, row by row of C."""

@@ -10,6 +10,7 @@ A *stage* makes one or more buffers from others. Its kinds:
     sort      places of elements in order
     select    elements at places of an order
     search    places of elements among ordered ones
+    attend, attend_grad   attention, or its gradients: all parts that are asked for of the same arguments
 
 Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes
 addressing, and cheap values that several stages need are computed in each.
@@ -26,12 +27,14 @@ from ..ir.simplify import is_number
 Space = tuple[tuple[Size, ...], tuple[int, ...]]
 
 REDUCTIONS = frozenset(("reduce_sum", "reduce_prod", "reduce_max", "reduce_min", "argmax", "argmin"))
+PARTED = frozenset(("attend", "attend_grad"))
 GATHERS = frozenset(("gather", "pick"))
 _OWN_STAGE = {
     "dot": "dot", "cat": "copy", "pad": "copy", "scatter": "scatter", "scatter_add": "scatter",
     "scatter_prod": "scatter", "scatter_max": "scatter", "scatter_min": "scatter", "cumsum": "scan",
     "cumprod": "scan", "argsort": "sort", "nth": "select",
     "searchsorted": "search", "argcummax": "scan", "argcummin": "scan", "logcumsumexp": "scan",
+    "attend": "attend", "attend_grad": "attend_grad",
 }  # fmt: skip
 """Primitives that a kernel of its own computes, with the kind of its stage."""
 
@@ -43,7 +46,7 @@ class Stage:
     kind: str
     outputs: list[Value]
     space: Space = ((), ())
-    source: Value | None = None  # the dot, cat, pad, scatter, scan, sort or search
+    source: Value | None = None  # the dot, cat, pad, scatter, scan, sort, search, or the first part of attention
 
 
 @dataclass(slots=True)
@@ -204,10 +207,19 @@ class _Fuser:
             if v in epilogues:
                 self.schedule.stages.append(Stage("dot", [v], source=epilogues[v]))
             elif v.op in _OWN_STAGE:
-                self.schedule.stages.append(Stage(_OWN_STAGE[v.op], [v], source=v))
+                self.own_stage(v)
             else:
                 self.join(v)
         self.schedule.apart = self.apart
+
+    def own_stage(self, v: Value) -> None:
+        """A stage of its own; parts of the same attention share one."""
+        for stage in self.schedule.stages:
+            first = stage.source
+            if v.op in PARTED and first is not None and _alike(first, v):
+                stage.outputs.append(v)
+                return
+        self.schedule.stages.append(Stage(_OWN_STAGE[v.op], [v], source=v))
 
     def dot_epilogues(self) -> dict[Value, Value]:
         """Buffers that are element-wise in one dot of the same shape, which nothing else reads: output -> dot."""
@@ -289,6 +301,11 @@ class _Fuser:
             else:
                 stack.extend(w.args)
         return True
+
+
+def _alike(a: Value, b: Value) -> bool:
+    """Whether two values are parts of the same attention."""
+    return (a.op, a.args, a.attrs[:1]) == (b.op, b.args, b.attrs[:1])
 
 
 def _joins(shape: tuple[Size, ...], own: Space, space: Space) -> bool:

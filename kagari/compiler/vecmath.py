@@ -30,6 +30,7 @@ def _emitter(formula: Callable[..., Lanes]) -> Function:
 
 exp = _emitter(vecmath_exp.exp)
 exp2 = _emitter(vecmath_exp.exp2)
+exp2_negative = _emitter(vecmath_exp.exp2_negative)
 expm1 = _emitter(vecmath_exp.expm1)
 log = _emitter(vecmath_exp.log)
 log2 = _emitter(vecmath_exp.log2)

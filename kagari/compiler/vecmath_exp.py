@@ -78,6 +78,15 @@ def exp2(x: Lanes) -> Lanes:
     return horner(r, (1.0, 1.0, *tables.EXP[f.element])) * power * power
 
 
+def exp2_negative(x: Lanes) -> Lanes:
+    """2^x for x <= 0, with 0 in place of denormals: one power of two, and log 2 inside the polynomial."""
+    f = x.format
+    x = x.at_least(-float(f.bias))
+    n, power = power_of_two(x, 1.0)
+    scaled = [c * math.log(2.0) ** k for k, c in enumerate((1.0, 1.0, *tables.EXPM1[f.element]))]
+    return horner(x - n, scaled) * power
+
+
 def expm1(x: Lanes) -> Lanes:
     """e^x - 1 = 2 (2^(n-1) p + (2^(n-1) - 1/2)), which does not overflow early."""
     f = x.format

@@ -7,6 +7,7 @@ from itertools import islice
 
 from ..base.dtypes import LOWERED, dtype, float32, float64
 from ..base.layout import contiguous_strides, reshape_strides
+from ..compiler.attention import backward_launch, forward_launch
 from ..compiler.body import Body, Node
 from ..compiler.contract import contraction
 from ..compiler.contract_windows import Windows
@@ -287,6 +288,32 @@ class Binder(Outputs):
         out, (edges, x) = self.buffer(source), (self.part(a) for a in source.args)
         if product(out.shape):
             self.add([search_launch(source.attrs[0], out, edges, x, self.target)], 32 * product(out.shape))
+
+    def stage_attend(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        query, key, value, scale, *mask = (self.at_start(self.part(a)) for a in source.args)
+        parts = {v.attrs[1]: self.buffer(v) for v in stage.outputs}
+        shape = (*query.shape[:-1], value.shape[-1])
+        out = parts.get("result") or Place(
+            self.temp(product(shape) * query.dtype.itemsize), shape, contiguous_strides(shape), query.dtype
+        )
+        masked = mask[0] if mask else None
+        how = (masked, source.attrs[0], out, parts.get("logsums"), self.target, self.temp)
+        self.add(
+            [forward_launch(query, key, value, scale, *how)], product(query.shape[:-1]) * product(value.shape[-2:])
+        )
+
+    def stage_attend_grad(self, stage: Stage, _: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        *operands, logsums, delta, scale = (self.at_start(self.part(a)) for a in source.args[:7])
+        masked = self.at_start(self.part(source.args[7])) if len(source.args) > 7 else None
+        parts = {v.attrs[1]: self.buffer(v) for v in stage.outputs}
+        how = (masked, source.attrs[0], [parts.get(i) for i in range(3)], self.target, self.temp)
+        query, key, value, gradient = operands
+        launch = backward_launch(query, key, value, gradient, logsums, delta, scale, *how)
+        self.add([launch], 3 * product(query.shape[:-1]) * product(value.shape[-2:]))
 
     def in_rows(self, shape: Ints, dim: int, dt: dtype) -> Place:
         """A temporary buffer of a shape whose elements along a dimension are neighbours."""

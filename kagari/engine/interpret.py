@@ -33,8 +33,8 @@ CARRIED = {dt: np.dtype(_SMALL.get(dt, dt.name)) for dt in dtypes.ALL}
 """The NumPy type that holds values of a type inside of a graph."""
 
 ROUNDING = frozenset(
-    {"reduce_sum", "reduce_prod", "cumsum", "cumprod", "logcumsumexp", "dot", "scatter_add", "scatter_prod"}
-)
+    ("reduce_sum", "reduce_prod", "cumsum", "cumprod", "logcumsumexp", "dot", "scatter_add", "scatter_prod")
+) | {"attend", "attend_grad"}
 """Primitives whose results are rounded to 16 bits, as a cast's are; others pass float32 on."""
 
 
@@ -355,6 +355,36 @@ def _scatter_by(step: np.ufunc) -> Callable[..., Array]:
     return run
 
 
+def _scores(q: Array, k: Array, scale: Array, mask: Sequence[Array], causal: bool) -> Array:
+    scores = np.matmul(q, np.swapaxes(k, -1, -2)) * scale
+    if causal:
+        scores = np.where(np.tri(*scores.shape[-2:]) > 0, scores, -np.inf)
+    for m in mask:
+        scores = np.where(m, scores, -np.inf) if m.dtype == bool else scores + m
+    return scores
+
+
+def _attend(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    (q, k, values, scale, *mask), (causal, part) = args, v.attrs
+    scores = _scores(q, k, scale, mask, causal)
+    largest = np.max(scores, -1, initial=-np.inf, keepdims=True)
+    largest = np.where(largest == -np.inf, 0, largest)
+    powers = np.exp(scores - largest)
+    total = powers.sum(-1, keepdims=True)
+    if part == "logsums":
+        return np.where(total == 0, np.inf, largest + np.log(total))[..., 0]
+    return np.matmul(powers / np.where(total == 0, 1, total), values)
+
+
+def _attend_grad(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    (q, k, values, g, logsums, delta, scale, *mask), (causal, argument) = args, v.attrs
+    weights = np.exp(_scores(q, k, scale, mask, causal) - logsums[..., None])
+    slopes = weights * (np.matmul(g, np.swapaxes(values, -1, -2)) - delta[..., None]) * scale
+    if argument == 0:
+        return np.matmul(slopes, k)
+    return np.matmul(np.swapaxes(slopes, -1, -2), q) if argument == 1 else np.matmul(np.swapaxes(weights, -1, -2), g)
+
+
 STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str, int]], Array]] = {
     "const": _const,
     "iota": _iota,
@@ -392,4 +422,6 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "scatter_max": _scatter_by(np.maximum),
     "scatter_min": _scatter_by(np.minimum),
     "dot": lambda v, args, shape, env: np.matmul(*args),
+    "attend": _attend,
+    "attend_grad": _attend_grad,
 }

@@ -19,7 +19,7 @@ from typing import TypeAlias
 
 from ..base.dtypes import accumulate, int64
 from ..base.symbols import Size, Sym, identical
-from . import build, graph
+from . import attention, build, graph
 from .build import conj, cos, cosh, digamma, eq, exp, ge, gt, log, lt, neg, pow_, rsqrt, sign, sin, sinh, trunc, where
 from .graph import Value
 
@@ -58,13 +58,16 @@ NOT_DIFFERENTIABLE = (
 """Primitives whose derivative is zero wherever it exists, and those that make or take no floats."""
 
 
-def differentiate(outputs: Sequence[Value], grads: Sequence[Value | None], wrt: Sequence[Value]) -> list[Value | None]:
+def differentiate(
+    outputs: Sequence[Value], grads: Sequence[Value | None], wrt: Sequence[Value], *, apart: bool = False
+) -> list[Value | None]:
     """The gradients of `wrt`, given the gradients `grads` of `outputs`.
 
     Args:
         outputs: values that were computed from `wrt`.
         grads: for each output its gradient, of the same shape and dtype, or None for zero.
         wrt: the values to differentiate with respect to; leaves or not.
+        apart: whether those of them that are made from others count as independent of these.
 
     Returns:
         For each of `wrt` a value of its shape and dtype, or None where no differentiable path leads to it.
@@ -81,7 +84,7 @@ def differentiate(outputs: Sequence[Value], grads: Sequence[Value | None], wrt: 
             total[v] = total[v] + g if v in total else g
     for v in reversed(order):
         g = total.get(v)
-        if g is None or v.op in NOT_DIFFERENTIABLE:
+        if g is None or v.op in NOT_DIFFERENTIABLE or (apart and v in wanted):
             continue
         for arg, part in zip(v.args, VJP[v.op](v, g)):
             if part is not None and arg in depends:
@@ -411,6 +414,27 @@ def _dot(v: Value, g: Value) -> tuple[Value, Value]:
     return graph.dot(g, b), graph.dot(a, g)
 
 
+def _by_formula(v: Value, g: Value) -> tuple[Value | None, ...]:
+    return tuple(differentiate([attention.formula(v)], [g], v.args, apart=True))
+
+
+def _attend(v: Value, g: Value) -> tuple[Value | None, ...]:
+    """The scores are computed again in blocks, from the logarithms of their sums. Those of a mask are made as a whole,
+    as its gradient is.
+    """
+    causal, part = v.attrs
+    if part == "logsums":
+        return _by_formula(v, g)
+    query, key, value, *rest = v.args
+    wide = rest[0].dtype
+    delta = graph.reduce("sum", graph.cast(g, wide) * graph.cast(v, wide), (v.ndim - 1,))
+    args = (query, key, value, g, graph.attend(v.args, causal, "logsums"), delta, *rest)
+    leaves = (x for x in graph.topological(rest) if x.op == "input")
+    whole = any(x.dtype.is_differentiable for x in leaves)
+    others = differentiate([attention.formula(v)], [g], rest, apart=True) if whole else [None] * len(rest)
+    return (*(graph.attend_grad(args, causal, i) for i in range(3)), *others)
+
+
 VJP: dict[str, Rule] = {
     "neg": lambda v, g: (neg(g),),
     "abs": _abs,
@@ -481,5 +505,7 @@ VJP: dict[str, Rule] = {
     "scatter_min": _scatter_extremum,
     "scatter": _scatter,
     "dot": _dot,
+    "attend": _attend,
+    "attend_grad": _by_formula,
 }
 """For each differentiable primitive: (its value, the gradient of that) -> the gradients of its arguments."""

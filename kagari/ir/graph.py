@@ -45,6 +45,12 @@ are the business of `build.py`, which is what operator definitions use.
     scatter_prod, scatter_max, scatter_min            as scatter_add: x multiplied by src, the extremum of both
     scatter     x, index, src        (dim,)           x with src written at index
     dot         a[.., m, k], b[.., k, n]              batched matrix product, floats accumulated in at least fp32
+    attend      q[.., l, e], k[.., s, e], v[.., s, d], scale, perhaps a mask[.., l, s] (causal, part): the `result`
+    softmax(scale q k^T + mask) v, or of each row of scores the `logsums`, the logarithm of the sum of exponentials. A
+    boolean mask is true where a query looks at a key; causal: query i looks at keys 0 to i only. A query that looks at
+    nothing gives 0, and the logarithm +inf
+    attend_grad q, k, v, the gradient of the result, logsums, delta[.., l], scale, perhaps a mask (causal, argument):
+    the gradient of argument 0, 1 or 2 where that of the scores is w (h - delta), w = exp(scores - logsums), h = g v^T
 """
 
 from __future__ import annotations
@@ -52,7 +58,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
-from ..base.dtypes import bool_, dtype, int64, uint8
+from ..base.dtypes import accumulate, bool_, dtype, int64, uint8
 from ..base.symbols import Size, identical
 
 UNARY_FLOAT = frozenset(
@@ -357,6 +363,19 @@ def scatter(op: str, x: Value, index: Value, src: Value, dim: int) -> Value:
 def dot(a: Value, b: Value) -> Value:
     """The batched matrix product of a[.., m, k] and b[.., k, n]."""
     return Value("dot", (a, b), (), a.shape[:-1] + b.shape[-1:], a.dtype)
+
+
+def attend(args: tuple[Value, ...], causal: bool, part: str = "result") -> Value:
+    """Attention of query, key, value, scale and perhaps a mask: the `result`, or the `logsums` of the scores."""
+    query, value = args[0], args[2]
+    if part == "logsums":
+        return Value("attend", args, (causal, part), query.shape[:-1], accumulate(query.dtype))
+    return Value("attend", args, (causal, part), (*query.shape[:-1], value.shape[-1]), query.dtype)
+
+
+def attend_grad(args: tuple[Value, ...], causal: bool, argument: int) -> Value:
+    """The gradient of query, key or value in `attend`."""
+    return Value("attend_grad", args, (causal, argument), args[argument].shape, args[argument].dtype)
 
 
 def const(value: complex | bool, dt: dtype, weak: bool = False) -> Value:

@@ -48,6 +48,8 @@ ATTRS = {
     "scatter_max": ("dim",),
     "scatter_min": ("dim",),
     "scatter": ("dim",),
+    "attend": ("causal", "part"),
+    "attend_grad": ("causal", "argument"),
 }
 """The names of each primitive's static attributes; primitives that are not listed have none."""
 

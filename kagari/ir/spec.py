@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ..base.dtypes import LOWERED, bool_, dtype, int64, uint8
+from ..base.dtypes import LOWERED, accumulate, bool_, dtype, int64, uint8
 from ..base.errors import CompileError
 from ..base.symbols import Size, Sym, hint
 from .graph import BINARY, COMPARE, UNARY_ANY, UNARY_BITS, UNARY_FLOAT, Graph, Value
@@ -45,7 +45,8 @@ def _check_value(v: Value) -> None:
     _require(all(_is_size(s) for s in v.shape), "sizes are integers from 0 on, or symbols")
     _require(not v.weak or not v.shape, "a number (weak) has no dimensions")
     arity = ARITY.get(v.op, 1)
-    _require(len(v.args) == arity if arity >= 0 else len(v.args) > 0, f"it takes {max(arity, 1)} arguments")
+    allowed = arity if isinstance(arity, tuple) else (arity,)
+    _require(len(v.args) in allowed or (arity == -1 and len(v.args) > 0), f"it takes {abs(allowed[0])} arguments")
     SPEC[v.op](v)
 
 
@@ -138,7 +139,7 @@ KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
     **dict.fromkeys(("floor", "ceil", "trunc", "round", "maximum", "minimum"), (_real, "real numbers")),
     **dict.fromkeys(("argsort", "nth", "searchsorted", "argcummax", "argcummin"), (_real, "real numbers")),
     "logcumsumexp": (_real_float, "real floats"),
-    **dict.fromkeys(("atan2", "complex"), (_real_float, "real floats")),
+    **dict.fromkeys(("atan2", "complex", "attend", "attend_grad"), (_real_float, "real floats")),
     **dict.fromkeys(("reduce_sum", "reduce_prod"), (_number, "numbers")),
     **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
     **dict.fromkeys(("idiv", "gcd", "shl", "shr"), (_integer, "integers")),
@@ -424,13 +425,54 @@ def _dot(v: Value) -> None:
     _dtype(v, a.dtype)
 
 
-ARITY = {
+def _scores(v: Value, q: Value, k: Value, values: Value, scale: Value, mask: tuple[Value, ...]) -> None:
+    """What both primitives of attention ask of their operands."""
+    causal = v.attrs[0]
+    _require(type(causal) is bool, "whether it is causal should be a boolean")
+    _require(q.ndim == k.ndim == values.ndim >= 2, "operands should have as many dimensions, at least 2")
+    batch = q.shape[:-2]
+    _require(all(_equal(x.shape[:-2], batch) for x in (k, values, *mask)), "batch dimensions should be equal")
+    _require(hint(q.shape[-1]) == hint(k.shape[-1]), f"inner sizes {q.shape[-1]} and {k.shape[-1]} differ")
+    _require(hint(k.shape[-2]) == hint(values.shape[-2]), "there should be as many keys as values")
+    _same_dtype(q, k, values)
+    _kind(v.op, q)
+    _require(not scale.shape and scale.dtype is accumulate(q.dtype), "its scale should be a number of the wide dtype")
+    for x in mask:
+        _require(_equal(x.shape[-2:], (q.shape[-2], k.shape[-2])), "the mask should have the shape of the scores")
+        _require(x.dtype in (bool_, q.dtype, scale.dtype), "the mask should be boolean or of a dtype of the operands")
+
+
+def _attend(v: Value) -> None:
+    q, k, values, scale, *mask = v.args
+    _scores(v, q, k, values, scale, tuple(mask))
+    _require(v.attrs[1] in ("result", "logsums"), "it has the parts `result` and `logsums`")
+    logsums = v.attrs[1] == "logsums"
+    _shape(v, q.shape[:-1] if logsums else (*q.shape[:-1], values.shape[-1]))
+    _dtype(v, scale.dtype if logsums else q.dtype)
+
+
+def _attend_grad(v: Value) -> None:
+    q, k, values, g, logsums, delta, scale, *mask = v.args
+    _scores(v, q, k, values, scale, tuple(mask))
+    _require(_equal(g.shape, (*q.shape[:-1], values.shape[-1])), "the gradient should have the shape of the result")
+    _same_dtype(g, q)
+    for x in (logsums, delta):
+        _require(
+            _equal(x.shape, q.shape[:-1]) and x.dtype is scale.dtype, "there should be a wide number for each query"
+        )
+    _require(v.attrs[1] in (0, 1, 2), "it is of argument 0, 1 or 2")
+    _like(v, v.args[v.attrs[1]])
+
+
+ARITY: dict[str, int | tuple[int, int]] = {
     **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
     **dict.fromkeys((*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot", "nth", "searchsorted"), 2),
     **dict.fromkeys(("where", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), 3),
     "cat": -1,
+    "attend": (4, 5),
+    "attend_grad": (7, 8),
 }
-"""How many arguments a primitive takes where not one; -1 for one or more."""
+"""How many arguments a primitive takes where not one; -1 for one or more, two numbers for either."""
 
 SPEC: dict[str, Check] = {
     "input": _input,
@@ -471,5 +513,7 @@ SPEC: dict[str, Check] = {
     "pick": _pick,
     **dict.fromkeys(("scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), _scatter),
     "dot": _dot,
+    "attend": _attend,
+    "attend_grad": _attend_grad,
 }
 """For each primitive its check, which raises where a value does not keep to it."""

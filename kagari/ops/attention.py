@@ -6,18 +6,20 @@ both, and D for the size of a value.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from ..base.dtypes import accumulate, bool_
-from ..base.symbols import hint
+from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
+from ..ir.attention import over_keys, scores_of, weights_of
+from ..ir.differentiate import differentiate
 from ..ir.graph import Value
 from .check import C_NAMES
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
-from .softmax import spread
 from .window import is_one
 
 
@@ -43,68 +45,119 @@ def _require(query: Value, key: Value, value: Value | None, mask: Value | None, 
         )
 
 
-def _for_each_query_head(x: Value, query: Value) -> Value:
-    """Keys or values `(N, H', S, E)` with each head repeated, for a query of more heads: `(N, H, S, E)`."""
-    if x.ndim < 3 or query.ndim < 3:
-        dims = min(x.ndim, query.ndim)
+@dataclass(frozen=True, slots=True)
+class _Attention:
+    """The operands, of one batch: `(N, L, E)`, `(N, S, E)`, `(N, S, D)` and `(N, L, S)`.
+
+    `batch` is that of the result.
+    """
+
+    query: Value
+    key: Value
+    value: Value | None
+    mask: Value | None
+    scale: Value
+    causal: bool
+    batch: tuple[Size, ...]
+
+    @property
+    def operands(self) -> list[Value]:
+        return [x for x in (self.query, self.key, self.value, self.mask) if x is not None]
+
+    @property
+    def whole(self) -> bool:
+        """Whether the matrix of weights is made: where it is the result, or is smaller than keys and values."""
+        return self.value is None or is_one(self.query.shape[-2])
+
+    def weights(self) -> Value:
+        """How much each query looks at each key: `(N, L, S)`."""
+        mask = [] if self.mask is None else [self.mask]
+        scores = scores_of(self.query, self.key, self.scale, mask, self.causal)
+        return graph.cast(weights_of(scores), self.query.dtype)
+
+    def result(self) -> Value:
+        if self.value is None:
+            found = self.weights()
+        elif self.whole:
+            found = graph.dot(self.weights(), self.value)
+        else:
+            args = (self.query, self.key, self.value, self.scale, *([] if self.mask is None else [self.mask]))
+            found = graph.attend(args, self.causal)
+        return graph.reshape(found, (*self.batch, *found.shape[-2:]))
+
+    def gradients(self, g: Value) -> list[Value | None]:
+        """Of scores `w (h - sum(w h))`, where w are the weights and `h = g v^T` their gradients."""
+        weights, value, wide = self.weights(), self.value, self.scale.dtype
+        g = graph.reshape(g, (*weights.shape[:-1], g.shape[-1]))
+        slopes = g if value is None else graph.dot(g, ir.transpose(value))
+        high, slopes = graph.cast(weights, wide), graph.cast(slopes, wide)
+        total = graph.reduce("sum", ir.mul(high, slopes), (high.ndim - 1,))
+        scores = ir.mul(high, ir.sub(slopes, over_keys(total, high)))
+        scaled = graph.cast(ir.mul(scores, self.scale), self.query.dtype)
+        grads: list[Value | None] = [graph.dot(scaled, self.key), graph.dot(ir.transpose(scaled), self.query)]
+        if value is not None:
+            grads.append(graph.dot(ir.transpose(weights), g))
+        if self.mask is not None:
+            grads.append(None if self.mask.dtype is bool_ else graph.cast(scores, self.mask.dtype))
+        return grads
+
+
+def _prepared(
+    query: Value,
+    key: Value,
+    value: Value | None,
+    mask: Value | None,
+    is_causal: bool,
+    scale: Number | None,
+    enable_gqa: bool,
+) -> _Attention:
+    """The operands as matrices of one batch. Heads that share one of the keys are a dimension of their own."""
+    heads = query.shape[-3:-2]
+    if enable_gqa:
+        query, key, value, mask = _grouped(query, key, value, mask)
+    _multiplied(query.shape, (key.shape[-1], key.shape[-2]))
+    given = [x for x in (query, key, value, mask) if x is not None]
+    batch = ir.broadcast_shape(*(x.shape[:-2] for x in given)) if any(x.ndim > 2 for x in given) else ()
+    rows, keys = scores = (query.shape[-2], key.shape[-2])
+    if mask is not None:
+        rows, keys = ir.broadcast_shape(scores, mask.shape[-2:])
+        mask = ir.broadcast_to(mask, (*batch, rows, keys))
+    if value is not None:
+        _multiplied((rows, keys), value.shape)
+        value = ir.broadcast_to(value, (*batch, *value.shape[-2:]))
+    query, key = (ir.broadcast_to(x, (*batch, n, x.shape[-1])) for x, n in ((query, rows), (key, keys)))
+    wide, size = accumulate(query.dtype), query.shape[-1]
+    if scale is not None:
+        factor = graph.cast(ir.lift(scale), wide)
+    else:
+        factor = ir.div(1.0, ir.sqrt(graph.cast(ir.lift(ir.maximum(size, 1)), wide)))
+    shape = (*batch[:-2], *heads) if enable_gqa else batch
+    return _Attention(query, key, value, mask, factor, is_causal, shape)
+
+
+def _multiplied(a: tuple[Size, ...], b: tuple[Size, ...]) -> None:
+    """Refuses two matrices whose inner sizes differ."""
+    if a[-1] != b[-2]:
+        sizes = [f"{hint(x[-2])}x{hint(x[-1])}" for x in (a, b)]
+        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({sizes[0]} and {sizes[1]})")
+
+
+def _grouped(query: Value, key: Value, value: Value | None, mask: Value | None) -> tuple[Any, ...]:
+    """Query and mask `(N, H, L, E)` as `(N, H', H / H', L, E)`, keys and values with the dimension of H / H' as 1."""
+    if key.ndim < 3 or query.ndim < 3:
+        dims = min(key.ndim, query.ndim)
         raise IndexError(f"Dimension out of range (expected to be in range of [{-dims}, {dims - 1}], but got -3)")
-    have, heads = x.shape[-3], query.shape[-3]
+    have, heads = key.shape[-3], query.shape[-3]
     repeats = heads // have
     if repeats * have != heads:
         raise RuntimeError("Number of heads in key and value must divide the number of heads in query")
-    repeated = (*x.shape[:-2], repeats, *x.shape[-2:])
-    return graph.reshape(graph.expand(ir.unsqueeze(x, x.ndim - 2), repeated), (*x.shape[:-3], heads, *x.shape[-2:]))
 
+    def apart(x: Value) -> Value:
+        shape = (1, 1) if x.ndim < 3 or is_one(x.shape[-3]) else (have, repeats)
+        return graph.reshape(x, (*x.shape[:-3], *shape, *x.shape[-2:]))
 
-def _product(a: Value, b: Value) -> Value:
-    """The matrix product, batch dimensions broadcast."""
-    if a.shape[-1] != b.shape[-2]:
-        sizes = [f"{hint(x.shape[-2])}x{hint(x.shape[-1])}" for x in (a, b)]
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({sizes[0]} and {sizes[1]})")
-    batch = ir.broadcast_shape(a.shape[:-2], b.shape[:-2]) if a.ndim > 2 or b.ndim > 2 else ()
-    return graph.dot(*(ir.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (a, b)))
-
-
-def _probabilities(scores: Value) -> Value:
-    """The softmax of each row; a row in which nothing is allowed gives zeros."""
-    last = (scores.ndim - 1,)
-    if isinstance(scores.shape[-1], int) and not scores.shape[-1]:
-        return scores
-    largest = graph.detach(graph.reduce("max", scores, last))
-    largest = ir.where(ir.eq(largest, -math.inf), 0, largest)
-    powers = ir.exp(ir.sub(scores, spread(scores, largest, last)))
-    total = graph.reduce("sum", powers, last)
-    return ir.div(powers, spread(scores, ir.where(ir.eq(total, 0), 1, total), last))
-
-
-def _scaled(x: Value, query: Value, scale: Number | None) -> Value:
-    """x times the scale, which is `1 / sqrt(E)` where none is given."""
-    size = query.shape[-1]
-    if scale is not None:
-        return ir.mul(x, scale)
-    return x if isinstance(size, int) and not size else ir.div(x, ir.sqrt(graph.cast(ir.lift(size), x.dtype)))
-
-
-def _weights(query: Value, key: Value, mask: Value | None, is_causal: bool, scale: Number | None) -> Value:
-    """How much each query looks at each key: `(N, L, S)`."""
-    wide = accumulate(query.dtype)
-    scores = _scaled(graph.cast(_product(query, ir.transpose(key)), wide), query, scale)
-    if is_causal:
-        rows, columns = (graph.iota(scores.shape, scores.ndim - k) for k in (2, 1))
-        scores = ir.where(ir.ge(rows, columns), scores, -math.inf)
-    if mask is not None:
-        masked = mask.dtype is bool_
-        scores = ir.where(mask, scores, -math.inf) if masked else ir.add(scores, graph.cast(mask, wide))
-    return graph.cast(_probabilities(scores), query.dtype)
-
-
-def _of_own_heads(x: Value, like: Value) -> Value:
-    """The gradient of keys or values, summed over the heads that were repeated and the batch that was broadcast."""
-    if x.ndim >= 3 and like.ndim >= 3 and x.shape[-3] != like.shape[-3] and not is_one(like.shape[-3]):
-        have = like.shape[-3]
-        parts = graph.reshape(x, (*x.shape[:-3], have, x.shape[-3] // have, *x.shape[-2:]))
-        x = graph.reduce("sum", parts, (parts.ndim - 3,))
-    return ir.sum_to(x, like.shape)
+    shared = (None if x is None else ir.unsqueeze(x, x.ndim - 2) for x in (key, value))
+    return apart(query), *shared, None if mask is None else apart(mask)
 
 
 def _attention_gradient(
@@ -117,25 +170,12 @@ def _attention_gradient(
     scale: Number | None = None,
     enable_gqa: bool = False,
 ) -> list[Value | None]:
-    """Of scores `w (h - sum(w h))`, where w are the weights and `h = g v^T` their gradients."""
-    keys = _for_each_query_head(key, query) if enable_gqa else key
-    values = _for_each_query_head(value, query) if enable_gqa and value is not None else value
-    weights = _weights(query, keys, attn_mask, is_causal, scale)
-    slopes = g if values is None else _product(g, ir.transpose(values))
-    wide, slopes = (graph.cast(x, accumulate(query.dtype)) for x in (weights, slopes))
-    if slopes.shape != wide.shape:
-        wide = ir.broadcast_to(wide, slopes.shape)
-    last = (wide.ndim - 1,)
-    scores = ir.mul(wide, ir.sub(slopes, spread(wide, graph.reduce("sum", ir.mul(wide, slopes), last), last)))
-    scaled = graph.cast(_scaled(scores, query, scale), query.dtype)
-    grads: list[Value | None] = [ir.sum_to(_product(scaled, keys), query.shape)]
-    grads.append(_of_own_heads(_product(ir.transpose(scaled), query), key))
-    if value is not None:
-        grads.append(_of_own_heads(_product(ir.transpose(weights), g), value))
-    if attn_mask is not None:
-        numbers = attn_mask.dtype is not bool_
-        grads.append(graph.cast(ir.sum_to(scores, attn_mask.shape), attn_mask.dtype) if numbers else None)
-    return grads
+    """The derived one, but for weights that are there as a whole."""
+    inputs = [x for x in (query, key, value, attn_mask) if x is not None]
+    held = _prepared(query, key, value, attn_mask, is_causal, scale, enable_gqa)
+    if not held.whole:
+        return differentiate([held.result()], [g], inputs)
+    return differentiate(held.operands, held.gradients(g), inputs)
 
 
 def _attended(make: Make) -> Iterator[Sample]:
@@ -215,11 +255,7 @@ def scaled_dot_product_attention(
     where a key may be looked at. Source: Vaswani and others, Attention Is All You Need, 2017 (arXiv 1706.03762).
     """
     _require(query, key, value, attn_mask, is_causal)
-    if enable_gqa:
-        key = _for_each_query_head(key, query)
-        value = None if value is None else _for_each_query_head(value, query)
-    weights = _weights(query, key, attn_mask, is_causal, scale)
-    return weights if value is None else _product(weights, value)
+    return _prepared(query, key, value, attn_mask, is_causal, scale, enable_gqa).result()
 
 
 OPERATORS: tuple[Operator, ...] = (scaled_dot_product_attention,)

@@ -1,0 +1,176 @@
+"""The register tile that products are made of: a few rows times two vectors of sums that stay in registers.
+
+In terms of P[rows, k] and Q[k, lanes]: each step along k loads the vectors of Q and broadcasts one element of P for
+each row, read in place by any strides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ..base.target import Target
+from .text import BITS, Builder, Val, vector
+
+VECTORS = 2  # vectors in a row of a tile
+
+TILE_PARAMS = (
+    ("p", "ptr"),
+    ("prow", "i64"),  # bytes from one row of P to the next
+    ("pk", "i64"),  # bytes from one k of P to the next
+    ("q", "ptr"),
+    ("qk", "i64"),  # bytes from one k of Q to the next
+    ("k", "i64"),
+    ("area", "ptr"),  # sums [height][width], aligned to vectors
+    ("arow", "i64"),  # bytes from one row of them to the next
+    ("cols", "i64"),  # lanes that exist
+    ("more", "i1"),  # add to the sums in the area
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What the code of tiles depends on.
+
+    `element` is what P and Q hold: float, double, or i32 for a pair of bfloat16 along k. `heights` are the rows of the
+    tiles, tallest first.
+    """
+
+    element: str
+    lanes: int
+    vectors: int
+    heights: tuple[int, ...]
+
+    @property
+    def sum_type(self) -> str:
+        """The element type of the sums."""
+        return "float" if self.element == "i32" else self.element
+
+    @property
+    def size(self) -> int:
+        return BITS[self.element] // 8
+
+    @property
+    def width(self) -> int:
+        return self.lanes * self.vectors
+
+    @property
+    def free_masks(self) -> bool:
+        """Whether a masked load costs what a plain one does, as with AVX-512."""
+        return self.lanes * self.size == 64
+
+
+def tile_heights(target: Target) -> tuple[int, ...]:
+    """Rows of the tiles: as many accumulators as registers allow, and smaller ones for the rows that are left."""
+    tallest = (target.vector_registers - VECTORS - 2) // VECTORS
+    return tuple(h for h in (tallest, 8, 4, 2) if h <= tallest)
+
+
+def write_tile(b: Builder, form: Tile, height: int, ragged: bool) -> None:
+    """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
+
+    `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels. Rows are reached from
+    the row before by adding the row stride: the chain of additions overlaps with the arithmetic of the step before,
+    needs two registers for any height, and any strides run at the same speed.
+    """
+    p, prow, pk, q, qk, k, area, arow, cols, more = b.begin_function(
+        f"tile{height}", TILE_PARAMS, linkage="internal", attributes="noinline"
+    )
+    held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
+    sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
+    rows = [area]
+    for _ in range(height - 1):
+        rows.append(b.gep(rows[-1], arow, "i8"))
+    places = [[b.gep(row, b.int(v * form.lanes), form.sum_type) for v in range(form.vectors)] for row in rows]
+    align = form.lanes * form.size
+    with b.when(more):
+        for r in range(height):
+            for v in range(form.vectors):
+                b.set(sums[r][v], b.load(places[r][v], summed, align))
+    p_slot = b.var("ptr", p)
+    q_slot = b.var("ptr", q)
+
+    def steps(masks: list[Val] | None) -> None:
+        """The loop along k; without masks all lanes exist."""
+        with b.loop(b.int(0), k):
+            row = b.get(q_slot, "ptr")
+            at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
+            along = [b.masked_load(x, m, held) for x, m in zip(at, masks)] if masks else [b.load(x, held) for x in at]
+            b.set(q_slot, b.gep(row, qk, "i8"))
+            here = b.get(p_slot, "ptr")
+            b.set(p_slot, b.gep(here, pk, "i8"))
+            for r in range(height):
+                here = b.gep(here, prow, "i8") if r else here
+                one = b.splat(b.load(here, form.element), form.lanes)
+                for v in range(form.vectors):
+                    b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
+
+    if not ragged:
+        steps(None)
+    else:
+        masks = [b.lane_mask(b.int(v * form.lanes), cols, form.lanes) for v in range(form.vectors)]
+        if form.free_masks:
+            steps(masks)
+        else:
+            whole = b.icmp("sge", cols, b.int(form.width))
+            full, partly, done = b.label(), b.label(), b.label()
+            b.branch(whole, full, partly)
+            b.block(full)
+            steps(None)
+            b.jump(done)
+            b.block(partly)
+            steps(masks)
+            b.jump(done)
+            b.block(done)
+    for r in range(height):
+        for v in range(form.vectors):
+            b.store(b.get(sums[r][v], summed), places[r][v], align)
+    b.ret()
+    b.end_function()
+
+
+def _multiply_add(b: Builder, x: Val, y: Val, sums: Val) -> Val:
+    """sums + x * y; for pairs of bfloat16 both products."""
+    if x.element != "i32":
+        return b.fma(x, y, sums)
+    pairs = f"<{2 * x.lanes} x bfloat>"
+    name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * x.lanes}"
+    return b.call(name, sums.type, sums, b.bitcast(x, pairs), b.bitcast(y, pairs))
+
+
+@contextmanager
+def tall_first(b: Builder, heights: tuple[int, ...], first: Val, stop: Val, tallest: Val) -> Iterator[tuple[Val, ...]]:
+    """Cuts rows into tiles, tall ones first: yields the first row, the height of the tile and how many rows it has.
+
+    Where the smallest tile is taller than the rows left, which is one row, it has to compute this row again.
+    """
+    slot = b.var("i64", first)
+    head, body, done = b.label(), b.label(), b.label()
+    b.jump(head)
+    b.block(head)
+    row = b.get(slot, "i64")
+    left = b.sub(stop, row)
+    b.branch(b.icmp("sgt", left, b.int(0)), body, done)
+    b.block(body)
+    height, room = b.int(heights[-1]), b.intrinsic("smin", "i64", left, tallest)
+    for h in reversed(heights[:-1]):
+        height = b.select(b.icmp("sge", room, b.int(h)), b.int(h), height)
+    rows = b.intrinsic("smin", "i64", left, height)
+    yield row, height, rows
+    b.set(slot, b.add(row, rows))
+    b.jump(head)
+    b.block(done)
+
+
+def call_tile(b: Builder, heights: tuple[int, ...], height: Val, *args: Val) -> None:
+    """Calls the tile function of this height."""
+    done = b.label()
+    labels = [b.label() for _ in heights]
+    cases = " ".join(f"i64 {h}, label %{at}" for h, at in zip(heights, labels))
+    b.emit(f"switch i64 {height.name}, label %{labels[-1]} [ {cases} ]")
+    for h, at in zip(heights, labels):
+        b.block(at)
+        b.call_local(f"tile{h}", *args)
+        b.jump(done)
+    b.block(done)
