@@ -65,8 +65,8 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PACKAGES = frozenset((
-    "array_api", "backends", "cuda", "func", "linalg", "nn", "optim", "serialization", "special", "testing", "utils",
-    "vision",
+    "array_api", "backends", "cuda", "func", "hub", "linalg", "nn", "optim", "serialization", "special", "testing",
+    "utils", "vision",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {"install_as_torch": "alias", "load": "serialization", "save": "serialization"}
@@ -108,7 +108,7 @@ __all__ = [
     "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "get_rng_state", "gradient",
     "greater", "greater_", "greater_equal", "greater_equal_", "group_norm", "gt", "gt_", "half", "hamming_window",
     "hann_window", "hardshrink", "heaviside", "heaviside_", "hinge_embedding_loss", "histc", "histogram", "histogramdd",
-    "hsplit", "hstack", "hypot", "hypot_", "i0", "i0_", "iinfo", "imag", "index_add", "index_add_", "index_copy",
+    "hsplit", "hstack", "hub", "hypot", "hypot_", "i0", "i0_", "iinfo", "imag", "index_add", "index_add_", "index_copy",
     "index_copy_", "index_fill", "index_fill_", "index_put", "index_put_", "index_reduce", "index_reduce_",
     "index_select", "inf", "inference_mode", "initial_seed", "inner", "install_as_torch", "instance_norm", "int",
     "int16", "int32", "int64", "int8", "inverse", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "is_complex",
