@@ -24,11 +24,11 @@ _KEY_TUPLES, _KEY_ELEMENTS = 10_000, 1_000_000
 
 
 class SafeUnpickler:
-    """Reads one pickle. `persistent_load` is asked for the storages."""
+    """Reads one pickle. `persistent_load` is asked for the storages; `encoding` is that of the text of Python 2."""
 
-    def __init__(self, data: bytes, persistent_load: Callable[[Any], Any]) -> None:
+    def __init__(self, data: bytes, persistent_load: Callable[[Any], Any], encoding: str = "utf-8") -> None:
         self.data, self.at = data, 0
-        self.persistent_load = persistent_load
+        self.persistent_load, self.encoding = persistent_load, encoding
         self.stack: list[Any] = []
         self.marks: list[list[Any]] = []  # the stacks below the open marks
         self.memo: dict[int, Any] = {}
@@ -219,6 +219,8 @@ _STEPS: dict[bytes, Callable[[SafeUnpickler], Any]] = {
     pickle.LONG1: _pushes(lambda u: _integer(u.take(u.number("<B")))),
     pickle.LONG4: _pushes(lambda u: _integer(u.take(u.number("<i")))),
     pickle.BINFLOAT: _pushes(lambda u: u.number(">d")),
+    pickle.SHORT_BINSTRING: _pushes(lambda u: u.take(u.number("<B")).decode(u.encoding)),
+    pickle.BINSTRING: _pushes(lambda u: u.take(u.number("<i")).decode(u.encoding)),
     pickle.BINUNICODE: _pushes(lambda u: _text(u.take(u.number("<I")))),
     pickle.SHORT_BINUNICODE: _pushes(lambda u: _text(u.take(u.number("<B")))),
     pickle.BINUNICODE8: _pushes(lambda u: _text(u.take(u.number("<Q")))),

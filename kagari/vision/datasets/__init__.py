@@ -1,0 +1,16 @@
+"""Data sets of images, from local files, and drawn ones that need none."""
+
+from __future__ import annotations
+
+from .cifar import CIFAR10, CIFAR100
+from .fakedata import FakeData
+from .folder import DatasetFolder, ImageFolder
+from .mnist import EMNIST, KMNIST, MNIST, FashionMNIST
+from .stl10 import STL10
+from .synthetic import SyntheticDigits, SyntheticShapes
+from .vision import VisionDataset
+
+__all__ = [
+    "CIFAR10", "CIFAR100", "EMNIST", "KMNIST", "MNIST", "STL10", "DatasetFolder", "FakeData", "FashionMNIST",
+    "ImageFolder", "SyntheticDigits", "SyntheticShapes", "VisionDataset",
+]  # fmt: skip
