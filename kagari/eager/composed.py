@@ -103,5 +103,21 @@ def polygamma_(self: Tensor, n: int) -> Tensor:
     return call("copy_")(self, polygamma(call("clone")(self), n))
 
 
-FUNCTIONS = (constant_pad_nd, gradient)
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Tensor | None = None) -> Tensor:
+    """Sums of products over the last `dims` dimensions of `a` and the first of `b`, or over two lists of dimensions.
+
+    The result has the other dimensions of `a`, then those of `b`. The lists may be the rows of a tensor.
+
+    >>> import kagari as torch
+    >>> torch.tensordot(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1, 1], [0, 1]]), dims=([0, 1], [1, 0]))
+    tensor(8)
+    """
+    if isinstance(dims, Hooks.tensor_types) and dims.numel() != 1:
+        if dims.shape[0] != 2:
+            raise AssertionError(f"dims tensor must have size 2 in first dimension, got {dims.shape[0]}")
+        dims = dims.tolist()
+    return call("tensordot")(a, b, dims) if out is None else call("tensordot")(a, b, dims, out=out)
+
+
+FUNCTIONS = (constant_pad_nd, gradient, tensordot)
 METHODS = (float_power_, polygamma, polygamma_)

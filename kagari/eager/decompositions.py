@@ -237,12 +237,15 @@ class LinalgEigh(Function):
         return None if inner is None else (v @ inner @ adjoint(v), None)
 
 
-def _eigh(name: str, a: Any, triangle: str) -> tuple[Any, Any]:
+def _eigh(name: str, a: Any, triangle: Any, vectors: bool = True) -> tuple[Any, ...]:
+    """The eigenvalues, and the eigenvectors where they are asked for: a gradient needs them."""
     square(name, a)
     floating(name, a, "linalg_eigh_cpu", numbers=True)
     if triangle.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {triangle}")
     try:
+        if not vectors:
+            return (made(np.linalg.eigvalsh(array(a), triangle.upper()), a.dtype.to_real()),)
         return LinalgEigh.apply(a, triangle.upper())
     except np.linalg.LinAlgError:
         raise LinAlgError(
@@ -273,7 +276,7 @@ def eigvalsh(input: Any, UPLO: str = "L") -> Any:
     >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 2.])
     """
-    return _eigh("linalg.eigh", input, UPLO)[0]
+    return _eigh("linalg.eigh", input, UPLO, vectors=input.requires_grad)[0]
 
 
 class LinalgEig(Function):
@@ -307,12 +310,15 @@ class LinalgEig(Function):
         return found.real if ctx.real else found
 
 
-def _eig(name: str, a: Any) -> tuple[Any, Any]:
+def _eig(name: str, a: Any, vectors: bool = True) -> tuple[Any, ...]:
+    """The eigenvalues, and the eigenvectors where they are asked for: a gradient needs them."""
     if a.dtype.category < 2:
         raise RuntimeError(f"Unknown Complex ScalarType for {TYPE_NAMES[a.dtype]}")
     square(name, a)
     floating(name, a, "linalg_eig_out_cpu")
     try:
+        if not vectors:
+            return (made(np.linalg.eigvals(array(a)), a.dtype.to_complex()),)
         return LinalgEig.apply(a)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(f"{name}: {error}") from None
@@ -337,7 +343,7 @@ def eigvals(input: Any) -> Any:
     >>> torch.linalg.eigvals(torch.tensor([[2.0, 1.0], [0.0, 2.0]]))
     tensor([2.+0.j, 2.+0.j])
     """
-    return _eig("linalg.eig", input)[0]
+    return _eig("linalg.eig", input, vectors=input.requires_grad)[0]
 
 
 FUNCTIONS = (qr, svd)

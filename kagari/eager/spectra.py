@@ -292,10 +292,21 @@ def pinv(input: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = 
     if not input.numel():
         return input.mT * 1
 
-    def bound(values: np.ndarray) -> np.ndarray:
-        return _bound("linalg.pinv", made(values, input.dtype.to_real()), atol, rtol, _default(input))
+    return _inverted("linalg.pinv", input, atol, rtol, hermitian)[0]
 
-    return LinalgPinv.apply(input, bound, hermitian)
+
+def _inverted(name: str, a: Any, atol: Any, rtol: Any, hermitian: bool = False) -> tuple[Any, Any, np.ndarray]:
+    """The pseudo-inverse, and of the same decomposition the singular values and how many of them are inverted."""
+    seen = []
+
+    def bound(values: np.ndarray) -> np.ndarray:
+        limit = _bound(name, made(values, a.dtype.to_real()), atol, rtol, _default(a))
+        seen.append((values, (np.abs(values) > limit[..., None]).sum(-1)))
+        return limit
+
+    inverse = LinalgPinv.apply(a, bound, hermitian)
+    ((values, rank),) = seen
+    return inverse, values, rank
 
 
 @with_out
@@ -339,18 +350,19 @@ def lstsq(input: Any, b: Any, rcond: Any = None, *, driver: str | None = None) -
     if driver not in _DRIVERS:
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     floating(name, input)
-    rtol = _default(input) if rcond is None else rcond
-    x = pinv(input, rtol=rtol) @ b
-    values = svdvals(input).detach()
-    rank = matrix_rank(input.detach(), rtol=rtol)
-    none = convert.empty((0,), input.dtype)
-    left = none
-    if driver != "gelsy" and m > n and bool((array(rank) == n).all()):
+    if input.numel():
+        inverse, values, rank = _inverted(name, input, None, _default(input) if rcond is None else rcond)
+    else:
+        inverse, batch = input.mT * 1, tuple(input.shape[:-2])
+        values, rank = np.zeros((*batch, min(m, n))), np.zeros(batch, np.int64)
+    x = inverse @ b
+    left = convert.empty((0,), input.dtype)
+    if driver != "gelsy" and m > n and bool((rank == n).all()):
         left = (input @ x - b).abs().square().sum(-2)
     return named(
         "linalg_lstsq", "solution residuals rank singular_values", x.squeeze(-1) if vector else x, left,
-        convert.empty((0,), int64) if driver == "gels" else rank,
-        values if driver in ("gelsd", "gelss") else convert.empty((0,), input.dtype.to_real()),
+        convert.empty((0,), int64) if driver == "gels" else made(rank, int64),
+        made(values if driver in ("gelsd", "gelss") else np.zeros(0), input.dtype.to_real()),
     )  # fmt: skip
 
 

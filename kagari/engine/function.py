@@ -467,8 +467,14 @@ BACKWARDS: dict[Any, BackwardFunction] = {}
 
 
 def _static_key(a: Any) -> tuple[type, Any]:
-    """A static argument as part of a key: floats by their bits, since 0 and -0 are equal, and NaN is not itself."""
-    return type(a), a.hex() if type(a) is float else a
+    """A static argument as part of a key: numbers with their types, floats by their bits.
+
+    1, 1.0 and True are equal, as 0 and -0 are, and NaN is not itself.
+    """
+    kind = type(a)
+    if kind is tuple:
+        return kind, tuple([_static_key(item) for item in a])
+    return kind, a.hex() if kind is float else a
 
 
 def _float_word(a: float) -> int | None:

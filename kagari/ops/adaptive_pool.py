@@ -153,7 +153,7 @@ def _is_empty(targets: Sequence[tuple[int, Size]]) -> bool:
 
 def _averaged(name: str, input: Value, output_size: Any, rank: int) -> Value:
     targets = _targets(name, input, output_size, rank)
-    require(name if rank > 1 else "adaptive_avg_pool2d", input.dtype)
+    require("adaptive_avg_pool3d_cpu" if rank == 3 else "adaptive_avg_pool2d", input.dtype)
     if _is_empty(targets):
         return ir.full(_pooled_shape(input, targets), 0, input.dtype)
     x = graph.cast(input, accumulate(input.dtype))

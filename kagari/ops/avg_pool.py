@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import Any
 
-from ..base.dtypes import accumulate, int32
+from ..base.dtypes import accumulate, int32, int64
 from ..base.symbols import Size
 from ..ir import build as ir
 from ..ir import graph
@@ -49,17 +49,18 @@ def _lengths(axis: Axis, count_include_pad: bool) -> Value | int:
 
 
 def _means(x: Value, axes: Sequence[Axis], count_include_pad: bool, divisor: int | None) -> Value:
-    """Sums of windows, divided by how many elements count."""
+    """Sums of windows, divided by how many elements count; those of integers are cut to integers."""
+    divide = ir.idiv if x.dtype is int64 else ir.div
     if divisor is not None:
-        return ir.div(x, divisor)
+        return divide(x, divisor)
     constant: int = 1
     for axis in axes:
         length = _lengths(axis, count_include_pad)
         if isinstance(length, int):
             constant *= length
         else:
-            x = ir.div(x, along(graph.cast(length, x.dtype), axis, x.ndim))
-    return x if constant == 1 else ir.div(x, constant)
+            x = divide(x, along(graph.cast(length, x.dtype), axis, x.ndim))
+    return x if constant == 1 else divide(x, constant)
 
 
 def _returned(g: Value, axis: Axis) -> Value:
@@ -139,7 +140,8 @@ def _averaged(
     axes = axes_of(name, input, rank, kernel_size, stride, padding, 1, ceil_mode)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
-    require(name, input.dtype)
+    if input.dtype is not int64:
+        require("avg_pool3d_out_frame" if rank == 3 else "avg_pool2d", input.dtype)
     if rank == 3 and input.dtype.itemsize == 2:
         raise NotImplementedError(f"\"avg_pool3d_out_frame\" not implemented for '{input.dtype.type_name}'")
     x = graph.cast(input, accumulate(input.dtype))

@@ -217,7 +217,6 @@ BITS = (
 
 @operator(
     inplace=True,
-    dunder="__invert__",
     pointwise=True,
     dtypes="ib",
     differentiable=False,
@@ -230,4 +229,19 @@ def bitwise_not(input: Tensor) -> Value:
     return ir.bitnot(input)
 
 
-OPERATORS: tuple[Operator, ...] = (*COMPARISONS, *LOGICAL, logical_not, *KINDS, isclose, *BITS, bitwise_not)
+@operator(
+    function=False,
+    method=False,
+    out=False,
+    dunder="__invert__",
+    pointwise=True,
+    differentiable=False,
+)
+def invert(input: Tensor) -> Value:
+    """`~input_i`; on booleans the logical not."""
+    if input.dtype.category > 1:
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return ir.bitnot(input)
+
+
+OPERATORS: tuple[Operator, ...] = (*COMPARISONS, *LOGICAL, logical_not, *KINDS, isclose, *BITS, bitwise_not, invert)

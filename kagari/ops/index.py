@@ -111,6 +111,8 @@ def scatter_parts(x: Value, dim: int, index: Value, src: Value | float) -> tuple
         if src.dtype is not x.dtype:
             raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
         source = at_least_1d(src)
+        if src.dtype.is_complex and not src.ndim:  # a number: of complex ones there are no operands but tensors
+            source = ir.broadcast_to(src, at.shape)
         if source.ndim != at.ndim:
             raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
         if not (_fits(at, target.shape, dim) and _fits(at, source.shape, None)):

@@ -17,6 +17,7 @@ from .channelnorm import require_one_dtype
 from .check import TYPE_NAMES, require
 from .distance import length
 from .operator import Number, Operator, Tensor, operator
+from .reduce import Dims
 from .samples import Make, Sample, args, wanted
 from .shapes import listed
 from .softmax import spread
@@ -171,6 +172,9 @@ def _directions(make: Make) -> Iterator[Sample]:
     yield (make(3, 4), 1.0), {"dim": -1}
     for p in (3.0, 0, math.inf, -math.inf):
         yield (make(3, 4), p), {}
+    for dim in ((0, 2), (-1, 0), (), None):
+        yield (make(2, 3, 4),), {"dim": dim}
+    yield (make(2, 3, 4), 3.0, (1, 2)), {}
     yield (make(4, 5, noncontiguous=True),), {}
     yield (make(0, 3),), {}
     yield (make(values=[[0.0, 0.0], [3.0, 4.0]], dtype="float32"),), {}
@@ -183,10 +187,13 @@ def _directions(make: Make) -> Iterator[Sample]:
     out=False,
     dtypes="f",
     samples=_directions,
-    errors=[(args(wanted(2, 3), dim=3), IndexError, "Dimension out of range")],
+    errors=[
+        (args(wanted(2, 3), dim=3), IndexError, "Dimension out of range"),
+        (args(wanted(2, 3), dim=(0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
+    ],
 )
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: Number = 1e-12) -> Value:
-    """`x / max(norm_p(x), eps)` with the norm taken along `dim`."""
+def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: Number = 1e-12) -> Value:
+    """`x / max(norm_p(x), eps)` with the norm taken along `dim`, or over several dimensions; None means all."""
     dims = ir.normalize_dims(dim, input.ndim)
     if not input.dtype.is_differentiable:
         raise RuntimeError(

@@ -318,7 +318,7 @@ def scatter_reduce(
     if reduce not in _STEPS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     if reduce == "mean":
-        require("scatter_gather_tensor_cpu_reduce_mean", input.dtype, lowest=1)
+        require("scatter_gather_tensor_cpu_reduce_mean", input.dtype, lowest=1, highest=3)
     x, at, source, dim = scatter_parts(input, dim, index, src)
     return graph.reshape(_reduced(x, dim, at, source, reduce, include_self), input.shape)
 

@@ -113,6 +113,9 @@ def _large_with_indices(x: Value, axes: Sequence[Axis]) -> tuple[Value, Value]:
     for axis, stride in reversed(list(zip(axes, strides))):
         windows, last = shown(_surrounded(x, axis), axis), x.ndim
         x, tap = graph.reduce("max", windows, (last,)), graph.reduce("argmax", windows, (last,))
+        if x.dtype.is_floating_point:  # of numbers that are NaN the last one counts
+            at_nan = ir.where(ir.ne(windows, windows), graph.iota(windows.shape, last), -1)
+            tap = ir.maximum(graph.reduce("max", at_nan, (last,)), ir.where(ir.ne(x, x), -1, tap))
         position = ir.add(ir.mul(tap, axis.dilation), along(graph.cast(axis.positions(0), int64), axis, x.ndim))
         here = ir.mul(ir.maximum(position, 0), stride)
         at = here if at is None else ir.add(here, graph.pick(shown(padded(at, [axis]), axis), tap, last))

@@ -40,6 +40,12 @@ def _contracted(dims: Any, a: Value, b: Value) -> tuple[tuple[int, ...], tuple[i
                 f"tensordot(): argument '{name}' (position {3 + (name != 'dims_self')}) must be tuple of ints, not "
                 f"{type(given).__name__}"
             )
+        for n in given:
+            if not isinstance(n, int):
+                raise TypeError(
+                    f"tensordot(): argument '{name}' (position {3 + (name != 'dims_self')}) must be tuple of ints, but "
+                    f"found element of type {type(n).__name__} at pos {given.index(n)}"
+                )
     if len(first) != len(second):
         raise RuntimeError("both dimension lists should have same length")
     return first, second
