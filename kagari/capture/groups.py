@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from ..base.dtypes import LOWERED
@@ -186,7 +187,7 @@ class _Joint:
         for call in self.calls:
             origin = call.shape.plan.origin
             assert origin is not None
-            words.append(origin.program)
+            words.append(_written(origin.program, self.names) if _has_sizes(origin.program) else origin.program)
             words += [self.names[n] for n in origin.sizes]
             for number, (slot, offset) in zip(call.shape.positions, call.inputs):
                 words.append(source[slot, offset, origin.layouts[number]])
@@ -246,15 +247,41 @@ def _inline(
             seen[x._key] = eval(str(x), {}, sizes)
         return seen[x._key]
 
+    fixed = _has_sizes(program)
     for v in program.graph.values():
         if v not in new:
             args = tuple([new[a] for a in v.args])
-            new[v] = Value(v.op, args, renamed(v.attrs), renamed(v.shape), v.dtype, v.weak)
+            shape = renamed(v.shape)
+            if fixed:
+                shape = tuple(
+                    [symbols[names[m]] if isinstance(m, int) and m in names else n for m, n in zip(v.shape, shape)]
+                )
+            new[v] = Value(v.op, args, renamed(v.attrs), shape, v.dtype, v.weak)
     for kind, (slot, offset), lay, v in zip(call.shape.kinds, call.outputs, call.shape.layouts, program.graph.outputs):
         known[slot, offset, lay] = new[v]
         if kind == FRESH:
             results[slot] = new[v]
     return number
+
+
+# Programs made for static arguments have sizes written into them: `view(8, -1)`. In a group such a size is the one that
+# it is equal to, or another batch size would be another structure.
+
+
+@lru_cache(maxsize=1 << 14)
+def _has_sizes(program: Program) -> bool:
+    return any(isinstance(n, int) and n >= 2 for v in program.graph.values() for n in v.shape)
+
+
+def _written(program: Program, names: dict[int, str]) -> tuple[Any, ...]:
+    """A program's graph by what it says, with the names of sizes in place of numbers that are equal to one."""
+    order = program.graph.values()
+    at = {v: i for i, v in enumerate(order)}
+    words: list[Any] = []
+    for v in order:
+        shape = tuple([names.get(n, n) if isinstance(n, int) else str(n) for n in v.shape])
+        words.append((v.op, tuple([at[a] for a in v.args]), str(v.attrs), shape, v.dtype, v.weak))
+    return (*words, tuple([at[v] for v in program.graph.outputs]))
 
 
 def steps(

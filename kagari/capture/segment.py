@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,13 @@ class Segment:
                 self._words(gone),
             )
         most = max((step.shape.buffers + _numbers(step) for step in self.steps), default=1)
-        self.address = self._words((len(self.steps), self._words(records), most))
+        self.times = words(*[0] * len(self.steps))
+        self._head = words(len(self.steps), self._words(records), most, 0, time.CLOCK_MONOTONIC)
+        self.address = ctypes.addressof(self._head)
+
+    def measure(self, on: bool) -> None:
+        """Whether runs write into `times` how many nanoseconds each step took."""
+        self._head[3] = ctypes.addressof(self.times) if on else 0
 
     def _words(self, values: object) -> int:
         memory = words(*values)  # type: ignore[misc]

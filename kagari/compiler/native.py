@@ -43,6 +43,7 @@ EXTERNS = {
     "PyType_IsSubtype": "i32",
     "Py_DecRef": "void",
     "memcpy": "i64",
+    "clock_gettime": "i32",
 }
 
 # Functions with one of these as their first parameter are called from outside; all others are internal.

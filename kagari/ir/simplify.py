@@ -31,6 +31,8 @@ def simplify(g: Graph) -> Graph:
     done: dict[Value, Value] = {v: v for v in g.inputs}
     known: dict[tuple[Any, ...], Value] = {}
     replaced: dict[Value, tuple[Value, tuple[Any, ...]]] = {}
+    shared = _shared_products(g)
+    products: set[Value] = set()  # what became of those
     stack = list(g.outputs)[::-1]
     while stack:
         v = stack[-1]
@@ -50,15 +52,31 @@ def simplify(g: Graph) -> Graph:
         if key in known:
             done[v] = known[key]
             continue
-        better = _rewrite(w)
+        better = None if w.op in _OF_PRODUCTS and w.args[0] in products else _rewrite(w)
         if better is None:
             done[v] = done[w] = known[key] = w
+            if v in shared:
+                products.add(w)
             continue
         if v.weak and better not in done:
             better.weak = True
         replaced[v] = (better, key)
         stack.append(better)
     return Graph(g.inputs, [done[v] for v in g.outputs])
+
+
+_OF_PRODUCTS = ("permute", "reduce_sum")
+
+
+def _shared_products(g: Graph) -> set[Value]:
+    """The matrix products that several values need: no rule may make a second product of one."""
+    seen: set[Value] = set()
+    shared: set[Value] = set()
+    for used in (g.outputs, *(v.args for v in g.values())):
+        for a in used:
+            if a.op == "dot":
+                (shared if a in seen else seen).add(a)
+    return shared
 
 
 def _canonical(v: Value, args: tuple[Value, ...], known: dict) -> tuple[Value, tuple[Any, ...]]:
