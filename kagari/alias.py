@@ -5,12 +5,13 @@
 or, before the first `import torch` of a program, `kagari.install_as_torch()`.
 
 `import torch` then gives a module that shows Kagari's public interface and calls itself PyTorch 2.13; below it the
-modules are Kagari's own, the same objects: `torch.nn is kagari.nn`. What Kagari does not have is an AttributeError or
-an ImportError that says so and names what is near.
+modules are Kagari's own, the same objects: `torch.nn is kagari.nn`, and `torchvision is kagari.vision`. What Kagari
+does not have is an AttributeError or an ImportError that says so and names what is near.
 
-Child processes, of `subprocess` as of `multiprocessing`, do the same: a folder with a package `torch` in it, of two
-lines, stands in `PYTHONPATH` before what was there, and in `sys.path`. It also answers `importlib.metadata`. Nothing
-else of the environment is touched, and a PyTorch that is installed stays where it is, unused.
+Child processes, of `subprocess` as of `multiprocessing`, do the same: a folder with packages `torch` and `torchvision`
+in it, of a few lines, stands in `PYTHONPATH` before what was there, and in `sys.path`. It also answers
+`importlib.metadata`. Nothing else of the environment is touched, and a PyTorch that is installed stays where it is,
+unused.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ from typing import Any
 from .base.config import cache_directory
 
 COMPATIBLE = "2.13.0"
-NOT_YET = ("torchaudio", "torchtext", "torchvision")
+COMPATIBLE_VISION = "0.28.0"
+NOT_YET = ("torchaudio", "torchtext")
 # PyTorch's modules that lie elsewhere here.
 _PLACES = {"utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler",
            "utils.data.dataloader": "data.loader"}  # fmt: skip
@@ -85,6 +87,12 @@ def refuse(package: str) -> None:
     )
 
 
+def show(package: str) -> None:
+    """Lets the import of a package of the folder for child processes, which is under way, give Kagari's module."""
+    del sys.modules[package]
+    importlib.import_module(package)
+
+
 # The module torch
 
 
@@ -130,7 +138,7 @@ def _missing(module: str, name: str, there: Iterable[str], frame: FrameType) -> 
     """The error for a name that is not there: ImportError where `from module import name` asks for it."""
     if name.startswith("__"):
         return AttributeError(f"module '{module}' has no attribute '{name}'")
-    reason = f"torch is Kagari here, which does not have it{_nearest(name, there)}"
+    reason = f"{module.partition('.')[0]} is Kagari here, which does not have it{_nearest(name, there)}"
     if frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]:
         return ImportError(f"cannot import name '{name}' from '{module}': {reason}", name=module)
     return AttributeError(f"module '{module}' has no attribute '{name}': {reason}")
@@ -167,25 +175,28 @@ def _explain(module: ModuleType, shown: str) -> None:
 
 
 class _Finder:
-    """Finds the modules of torch: those of Kagari."""
+    """Finds the modules of torch and torchvision: those of Kagari."""
 
     @classmethod
     def find_spec(
         cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """The module that Kagari has for a name below torch. Raises ModuleNotFoundError where it has none."""
+        """The module that Kagari has for a name. Raises ModuleNotFoundError where it has none."""
         if fullname in NOT_YET:
             return importlib.machinery.ModuleSpec(fullname, _Refusing())
         if fullname in _OF_LIBRARIES:
             ours = importlib.import_module(f"{_PACKAGE}.{_OF_LIBRARIES[fullname]}")
             return importlib.machinery.ModuleSpec(fullname, _Same(ours, fullname))
-        if not fullname.startswith("torch."):
+        root, _, rest = fullname.partition(".")
+        if root == "torchvision":
+            rest = f"vision.{rest}".rstrip(".")
+        elif root != "torch" or not rest:
             return None
-        found = _module(fullname.removeprefix("torch."))
+        found = _module(rest)
         if found is None:
-            public = [name for name in sys.modules if name.startswith("torch.")]
+            public = [name for name in sys.modules if name.startswith(f"{root}.")]
             raise ModuleNotFoundError(
-                f"No module named '{fullname}': torch is Kagari here, which does not have it"
+                f"No module named '{fullname}': {root} is Kagari here, which does not have it"
                 f"{_nearest(fullname, public)}",
                 name=fullname,
             )
@@ -220,7 +231,7 @@ class _Refusing(Loader):
 
 
 def _module(name: str) -> ModuleType | None:
-    """The module of Kagari for a name below torch; None where there is none, or where it is not public."""
+    """The module of Kagari for its name below torch; None where there is none, or where it is not public."""
     if name.partition(".")[0] not in sys.modules[_PACKAGE].__all__:
         return None
     for theirs, ours in _PLACES.items():
@@ -260,10 +271,13 @@ def _shim() -> Path:
 def _filled(base: Path) -> Path:
     """The folder below `base` with what belongs in it."""
     folder = base / f"torch-{version()}"
-    install = "from kagari.alias import install_as_torch, refuse\n\ninstall_as_torch()\n"
+    install = "from kagari.alias import install_as_torch, refuse, show\n\ninstall_as_torch()\n"
+    metadata = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
     files = {
         "torch/__init__.py": f'"""`import torch` means Kagari here: see kagari/alias.py."""\n\n{install}',
-        f"torch-{version()}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: torch\nVersion: {version()}\n",
+        "torchvision/__init__.py": f'"""Kagari, too: see kagari/alias.py."""\n\n{install}show("torchvision")\n',
+        f"torch-{version()}.dist-info/METADATA": metadata.format("torch", version()),
+        f"torchvision-{COMPATIBLE_VISION}.dist-info/METADATA": metadata.format("torchvision", COMPATIBLE_VISION),
         **{f"{name}.py": f'{install}refuse("{name}")\n' for name in NOT_YET},
     }
     for name, text in files.items():

@@ -102,6 +102,28 @@ print("fine")
     assert on_kagari(code) == "fine"
 
 
+VISION = """
+import importlib.metadata, sys
+import torchvision, torchvision.datasets as datasets, torchvision.datasets.mnist
+from torchvision import io
+from torchvision.datasets import MNIST
+import kagari, torch
+
+assert torchvision is kagari.vision and sys.modules["torchvision"] is torchvision
+assert datasets is torchvision.datasets is kagari.vision.datasets and io is kagari.vision.io
+assert torchvision.datasets.mnist.MNIST is MNIST is kagari.vision.datasets.MNIST
+assert torchvision.__name__ == torchvision.__spec__.name == "kagari.vision"
+assert importlib.metadata.version("torchvision") == torchvision.__version__ == "0.28.0"
+assert torch.ones is kagari.ones
+print("same")
+"""
+
+
+def test_torchvision_is_the_same_module_too() -> None:
+    again = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {VISION!r}], check=True)"
+    assert on_kagari(VISION) == on_kagari(again) == "same"
+
+
 SHOW = "import sys, torch, importlib.metadata as m; print(torch.ones is sys.modules['kagari'].ones, m.version('torch'))"
 
 
@@ -175,8 +197,10 @@ MISSING = [
     ("from torch.nn.functional import rel", ImportError, "from 'torch.nn.functional'.*nearest names: relu"),
     ("import torch.no_such", ModuleNotFoundError, "No module named 'torch.no_such': torch is Kagari here"),
     ("import torch.engine", ModuleNotFoundError, "No module named 'torch.engine'"),
-    ("import torchvision", ModuleNotFoundError, "torchvision is not there yet: torch is Kagari here"),
-    ("from torchaudio import load", ModuleNotFoundError, "torchaudio is not there yet"),
+    ("import torchvision.nothing", ModuleNotFoundError, "No module named 'torchvision.nothing': torchvision is Kagari"),
+    ("from torchvision import dataset", ImportError, "torchvision is Kagari here.*nearest names: datasets"),
+    ("from torchvision.datasets import MNITS", ImportError, "from 'torchvision.datasets'.*nearest names: .*MNIST"),
+    ("from torchaudio import load", ModuleNotFoundError, "torchaudio is not there yet: torch is Kagari here"),
 ]
 
 
@@ -194,8 +218,8 @@ assert not hasattr(torch, "no_such") and not hasattr(torch.nn, "no_such") and ge
 print("said")
 """
     assert on_kagari(code) == "said"
-    assert "torchvision is not there yet" in on_kagari(
-        "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', 'import torchvision']).returncode)",
+    assert "torchaudio is not there yet" in on_kagari(
+        "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', 'import torchaudio']).returncode)",
         fails=True,
     )
 
