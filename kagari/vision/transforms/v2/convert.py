@@ -1,0 +1,260 @@
+"""Between tensors and pictures, dtypes, and formats of boxes; and what goes with that."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ....base.dtypes import dtype as Dtype
+from ....base.dtypes import float32
+from ....eager import Tensor
+from ...pillow import is_picture
+from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, Image, KeyPoints, TVTensor, Video
+from . import functional as F
+from .structure import is_array, is_pure_tensor
+from .transform import Transform
+
+
+class PILToTensor(Transform):
+    """Pillow images as tensors, of the numbers that they have. See :func:`~.functional.pil_to_tensor`."""
+
+    _transformed_types = (is_picture,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
+        return F.pil_to_tensor(inpt)
+
+
+class ToImage(Transform):
+    """Tensors, arrays and Pillow images as :class:`~kagari.vision.tv_tensors.Image`, of the numbers that they have."""
+
+    _transformed_types = (is_pure_tensor, is_picture, is_array)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Image:
+        return F.to_image(inpt)
+
+
+class ToPILImage(Transform):
+    r"""Tensors and arrays as Pillow images. See :func:`~.functional.to_pil_image`.
+
+    Args:
+        mode (str, optional): Pillow's name for the meaning of the channels. Default: by their number and dtype
+    """
+
+    _transformed_types = (is_pure_tensor, Image, is_array)
+
+    def __init__(self, mode: str | None = None) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.to_pil_image(inpt, self.mode)
+
+    def extra_repr(self) -> str:
+        return "" if self.mode is None else f"mode={self.mode}"
+
+
+class ToPureTensor(Transform):
+    """Images, masks, boxes and points as plain tensors."""
+
+    _transformed_types = (TVTensor,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
+        plain: Tensor = inpt.as_subclass(Tensor)
+        return plain
+
+
+class ToTensor(Transform):
+    """Pillow images and arrays as tensors of numbers from 0 to 1. See :func:`~.functional.to_tensor`.
+
+    Deprecated: :class:`ToImage` and :class:`ToDtype` do it in two clear steps.
+    """
+
+    _transformed_types = (is_picture, is_array)
+
+    def __init__(self) -> None:
+        warnings.warn(
+            "The transform `ToTensor()` is deprecated and will be removed in a future release. Instead, please use "
+            "`v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])`.Output is equivalent up to float "
+            "precision.",
+            stacklevel=2,
+        )
+        super().__init__()
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Tensor:
+        return F.to_tensor(inpt)
+
+
+class ToDtype(Transform):
+    r"""Another dtype.
+
+    Args:
+        dtype (dtype or dict): of images and videos; or by type of input, with the key ``'others'`` for those that are
+            not named. None leaves what is there.
+        scale (bool): whether white stays white. Default: ``False``
+
+    Raises ValueError for what a dictionary does not say.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari.vision.transforms import v2
+        >>> v2.ToDtype(torch.float32, scale=True)(torch.tensor([[[51]]], dtype=torch.uint8))
+        tensor([[[0.2000]]])
+    """
+
+    def __init__(self, dtype: Dtype | dict[Any, Dtype | None], scale: bool = False) -> None:
+        super().__init__()
+        if not isinstance(dtype, dict | Dtype):
+            raise ValueError(f"dtype must be a dict or a torch.dtype, got {type(dtype)} instead")
+        if isinstance(dtype, dict) and Tensor in dtype and (Image in dtype or Video in dtype):
+            warnings.warn(
+                "Got `dtype` values for `torch.Tensor` and either `tv_tensors.Image` or `tv_tensors.Video`. Note that "
+                "a plain `torch.Tensor` will *not* be transformed by this (or any other transformation) in case a "
+                "`tv_tensors.Image` or `tv_tensors.Video` is present in the input.",
+                stacklevel=2,
+            )
+        self.dtype = dtype
+        self.scale = scale
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.to_dtype(inpt, wanted, scale=self.scale) if (wanted := self._wanted(inpt)) is not None else inpt
+
+    def _wanted(self, inpt: Any) -> Dtype | None:
+        of_image = is_pure_tensor(inpt) or isinstance(inpt, Image | Video)
+        if not isinstance(self.dtype, dict):
+            return self.dtype if of_image else None
+        for key in (type(inpt), "others"):
+            if key in self.dtype:
+                return self.dtype[key]
+        if of_image and self.scale:
+            return None
+        raise ValueError(
+            f"No dtype was specified for type {type(inpt)}. If you only need to convert the dtype of images or videos, "
+            'you can just pass e.g. dtype=torch.float32. If you\'re passing a dict as dtype, you can use "others" as a '
+            'catch-all key e.g. dtype={tv_tensors.Mask: torch.int64, "others": None} to pass-through the rest of the '
+            "inputs."
+        )
+
+
+class ConvertImageDtype(Transform):
+    r"""Another dtype, in which white stays white.
+
+    Args:
+        dtype (dtype): of images and videos. Default: float32
+    """
+
+    _transformed_types = (is_pure_tensor, Image, Video)
+
+    def __init__(self, dtype: Dtype = float32) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.to_dtype(inpt, self.dtype, scale=True)
+
+
+class Normalize(Transform):
+    r"""Subtracts a mean from each channel and divides by a deviation. See :func:`~.functional.normalize`.
+
+    Args:
+        mean (sequence of float): for each channel.
+        std (sequence of float): for each channel.
+        inplace (bool): whether the image is written over. Default: ``False``
+
+    Raises TypeError when called with Pillow images, which are to become tensors first.
+    """
+
+    _transformed_types = (is_pure_tensor, Image, Video)
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> None:
+        super().__init__()
+        self.mean = list(mean)
+        self.std = list(std)
+        self.inplace = inplace
+
+    def check_inputs(self, flat_inputs: list[Any]) -> None:
+        if any(is_picture(inpt) for inpt in flat_inputs):
+            raise TypeError(f"{type(self).__name__}() does not support PIL images.")
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(F.normalize, inpt, self.mean, self.std, self.inplace)
+
+
+class Lambda(Transform):
+    r"""A function of your own.
+
+    Args:
+        lambd (callable): the function.
+        types (type): of what it is called with. Default: everything
+    """
+
+    _transformed_types = (object,)
+
+    def __init__(self, lambd: Callable[[Any], Any], *types: type) -> None:
+        super().__init__()
+        self.lambd = lambd
+        self.types = types or (object,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self.lambd(inpt) if isinstance(inpt, self.types) else inpt
+
+    def extra_repr(self) -> str:
+        name = getattr(self.lambd, "__name__", "")
+        return ", ".join([*([name] if name else []), f"types={[kind.__name__ for kind in self.types]}"])
+
+
+class Identity(Transform):
+    """Nothing at all."""
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return inpt
+
+
+class ConvertBoundingBoxFormat(Transform):
+    r"""Boxes in another format.
+
+    Args:
+        format (str or BoundingBoxFormat): the one that is wanted.
+    """
+
+    _transformed_types = (BoundingBoxes,)
+
+    def __init__(self, format: str | BoundingBoxFormat) -> None:
+        super().__init__()
+        self.format = format
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.convert_bounding_box_format(inpt, new_format=self.format)
+
+
+class ClampBoundingBoxes(Transform):
+    r"""Boxes cut at the edges of their canvas.
+
+    Args:
+        clamping_mode (str, optional): ``'auto'`` for what the boxes themselves say. Default: ``'auto'``
+    """
+
+    _transformed_types = (BoundingBoxes,)
+
+    def __init__(self, clamping_mode: str | None = "auto") -> None:
+        super().__init__()
+        self.clamping_mode = clamping_mode
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.clamp_bounding_boxes(inpt, clamping_mode=self.clamping_mode)
+
+
+class ClampKeyPoints(Transform):
+    """Points moved to the nearest pixel of their canvas."""
+
+    _transformed_types = (KeyPoints,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.clamp_keypoints(inpt)
+
+
+__all__ = [
+    "ClampBoundingBoxes", "ClampKeyPoints", "ConvertBoundingBoxFormat", "ConvertImageDtype", "Identity", "Lambda",
+    "Normalize", "PILToTensor", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
+]  # fmt: skip

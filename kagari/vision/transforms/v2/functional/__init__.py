@@ -1,0 +1,158 @@
+"""What transforms do, as functions of images, videos, masks, boxes, points and Pillow images, where that makes sense.
+
+The function `resize` has the kernels `resize_image`, `resize_mask`..., which take plain tensors.
+"""
+
+from __future__ import annotations
+
+from ...interpolation import InterpolationMode
+from .blend import grayscale_to_rgb, grayscale_to_rgb_image, rgb_to_grayscale, rgb_to_grayscale_image
+from .color import (
+    adjust_brightness,
+    adjust_brightness_image,
+    adjust_contrast,
+    adjust_contrast_image,
+    adjust_gamma,
+    adjust_gamma_image,
+    adjust_hue,
+    adjust_hue_image,
+    adjust_saturation,
+    adjust_saturation_image,
+)
+from .convert import (
+    convert_image_dtype,
+    normalize,
+    normalize_image,
+    pil_to_tensor,
+    to_dtype,
+    to_dtype_image,
+    to_image,
+    to_pil_image,
+    to_tensor,
+)
+from .crop import (
+    center_crop,
+    center_crop_bounding_boxes,
+    center_crop_image,
+    center_crop_keypoints,
+    center_crop_mask,
+    crop,
+    crop_bounding_boxes,
+    crop_image,
+    crop_keypoints,
+    crop_mask,
+    five_crop,
+    five_crop_image,
+    resized_crop,
+    resized_crop_bounding_boxes,
+    resized_crop_image,
+    resized_crop_keypoints,
+    resized_crop_mask,
+    ten_crop,
+    ten_crop_image,
+)
+from .dispatch import register_kernel
+from .filter import (
+    adjust_sharpness,
+    adjust_sharpness_image,
+    erase,
+    erase_image,
+    gaussian_blur,
+    gaussian_blur_image,
+    gaussian_noise,
+    gaussian_noise_image,
+)
+from .flip import (
+    horizontal_flip,
+    horizontal_flip_bounding_boxes,
+    horizontal_flip_image,
+    horizontal_flip_keypoints,
+    horizontal_flip_mask,
+    vertical_flip,
+    vertical_flip_bounding_boxes,
+    vertical_flip_image,
+    vertical_flip_keypoints,
+    vertical_flip_mask,
+)
+from .meta import (
+    clamp_bounding_boxes,
+    clamp_keypoints,
+    convert_bounding_box_format,
+    get_dimensions,
+    get_num_channels,
+    get_num_frames,
+    get_size,
+)
+from .pad import pad, pad_bounding_boxes, pad_image, pad_keypoints, pad_mask
+from .resize import resize, resize_bounding_boxes, resize_image, resize_keypoints, resize_mask
+from .tone import (
+    autocontrast,
+    autocontrast_image,
+    equalize,
+    equalize_image,
+    invert,
+    invert_image,
+    posterize,
+    posterize_image,
+    solarize,
+    solarize_image,
+)
+
+# Other names of the same.
+get_image_num_channels = get_num_channels
+hflip = horizontal_flip
+to_grayscale = rgb_to_grayscale
+vflip = vertical_flip
+
+# A video is a batch of images.
+adjust_brightness_video = adjust_brightness_image
+adjust_contrast_video = adjust_contrast_image
+adjust_gamma_video = adjust_gamma_image
+adjust_hue_video = adjust_hue_image
+adjust_saturation_video = adjust_saturation_image
+adjust_sharpness_video = adjust_sharpness_image
+autocontrast_video = autocontrast_image
+center_crop_video = center_crop_image
+crop_video = crop_image
+equalize_video = equalize_image
+erase_video = erase_image
+five_crop_video = five_crop_image
+gaussian_blur_video = gaussian_blur_image
+gaussian_noise_video = gaussian_noise_image
+horizontal_flip_video = horizontal_flip_image
+invert_video = invert_image
+normalize_video = normalize_image
+pad_video = pad_image
+posterize_video = posterize_image
+resize_video = resize_image
+resized_crop_video = resized_crop_image
+solarize_video = solarize_image
+ten_crop_video = ten_crop_image
+to_dtype_video = to_dtype_image
+to_pil_video = to_pil_image
+vertical_flip_video = vertical_flip_image
+
+__all__ = [
+    "InterpolationMode", "adjust_brightness", "adjust_brightness_image", "adjust_brightness_video", "adjust_contrast",
+    "adjust_contrast_image", "adjust_contrast_video", "adjust_gamma", "adjust_gamma_image", "adjust_gamma_video",
+    "adjust_hue", "adjust_hue_image", "adjust_hue_video", "adjust_saturation", "adjust_saturation_image",
+    "adjust_saturation_video", "adjust_sharpness", "adjust_sharpness_image", "adjust_sharpness_video", "autocontrast",
+    "autocontrast_image", "autocontrast_video", "center_crop", "center_crop_bounding_boxes", "center_crop_image",
+    "center_crop_keypoints", "center_crop_mask", "center_crop_video", "clamp_bounding_boxes", "clamp_keypoints",
+    "convert_bounding_box_format", "convert_image_dtype", "crop", "crop_bounding_boxes", "crop_image",
+    "crop_keypoints", "crop_mask", "crop_video", "equalize", "equalize_image", "equalize_video", "erase",
+    "erase_image", "erase_video", "five_crop", "five_crop_image", "five_crop_video", "gaussian_blur",
+    "gaussian_blur_image", "gaussian_blur_video", "gaussian_noise", "gaussian_noise_image", "gaussian_noise_video",
+    "get_dimensions", "get_image_num_channels", "get_num_channels", "get_num_frames", "get_size", "grayscale_to_rgb",
+    "grayscale_to_rgb_image", "hflip", "horizontal_flip", "horizontal_flip_bounding_boxes", "horizontal_flip_image",
+    "horizontal_flip_keypoints", "horizontal_flip_mask", "horizontal_flip_video", "invert", "invert_image",
+    "invert_video", "normalize", "normalize_image", "normalize_video", "pad", "pad_bounding_boxes", "pad_image",
+    "pad_keypoints", "pad_mask", "pad_video", "pil_to_tensor", "posterize", "posterize_image", "posterize_video",
+    "register_kernel", "resize", "resize_bounding_boxes", "resize_image", "resize_keypoints", "resize_mask",
+    "resize_video", "resized_crop", "resized_crop_bounding_boxes", "resized_crop_image", "resized_crop_keypoints",
+    "resized_crop_mask", "resized_crop_video", "rgb_to_grayscale", "rgb_to_grayscale_image", "solarize",
+    "solarize_image", "solarize_video", "ten_crop", "ten_crop_image", "ten_crop_video", "to_dtype", "to_dtype_image",
+    "to_dtype_video", "to_grayscale", "to_image", "to_pil_image", "to_pil_video", "to_tensor", "vertical_flip",
+    "vertical_flip_bounding_boxes", "vertical_flip_image", "vertical_flip_keypoints", "vertical_flip_mask",
+    "vertical_flip_video", "vflip",
+]  # fmt: skip
