@@ -57,7 +57,15 @@ from .capture import compiler
 from .capture.compile import compile
 from .eager import Generator, Size, Tensor, device, dtype
 from .eager import operators as _operators
-from .eager.formats import contiguous_format, layout, memory_format, preserve_format, strided
+from .eager.formats import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from .eager.random import default_generator
 from .engine.code import get_num_threads, set_num_threads
 
@@ -87,7 +95,8 @@ __all__ = [
     "bitwise_not", "bitwise_not_", "bitwise_or", "bitwise_or_", "bitwise_right_shift", "bitwise_right_shift_",
     "bitwise_xor", "bitwise_xor_", "blackman_window", "block_diag", "bmm", "bool", "broadcast_shapes",
     "broadcast_tensors", "broadcast_to", "bucketize", "can_cast", "cartesian_prod", "cat", "cdist", "cdouble", "ceil",
-    "ceil_", "celu", "celu_", "cfloat", "chain_matmul", "chalf", "channel_shuffle", "cholesky", "cholesky_inverse",
+    "ceil_", "celu", "celu_", "cfloat", "chain_matmul", "chalf", "channel_shuffle",
+    "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse",
     "cholesky_solve", "chunk", "clamp", "clamp_", "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clip", "clip_",
     "clone", "column_stack", "combinations", "compile", "compiler", "complex", "complex128", "complex32", "complex64",
     "concat", "concatenate", "conj", "conj_physical", "conj_physical_", "constant_pad_nd", "contiguous_format",

@@ -34,7 +34,7 @@ def make(record: Operator, *, dunder: str = "", inplace: bool = False) -> Functi
     define = _overwriting(record) if inplace else record.define
     made = Function(
         record.name + "_" * inplace, tuple(_parameter(p) for p in record.params), define, display=dunder or record.name,
-        gradient=record.gradient, preserve=record.pointwise, differentiable=record.differentiable, into=0 if inplace
+        gradient=record.gradient, order=record.order, differentiable=record.differentiable, into=0 if inplace
         else None, spread=record.spread, strict_view=record.strict_view, aliases="fresh" if record.fresh else "view",
         traces=base.traces if base else None,
     )  # fmt: skip

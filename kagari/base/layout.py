@@ -103,6 +103,47 @@ def is_contiguous(shape: Ints, strides: Ints) -> bool:
     return True
 
 
+def _channels_last(rank: int) -> Ints:
+    """The dimensions of images or volumes with their channels last, from the innermost outwards."""
+    return (1, *range(rank - 1, 1, -1), 0)
+
+
+def channels_last_strides(shape: Ints) -> Ints:
+    """Strides of images (N, C, H, W) or volumes (N, C, D, H, W) whose channels lie next to each other."""
+    strides, step = [0] * len(shape), 1
+    for d in _channels_last(len(shape)):
+        strides[d] = step
+        step *= shape[d] if shape[d] > 1 else 1
+    return tuple(strides)
+
+
+def is_channels_last(shape: Ints, strides: Ints) -> bool:
+    """Channels last without gaps; strides of dimensions of size 1 do not matter."""
+    step = 1
+    for d in _channels_last(len(shape)):
+        if shape[d] != 1:
+            if strides[d] != step:
+                return False
+            step *= shape[d]
+    return True
+
+
+def suggests_channels_last(shape: Ints, strides: Ints) -> bool:
+    """Whether results should have their channels last: the strides have that order, be it with gaps.
+
+    What is in row-major order, too, as images of one pixel are, doesn't suggest it.
+    """
+    least = 0
+    if strides[1] == 0:
+        return False
+    for d in _channels_last(len(shape)):
+        n, s = shape[d], strides[d]
+        if n == 0 or s < least or (d == 0 and least == strides[1]):
+            return False
+        least = s * n if n > 1 else s
+    return True
+
+
 def is_dense(shape: Ints, strides: Ints) -> bool:
     """Without gaps and overlaps, in any order of the dimensions."""
     step = 1

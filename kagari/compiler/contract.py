@@ -130,12 +130,13 @@ def contraction(
 ) -> list[Launch]:
     """The launches that compute C[*batch, m, n] = epilogue(A[*batch, m, k] @ B[*batch, k, n]).
 
-    Strides are in elements, one per batch dimension and then row and column; C's column stride must be 1. `a`, `b`, `c`
+    Strides are in elements, one per batch dimension and then row and column; C's column stride must be 1, or, with
+    `windows`, its row stride: then the epilogue's rows and columns are C's columns and rows. `a`, `b`, `c`
     are buffer numbers; `scratch(nbytes)` gives the number of a temporary buffer, aligned to 64 bytes. A and B are of
     `dtype`, C is of the epilogue's. Where B is made of `windows`, of which `mode` is not empty, its strides count for
     the batch alone, and it is of 32 or 64 bits. Then k may be `outer[0]` parts, between which A steps by `outer[1]`.
     """
-    if n > 1 and c_strides[-1] != 1:
+    if n > 1 and c_strides[-1] != 1 and (windows is None or c_strides[-2] != 1):
         raise ValueError(f"contraction: C must be contiguous along n, got strides {c_strides}")
     if not m or not n or 0 in batch:
         return []
@@ -146,6 +147,8 @@ def contraction(
     p, q, out = operands
     problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False, windows=windows, outer=outer)
     if windows is not None:
+        if n > 1 and c_strides[-1] != 1:
+            problem = replace(problem, c=out.turned, transposed=True)
         problem, launches = _prepare(problem, scratch, target) if outer[0] == 1 else (problem, [])
         return [*launches, _launch(problem, scratch, epilogue, target)]
     if mode := _vector_mode(problem):

@@ -17,6 +17,7 @@ from ..engine import small
 from ..engine.code import native
 from ..engine.function import Hooks
 from .device import Device, check_device
+from .formats import contiguous_format, format_asked, lies_in, memory_format, strides_in, suggested
 from .sizes import dense_strides
 
 _NUMPY = {
@@ -341,6 +342,7 @@ def to(
     device: Any = None,
     non_blocking: bool = False,
     copy: bool = False,
+    memory_format: Any = None,
     **other: Any,
 ) -> Any:
     """`Tensor.to` in all its forms."""
@@ -354,6 +356,21 @@ def to(
         elif not isinstance(a, bool) and a is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
     check_device(device)
-    if dtype is None or dtype is t._layout.dtype:
-        return function("clone").run((t,)) if copy else t
-    return function("to_dtype").run((t, dtype))
+    form = format_asked("to", memory_format)
+    if dtype is not None and dtype is not t._layout.dtype:
+        t, copy = function("to_dtype").run((t, dtype)), False
+    if form is not None and (copy or not suggested(form, t._layout)):
+        return copied_in(t, form)
+    return function("clone").run((t,)) if copy else t
+
+
+def copied_in(t: Any, form: memory_format) -> Any:
+    """A copy in the order of a memory format."""
+    strides_in(form, t._layout.shape)  # refuses other ranks
+    return function("contiguous" if form is contiguous_format else "to_channels_last").run((t,))
+
+
+def formatted(name: str, t: Any, memory_format: Any) -> Any:
+    """The tensor itself where it lies in the order of a memory format, else a copy that does."""
+    form = format_asked(name, memory_format)
+    return t if form is None or lies_in(form, t._layout) else copied_in(t, form)

@@ -19,7 +19,7 @@ from ..engine.function import Hooks
 from . import convert, inplace
 from .calls import call
 from .device import check_device
-from .formats import check_layout, keeps_strides
+from .formats import check_layout, format_asked, preserve_format, strides_in
 from .sizes import blank, check_sizes, checked_value, dense_strides, dtype_of, integer, number, out_dtype, sizes_of
 from .tensor import wanting_grad
 
@@ -193,8 +193,11 @@ def empty(
     torch.Size([2, 3])
     """
     made = _sized("empty", args, size, dtype, layout, device, out)
-    if memory_format is not None:
-        keeps_strides("empty", memory_format)
+    form = format_asked("empty", memory_format)
+    if memory_format is preserve_format:
+        raise RuntimeError("unsupported memory format Preserve")
+    if form is not None and out is None:
+        made._layout = layouts.layout(made._layout.shape, strides_in(form, made._layout.shape), made._layout.dtype)
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
@@ -289,11 +292,13 @@ def blank_like(name: str, input: Any, dt: Any, device: Any, memory_format: Any, 
     if layout is not None:
         check_layout(name, layout)
     lay = input._layout
-    if (memory_format is None and lay.contiguous) or not keeps_strides(name, memory_format):
+    if memory_format is None and lay.contiguous:
         return blank(name, (tuple(lay.shape),), lay.dtype if dt is None else dt, device)
     check_device(device)
     dt = lay.dtype if dt is None else dtype_of(name, dt)
-    found = layouts.layout(lay.shape, dense_strides(lay.shape, lay.strides), dt)
+    form = format_asked(name, memory_format)
+    strides = dense_strides(lay.shape, lay.strides) if form is None else strides_in(form, lay.shape)
+    found = layouts.layout(lay.shape, strides, dt)
     return convert.wrap(found, native().allocate_storage(found.nbytes))
 
 

@@ -4,6 +4,10 @@ dimensions.
 
 from __future__ import annotations
 
+from ..base.layout import Layout, channels_last_strides, contiguous_strides, is_channels_last, suggests_channels_last
+
+Ints = tuple[int, ...]
+
 
 class layout:
     """The kind of storage of a tensor. There is one, `kagari.strided`."""
@@ -21,7 +25,11 @@ class layout:
 
 
 class memory_format(layout):
-    """The order of the dimensions in memory: `contiguous_format` is row-major, `preserve_format` that of the input."""
+    """The order of the dimensions in memory.
+
+    `contiguous_format` is row-major, `preserve_format` that of the input, `channels_last` that of images (N, C, H, W)
+    whose channels lie next to each other, and `channels_last_3d` the same for volumes (N, C, D, H, W).
+    """
 
     __slots__ = ()
 
@@ -29,6 +37,9 @@ class memory_format(layout):
 strided = layout("strided")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+_RANKS = {channels_last: 4, channels_last_3d: 5}
 
 
 def check_layout(name: str, given: object) -> None:
@@ -37,10 +48,32 @@ def check_layout(name: str, given: object) -> None:
         raise TypeError(f"{name}(): argument 'layout' must be torch.layout, not {type(given).__name__}")
 
 
-def keeps_strides(name: str, given: object) -> bool:
-    """Whether a memory format asks for the input's strides. Raises TypeError for what is no memory format."""
+def format_asked(name: str, given: object) -> memory_format | None:
+    """The memory format of an argument, None where it asks for the input's order. Raises TypeError for what is none."""
     if given is None or given is preserve_format:
-        return True
-    if given is not contiguous_format:
+        return None
+    if not isinstance(given, memory_format):
         raise TypeError(f"{name}(): argument 'memory_format' must be torch.memory_format, not {type(given).__name__}")
-    return False
+    return given
+
+
+def strides_in(form: memory_format, shape: Ints) -> Ints:
+    """The strides of a new tensor. Raises RuntimeError where the format is for tensors of another rank."""
+    if form is contiguous_format:
+        return contiguous_strides(shape)
+    if len(shape) != _RANKS[form]:
+        raise RuntimeError(f"required rank {_RANKS[form]} tensor to use {form.name} format")
+    return channels_last_strides(shape)
+
+
+def suggested(form: memory_format, lay: Layout) -> bool:
+    """Whether results made from the tensor would lie in that order: it has the order, be it with gaps."""
+    last = lay.ndim in (4, 5) and suggests_channels_last(lay.shape, lay.strides)
+    return last and lay.ndim == _RANKS[form] if form in _RANKS else not last
+
+
+def lies_in(form: memory_format, lay: Layout) -> bool:
+    """Whether a tensor lies in memory in that order, without gaps."""
+    if form is contiguous_format:
+        return lay.contiguous
+    return lay.ndim == _RANKS[form] and is_channels_last(lay.shape, lay.strides)

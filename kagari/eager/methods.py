@@ -31,7 +31,7 @@ from . import (
     views,
 )
 from .calls import call
-from .formats import keeps_strides
+from .formats import format_asked, lies_in, preserve_format
 from .sizes import checked_value, number
 from .tensor import Tensor
 
@@ -40,7 +40,8 @@ from .tensor import Tensor
 
 def _conversion(name: str, dt: dtype) -> Any:
     def method(self: Tensor, memory_format: Any = None) -> Tensor:
-        return self if self._layout.dtype is dt else call("to_dtype")(self, dt)
+        made = self if self._layout.dtype is dt else call("to_dtype")(self, dt)
+        return made if memory_format is None else convert.formatted(name, made, memory_format)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {dt.name}; itself where it is that already."
@@ -65,22 +66,30 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 def clone(self: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy with memory of its own; the gradient passes through.
 
-    `memory_format` keeps the order of the dimensions in memory, or asks for the row-major one with
-    `torch.contiguous_format`.
+    `memory_format` keeps the order of the dimensions in memory, or asks for another one.
     """
-    if memory_format is None or keeps_strides("clone", memory_format):
-        return call("clone")(self)
-    return call("contiguous")(self)
+    form = format_asked("clone", memory_format)
+    return call("clone")(self) if form is None else convert.copied_in(self, form)
 
 
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """The tensor itself where its elements lie in row-major order without gaps, else a copy for which that is so."""
-    return self if self._layout.contiguous else call("contiguous")(self)
+    """The tensor itself where its elements lie in row-major order without gaps, else a copy for which that is so.
+
+    `memory_format` asks for another order than the row-major one.
+    """
+    if memory_format is None:
+        return self if self._layout.contiguous else call("contiguous")(self)
+    if memory_format is preserve_format and not self._layout.contiguous:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return convert.formatted("contiguous", self, memory_format)
 
 
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
-    """Whether the elements lie in row-major order without gaps."""
-    return self._layout.contiguous
+    """Whether the elements lie in row-major order without gaps, or in the order of a memory format."""
+    if memory_format is None:
+        return self._layout.contiguous
+    form = format_asked("is_contiguous", memory_format)
+    return self._layout.contiguous if form is None else lies_in(form, self._layout)
 
 
 # Filling

@@ -11,7 +11,7 @@ from ..base.layout import Layout, layout
 from ..engine.code import native
 from . import inplace
 from .calls import call
-from .formats import keeps_strides
+from .formats import format_asked, strides_in
 from .indexing import recorded
 from .sizes import sizes_of
 from .strided import as_strided
@@ -83,9 +83,8 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     tensor([[0],
             [1]])
     """
-    if memory_format is not None:
-        keeps_strides("resize_", memory_format)
-    return _resized(self, layout(sizes_of("resize_", sizes), None, self._layout.dtype))
+    shape, form = sizes_of("resize_", sizes), format_asked("resize_", memory_format)
+    return _resized(self, layout(shape, None if form is None else strides_in(form, shape), self._layout.dtype))
 
 
 def resize_as_(self: Tensor, other: Tensor, *, memory_format: Any = None) -> Tensor:

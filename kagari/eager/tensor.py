@@ -538,9 +538,9 @@ class Tensor:
                 raise ValueError("invalid type")
         return convert.to(self, getattr(dtype, "dtype", dtype))
 
-    def cpu(self) -> Tensor:
-        """The tensor itself: there is one device."""
-        return self
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """The tensor itself: there is one device. `memory_format` asks for another order in memory."""
+        return convert.to(self, memory_format=memory_format)
 
     @property
     def T(self) -> Tensor:

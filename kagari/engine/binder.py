@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from ..base.dtypes import LOWERED, dtype, float32, float64
@@ -87,6 +87,13 @@ class Binder(Outputs):
         loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
         sizes = [self.number(s) for s in body.sizes] if body else []
         contiguous = (n <= 1 or out.strides[-1] == 1) and not out.offset
+        turned = not contiguous and out.strides[-2] == 1 and not out.offset
+        turned = turned and not (body and any(node.op == "iota" for node in body.nodes))
+        if turned:
+            contiguous = True
+            loads = [replace(v, strides=(*v.strides[:-2], v.strides[-1], v.strides[-2])) for v in loads]
+            if not b.windows:  # the product of the transposed factors
+                a, b, out, m, n = b.turned, a.turned, out.turned, n, m
         self.work += m * n * k * product(tuple(batch)) // 4
         target_place = (
             out
@@ -96,7 +103,9 @@ class Binder(Outputs):
             )
         )
         views = [a.strides, target_place.strides, *(v.strides for v in loads)]
-        joined, rows, right, views = _joined_rows(tuple(batch), m, b.strides, views)
+        joined, rows, right = tuple(batch), m, b.strides
+        if not (turned and b.windows):
+            joined, rows, right, views = _joined_rows(joined, m, right, views)
         if body is not None and not (contiguous and all(not any(s[: len(joined)]) for s in views[2:])):
             self.unfused_dot(stage, body, loads, sizes, a, b, tuple(batch), m, n, k, out)
             return

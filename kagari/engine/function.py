@@ -81,7 +81,7 @@ class Function:
         *,
         display: str = "",
         gradient: GradientRule | None = None,
-        preserve: bool = False,
+        order: str = "",
         into: int | None = None,
         traces: dict[Any, list[Traced]] | None = None,
         differentiable: bool = True,
@@ -93,7 +93,7 @@ class Function:
             parameters = (*parameters[:into], replace(parameters[into], kind="tensor"), *parameters[into + 1 :])
         self.name, self.parameters, self.define = name, parameters, define
         self.display = display or name
-        self.gradient, self.preserve, self.into, self.differentiable = gradient, preserve, into, differentiable
+        self.gradient, self.order, self.into, self.differentiable = gradient, order, into, differentiable
         self.node_name = "".join(p.capitalize() for p in name.strip("_").split("_")) + "Backward0"
         self.traces: dict[Any, list[Traced]] = {} if traces is None else traces
         self.plans: dict[Any, Plan] = {}
@@ -400,7 +400,7 @@ class Function:
             guards,
             values=tuple(values),
             gradient=self.gradient,
-            preserve=self.preserve,
+            order=self.order,
             into=self.into,
             strict_view=self.strict_view,
             aliases=self.aliases,

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.dtypes import dtype, uint8
-from ..base.layout import Layout, contiguous_strides, is_dense
+from ..base.layout import (
+    Layout,
+    channels_last_strides,
+    contiguous_strides,
+    is_dense,
+    reshape_strides,
+    suggests_channels_last,
+)
 from ..base.target import Target
 from ..compiler.body import chain
 from ..compiler.fuse import reshaped, strip
 from ..ir.graph import Value
 from .place import Ints, Place, Places, Recipe, product
 from .plan import FRESH, IN_PLACE, SAME, VIEW
+
+_CHANNELS = {"channels": any, "all channels": all}  # which arguments have to have their channels last
 
 
 @dataclass(slots=True)
@@ -69,15 +78,17 @@ class Outputs(Places):
                 offset = seen.offset * v.dtype.itemsize
                 return Output(VIEW, self.layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
             self.refuse_copy(place, shape)
-        elif v in self.program.schedule.buffers and v not in self.places:
-            strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+        if v in self.program.schedule.buffers and v not in self.places:
+            strides = self.strides(shape)
             self.places[v] = Place(number, shape, strides, v.dtype)
             return Output(FRESH, self.layout(shape, strides, v.dtype))
-        elif reshaped(v) and base not in self.places and base not in program.graph.outputs:
+        strides = self.strides(shape)
+        if base.op != "input" and reshaped(v) and base not in self.places and base not in program.graph.outputs:
             whole = self.numbers(base.shape)
-            self.places[base] = Place(number, whole, contiguous_strides(whole), v.dtype)
-            return Output(FRESH, self.layout(shape, None, v.dtype))
-        strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+            inner = reshape_strides(shape, strides, whole)
+            if inner is not None:
+                self.places[base] = Place(number, whole, inner, v.dtype)
+                return Output(FRESH, self.layout(shape, strides, v.dtype))
         copies.append((v, Place(number, shape, strides, v.dtype)))
         return Output(FRESH, self.layout(shape, strides, v.dtype))
 
@@ -103,7 +114,7 @@ class Outputs(Places):
             viewed = self.viewed(dt, parts, shape) if program.aliases != "fresh" else None
             if viewed is not None:
                 return viewed
-            strides = self.preserved(shape) if program.preserve else contiguous_strides(shape)
+            strides = self.strides(shape)
             whole, made = Place(number, shape, strides, dt), Output(FRESH, self.layout(shape, strides, dt))
         for v, to in zip(parts, self.halves(whole, together)):
             if program.aside or strip(v).op == "input" or v not in program.schedule.buffers or v in self.places:
@@ -148,17 +159,18 @@ class Outputs(Places):
             return Output(SAME, self.layouts[base.attrs[0]], base.attrs[0])
         return Output(VIEW, lay, base.attrs[0], offset)
 
-    def preserved(self, shape: Ints) -> Ints:
-        """The strides of an element-wise result: those that all inputs of its shape share, where they are dense."""
-        strides: Ints | None = None
-        for v in self.program.inputs:
-            place = self.places[v]
-            if len(place.shape) == len(shape) and place.shape == shape:
-                if strides is None:
-                    strides = place.strides
-                elif strides != place.strides:
-                    return contiguous_strides(shape)
-        return strides if strides is not None and is_dense(shape, strides) else contiguous_strides(shape)
+    def strides(self, shape: Ints) -> Ints:
+        """The strides of an output that gets memory of its own."""
+        places = [self.places[v] for v in self.program.inputs]
+        if self.program.order == "operands":
+            return operands_order(shape, [p for p in places if broadcasts(p.shape, shape)])
+        if self.program.order == "last":
+            return channels_last_strides(shape)
+        if self.program.order in _CHANNELS and len(shape) in (4, 5):
+            seen = [suggests_channels_last(p.shape, p.strides) for p in places if len(p.shape) == len(shape)]
+            if _CHANNELS[self.program.order](seen) and seen:
+                return channels_last_strides(shape)
+        return contiguous_strides(shape)
 
     def copy_outputs(self, copies: list[tuple[Value, Place]]) -> None:
         """Outputs that are movement of other buffers, or the same values as other outputs.
@@ -177,3 +189,61 @@ class Outputs(Places):
             sources.append(source)
         for source, (_, to) in zip(sources, copies):
             self.copy(source, to)
+
+
+def broadcasts(shape: Ints, target: Ints) -> bool:
+    """Whether an operand of this shape takes part in a result of another one."""
+    lacking = len(target) - len(shape)
+    return lacking >= 0 and all(n in (1, m) for n, m in zip(shape, target[lacking:]))
+
+
+def operands_order(shape: Ints, operands: list[Place]) -> Ints:
+    """The strides of an element-wise result, which has no gaps.
+
+    Its dimensions lie in the order of those of the operands. Of two dimensions the first operand decides that has steps
+    of different sizes along them, and is not repeated along either.
+    """
+    whole = [p for p in operands if p.shape == shape]
+    if whole and len(whole) == len(operands) and all(p.strides == whole[0].strides for p in whole[1:]):
+        common = whole[0].strides
+        if is_dense(shape, common):
+            return common
+    rows = contiguous_strides(shape)
+    if operands and operands[0].shape == shape and operands[0].strides == rows:
+        return rows
+    seen = [_repeated(p, shape) for p in operands]
+    order = list(reversed(range(len(shape))))  # from the innermost dimension to the outermost
+    for i in range(1, len(order)):
+        at = i
+        for j in reversed(range(i)):
+            swapped = _is_outer(order[j], order[at], shape, seen)
+            if swapped:
+                order[j], order[at] = order[at], order[j]
+                at = j
+            elif swapped is not None:
+                break
+    strides, step = [0] * len(shape), 1
+    for d in order:
+        strides[d] = step
+        step = step * shape[d] if shape[d] > 1 else step
+    return tuple(strides)
+
+
+def _repeated(place: Place, shape: Ints) -> Ints:
+    """The strides of an operand over the whole shape: 0 where it is repeated."""
+    lacking = len(shape) - len(place.shape)
+    ours = [0 if n == 1 and m != 1 else s for n, m, s in zip(place.shape, shape[lacking:], place.strides)]
+    return (*(0,) * lacking, *ours)
+
+
+def _is_outer(a: int, b: int, shape: Ints, operands: list[Ints]) -> bool | None:
+    """Whether dimension a lies outside of b; None where no operand says so."""
+    for strides in operands:
+        x, y = strides[a], strides[b]
+        if x == 0 or y == 0:
+            continue
+        if x != y:
+            return x > y
+        if shape[a] > shape[b]:
+            return True
+    return None

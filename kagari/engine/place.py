@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..base.dtypes import accumulate, dtype
@@ -33,6 +33,12 @@ class Place:
     windows: Windows | None = None  # of a matrix whose rows and columns are several dimensions of the buffer
     outer: tuple[int, int] = (1, 0)  # of one whose columns are so many parts, so far apart
 
+    @property
+    def turned(self) -> Place:
+        """The transposed matrices."""
+        shape, strides = ((*x[:-2], x[-1], x[-2]) for x in (self.shape, self.strides))
+        return replace(self, shape=shape, strides=strides)
+
 
 class Recipe:
     """What a program is before it is bound to layouts."""
@@ -43,7 +49,7 @@ class Recipe:
     inputs: list[Value]
     schedule: Schedule
     bodies: dict[int, Body]  # of the stages that have one
-    preserve: bool
+    order: str
     into: int | None
     strict_view: bool
     aliases: str

@@ -26,8 +26,8 @@ from .place import Ints, Recipe
 class Program(Recipe):
     """A graph ready to be bound. `symbols` are the names its symbolic sizes are written in.
 
-    `preserve` keeps the strides of the inputs where all agree, as element-wise operators do. `into` is the number of
-    the argument that the only output overwrites. `aliases` says what becomes of an output that is an input, or movement
+    `order` says how outputs lie in memory, as in an operator's record. `into` is the number of the argument that the
+    only output overwrites. `aliases` says what becomes of an output that is an input, or movement
     of one: a `view`, the `same` tensor (a view where it was moved), or `fresh` memory. `strict_view` refuses where a
     view can't be had.
     """
@@ -36,7 +36,7 @@ class Program(Recipe):
         self,
         graph: Graph,
         symbols: tuple[str, ...],
-        preserve: bool = False,
+        order: str = "",
         into: int | None = None,
         strict_view: bool = False,
         aliases: str = "view",
@@ -46,7 +46,7 @@ class Program(Recipe):
         self.types = [v.dtype for v in graph.outputs]
         lowered, self.counts = lower(graph)
         self.graph = graph = simplify(lowered)
-        self.symbols, self.preserve, self.into = symbols, preserve, into
+        self.symbols, self.order, self.into = symbols, order, into
         self.inputs = [v for v in graph.inputs if v.op == "input"]
         self.schedule = fuse(graph)
         self.bodies: dict[int, Body] = {}

@@ -61,13 +61,13 @@ class Traced:
         *,
         values: tuple[Any, ...] = (),
         gradient: GradientRule | None = None,
-        preserve: bool = False,
+        order: str = "",
         into: int | None = None,
         strict_view: bool = False,
         aliases: str = "view",
     ) -> None:
         self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
-        self.values, self.gradient, self.preserve, self.into = values, gradient, preserve, into
+        self.values, self.gradient, self.order, self.into = values, gradient, order, into
         self.strict_view, self.aliases = strict_view, aliases
         self.guards, self._compiled = guards, len(guards.conditions)
         self._guard = _compile_guards(guards, symbols)
@@ -90,7 +90,7 @@ class Traced:
     def _plain(self, outputs: tuple[Value, ...], taped: bool = False) -> Variant:
         graph = Graph(self.inputs.values(), outputs)
         aliases = "view" if taped and self.aliases == "same" else self.aliases
-        program = Program(graph, self.symbols, self.preserve, self.into, self.strict_view, aliases)
+        program = Program(graph, self.symbols, self.order, self.into, self.strict_view, aliases)
         return Variant(program, len(self.outputs))
 
     def recordable_in_place(self, needs: tuple[int, ...]) -> bool:
@@ -129,8 +129,12 @@ class Traced:
         edges, outputs, grads = joint
         visible = len(outputs)
         saved, hidden = _cut(outputs, grads)
-        backward = _backward(saved, grads, outputs, visible, self.symbols)
-        exact = _backward(saved, grads, outputs, visible, self.symbols, frozenset(hidden)) if hidden else backward
+        backward = _backward(saved, grads, outputs, visible, self.symbols, self.order)
+        exact = (
+            _backward(saved, grads, outputs, visible, self.symbols, self.order, frozenset(hidden))
+            if hidden
+            else backward
+        )
         forward = self._plain((*outputs, *hidden), taped=True)
         codes = tuple(_code(v, outputs, hidden) for v in saved)
         return Variant(forward.program, visible, codes, edges, backward, exact)
@@ -210,6 +214,7 @@ def _backward(
     outputs: Sequence[Value],
     visible: int,
     symbols: tuple[str, ...],
+    order: str,
     computed: frozenset[Value] = frozenset(),
 ) -> Traced:
     """The backward operator: arguments are the saved values, the sizes, then a gradient for each visible output.
@@ -230,7 +235,7 @@ def _backward(
     for v in topological(grads):
         if v.op == "input" and v.attrs[0] < 0:
             new[v] = inputs[len(saved) - v.attrs[0]]
-    return Traced(inputs, tuple(rebuild(grads, new)), symbols, Guards(), aliases="same")
+    return Traced(inputs, tuple(rebuild(grads, new)), symbols, Guards(), order=order, aliases="same")
 
 
 def rebuild(outputs: Sequence[Value], new: dict[Value, Value]) -> list[Value]:
@@ -273,14 +278,16 @@ def restated(traced: Traced, sizes: tuple[int, ...]) -> Traced:
         args = tuple([new[a] for a in v.args])
         new[v] = Value(v.op, args, at_sizes(v.attrs), at_sizes(v.shape), v.dtype, v.weak)
     inputs = {i: new[v] for i, v in traced.inputs.items()}
-    return Traced(inputs, tuple([new[v] for v in traced.outputs]), traced.symbols, guards, aliases="same")
+    outputs = tuple([new[v] for v in traced.outputs])
+    return Traced(inputs, outputs, traced.symbols, guards, order=traced.order, aliases="same")
 
 
 def without(traced: Traced, missing: tuple[int, ...]) -> Traced:
     """A backward operator where the gradients with these argument numbers are not there: they count as zeros."""
     new = {traced.inputs[i]: build.full(traced.inputs[i].shape, 0, traced.inputs[i].dtype) for i in missing}
     inputs = {i: v for i, v in traced.inputs.items() if i not in missing}
-    return Traced(inputs, tuple(rebuild(traced.outputs, new)), traced.symbols, traced.guards, aliases="same")
+    outputs = tuple(rebuild(traced.outputs, new))
+    return Traced(inputs, outputs, traced.symbols, traced.guards, order=traced.order, aliases="same")
 
 
 def symbolic_shape(shape: Sequence[int], names: dict[int, str], guards: Guards) -> tuple[Size, ...]:

@@ -68,7 +68,8 @@ class Placement(Tree):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Moves and casts the tree in place: ``to(device)``, ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``.
 
-        Only floating-point members are cast.
+        Only floating-point members are cast. ``to(memory_format=torch.channels_last)`` orders the members of four
+        and five dimensions.
         """
         place, kind, non_blocking = parse_to(args, kwargs)
         if kind is not None and not (kind.is_floating_point or kind.is_complex):
@@ -76,7 +77,8 @@ class Placement(Tree):
 
         def convert(tensor: Tensor) -> Tensor:
             cast = kind if tensor.is_floating_point() or tensor.is_complex() else None
-            return tensor.to(place or tensor.device, cast or tensor.dtype, non_blocking)
+            form = kwargs.get("memory_format") if tensor.ndim in (4, 5) else None
+            return tensor.to(place or tensor.device, cast or tensor.dtype, non_blocking, memory_format=form)
 
         return self._apply(convert)
 

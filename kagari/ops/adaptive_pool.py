@@ -259,6 +259,7 @@ def _averages(rank: int) -> Operator:
     return operator(
         name=name, namespace="torch" if rank == 1 else "nn.functional", method=False, out=False, dtypes="f",
         gradient=_averaged_gradient(name, rank), samples=_sizes(rank), errors=_errors("avg", rank), fresh=True,
+        order="channels",
     )(pool)  # fmt: skip
 
 
@@ -275,6 +276,7 @@ def _extrema(rank: int) -> Operator:
     return operator(
         name=f"{name}_with_indices", namespace="nn.functional", method=False, out=False, dtypes="f",
         differentiable=False, samples=_sizes(rank), errors=_errors("max", rank), fresh=True,
+        order="channels",
     )(pool)  # fmt: skip
 
 

@@ -166,7 +166,7 @@ def _gradient(name: str, rank: int) -> Any:
     return gradient
 
 
-_HOW: dict[str, Any] = {"method": False, "out": False, "dtypes": "f", "fresh": True}
+_HOW: dict[str, Any] = {"method": False, "out": False, "dtypes": "f", "fresh": True, "order": "channels"}
 
 
 @operator(samples=_windows(1), gradient=_gradient("avg_pool1d", 1), errors=_errors(1), **_HOW)
@@ -205,8 +205,9 @@ def avg_pool2d(
 
 
 @operator(
-    namespace="nn.functional", samples=_windows(3), gradient=_gradient("avg_pool3d", 3), errors=_errors(3), **_HOW
-)
+    namespace="nn.functional", samples=_windows(3), gradient=_gradient("avg_pool3d", 3), errors=_errors(3),
+    **_HOW | {"order": ""},  # PyTorch's results have their channels apart
+)  # fmt: skip
 def avg_pool3d(
     input: Tensor,
     kernel_size: Ints,

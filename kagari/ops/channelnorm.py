@@ -217,6 +217,7 @@ _BATCH_ERRORS: list[tuple[Sample, type, str]] = [
     namespace="nn.functional",
     method=False,
     out=False,
+    order="channels",
     dtypes="f",
     gradient=_untracked(_tracked_batch_rule),
     samples=_batches,
@@ -271,7 +272,7 @@ def _blended(
             yield graph.cast(ir.add(kept, ir.mul(new, momentum)), running.dtype)
 
 
-@operator(function=False, method=False, out=False, gradient=_tracked_batch_rule)
+@operator(function=False, method=False, out=False, order="channels", gradient=_tracked_batch_rule)
 def batch_norm_tracked(
     input: Tensor,
     running_mean: Tensor | None,

@@ -245,8 +245,8 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         return [_unbatched(dx, input), *others]
 
     @operator(
-        name=name, method=False, out=False, fresh=True, dtypes="fi", gradient=gradient, samples=forward_samples(rank),
-        errors=forward_errors(rank),
+        name=name, method=False, out=False, fresh=True, order="channels", dtypes="fi", gradient=gradient,
+        samples=forward_samples(rank), errors=forward_errors(rank),
     )  # fmt: skip
     def conv(
         input: Tensor,
@@ -262,8 +262,8 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         return _unbatched(_forward(x, weight, bias, form), input)
 
     @operator(
-        name=transposed, method=False, out=False, fresh=True, dtypes="f", gradient=gradient_transposed,
-        samples=transposed_samples(rank), errors=transposed_errors(rank),
+        name=transposed, method=False, out=False, fresh=True, order="channels", dtypes="f",
+        gradient=gradient_transposed, samples=transposed_samples(rank), errors=transposed_errors(rank),
     )  # fmt: skip
     def conv_transpose(
         input: Tensor,
@@ -344,6 +344,7 @@ def _convolution_gradient(
     method=False,
     out=False,
     fresh=True,
+    order="channels",
     dtypes="f",
     gradient=_convolution_gradient,
     samples=general_samples,

@@ -80,6 +80,7 @@ def _groups(make: Make) -> Iterator[Sample]:
 @operator(
     method=False,
     out=False,
+    order="channels",
     dtypes="f",
     gradient=_group_gradient,
     samples=_groups,
@@ -170,6 +171,7 @@ def _responses(make: Make) -> Iterator[Sample]:
     namespace="nn.functional",
     method=False,
     out=False,
+    order="channels",
     dtypes="f",
     gradient=_response_gradient,
     samples=_responses,

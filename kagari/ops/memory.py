@@ -25,6 +25,12 @@ def contiguous(input: Tensor) -> Value:
     return input
 
 
+@operator(method=False, function=False, fresh=True, out=False, order="last")
+def to_channels_last(input: Tensor) -> Value:
+    """A copy of images or volumes with their channels next to each other."""
+    return input
+
+
 @operator(function=False, method=False, out=False)
 def alias(input: Tensor) -> Value:
     """The same elements, as a view."""
@@ -71,4 +77,4 @@ def fill(input: Tensor, value: Tensor | Number) -> Value:
     return ir.full(input.shape, value, input.dtype)
 
 
-OPERATORS: tuple[Operator, ...] = (clone, contiguous, alias, to_dtype, copy, zero, fill)
+OPERATORS: tuple[Operator, ...] = (clone, contiguous, to_channels_last, alias, to_dtype, copy, zero, fill)

@@ -442,7 +442,7 @@ def turned(x: Value, dims: tuple[int, ...]) -> Value:
     return graph.slice_(x, starts, tuple([-1 if d in along else 1 for d in range(x.ndim)]), x.shape)
 
 
-@operator(function=False, method=False, out=False, fresh=True)
+@operator(function=False, method=False, out=False, fresh=True, order="all channels")
 def cat(dim: int, *tensors: Tensor) -> Value:
     """Joins tensors along `dim`, in their common dtype. Vectors of no elements take no part.
 

@@ -57,12 +57,14 @@ class Operator:
     """The record of one operator.
 
     `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators
-    it stands behind. `pointwise` keeps the strides of the inputs. `gradient(g, *arguments)` returns a gradient for
-    each tensor argument where the derived one is not the best. `spread` names a static parameter that may come as
-    several integers, `refusal` says what a failed `require` means, `strict_view` forbids a copy, `fresh` a view (as
-    `pointwise` does unless it says `fresh=False`). `returns` names the parts of a result that is a pair, `synonyms`
-    gives further names of parameters; `namespace` is `torch`, `nn.functional`, `special`, or
-    `linalg`, whose operators have names that begin with it.
+    it stands behind. `pointwise` makes an element from the elements at its place. `order` says how results lie in
+    memory: row by row, as the `operands` do (those of `pointwise` operators), with the channels last where those of an
+    argument are (`channels`) or those of all (`all channels`), or always (`last`). `gradient(g, *arguments)` returns a
+    gradient for each tensor argument where the derived one is not the best. `spread` names a static parameter that may
+    come as several integers, `refusal` says what a failed `require` means, `strict_view` forbids a copy, `fresh` a view
+    (as `pointwise` does unless it says `fresh=False`). `returns` names the parts of a result that is a pair, `synonyms`
+    gives further names of parameters; `namespace` is `torch`, `nn.functional`, `special`, or `linalg`, whose operators
+    have names that begin with it.
 
     For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer,
     boolean), `errors` holds arguments that must fail, with the type of the exception and a pattern of its text.
@@ -79,6 +81,7 @@ class Operator:
     dunder: str = ""
     reflected: str = ""
     pointwise: bool = False
+    order: str = ""
     differentiable: bool = True
     namespace: str = "torch"
     aliases: tuple[str, ...] = ()
@@ -110,7 +113,9 @@ def operator(**options: Any) -> Callable[[Callable[..., Any]], Operator]:
 
     def record(define: Callable[..., Any]) -> Operator:
         name = options.pop("name", define.__name__.rstrip("_") or define.__name__)
-        options.setdefault("fresh", options.get("pointwise", False))
+        if options.get("pointwise"):
+            options.setdefault("fresh", True)
+            options.setdefault("order", "operands")
         return Operator(name, define, _params(define), define.__doc__ or "", **options)
 
     return record

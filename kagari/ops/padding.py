@@ -24,6 +24,7 @@ _KERNELS = {"reflect": "reflection_pad", "replicate": "replication_pad"}
     method=False,
     out=False,
     fresh=True,
+    order="channels",
     samples=calls(
         ((3,), args((1, 2))), ((2, 3), args((1, 0, 2, 1))), ((2, 3), args((-1, 2))), ((2, 3), args((1, 1), value=2)),
         ((2, 3), args((0, 0))), ((2, 5), args((-1, -2, 1, 0), value=1.0)),

@@ -144,7 +144,7 @@ def _placed_gradient(g: Value, input: Value, values: Value, indices: Value, rank
     return [scattered(g, indices, input, rank), None, None]
 
 
-@operator(function=False, method=False, out=False, fresh=True, gradient=_placed_gradient)
+@operator(function=False, method=False, out=False, fresh=True, order="channels", gradient=_placed_gradient)
 def placed(input: Tensor, values: Tensor, indices: Tensor, rank: int) -> Value:
     """`values`, known to be the elements of `input` at `indices`: that is where the gradient goes."""
     return values
@@ -237,6 +237,7 @@ def _max_pool(rank: int) -> tuple[Operator, Operator]:
     pairs.__doc__ = f"What `{name}` gives, and where in the elements of its channel each element was."
     how: dict[str, Any] = {
         "namespace": "nn.functional", "method": False, "out": False, "differentiable": False, "fresh": True,
+        "order": "channels",
     }  # fmt: skip
     return (
         operator(

@@ -248,7 +248,7 @@ def _returned(
     return [g]
 
 
-@operator(function=False, method=False, out=False, fresh=True, gradient=_returned)
+@operator(function=False, method=False, out=False, fresh=True, order="channels", gradient=_returned)
 def resample(input: Tensor, size: Sizes, scales: Scales, mode: str, align_corners: bool, antialias: bool) -> Value:
     """The last dimensions resampled to `size`, in the mode `nearest`, `nearest-exact`, `linear`, `cubic` or `lanczos`.
 

@@ -34,6 +34,7 @@ _HOW: dict[str, Any] = {"method": False, "out": False, "fresh": True}
 
 
 @operator(
+    order="channels",
     samples=_up,
     errors=[
         (
@@ -77,6 +78,7 @@ def _down(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    order="channels",
     samples=_down,
     errors=[
         (args(wanted(3, 3, 4), 2), RuntimeError, "height to be divisible by downscale_factor, but input.size.-2.=3"),
@@ -115,6 +117,7 @@ def _grouped(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    order="channels",
     samples=_grouped,
     errors=[
         (
