@@ -16,42 +16,19 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-import numpy as np
 from tqdm import tqdm
 
 import kagari as torch
 from kagari import nn, optim
 from kagari.nn import functional as F
 from kagari.utils.data import DataLoader, Dataset
+from kagari.vision.datasets import SyntheticShapes
 
-NAMES = ("disc", "ring", "square", "cross", "stripes")
-SIZE, BATCH = 24, 32
-
-
-class Shapes(Dataset):
-    """Noisy drawings, (1, SIZE, SIZE), and the number of their shape. A drawing follows from its index."""
-
-    def __init__(self, length: int, seed: int) -> None:
-        self.length, self.seed = length, seed
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        draw = np.random.default_rng((self.seed, index))
-        kind = index % len(NAMES)
-        x, y = np.meshgrid(*[np.arange(SIZE) - SIZE / 2] * 2)
-        x, y = x - draw.uniform(-4, 4), y - draw.uniform(-4, 4)
-        radius, across = draw.uniform(4, 8), np.maximum(abs(x), abs(y))
-        filled = (
-            np.hypot(x, y) < radius, abs(np.hypot(x, y) - radius) < 1.5, across < radius,
-            (np.minimum(abs(x), abs(y)) < 1.5) & (across < radius), (across < radius) & (np.floor(x) % 4 < 2),
-        )[kind]  # fmt: skip
-        return (filled + 0.4 * draw.standard_normal(filled.shape)).astype(np.float32)[None], kind
+NAMES, BATCH = SyntheticShapes.classes, 32
 
 
 def make_model() -> nn.Module:
-    """(n, 1, SIZE, SIZE) to (n, len(NAMES)): the logits of the shapes."""
+    """(n, 1, H, W) to (n, len(NAMES)): the logits of the shapes."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.AdaptiveAvgPool2d(3),
@@ -114,8 +91,8 @@ def plot_drawings(path: Path, model: nn.Module, drawings: Dataset) -> None:
     for k, place in enumerate(axes.flat):
         image, kind = drawings[k]
         with torch.no_grad():
-            found = int(model(torch.from_numpy(image).unsqueeze(0)).argmax())
-        place.imshow(image[0], cmap="gray")
+            found = int(model(image.unsqueeze(0)).argmax())
+        place.imshow(image[0].numpy(), cmap="gray")
         place.set_title(NAMES[found], color="black" if found == kind else "red", fontsize=10)
         place.axis("off")
     figure.savefig(path, dpi=110)
@@ -149,9 +126,9 @@ def main(argv: list[str] | None = None) -> None:
     run = Run(arguments.lr)
     if arguments.resume:
         run.load(checkpoint)
-    data = DataLoader(Shapes(arguments.drawings, 0), BATCH, shuffle=True, num_workers=arguments.workers)
+    data = DataLoader(SyntheticShapes(arguments.drawings), BATCH, shuffle=True, num_workers=arguments.workers)
     run.train(data, arguments.epochs, checkpoint)
-    unseen = Shapes(200, 1)
+    unseen = SyntheticShapes(200, seed=1)
     print(f"loss {run.losses[0]:.4f} -> {run.losses[-1]:.4f}")
     print(f"accuracy {accuracy(run.model, DataLoader(unseen, 50)):.4f} on {len(unseen)} drawings it has not seen")
     plot_drawings(arguments.out / "shapes_drawings.png", run.model, unseen)

@@ -44,6 +44,7 @@ LEARNS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "multitask": ("--steps 600", lambda t: min(numbers(t)[:2]) > 0.9 and numbers(t)[2] < 0.1),
     "shapes": ("--epochs 4 --drawings 600", lambda text: falls(text, 2) and numbers(text)[2] > 0.6),
     "spirals": ("--epochs 10", lambda text: falls(text, 5) and numbers(text)[2] > 0.95),
+    "transfer": ("--steps 100 --shapes 800", lambda text: falls(text, 5) and numbers(text)[3] > numbers(text)[6] + 0.1),
     "vae": ("--steps 150", lambda text: falls(text, 2)),
     "wgan_gp": ("--steps 150", lambda text: falls(text, 3)),
 }
