@@ -124,6 +124,35 @@ def test_operands_are_read_where_they_lie(how: str, oracle: ModuleType) -> None:
     )
 
 
+def test_heads_become_rows_again_without_a_copy(oracle: ModuleType) -> None:
+    """The result lies as the query does, and a gradient as what it is the gradient of."""
+    for lib in (kagari, oracle):
+        values = [x.detach().requires_grad_() for x in arranged(lib, "heads inside")]
+        y = lib.nn.functional.scaled_dot_product_attention(*values, is_causal=True)
+        grads = lib.autograd.grad(y, values, lib.ones_like(y))
+        for x in (y, *grads):
+            assert x.transpose(1, 2).view(2, 70, 24).is_contiguous()
+
+
+def test_parts_of_a_compiled_program(oracle: ModuleType) -> None:
+    """Queries, keys and values are cut out of one product: parts of a buffer that is no argument."""
+    found = []
+    for lib in (kagari, oracle):
+        x = lib.tensor(numbers(0, (2, 70, 24))).float().requires_grad_()
+        weight = lib.tensor(numbers(1, (72, 24))).float() / 5
+
+        def layer(x: Any, weight: Any, lib: Any = lib) -> Any:
+            q, k, v = lib.nn.functional.linear(x, weight).view(2, 70, 3, 3, 8).unbind(2)
+            q, k, v = (part.transpose(1, 2) for part in (q, k, v))
+            y = lib.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            return y.transpose(1, 2).reshape(2, 70, 24)
+
+        y = (kagari.compile(layer) if lib is kagari else layer)(x, weight)
+        y.square().sum().backward()
+        found.append([y.detach().numpy(), x.grad.numpy()])
+    same(*found, 1e-4)
+
+
 def test_wanted_gradients_only(oracle: ModuleType) -> None:
     for wanted in range(3):
         found = []

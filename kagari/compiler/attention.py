@@ -38,21 +38,34 @@ def _form(dt: dtype, mask: dtype | None, target: Target) -> Form:
 
 
 class _Sizes:
-    """What both kernels are told of their operands, by the names of `OPERANDS`."""
+    """What both kernels are told of their operands, by the names of `BUFFERS` and `OPERANDS`.
 
-    def __init__(self, places: Mapping[str, Placed], mask: Placed | None, causal: bool, target: Target) -> None:
-        query, value = places["query"], places["value"]
-        self.form = _form(query.dtype, mask.dtype if mask is not None else None, target)
+    A buffer that is not there is stood in for by the query's.
+    """
+
+    def __init__(self, places: Mapping[str, Placed | None], causal: bool, target: Target) -> None:
+        query, value, mask = places["query"], places["value"], places["mask"]
+        assert query is not None and value is not None
         self.batch = query.shape[:-2]
         self.queries, self.size = query.shape[-2:]
         self.keys, self.width = value.shape[-2:]
+        self.form = _form(query.dtype, mask.dtype if mask is not None else None, target)
         self.op = {
             "queries": self.queries, "keys": self.keys, "size": self.size, "width": self.width, "causal": int(causal),
             "batch_rank": len(self.batch),
         }  # fmt: skip
+        self.numbers: dict[str, int] = {}
+        self.strides: dict[str, tuple[int, ...]] = {}
         for name, place in places.items():
-            self.op[f"{name}_row"], self.op[f"{name}_col"] = place.strides[-2:]
-        self.op["mask_row"], self.op["mask_col"] = mask.strides[-2:] if mask is not None else (0, 0)
+            of_rows = name in ("logsums", "delta")
+            here = place if place is not None else query
+            strides = here.strides if place is not None else (0,) * (len(self.batch) + 2 - of_rows)
+            self.numbers[name] = here.number
+            self.op[f"{name}_first"] = here.offset if place is not None else 0
+            if name != "scale":
+                rank = len(self.batch)
+                self.strides[name] = strides[:rank]
+                self.op[f"{name}_row"], self.op[f"{name}_col"] = strides[rank], 1 if of_rows else strides[-1]
         self.elements = 0
 
     def area(self, name: str, elements: int) -> None:
@@ -83,43 +96,44 @@ class _Sizes:
         self.op["mask_pitch"] = pitch
         self.area("mask", 2 * pitch * self.form.width if self.form.mask is not None else 0)
 
-    def operands(self, names: Sequence[str], strides: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-        """The kernel's operands: those with names, then size and strides of each batch dimension, innermost first."""
-        records = reversed(list(zip(self.batch, *strides)))
-        return (*(self.op[n] for n in names), *(word for record in records for word in record))
+    def launch(
+        self,
+        symbol: str,
+        write: Callable[[Form], str],
+        buffers: Sequence[str],
+        operands: Sequence[str],
+        pieces: int,
+        target: Target,
+        temp: Callable[[int], int],
+    ) -> Launch:
+        """The launch, of so many pieces for each matrix of the batch, with scratch memory for all workers.
 
-    def scratch(self, target: Target, temp: Callable[[int], int]) -> int:
-        """The number of a buffer with memory for all workers."""
+        Its operands are those with names, then size and strides of each batch dimension, the innermost first.
+        """
+        form, total = self.form, pieces
         self.op["worker"] = self.elements
-        return temp(self.elements * self.form.size * target.threads)
-
-    def grain(self, total: int, target: Target) -> int:
-        """How much of the parallel range goes to a thread at a time: all where that is little work."""
-        work = self.queries * self.keys
+        memory = temp(self.elements * form.size * target.threads)
         for n in self.batch:
-            work *= n
-        return 1 if target.threads > 1 and work >= PARALLEL_WORK else max(1, total)
+            total *= n
+        records = reversed(list(zip(self.batch, *(self.strides[n] for n in buffers if n in self.strides))))
+        ops = (*(self.op[n] for n in operands), *(word for record in records for word in record))
+        bufs = (*(self.numbers[n] for n in buffers if n in self.numbers), memory)
+        work = total // max(1, pieces) * self.queries * self.keys
+        grain = 1 if target.threads > 1 and work >= PARALLEL_WORK else max(1, total)
+        return Launch(Kernel(f"{symbol}.{form.key}", symbol, lambda: write(form)), bufs, ops, total, grain)
 
 
 def forward_launch(
-    query: Placed,
-    key: Placed,
-    value: Placed,
-    scale: Placed,
-    mask: Placed | None,
-    causal: bool,
-    out: Placed,
-    logsums: Placed | None,
-    target: Target,
-    temp: Callable[[int], int],
+    places: Mapping[str, Placed | None], causal: bool, target: Target, temp: Callable[[int], int]
 ) -> Launch:
-    """softmax(scale query key^T + mask) value into `out`, and the logarithms of the sums where `logsums` is given.
+    """softmax(scale query key^T + mask) value into `out`, and the logarithms of the sums into `logsums`.
 
-    All have one shape of batch. `out` and `logsums` are contiguous, and all begin where their buffers do.
+    `places` has the names of `attention_forward.BUFFERS`; `mask` and `logsums` may be None. All have one shape of
+    batch; `out` is contiguous along its rows, as `logsums` is.
     """
-    made = _Sizes({"query": query, "key": key, "value": value}, mask, causal, target)
+    made = _Sizes(places, causal, target)
     form, blocks = made.form, -(-made.queries // QUERIES)
-    made.op |= {"blocks": blocks, "keeps": int(logsums is not None)}
+    made.op |= {"blocks": blocks, "keeps": int(places["logsums"] is not None)}
     made.block_of_keys(FORWARD_BYTES // (form.width * form.size))
     made.rows_of_queries("query", made.size)
     made.op["out_pitch"] = made.padded(made.width)
@@ -127,42 +141,22 @@ def forward_launch(
     made.area("sums", QUERIES * made.width)
     made.area("stats", 2 * QUERIES)
     made.area("out", form.width * made.op["out_pitch"])
-    memory = made.scratch(target, temp)
-    masked, kept = mask or query, logsums or scale
-    strides = [p.strides[:-2] for p in (query, key, value, masked, out)]
-    strides.append(logsums.strides[:-1] if logsums is not None else (0,) * len(made.batch))
-    total = blocks
-    for n in made.batch:
-        total *= n
-    bufs = tuple([p.number for p in (query, key, value, scale, masked, out, kept)])
-    kernel = Kernel(f"attend.{form.key}", "attend", lambda: attention_forward.write_forward(form))
-    ops = made.operands(attention_forward.OPERANDS, strides)
-    return Launch(kernel, (*bufs, memory), ops, total, made.grain(total, target))
+    kernel = attention_forward
+    return made.launch("attend", kernel.write_forward, kernel.BUFFERS, kernel.OPERANDS, blocks, target, temp)
 
 
 def backward_launch(
-    query: Placed,
-    key: Placed,
-    value: Placed,
-    gradient: Placed,
-    logsums: Placed,
-    delta: Placed,
-    scale: Placed,
-    mask: Placed | None,
-    causal: bool,
-    results: Sequence[Placed | None],
-    target: Target,
-    temp: Callable[[int], int],
+    places: Mapping[str, Placed | None], causal: bool, target: Target, temp: Callable[[int], int]
 ) -> Launch:
-    """The gradients of query, key and value into those of `results` that are given, which are contiguous.
+    """The gradients of query, key and value into `of_query`, `of_key` and `of_value`, which may be None.
 
-    `gradient` is that of the result, `delta` the sum over each row of the two multiplied.
+    `places` has the names of `attention_backward.BUFFERS`; `gradient` is that of the result, `delta` the sum over each
+    row of the two multiplied. Results are contiguous along their rows.
     """
-    made = _Sizes({"query": query, "key": key, "value": value, "gradient": gradient}, mask, causal, target)
+    made = _Sizes(places, causal, target)
     form = made.form
-    made.op |= {"logsums_row": logsums.strides[-1], "delta_row": delta.strides[-1]}
-    for name, place in zip(("query", "key", "value"), results):
-        made.op[f"wants_{name}"] = int(place is not None)
+    for name in ("query", "key", "value"):
+        made.op[f"wants_{name}"] = int(places[f"of_{name}"] is not None)
     made.block_of_keys(BACKWARD_BYTES // (QUERIES * form.size))
     made.rows_of_queries("query", made.size)
     made.rows_of_queries("gradient", made.width)
@@ -172,14 +166,5 @@ def backward_launch(
     made.area("of_query", QUERIES * made.size)
     made.area("of_key", made.keys * made.op["query_pitch"])
     made.area("of_value", made.keys * made.op["gradient_pitch"])
-    memory = made.scratch(target, temp)
-    masked, targets = mask or query, [p or query for p in results]
-    strides = [p.strides[:-2] for p in (query, key, value, gradient)]
-    strides += [logsums.strides[:-1], delta.strides[:-1], *(p.strides[:-2] for p in (masked, *targets))]
-    total = 1
-    for n in made.batch:
-        total *= n
-    bufs = tuple([p.number for p in (query, key, value, gradient, logsums, delta, scale, masked, *targets)])
-    kernel = Kernel(f"attend_grad.{form.key}", "attend_grad", lambda: attention_backward.write_backward(form))
-    ops = made.operands(attention_backward.OPERANDS, strides)
-    return Launch(kernel, (*bufs, memory), ops, total, made.grain(total, target))
+    kernel = attention_backward
+    return made.launch("attend_grad", kernel.write_backward, kernel.BUFFERS, kernel.OPERANDS, 1, target, temp)

@@ -26,7 +26,6 @@ from .attention_parts import (
     vectors_of,
     write_parts,
 )
-from .elementwise import MEMORY
 from .text import Builder, Val
 
 BUFFERS = (
@@ -40,7 +39,10 @@ OPERANDS = (
     "causal",  # whether a query looks at no key behind its own number
     "wants_query", "wants_key", "wants_value",  # which gradients are stored
     "query_row", "query_col", "key_row", "key_col", "value_row", "value_col", "gradient_row", "gradient_col",
-    "mask_row", "mask_col", "logsums_row", "delta_row",  # in elements
+    "mask_row", "mask_col", "logsums_row", "delta_row",
+    "of_query_row", "of_key_row", "of_value_row",  # in elements, as offsets are
+    "query_first", "key_first", "value_first", "gradient_first", "logsums_first", "delta_first", "scale_first",
+    "mask_first",
     "query_pitch", "gradient_pitch", "key_pitch", "value_pitch", "mask_pitch",  # of rows in scratch memory
     "query_depth", "gradient_depth",  # rows of a turned panel
     "rows_query_at", "turned_query_at", "rows_gradient_at", "turned_gradient_at", "scores_at", "slopes_at", "stats_at",
@@ -95,13 +97,9 @@ class _Backward(Walk):
     def pieces(self) -> None:
         """for each matrix of the batch in [begin, end)"""
         b, op, form = self.b, self.op, self.form
-        memory, element = MEMORY[form.of.name], form.element
-        mask = MEMORY[form.mask.name] if form.mask else "i8"
-        names = tuple(n for n in BUFFERS if n not in ("scale", "scratch"))
-        elements = (memory, memory, memory, memory, element, element, mask, memory, memory, memory)
         self.line, self.one = b.int(QUERIES * form.size), b.int(form.size)
         with b.loop(self.begin, self.end) as batch:
-            self.at = self.of_batch(batch, names, elements)
+            self.at = self.of_batch(batch)
             for name in ("key", "value"):
                 self._clear(self.area(f"of_{name}"), b.mul(op["keys"], op[self._pitch(name)]))
             with b.loop(b.int(0), op["queries"], QUERIES) as first:
@@ -111,9 +109,9 @@ class _Backward(Walk):
             # Queries are held multiplied by the scale and by 1 / log 2.
             for name, cols, factor in (("key", "size", LN2), ("value", "width", 1.0)):
                 with self._wanted(name):
-                    step = b.mul(op[cols], b.int(form.of.itemsize))
+                    step = self.bytes(f"of_{name}_row")
                     source, pitch = self.area(f"of_{name}"), op[self._pitch(name)]
-                    to, number = self.at[f"of_{name}"], b.float(factor, element)
+                    to, number = self.at[f"of_{name}"], b.float(factor, form.element)
                     b.call_local("narrow", to, source, step, pitch, op["keys"], op[cols], number)
 
     @staticmethod
@@ -225,7 +223,7 @@ class _Backward(Walk):
     def _store_of_query(self) -> None:
         """The gradients of a block of queries as rows."""
         b, op, form = self.b, self.op, self.form
-        step = b.mul(op["size"], b.int(form.of.itemsize))
+        step = self.bytes("of_query_row")
         rows, pitch = self.area("rows_query"), op["query_pitch"]
         with self.panels(self.count) as (panel, queries):
             sums = self.area("of_query", b.mul(panel, op["size"]))

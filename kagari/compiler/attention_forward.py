@@ -23,7 +23,6 @@ from .attention_parts import (
     vectors_of,
     write_parts,
 )
-from .elementwise import MEMORY
 from .text import Builder, Val
 
 BUFFERS = ("query", "key", "value", "scale", "mask", "out", "logsums", "scratch")
@@ -37,7 +36,9 @@ OPERANDS = (
     "block",  # keys that are looked at together
     "causal",  # whether a query looks at no key behind its own number
     "keeps",  # whether the logarithms of the sums are stored
-    "query_row", "query_col", "key_row", "key_col", "value_row", "value_col", "mask_row", "mask_col",  # in elements
+    "query_row", "query_col", "key_row", "key_col", "value_row", "value_col", "mask_row", "mask_col",
+    "out_row",  # in elements, as offsets are
+    "query_first", "key_first", "value_first", "scale_first", "mask_first",
     "query_pitch", "out_pitch", "key_pitch", "value_pitch", "mask_pitch",  # of rows in scratch memory
     "query_depth",  # rows of a turned panel of queries
     "rows_query_at", "turned_query_at", "scores_at", "sums_at", "stats_at", "out_at", "key_at", "value_at", "mask_at",
@@ -102,12 +103,9 @@ class _Forward(Walk):
     def pieces(self) -> None:
         """for each block of queries in [begin, end), the last ones, which look at most keys, first"""
         b, op, form = self.b, self.op, self.form
-        memory = MEMORY[form.of.name]
-        names = ("query", "key", "value", "mask", "out", "logsums")
-        elements = (memory, memory, memory, MEMORY[form.mask.name] if form.mask else "i8", memory, form.element)
         with b.loop(self.begin, self.end) as piece:
             block = b.sub(b.sub(op["blocks"], b.int(1)), b.binary("urem", piece, op["blocks"]))
-            self.at = self.of_batch(b.binary("udiv", piece, op["blocks"]), names, elements)
+            self.at = self.of_batch(b.binary("udiv", piece, op["blocks"]))
             self.first = b.mul(block, b.int(QUERIES))
             self.count = b.intrinsic("smin", "i64", b.int(QUERIES), b.sub(op["queries"], self.first))
             factor = b.fmul(self.scale, b.float(LOG2E, form.element))
@@ -178,7 +176,7 @@ class _Forward(Walk):
                 b.store(b.fmul(b.load(address, held), factor), address)
         rows, pitch, first = self.area("out"), op["out_pitch"], b.add(self.first, panel)
         b.call_local("turn", rows, sums, pitch, b.int(form.width), op["width"], queries)
-        step = b.mul(op["width"], b.int(form.of.itemsize))
+        step = self.bytes("out_row")
         to = b.gep(self.at["out"], b.mul(first, step), "i8")
         b.call_local("narrow", to, rows, step, pitch, queries, op["width"], b.float(1.0, element))
         with b.when(b.icmp("ne", op["keeps"], b.int(0))), b.loop(b.int(0), queries) as i:

@@ -7,7 +7,7 @@ products read keys and values in place, as the operand that is broadcast.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -171,20 +171,31 @@ def _write_bias(b: Builder, form: Form) -> None:
     """Defines @bias: adds a mask, in units of log 2, to the scores of a panel; its rows are those of the mask.
 
     The mask's strides and that of the scores are in bytes. `room` holds the mask's rows, `pitch` elements apart, and
-    behind them the mask turned.
+    behind them the mask turned. A mask that is the same for all queries, as one of padding is, needs no turning.
     """
     scores, mask, room, srow, row_step, col_step, rows, keys, pitch = begin_part(
         b, "bias", "scores mask room", "srow row_step col_step rows keys pitch"
     )
     turned = b.gep(room, b.mul(pitch, b.int(form.width)), form.element)
     factor = b.float(LOG2E, form.element)
-    b.call_local("widen_mask", room, mask, pitch, row_step, col_step, rows, keys, keys, factor)
-    b.call_local("turn", turned, room, b.int(form.width), pitch, rows, keys)
-    with b.loop(b.int(0), keys) as j:
-        line = b.gep(scores, b.mul(j, srow), "i8")
-        more = vectors_of(b, form, b.gep(turned, b.mul(j, b.int(form.width)), form.element))
-        for address, other in zip(vectors_of(b, form, line), more):
-            b.store(b.fadd(b.load(address, form.held), b.load(other, form.held)), address)
+    same = b.icmp("eq", row_step, b.int(0))
+    used = b.select(same, b.int(1), rows)
+    b.call_local("widen_mask", room, mask, pitch, row_step, col_step, used, keys, keys, factor)
+
+    def add(more: Callable[[Val], list[Val]]) -> None:
+        with b.loop(b.int(0), keys) as j:
+            for address, x in zip(vectors_of(b, form, b.gep(scores, b.mul(j, srow), "i8")), more(j)):
+                b.store(b.fadd(b.load(address, form.held), x), address)
+
+    def of_row(j: Val) -> list[Val]:
+        line = vectors_of(b, form, b.gep(turned, b.mul(j, b.int(form.width)), form.element))
+        return [b.load(address, form.held) for address in line]
+
+    with b.when(same):
+        add(lambda j: [b.splat(b.load(b.gep(room, j, form.element), form.element), form.lanes)] * form.vectors)
+    with b.when(b.binary("xor", same, TRUE)):
+        b.call_local("turn", turned, room, b.int(form.width), pitch, rows, keys)
+        add(of_row)
     end_part(b)
 
 
@@ -208,8 +219,11 @@ class Walk:
     ) -> None:
         self.b, self.form = b, form
         bufs, ops, _, self.begin, self.end, worker, _ = b.begin_function(symbol)
-        self.buf = {name: b.load(b.gep(bufs, b.int(i), "ptr"), "ptr") for i, name in enumerate(buffers)}
         self.op = {name: b.load(b.gep(ops, b.int(i), "i64"), "i64") for i, name in enumerate(operands)}
+        self.buf = {name: b.load(b.gep(bufs, b.int(i), "ptr"), "ptr") for i, name in enumerate(buffers)}
+        for name in buffers:
+            if f"{name}_first" in operands:
+                self.buf[name] = b.gep(self.buf[name], self.op[f"{name}_first"], self.element(name))
         self.records = b.gep(ops, b.int(len(operands)), "i64")
         self.scratch = b.gep(self.buf["scratch"], b.mul(worker, self.op["worker"]), form.element)
         self.scale = b.load(self.buf["scale"], form.element)
@@ -224,12 +238,19 @@ class Walk:
         b, at = self.b, self.op[name + "_at"]
         return b.gep(self.scratch, at if index is None else b.add(at, index), self.form.element)
 
-    def of_batch(self, batch: Val, names: tuple[str, ...], elements: tuple[str, ...]) -> dict[str, Val]:
-        """Where the matrices of one number of the batch begin."""
-        found = batch_bases(
-            self.b, self.op["batch_rank"], self.records, batch, [self.buf[n] for n in names], list(elements)
-        )
-        return dict(zip(names, found))
+    def element(self, name: str) -> str:
+        """What lies in a buffer."""
+        if name in ("logsums", "delta", "scale", "scratch"):
+            return self.form.element
+        of = self.form.mask if name == "mask" and self.form.mask is not None else self.form.of
+        return MEMORY[of.name]
+
+    def of_batch(self, batch: Val) -> dict[str, Val]:
+        """Where the matrices of one number of the batch begin, in each buffer that has any."""
+        bases = {name: base for name, base in self.buf.items() if name not in ("scale", "scratch")}
+        elements = [self.element(name) for name in bases]
+        found = batch_bases(self.b, self.op["batch_rank"], self.records, batch, list(bases.values()), elements)
+        return dict(zip(bases, found))
 
     def seen(self, first: Val, count: Val) -> Val:
         """How many keys the queries first .. first + count - 1 look at, from the first key on."""

@@ -21,7 +21,7 @@ from ..compiler.sort import sort_launch
 from ..compiler.sort_merge import merge_launches, piece_of
 from ..compiler.sort_search import search_launch
 from ..compiler.sort_select import select_launch
-from ..ir.graph import Value
+from ..ir.graph import Value, attend
 from .outputs import Output, Outputs
 from .place import Ints, Place, fill_body, over_rows, product
 
@@ -301,28 +301,25 @@ class Binder(Outputs):
     def stage_attend(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
         assert source is not None
-        query, key, value, scale, *mask = (self.at_start(self.part(a)) for a in source.args)
+        names = ("query", "key", "value", "scale", "mask")
+        places: dict[str, Place | None] = dict.fromkeys(names) | dict(zip(names, map(self.part, source.args)))
         parts = {v.attrs[1]: self.buffer(v) for v in stage.outputs}
-        shape = (*query.shape[:-1], value.shape[-1])
-        out = parts.get("result") or Place(
-            self.temp(product(shape) * query.dtype.itemsize), shape, contiguous_strides(shape), query.dtype
-        )
-        masked = mask[0] if mask else None
-        how = (masked, source.attrs[0], out, parts.get("logsums"), self.target, self.temp)
-        self.add(
-            [forward_launch(query, key, value, scale, *how)], product(query.shape[:-1]) * product(value.shape[-2:])
-        )
+        places["logsums"] = parts.get("logsums")
+        places["out"] = parts.get("result") or self.buffer(attend(source.args, source.attrs[0]))
+        self.add([forward_launch(places, source.attrs[0], self.target, self.temp)], self.attended(source))
 
     def stage_attend_grad(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
         assert source is not None
-        *operands, logsums, delta, scale = (self.at_start(self.part(a)) for a in source.args[:7])
-        masked = self.at_start(self.part(source.args[7])) if len(source.args) > 7 else None
+        names = ("query", "key", "value", "gradient", "logsums", "delta", "scale", "mask")
+        places: dict[str, Place | None] = dict.fromkeys(names) | dict(zip(names, map(self.part, source.args)))
         parts = {v.attrs[1]: self.buffer(v) for v in stage.outputs}
-        how = (masked, source.attrs[0], [parts.get(i) for i in range(3)], self.target, self.temp)
-        query, key, value, gradient = operands
-        launch = backward_launch(query, key, value, gradient, logsums, delta, scale, *how)
-        self.add([launch], 3 * product(query.shape[:-1]) * product(value.shape[-2:]))
+        places |= {f"of_{name}": parts.get(i) for i, name in enumerate(names[:3])}
+        self.add([backward_launch(places, source.attrs[0], self.target, self.temp)], 2 * self.attended(source))
+
+    def attended(self, v: Value) -> int:
+        """How much work attention is: pairs of a query and a key, times the size of them."""
+        return product(self.numbers(v.args[0].shape)) * self.numbers(v.args[1].shape)[-2]
 
     def in_rows(self, shape: Ints, dim: int, dt: dtype) -> Place:
         """A temporary buffer of a shape whose elements along a dimension are neighbours."""

@@ -19,7 +19,7 @@ from ..base.target import Target
 from ..compiler.body import chain
 from ..compiler.fuse import reshaped, strip
 from ..ir.graph import Value
-from .place import Ints, Place, Places, Recipe, product
+from .place import Ints, Place, Places, Recipe, model_of, product
 from .plan import FRESH, IN_PLACE, SAME, VIEW
 
 _CHANNELS = {"channels": any, "all channels": all}  # which arguments have to have their channels last
@@ -79,7 +79,7 @@ class Outputs(Places):
                 return Output(VIEW, self.layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
             self.refuse_copy(place, shape)
         if v in self.program.schedule.buffers and v not in self.places:
-            strides = self.strides(shape)
+            strides = self.strides(shape) if model_of(v) is None else self.strides_of(v, shape)
             self.places[v] = Place(number, shape, strides, v.dtype)
             return Output(FRESH, self.layout(shape, strides, v.dtype))
         strides = self.strides(shape)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..base.dtypes import accumulate, dtype
 from ..base.errors import KernelIndexError
-from ..base.layout import contiguous_strides, reshape_strides
+from ..base.layout import contiguous_strides, is_dense, reshape_strides
 from ..base.symbols import Size
 from ..base.target import Target
 from ..compiler.body import Body, Node, build_body
@@ -86,10 +86,23 @@ class Places:
         place = self.places.get(v)
         if place is None:
             shape = self.numbers(v.shape)
-            strides = contiguous_strides(shape)
+            strides = self.strides_of(v, shape)
             number = self.temp(v.dtype.itemsize * product(shape))
             place = self.places[v] = Place(number, shape, strides, v.dtype)
         return place
+
+    def strides_of(self, v: Value, shape: Ints) -> Ints:
+        """The strides of a buffer: row-major, but that attention lies as its query does, and a gradient of it as what
+        it is the gradient of. Heads that are cut out of rows become parts of rows again without a copy.
+        """
+        like = model_of(v)
+        place = self.places.get(self.source(like)[0]) if like is not None else None
+        if like is None or place is None or 0 in shape:
+            return contiguous_strides(shape)
+        seen = self.moved(place, self.source(like)[1], copy=False)
+        if seen is None or seen.shape != shape or seen.strides[-1] != 1 or not is_dense(shape, seen.strides):
+            return contiguous_strides(shape)
+        return seen.strides
 
     # Movement, in numbers
 
@@ -247,6 +260,13 @@ class Places:
         )
         self.copy(place, whole)
         return whole
+
+
+def model_of(v: Value) -> Value | None:
+    """The argument whose strides a value takes, if there is one."""
+    if v.op == "attend_grad":
+        return v.args[v.attrs[1]]
+    return v.args[0] if v.op == "attend" and v.attrs[1] == "result" else None
 
 
 def product(shape: Ints) -> int:
