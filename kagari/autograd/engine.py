@@ -70,14 +70,14 @@ def plain(edge: Any, grad: Any, keep: bool) -> None:
     """The usual pass: from one root to all leaves, nothing recorded."""
     leaves: dict[Any, Any] = {}
     before = modes.mode()
-    if before:
-        modes.set_mode(0)
+    if before & modes.GRADIENTS:
+        modes.set_mode(before & ~modes.GRADIENTS)
     try:
         native().run_pass(KEEP if keep else 0, None, None, leaves, edge, grad)
         if leaves:
             _finish(None, leaves)
     finally:
-        if before:
+        if before & modes.GRADIENTS:
             modes.set_mode(before)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
+from ..base.dtypes import dtype
 from ..base.symbols import hint
 from ..engine.function import REQUIRED, Function, Parameter
 from ..ir.build import broadcast_shape, broadcast_to
@@ -28,18 +29,51 @@ def _parameter(p: Param) -> Parameter:
     return Parameter(p.name, p.kind, default, p.optional, p.keyword_only, p.many, p.accepts)
 
 
-def make(record: Operator, *, dunder: str = "", inplace: bool = False) -> Function:
-    """The function of a record, of a Python operator of it, which has a table of its own, or of its in-place form."""
-    base = function(record.name + "_" * inplace) if dunder else None
-    define = _overwriting(record) if inplace else record.define
+def make(record: Operator, *, dunder: str = "", inplace: bool = False, low: dtype | None = None) -> Function:
+    """The function of a record, of a Python operator of it, which has a table of its own, or of its in-place form.
+
+    With `low` it is the form under autocast to that dtype.
+    """
+    base = function(record.name + "_" * inplace) if dunder and low is None else None
+    define = _overwriting(record) if inplace else record.define if low is None else _cast(record, record.define, low)
+    gradient = record.gradient
+    if low is not None and gradient is not None:
+        gradient = _cast_gradient(record, gradient, low)
     made = Function(
         record.name + "_" * inplace, tuple(_parameter(p) for p in record.params), define, display=dunder or record.name,
-        gradient=record.gradient, order=record.order, differentiable=record.differentiable, into=0 if inplace
+        gradient=gradient, order=record.order, differentiable=record.differentiable, into=0 if inplace
         else None, spread=record.spread, strict_view=record.strict_view, aliases="fresh" if record.fresh else "view",
         traces=base.traces if base else None,
     )  # fmt: skip
     made.record, made.dunder = record, dunder
+    if record.autocast is not None and not inplace and low is None:
+        made.casting = partial(_under_autocast, record, dunder)
     return made
+
+
+def _under_autocast(record: Operator, dunder: str, low: dtype) -> Function:
+    return make(record, dunder=dunder, low=low)
+
+
+def _cast(record: Operator, define: Callable[..., Any], low: dtype) -> Callable[..., Any]:
+    """The definition with its arguments in the dtypes that autocast gives them."""
+    rule = record.autocast
+    assert rule is not None
+
+    def cast_define(*args: Any, **kwargs: Any) -> Any:
+        values = rule((*args, *kwargs.values()), low)
+        return define(*values[: len(args)], **dict(zip(kwargs, values[len(args) :])))
+
+    return cast_define
+
+
+def _cast_gradient(record: Operator, gradient: Callable[..., Any], low: dtype) -> Callable[..., Any]:
+    """The same for the gradient, whose first argument is that of the results."""
+
+    def cast_gradient(g: Any, *args: Any) -> Any:
+        return _cast(record, partial(gradient, g), low)(*args)
+
+    return cast_gradient
 
 
 def _overwriting(record: Operator) -> Callable[..., Value]:

@@ -10,11 +10,9 @@ from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..engine.function import Hooks
+from ..engine.function import GRADIENTS, WATCHED, Hooks
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-GRADIENTS, WATCHED = 1, 2
 
 
 class _Modes(threading.local):
@@ -76,11 +74,18 @@ def forward_lines() -> str:
     return "".join(traceback.format_list(stack))
 
 
+def restore(bits: int, before: int) -> None:
+    """Sets some of this thread's modes to what they were before; others may have changed meanwhile."""
+    set_mode((_modes.value & ~bits) | (before & bits))
+
+
 class _Mode:
     """A context manager that is a decorator too, of functions and of generators.
 
-    Entering it again, or in another thread, is allowed.
+    Entering it again, or in another thread, is allowed. `_bits` are the modes that it changes.
     """
+
+    _bits = GRADIENTS
 
     def __init__(self) -> None:
         self._previous: list[int] = []
@@ -99,7 +104,7 @@ class _Mode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        set_mode(self._previous.pop())
+        restore(self._bits, self._previous.pop())
 
     def __call__(self, function: _F) -> _F:
         if inspect.isgeneratorfunction(function):
@@ -202,11 +207,11 @@ class set_grad_enabled(_Mode):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        set_mode(self._before)
+        restore(GRADIENTS, self._before)
 
     def __call__(self, function: _F) -> _F:
         """The function as one that runs in this mode; the mode is not turned on here."""
-        set_mode(self._before)
+        restore(GRADIENTS, self._before)
         return super().__call__(function)
 
 
@@ -249,6 +254,8 @@ class detect_anomaly(_Mode):
 
     `check_nan` raises RuntimeError where a gradient holds NaN.
     """
+
+    _bits = WATCHED
 
     def __init__(self, check_nan: bool = True) -> None:
         super().__init__()
@@ -294,4 +301,4 @@ class set_detect_anomaly(_Mode):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         value, anomaly[:] = self._before
-        set_mode(value)
+        restore(WATCHED, value)

@@ -118,7 +118,7 @@ def reach(lay: Layout) -> int:
 def tell_base(view: Any, source: Any) -> None:
     """Notes whose view a tensor is, as `view_of` of resident/dispatch.py does for views made by operators."""
     view._base = source if source._base is None else source._base
-    if not modes.mode():
+    if not modes.mode() & modes.GRADIENTS:
         view._extra = UNTRACKED
 
 

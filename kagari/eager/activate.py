@@ -232,7 +232,7 @@ def into_out(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             f"{f.display}(): functions with out=... arguments don't support automatic differentiation, but one of "
             "the arguments requires grad."
         )
-    result = f.miss(*args, **kwargs)
+    result = f.apply(args, kwargs)  # as in PyTorch, autocast leaves calls with `out=` alone
     for target, value in zip(outs, result if isinstance(result, tuple) else (result,)):
         if not isinstance(target, Tensor):
             raise TypeError(f"{f.display}(): argument 'out' must be Tensor, not {type(target).__name__}")

@@ -46,9 +46,9 @@ def get(t: Any, index: Any) -> Any:
 def recorded(t: Any) -> bool:
     """Whether a view of the tensor has to be an operator's: one that the tape or a mode wants to know of."""
     mode = modes.mode()
-    if t._base is not None and mode:
+    if t._base is not None and mode & modes.GRADIENTS:
         refresh(t)
-    return mode > modes.GRADIENTS or (t._needs and mode == modes.GRADIENTS)
+    return bool(mode & modes.WATCHED) or (t._needs and bool(mode & modes.GRADIENTS))
 
 
 def _items(t: Any, index: Any) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..base.dtypes import dtype
 from ..ops.check import TYPE_NAMES
 from . import convert, inplace
@@ -111,6 +112,11 @@ _TENSORS = frozenset(
 """The parameters of functions of linear algebra that take tensors."""
 _SYNONYMS = {"a": "input", "x": "input", "x1": "input", "x2": "other", "axis": "dim", "keepdims": "keepdim"}
 """NumPy's names of parameters."""
+_COMPOSED = frozenset([
+    "chain_matmul", "frobenius_norm", "lu_unpack", "matrix_norm", "matrix_power", "multi_dot", "norm", "nuclear_norm",
+    "pinv", "vector_norm",
+])  # fmt: skip
+"""Under autocast these compute as the operators do that they are made of, and all others in float32."""
 
 
 def of_linalg(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,6 +129,7 @@ def with_out(function: Callable[..., Any], prefix: str = "") -> Callable[..., An
     code = function.__code__
     parameters = code.co_varnames[: code.co_argcount]
     function.__qualname__ = name = prefix + function.__name__.removeprefix(prefix)
+    written = function if name.removeprefix("linalg_") in _COMPOSED else in_float32(function)
 
     @wraps(function)
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Any:
@@ -133,7 +140,7 @@ def with_out(function: Callable[..., Any], prefix: str = "") -> Callable[..., An
                 raise TypeError(
                     f"{name}(): argument '{parameter}' (position {i + 1}) must be Tensor, not {type(given).__name__}"
                 )
-        result = function(*args, **kwargs)
+        result = written(*args, **kwargs)
         if out is None:
             return result
         several = isinstance(result, tuple)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.casting import in_float32
 from ..autograd.modes import is_grad_enabled
 from .calls import call
 from .tensor import Tensor
@@ -43,6 +44,7 @@ def _max_pool(rank: int, dims: str, example: str) -> tuple[Callable[..., Tensor]
             return pairs(input, kernel_size, stride, padding, dilation, ceil_mode)[0]
         return call(name)(input, kernel_size, stride, padding, dilation, ceil_mode)
 
+    values = in_float32(values) if rank == 3 else values  # what gives places, too, stays in lower precision in PyTorch
     values.__name__ = values.__qualname__ = name
     values.__doc__ = f"""The largest element of each window over the last {dims}.
 

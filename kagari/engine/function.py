@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..base.dtypes import bool_, default_dtype, dtype, int64
+from ..base.dtypes import bfloat16, bool_, default_dtype, dtype, float16, int64
 from ..base.layout import Layout
 from ..base.symbols import Guards
 from ..ir.graph import Value
@@ -29,6 +29,12 @@ MAX_PLANS = 2048
 # table.
 MAX_WAYS = 16
 REQUIRED = object()
+# The modes of a thread, as bits: gradients are recorded, every call goes through Python to be watched, and autocast to
+# one of two dtypes. See thread_mode in resident/dispatch.py.
+GRADIENTS, WATCHED = 1, 2
+CASTS = {bfloat16: 4, float16: 8}
+CASTING = 4 | 8
+_CAST_STATES = 17
 _PLAIN = frozenset([int, float, bool, str, tuple, list, dtype, type(None)])
 NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """What NumPy calls parameters: PyTorch accepts these, too."""
@@ -109,6 +115,8 @@ class Function:
             [i + 1 for i, p in enumerate(parameters) if p.default is REQUIRED and not p.many], default=0
         )
         self._backwards: dict[int, BackwardFunction] = {}
+        self.casting: Callable[[dtype], Function] | None = None  # makes the form under autocast, where it differs
+        self._cast: dict[int, Function] = {}
         self._composed: set[Any] = set()  # calls of an in-place operator that no single plan can record
         _functions.add(self)
         self._miss = self.miss  # one bound method, kept alive for native code
@@ -136,6 +144,9 @@ class Function:
             self._words[3] = MAX_WORDS + 2
             for i, static in enumerate(self.kinds[:MAX_WORDS]):
                 self._words[4 + i] = static
+            if self.casting is not None:
+                for bits in CASTS.values():
+                    self._words[_CAST_STATES + (bits >> 2)] = 1  # not made yet
             self._grow(8)
         return self.state
 
@@ -203,6 +214,22 @@ class Function:
                 return Hooks.override(self, args, kwargs)
         if "out" in kwargs:
             return Hooks.out(self, args, kwargs)
+        if self.casting is not None and Hooks.mode() & CASTING:
+            return self.cast(Hooks.mode() & CASTING).apply(args, kwargs)
+        return self.apply(args, kwargs)
+
+    def cast(self, bits: int) -> Function:
+        """The form of the operator in one of the modes of autocast, made once and told to native code."""
+        assert self.casting is not None
+        found = self._cast.get(bits)
+        if found is None:
+            found = self._cast[bits] = self.casting(next(dt for dt, bit in CASTS.items() if bit == bits))
+        self.activate()
+        self._words[_CAST_STATES + (bits >> 2)] = found.activate().data_ptr
+        return found
+
+    def apply(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of plain tensors, of this form of the operator."""
         canonical = Hooks.convert(self, self.arrange(args, kwargs))
         if canonical is NotImplemented:
             return NotImplemented
@@ -284,10 +311,10 @@ class Function:
             if len(self.plans) >= MAX_PLANS:
                 self.forget()
             plan = self.plans.setdefault(entry, plan)  # another thread may have made one meanwhile
-        if mode <= 1 and raw and self.enterable(raw, args):
+        if not mode & WATCHED and raw and self.enterable(raw, args):
             self.enter(raw, plan)
         result = native().call_plan(plan.address, self.state.data_ptr, *args)
-        if mode > 1:
+        if mode & WATCHED:
             Hooks.after(self, result)
         return result
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..autograd.casting import in_float32
 from ..base.dtypes import bfloat16, float16, int64
 from ..eager import Tensor
 from ..eager import operators as ops
@@ -75,6 +76,7 @@ def _read(log_probs: Tensor, targets: Tensor, inputs: list[int], blank: int) -> 
     return alpha
 
 
+@in_float32
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -16,6 +16,7 @@ from ..base.symbols import product as product_of
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import require
 from .operator import Operator, Tensor, operator
 from .pool import lowest
@@ -259,7 +260,7 @@ def _averages(rank: int) -> Operator:
     return operator(
         name=name, namespace="torch" if rank == 1 else "nn.functional", method=False, out=False, dtypes="f",
         gradient=_averaged_gradient(name, rank), samples=_sizes(rank), errors=_errors("avg", rank), fresh=True,
-        order="channels",
+        order="channels", autocast=single if rank == 3 else None,
     )(pool)  # fmt: skip
 
 
@@ -276,7 +277,7 @@ def _extrema(rank: int) -> Operator:
     return operator(
         name=f"{name}_with_indices", namespace="nn.functional", method=False, out=False, dtypes="f",
         differentiable=False, samples=_sizes(rank), errors=_errors("max", rank), fresh=True,
-        order="channels",
+        order="channels", autocast=single if rank == 3 else None,
     )(pool)  # fmt: skip
 
 

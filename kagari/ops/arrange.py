@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from ..base.dtypes import int64
+from ..base.dtypes import dtype, int64
 from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower
 from .check import require
 from .movement import calls, turned
 from .operator import Operator, Tensor, operator
@@ -212,7 +214,13 @@ def _factors(make: Make) -> Iterator[Sample]:
     yield (make(2, 0), make(3, 0)), {}
 
 
+def _lower_matrices(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
+    """Under autocast products of matrices are in lower precision, those of two vectors or with a number are not."""
+    return lower(args, low) if all(a.ndim for a in args) and max(a.ndim for a in args) > 1 else args
+
+
 @operator(
+    autocast=_lower_matrices,
     dtypes="fi",
     samples=_factors,
     errors=[

@@ -17,6 +17,7 @@ from ..ir import graph
 from ..ir.attention import over_keys, scores_of, weights_of
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
+from .autocast import lower
 from .check import C_NAMES
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
@@ -197,6 +198,7 @@ _SIZES = "must match the size of tensor"
 
 
 @operator(
+    autocast=lower,
     namespace="nn.functional",
     method=False,
     out=False,

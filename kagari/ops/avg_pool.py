@@ -11,6 +11,7 @@ from ..base.symbols import Size
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import require
 from .operator import Operator, Tensor, operator
 from .pool_windows import MAX_TAPS, Axis, along, axes_of, padded, shown, tap_count, taps_of
@@ -205,7 +206,8 @@ def avg_pool2d(
 
 
 @operator(
-    namespace="nn.functional", samples=_windows(3), gradient=_gradient("avg_pool3d", 3), errors=_errors(3),
+    autocast=single, namespace="nn.functional", samples=_windows(3), gradient=_gradient("avg_pool3d", 3),
+    errors=_errors(3),
     **_HOW | {"order": ""},  # PyTorch's results have their channels apart
 )  # fmt: skip
 def avg_pool3d(

@@ -9,6 +9,7 @@ from ..base.symbols import Size
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .operator import Operator, Tensor, operator
 from .shapes import narrowed, replaced
 
@@ -46,7 +47,7 @@ def joined_parts(x: Value) -> Value:
     return graph.join(*(graph.reshape(narrowed(x, last, i, 1), shape) for i in (0, 1)))
 
 
-@operator(function=False, method=False, out=False)
+@operator(autocast=single, function=False, method=False, out=False)
 def view_as_complex(input: Tensor) -> Value:
     """A view of a real tensor whose last dimension holds real and imaginary parts, as a complex one."""
     if input.dtype not in (float16, float32, float64):
@@ -84,7 +85,7 @@ def complex_(real: Tensor, imag: Tensor) -> Value:
     return ir.complex_(real, imag)
 
 
-@operator(method=False, pointwise=True)
+@operator(autocast=single, method=False, pointwise=True)
 def polar(abs: Tensor, angle: Tensor) -> Value:
     """`out_i = abs_i (cos(angle_i) + sin(angle_i) j)`.
 

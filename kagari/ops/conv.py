@@ -10,6 +10,7 @@ from ..base.symbols import Size, hint, settled
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower
 from .check import C_NAMES, TYPE_NAMES, for_tensors
 from .conv_samples import forward_errors, forward_samples, general_samples, transposed_errors, transposed_samples
 from .convolve import Geometry, Ints, convolved, correlated, scattered
@@ -245,8 +246,8 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         return [_unbatched(dx, input), *others]
 
     @operator(
-        name=name, method=False, out=False, fresh=True, order="channels", dtypes="fi", gradient=gradient,
-        samples=forward_samples(rank), errors=forward_errors(rank),
+        name=name, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fi",
+        gradient=gradient, samples=forward_samples(rank), errors=forward_errors(rank),
     )  # fmt: skip
     def conv(
         input: Tensor,
@@ -262,7 +263,7 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         return _unbatched(_forward(x, weight, bias, form), input)
 
     @operator(
-        name=transposed, method=False, out=False, fresh=True, order="channels", dtypes="f",
+        name=transposed, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="f",
         gradient=gradient_transposed, samples=transposed_samples(rank), errors=transposed_errors(rank),
     )  # fmt: skip
     def conv_transpose(

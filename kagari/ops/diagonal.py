@@ -9,6 +9,7 @@ from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import require
 from .movement import calls
 from .operator import Number, Operator, Tensor, operator
@@ -147,6 +148,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Value:
 
 
 @operator(
+    autocast=single,
     fresh=True,
     samples=calls(((3, 3), args()), ((2, 4), args()), ((4, 2), args()), ((0, 3), args())),
     dtypes="fi",

@@ -10,6 +10,7 @@ from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import C_NAMES, TYPE_NAMES, result_type
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
@@ -236,6 +237,7 @@ def _clouds(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     method=False,
     out=False,
     dtypes="f",

@@ -10,11 +10,14 @@ from __future__ import annotations
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from ..base.dtypes import dtype
 from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower
 from .check import TYPE_NAMES, require
 from .operator import Operator, Tensor, operator
 from .reduce import summed
@@ -215,7 +218,18 @@ def _refused(equation: str, text: str, *shapes: tuple[int, ...]) -> tuple[Sample
     return args(equation, *[wanted(*s) for s in shapes]), RuntimeError, text
 
 
+def _lower_products(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
+    """Under autocast it is in lower precision where two operands are summed together, as that is a matrix product."""
+    equation, *operands = args
+    terms, output = _terms(equation, len(operands))
+    labeled = [_labeled(x, term, number) for number, (x, term) in enumerate(zip(operands, terms))]
+    kept = _result(output, terms, _sizes(labeled))
+    wide = [n for x in labeled for n in x.labels if n not in kept and x.size(n) != 1]
+    return lower(args, low) if len(set(wide)) < len(wide) else args
+
+
 @operator(
+    autocast=_lower_products,
     method=False,
     out=False,
     dtypes="fi",

@@ -10,6 +10,7 @@ from ..base.symbols import product as product_of
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import require
 from .operator import Operator, Tensor, operator
 from .pool import lowest
@@ -52,7 +53,7 @@ def _check(input: Value, kernel: tuple[int, ...], size: tuple[int, ...], samples
     require(f"fractional_max_pool{rank}d", input.dtype)
 
 
-@operator(function=False, method=False, out=False, differentiable=False)
+@operator(autocast=single, function=False, method=False, out=False, differentiable=False)
 def fractional_max_pool(
     input: Tensor, kernel_size: tuple[int, ...], output_size: tuple[int, ...], samples: Tensor
 ) -> tuple[Value, Value]:

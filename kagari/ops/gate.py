@@ -8,6 +8,7 @@ from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower
 from .check import TYPE_NAMES, require
 from .operator import Operator, Tensor, operator
 from .samples import SPECIAL, Make, Sample, args, wanted
@@ -25,6 +26,7 @@ def _slopes(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=lower,
     pointwise=True,
     out=False,
     samples=_slopes,

@@ -10,6 +10,7 @@ from ..base.symbols import product as product_of
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower, single
 from .check import TYPE_NAMES, require
 from .operator import Operator, Tensor, operator
 from .resample import cubic
@@ -131,7 +132,7 @@ def _check(input: Value, grid: Value, mode: str) -> None:
     require("grid_sampler_2d_cpu", input.dtype)
 
 
-@operator(function=False, method=False, out=False)
+@operator(autocast=single, function=False, method=False, out=False)
 def grid_sample(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align_corners: bool) -> Value:
     """`(N, C, *in)` and `(N, *out, rank)` to `(N, C, *out)`: the input at places that are numbers from -1 to 1.
 
@@ -160,7 +161,7 @@ def _axis(size: Size, align_corners: bool, like: Value) -> Value:
     return ir.sub(ir.div(ir.add(ir.mul(at, 2), 1), size), 1)
 
 
-@operator(function=False, method=False, out=False)
+@operator(autocast=lower, function=False, method=False, out=False)
 def affine_grid(theta: Tensor, size: tuple[int, ...], align_corners: bool) -> Value:
     """`(N, rank, rank + 1)` to `(N, *out, rank)`: the points of a regular grid, each mapped by an affine matrix.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from ..base.dtypes import accumulate
+from ..base.dtypes import accumulate, dtype
 from ..base.symbols import product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .channelnorm import affine, channelwise, inverse_deviation, moments, require_one_dtype
 from .check import for_tensors, require
 from .operator import Number, Operator, Tensor, operator
@@ -160,14 +162,20 @@ def _response_gradient(
 def _responses(make: Make) -> Iterator[Sample]:
     yield (make(2, 7, 5), 3), {}
     # With more dimensions PyTorch averages in a kernel that knows no 16-bit floats.
-    for dtype in ("float32", "float64"):
-        yield (make(2, 4, 3, 2, dtype=dtype), 2), {"alpha": 0.5, "beta": 0.5, "k": 2.0}
-        yield (make(1, 3, 2, 2, 3, dtype=dtype), 5), {"alpha": 0.1}
+    for name in ("float32", "float64"):
+        yield (make(2, 4, 3, 2, dtype=name), 2), {"alpha": 0.5, "beta": 0.5, "k": 2.0}
+        yield (make(1, 3, 2, 2, 3, dtype=name), 5), {"alpha": 0.1}
     yield (make(2, 5, 3, noncontiguous=True), 1), {}
     yield (make(0, 5, 3), 2), {}
 
 
+def _single_over_images(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
+    """Under autocast it is in float32, but for sequences, as in PyTorch."""
+    return single(args, low) if args[0].ndim > 3 else args
+
+
 @operator(
+    autocast=_single_over_images,
     namespace="nn.functional",
     method=False,
     out=False,

@@ -13,6 +13,7 @@ from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import TYPE_NAMES, for_tensors, require, result_type
 from .operator import Operator, Tensor, operator
 from .reduction import numbered, pairs, reduced, spread_over
@@ -54,6 +55,7 @@ def _weighted(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -132,6 +134,7 @@ def _logit_weights(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -168,6 +171,7 @@ def _divergences(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     method=False,
     out=False,
     dtypes="f",
@@ -315,6 +319,7 @@ _LABEL_ERRORS = [
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -367,6 +372,7 @@ def _mixtures(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,

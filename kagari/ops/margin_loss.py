@@ -10,6 +10,7 @@ from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import TYPE_NAMES, require, result_type
 from .distance import distance, require_wide, root
 from .operator import Number, Operator, Tensor, operator
@@ -45,6 +46,7 @@ def _hinges(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     method=False,
     out=False,
     dtypes="f",
@@ -73,6 +75,7 @@ def _rankings(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     method=False,
     out=False,
     dtypes="f",
@@ -103,6 +106,7 @@ def _signed(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -158,6 +162,7 @@ def _pair_of_classes(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -238,6 +243,7 @@ def _several_classes(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -331,6 +337,7 @@ def _directions(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     method=False,
     out=False,
     dtypes="f",
@@ -392,6 +399,7 @@ def _triples(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     method=False,
     out=False,
     dtypes="f",

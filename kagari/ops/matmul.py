@@ -13,6 +13,7 @@ from ..base.symbols import hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower
 from .check import C_NAMES, TYPE_NAMES, require
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
@@ -115,6 +116,7 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]):
 
 
 @operator(
+    autocast=lower,
     dunder="__matmul__",
     reflected="__rmatmul__",
     dtypes="fi",
@@ -179,6 +181,7 @@ def matmul(input: Tensor, other: Tensor) -> Value:
 
 
 @operator(
+    autocast=lower,
     dtypes="fi",
     samples=_pairs(((2, 3), (3, 4)), ((0, 3), (3, 4)), ((5, 1), (1, 1)), ((18, 40), (40, 35))),
     errors=[
@@ -201,6 +204,7 @@ def mm(input: Tensor, mat2: Tensor) -> Value:
 
 
 @operator(
+    autocast=lower,
     dtypes="fi",
     samples=_pairs(((2, 3, 4), (2, 4, 5)), ((1, 3, 4), (1, 4, 1)), ((0, 2, 3), (0, 3, 2))),
     errors=[
@@ -319,6 +323,7 @@ def _sums(x: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...], *broadcast
 
 
 @operator(
+    autocast=lower,
     inplace=True,
     dtypes="fi",
     samples=_sums((2, 4), (2, 3), (3, 4), (4,), (1, 1), (2, 1), ()),
@@ -373,6 +378,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: N
 
 
 @operator(
+    autocast=lower,
     inplace=True,
     dtypes="fi",
     samples=_sums((2, 3, 5), (2, 3, 4), (2, 4, 5), (3, 1), (5,)),
@@ -414,6 +420,7 @@ def _layers(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=lower,
     namespace="nn.functional",
     method=False,
     out=False,

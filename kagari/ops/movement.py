@@ -14,6 +14,7 @@ from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import widest
 from .bits import reinterpreted
 from .operator import Operator, Tensor, operator
 from .samples import Make, Sample, args, wanted
@@ -442,7 +443,7 @@ def turned(x: Value, dims: tuple[int, ...]) -> Value:
     return graph.slice_(x, starts, tuple([-1 if d in along else 1 for d in range(x.ndim)]), x.shape)
 
 
-@operator(function=False, method=False, out=False, fresh=True, order="all channels")
+@operator(autocast=widest, function=False, method=False, out=False, fresh=True, order="all channels")
 def cat(dim: int, *tensors: Tensor) -> Value:
     """Joins tensors along `dim`, in their common dtype. Vectors of no elements take no part.
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..base.dtypes import dtype
 from ..ir.graph import Value
 
 Tensor = Value
@@ -62,9 +63,10 @@ class Operator:
     argument are (`channels`) or those of all (`all channels`), or always (`last`). `gradient(g, *arguments)` returns a
     gradient for each tensor argument where the derived one is not the best. `spread` names a static parameter that may
     come as several integers, `refusal` says what a failed `require` means, `strict_view` forbids a copy, `fresh` a view
-    (as `pointwise` does unless it says `fresh=False`). `returns` names the parts of a result that is a pair, `synonyms`
-    gives further names of parameters; `namespace` is `torch`, `nn.functional`, `special`, or `linalg`, whose operators
-    have names that begin with it.
+    (as `pointwise` does unless it says `fresh=False`). `autocast(arguments, low)` makes the arguments that the
+    definition gets where autocast is on (see autocast.py). `returns` names the parts of a result that is a pair,
+    `synonyms` gives further names of parameters; `namespace` is `torch`, `nn.functional`, `special`, or `linalg`, whose
+    operators have names that begin with it.
 
     For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer,
     boolean), `errors` holds arguments that must fail, with the type of the exception and a pattern of its text.
@@ -92,6 +94,7 @@ class Operator:
     strict_view: bool = False
     refusal: str = ""
     fresh: bool = False
+    autocast: Callable[[tuple[Any, ...], dtype], tuple[Any, ...]] | None = None
     returns: tuple[str, ...] = ()
     synonyms: dict[str, str] = field(default_factory=dict)
     errors: list[tuple[Sample, type, str]] = field(default_factory=list)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..base.dtypes import dtype
 from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import TYPE_NAMES
 from .movement import calls
 from .operator import Number, Operator, Tensor, operator
@@ -19,7 +23,14 @@ Amounts = list[tuple[int, int, int]]
 _KERNELS = {"reflect": "reflection_pad", "replicate": "replication_pad"}
 
 
+def _single_at_edges(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
+    """Under autocast what repeats elements is in float32, but for reflection in three dimensions, as in PyTorch."""
+    mode, rank = args[2], len(args[1]) // 2
+    return single(args, low) if mode == "replicate" or (mode == "reflect" and rank < 3) else args
+
+
 @operator(
+    autocast=_single_at_edges,
     namespace="nn.functional",
     method=False,
     out=False,

@@ -11,6 +11,7 @@ from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import widest
 from .check import TYPE_NAMES, require
 from .index import along, at_least_1d, checked_rows, numel, scatter_parts, vector
 from .operator import Operator, Tensor, operator
@@ -143,6 +144,7 @@ _TWO = wanted(2, dtype="int64")
 
 
 @operator(
+    autocast=widest,
     inplace=True,
     samples=_rows_copied,
     errors=[

@@ -12,6 +12,7 @@ from ..base.symbols import product as product_of
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import require
 from .operator import Operator, Tensor, operator
 from .pool_windows import MAX_TAPS, Axis, along, axes_of, masked, padded, shown, tap_count, taps_of
@@ -273,7 +274,7 @@ def _max_unpool(rank: int) -> Operator:
         return graph.reshape(graph.scatter("scatter", zeros, index, src, 1), (*input.shape[:-rank], *output_size))
 
     unpool.__doc__ = "Zeros, and the elements of `input` at the places in a channel that `indices` has for them."
-    return operator(name=name, namespace="nn.functional", method=False, out=False)(unpool)
+    return operator(name=name, namespace="nn.functional", method=False, out=False, autocast=single)(unpool)
 
 
 OPERATORS: tuple[Operator, ...] = (

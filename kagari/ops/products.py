@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..base.dtypes import accumulate, bfloat16, float16
+from ..base.dtypes import accumulate, bfloat16, dtype, float16
 from ..base.symbols import Size, hint, product, settled
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower
 from .check import TYPE_NAMES, require
 from .matmul import combined, require_addend, vector_product
 from .operator import Number, Operator, Tensor, operator
@@ -60,7 +61,14 @@ def _over_dimensions(make: Make) -> Iterator[Sample]:
     yield (make(2, 0), make(0, 3), 1), {}
 
 
+def _lower_unless_number(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
+    """Under autocast it is in lower precision where dimensions are left, and so a product of matrices."""
+    first, second = _contracted(args[2], *args[:2])
+    return args if len(first) == args[0].ndim and len(second) == args[1].ndim else lower(args, low)
+
+
 @operator(
+    autocast=_lower_unless_number,
     method=False,
     dtypes="fi",
     samples=_over_dimensions,
@@ -175,6 +183,7 @@ def _along(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=lower,
     namespace="linalg",
     method=False,
     dtypes="f",
@@ -313,6 +322,7 @@ def _batch_sums(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=lower,
     inplace=True,
     dtypes="fi",
     samples=_batch_sums,

@@ -6,11 +6,13 @@ In shapes, N stands for the batch, H for the size of the state, and G for that o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from ..base.dtypes import accumulate
+from ..base.dtypes import accumulate, dtype
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import lower
 from .operator import Operator, Tensor, operator
 from .shapes import narrowed
 
@@ -29,7 +31,7 @@ def _gate(x: Value, number: int, size: Value) -> Value:
     return narrowed(x, 1, size.shape[1] * number, size.shape[1])
 
 
-@operator(namespace="nn.functional", method=False, out=False)
+@operator(autocast=lower, namespace="nn.functional", method=False, out=False)
 def rnn_step(gates: Tensor, hidden: Tensor, weight: Tensor, nonlinearity: str) -> Value:
     """`f(a + h W^T)` with f the hyperbolic tangent or relu, of an input a that was projected before."""
     total = ir.add(_wide(gates), _times(hidden, weight))
@@ -71,7 +73,17 @@ def _slope(gate: Value) -> Value:
     return ir.mul(gate, ir.sub(1, gate))
 
 
-@operator(namespace="nn.functional", method=False, out=False, returns=("hidden", "cell"), gradient=_lstm_gradient)
+def _lower_but_cell(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
+    """Under autocast the cell state, to which all steps add, stays as it is; the rest is in lower precision."""
+    gates, hidden, cell, weight = args
+    gates, hidden, weight = lower((gates, hidden, weight), low)
+    return gates, hidden, cell, weight
+
+
+@operator(
+    autocast=_lower_but_cell, namespace="nn.functional", method=False, out=False, returns=("hidden", "cell"),
+    gradient=_lstm_gradient,
+)  # fmt: skip
 def lstm_step(gates: Tensor, hidden: Tensor, cell: Tensor, weight: Tensor) -> tuple[Value, Value]:
     """`c' = s(f) c + s(i) tanh(g)` and `h' = s(o) tanh(c')`, where `i, f, g, o` are the parts of `a + h W^T`.
 
@@ -80,12 +92,12 @@ def lstm_step(gates: Tensor, hidden: Tensor, cell: Tensor, weight: Tensor) -> tu
     i, f, g, o = _lstm_gates(gates, hidden, cell, weight)
     kept = ir.add(ir.mul(f, _wide(cell)), ir.mul(i, g))
     shown = ir.mul(o, ir.tanh(kept))
-    return graph.cast(shown, gates.dtype), graph.cast(kept, gates.dtype)
+    return graph.cast(shown, gates.dtype), graph.cast(kept, cell.dtype)
 
 
 def _gru_parts(gates: Value, hidden: Value, weight: Value, bias: Value | None) -> tuple[Value, Value, Value, Value]:
     """The gates of reset and update, what is new, and the part of it that the reset gate multiplies."""
-    a, b = _wide(gates), _times(hidden, weight)
+    a, b = _wide(gates), _times(graph.cast(hidden, weight.dtype), weight)
     b = b if bias is None else ir.add(b, _wide(bias))
     r, z = (ir.sigmoid(ir.add(_gate(a, k, hidden), _gate(b, k, hidden))) for k in range(2))
     old = _gate(b, 2, hidden)
@@ -99,14 +111,20 @@ def _gru_gradient(g: Value, gates: Value, hidden: Value, weight: Value, bias: Va
     new = ir.mul(ir.mul(g, ir.sub(1, z)), ir.sub(1, ir.mul(n, n)))
     update = ir.mul(ir.mul(g, ir.sub(_wide(hidden), n)), _slope(z))
     reset = ir.mul(ir.mul(new, old), _slope(r))
-    by_state, by_hidden, by_weight = _through((reset, update, ir.mul(new, r)), hidden, weight)
+    by_state, by_hidden, by_weight = _through((reset, update, ir.mul(new, r)), graph.cast(hidden, weight.dtype), weight)
     by_gates = graph.cast(graph.cat((reset, update, new), 1), gates.dtype)
     by_hidden = graph.cast(ir.add(_wide(by_hidden), ir.mul(g, z)), hidden.dtype)
     grads = [by_gates, by_hidden, by_weight]
     return grads if bias is None else [*grads, ir.sum_to(by_state, bias.shape)]
 
 
-@operator(namespace="nn.functional", method=False, out=False, gradient=_gru_gradient)
+def _lower_but_state(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
+    """Under autocast the state, to which all steps add, stays as it is; the rest is in lower precision."""
+    gates, hidden, *others = args
+    return (*lower((gates,), low), hidden, *lower(tuple(others), low))
+
+
+@operator(autocast=_lower_but_state, namespace="nn.functional", method=False, out=False, gradient=_gru_gradient)
 def gru_step(gates: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
     """`h' = n + s(z) (h - n)` with `n = tanh(a_n + s(r) b_n)`, of parts of `a` and of `b = h W^T + bias`.
 
@@ -114,7 +132,7 @@ def gru_step(gates: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None 
     Translation, 2014 (arXiv 1406.1078).
     """
     _, z, n, _ = _gru_parts(gates, hidden, weight, bias)
-    return graph.cast(ir.add(n, ir.mul(z, ir.sub(_wide(hidden), n))), gates.dtype)
+    return graph.cast(ir.add(n, ir.mul(z, ir.sub(_wide(hidden), n))), hidden.dtype)
 
 
 OPERATORS: tuple[Operator, ...] = (rnn_step, lstm_step, gru_step)

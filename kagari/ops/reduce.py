@@ -11,6 +11,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
+from .autocast import single
 from .check import TYPE_NAMES, require
 from .complex import complex_product, complex_running_product
 from .operator import Number, Operator, Sample, Static, Tensor, operator
@@ -85,7 +86,12 @@ def sum_(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
     return ir.sum_(summed(input, dtype), dim, keepdim)
 
 
-@operator(fresh=True, samples=together(reduced(*_one, low=0.5, high=1.5), _special(dim=1)), errors=[_out_of_range])
+@operator(
+    autocast=single,
+    fresh=True,
+    samples=together(reduced(*_one, low=0.5, high=1.5), _special(dim=1)),
+    errors=[_out_of_range],
+)
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The product of all elements, or over the dimension `dim`. Integers are multiplied as int64."""
     x, dims = summed(input, dtype), _single("prod", dim, input.ndim)

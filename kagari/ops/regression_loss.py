@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import C_NAMES, require, result_type
 from .operator import Number, Operator, Tensor, operator
 from .reduction import integers, numbered, pairs, reduced, shape_errors
@@ -18,6 +19,7 @@ from .samples import Make, Sample, args, together, wanted
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -33,6 +35,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -54,6 +57,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -70,6 +74,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 
 
 @operator(
+    autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
@@ -100,6 +105,7 @@ def _counts(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    autocast=single,
     method=False,
     out=False,
     dtypes="f",

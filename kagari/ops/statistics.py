@@ -11,6 +11,7 @@ from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from .autocast import single
 from .check import TYPE_NAMES
 from .index import numel
 from .operator import Number, Operator, Tensor, operator
@@ -93,6 +94,7 @@ def _quantile(name: str, skip_nan: bool) -> Operator:
     return operator(
         name=name,
         fresh=True,
+        autocast=single,
         samples=_quantiles,
         dtypes="f",
         errors=_QUANTILE_ERRORS,

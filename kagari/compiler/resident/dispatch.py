@@ -5,7 +5,8 @@ gradient is wanted; the type of a Python number that is an operand; the value of
 the bits of a static float, as `float_word` has them; the address of any other static object. The operator's table maps
 the key to a plan. No plan: the operator's Python function `miss` is called, which makes one.
 
-STATE of an operator: 0 table, 1 mask, 2 miss, 3 words to an entry, 4... a 1 for each parameter that is static.
+STATE of an operator: 0 table, 1 mask, 2 miss, 3 words to an entry, 4... a 1 for each parameter that is static, 18 and
+19 the state of its form under autocast to bfloat16 and to float16: 0 where it has none, 1 where it is not made yet.
 An entry: 0 hash, 1 plan, 2... the key.
 
 PLAN: 0 flags, 1 inputs, 2 -> argument numbers, 3 outputs, 4 -> records, 5 temporaries, 6 -> sizes, 7 launches, 8 ->
@@ -36,10 +37,15 @@ FLOAT_INFINITY = 9218868437227405312
 STACK_BUFFERS = 64
 STACK_OUTPUTS = 32
 STACK_WORDS = 32
+# Modes of a thread: two bits for the dtype of autocast, those of WATCHED lead through Python.
+GRADIENTS = 1
+WATCHED = 2
+CAST_STATES = 17
+UNMADE = 1
 
 
 def thread_mode():
-    """The modes of this thread: 1 gradients on, other bits lead through Python."""
+    """The modes of this thread as bits."""
     thread = PyThreadState_Get()
     if thread == ROOTS[THREAD]:
         if PyThreadState_GetID(thread) == ROOTS[THREAD_ID]:
@@ -90,8 +96,15 @@ def dispatch(state, args, nargs):
     if nargs > MAX_ARGS or nargs > state[3] - 2:
         return miss(state, args, nargs)
     mode = thread_mode()
-    if mode > 1:
-        return miss(state, args, nargs)
+    if mode > GRADIENTS:
+        if (mode & WATCHED) != 0:
+            return miss(state, args, nargs)
+        instead = state[CAST_STATES + ((mode >> 2) & 3)]
+        if instead != 0:
+            if instead == UNMADE:
+                return miss(state, args, nargs)
+            state = instead
+        mode = mode & GRADIENTS
     words = stack(16)
     scalars = stack(16)
     overflow = stack(1)
@@ -240,7 +253,7 @@ def view_of(source, t):
     if base == ROOTS[NONE]:
         base = source
     replace(t + ROOTS[AT_BASE], reference(base))
-    if thread_mode() == 0:
+    if (thread_mode() & GRADIENTS) == 0:
         replace(t + ROOTS[AT_EXTRA], reference(ROOTS[UNTRACKED]))
     return t
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import amp
+
 
 def is_available() -> bool:
     """Whether there is a GPU that tensors can lie on.
@@ -56,6 +58,6 @@ def memory_allocated(device: object = None) -> int:
 
 
 __all__ = [
-    "current_device", "device_count", "empty_cache", "is_available", "is_bf16_supported", "is_initialized",
+    "amp", "current_device", "device_count", "empty_cache", "is_available", "is_bf16_supported", "is_initialized",
     "manual_seed", "manual_seed_all", "memory_allocated", "synchronize",
 ]  # fmt: skip
