@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import builtins
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -82,6 +82,7 @@ class Builder:
         self._functions: list[str] = []
         self._header = ""
         self._metadata: set[str] = set()
+        self._beside: set[str] = set()
         # What 16-bit floats were before they were widened, by the name of the wide value and the dtype.
         self.narrow: dict[tuple[str, str], Val] = {}
 
@@ -98,6 +99,20 @@ class Builder:
 
     def end_function(self) -> None:
         self._functions.append("\n".join([self._header, *self._entry, *self._lines, "}"]))
+
+    def beside(self, name: str, write: Callable[[Builder, str], None]) -> str:
+        """The name of what `write` adds to this module, beside the function that is being written, on first use."""
+        if name not in self._beside:
+            self._beside.add(name)
+            other = Builder()
+            other._declarations, other._functions = self._declarations, self._functions
+            write(other, name)
+        return name
+
+    def words(self, name: str, values: Sequence[builtins.int]) -> None:
+        """Constant words of this module."""
+        listed = ", ".join(f"i64 {value}" for value in values)
+        self._functions.append(f"@{name} = internal constant [{len(values)} x i64] [{listed}]")
 
     def module(self, attributes: str = "nounwind") -> str:
         """The whole text: declarations and functions; `attributes` apply to every function."""

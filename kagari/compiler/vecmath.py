@@ -1,9 +1,9 @@
 """Transcendental functions as LLVM IR: f(b, x) appends the instructions that compute f in every lane of x.
 
 `x` is a float or double, a scalar or a vector of any number of lanes, and the result has its type. All is inline and
-free of branches: polynomials found by tools/minimax.py, bit manipulation and selects, with nothing that needs more than
-AVX2 and FMA. NaN, infinities, signed zeros, overflow and denormal results are as in C's library, but that `sigmoid`
-gives 0 for denormals and that angles beyond 2^50 count as 0. tests/test_vecmath.py lists the largest errors in ulp.
+free of branches, but for angles beyond 2^45: polynomials found by tools/minimax.py, bit manipulation and selects, with
+nothing that needs more than AVX2 and FMA. NaN, infinities, signed zeros, overflow and denormal results are as in C's
+library, but that `sigmoid` gives 0 for denormals. tests/test_vecmath.py lists the largest errors in ulp.
 """
 
 from __future__ import annotations

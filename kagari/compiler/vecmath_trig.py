@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import math
 
+from . import vecmath_angles as angles
 from . import vecmath_tables as tables
 from .vecmath_lanes import FORMATS, Lanes, fma, horner, in_double, where
 
-LARGEST_ANGLE = 2.0**50
-
 
 def _quadrant(x: Lanes) -> tuple[Lanes, Lanes]:
-    """The integer n nearest to x / (pi/2), as integers modulo 2^31, and r = x - n pi/2 in |r| <= pi/4, for x >= 0.
+    """The integer n nearest to x / (pi/2), modulo 4, and r = x - n pi/2 in |r| <= pi/4, for x >= 0.
 
-    Floats are reduced in double with pi/2 in two parts, doubles with three: exact to about half an ulp of r up to 2^50.
-    Larger angles count as 0, infinity as NaN.
+    Floats are reduced in double with pi/2 in two parts, doubles with three: exact to about half an ulp of r. From
+    2^45 on n might not be the nearest integer: such angles go to vecmath_angles.py. Of infinity r is NaN.
     """
     magic = FORMATS["double"].magic
-    wide = where(x < LARGEST_ANGLE, x, x * 0.0)
-    wide = wide.cast("fpext", "double") if x.val.element == "float" else wide
+    wide = x.cast("fpext", "double") if x.val.element == "float" else x
     shifted = fma(wide, 1 / tables.HALF_PI[0], magic)
     n, r = shifted - magic, wide
     for part in tables.HALF_PI[: 2 if x.val.element == "float" else 3]:
         r = fma(n, -part, r)
+    quadrant, r = _beyond(wide, shifted.bits(), r)
     if x.val.element == "double":
-        return shifted.bits(), r
-    return shifted.bits().cast("trunc", "i32"), r.cast("fptrunc", "float")
+        return quadrant, r
+    return quadrant.cast("trunc", "i32"), r.cast("fptrunc", "float")
+
+
+def _beyond(x: Lanes, n: Lanes, r: Lanes) -> tuple[Lanes, Lanes]:
+    """n and r, but those of large angles where there are any: a branch that is hardly ever taken."""
+    b, lanes = x.b, x.val.lanes
+    far = (x >= angles.NEAR) & (x < math.inf)
+    any_far = b.intrinsic("vector.reduce.or", far.val.type, far.val, returns="i1") if lanes else far.val
+    results = [(v, b.var(v.val.type, v.val)) for v in (n, r)]
+    quadrants, rest = (b.var(v.val.type) for v in (n, r))
+    with b.when(any_far):
+        b.store(x.val, rest)
+        angles.reduce_far(b, rest, quadrants, max(1, lanes))
+        for (near, result), found in zip(results, (quadrants, rest)):
+            b.set(result, b.select(far.val, b.load(found, near.val.type), near.val))
+    near_or_far = [Lanes(b, b.get(result, v.val.type)) for v, result in results]
+    return near_or_far[0], near_or_far[1]
 
 
 def sin_cos_reduced(r: Lanes) -> tuple[Lanes, Lanes]:
