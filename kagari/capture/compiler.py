@@ -45,15 +45,14 @@ def disable(fn: _F | None = None, recursive: bool = True, *, reason: str | None 
         compiling, captures = thread.compiling, RUNNER.captures()
         if captures:
             loaded = RUNNER.install()
-            loaded.flush_queue(queue.READ)
-            loaded.capture(False)
+            loaded.release(queue.READ)
         thread.compiling, thread.suspended = None, thread.suspended + 1
         try:
             return fn(*args, **kwargs)
         finally:
             thread.compiling, thread.suspended = compiling, thread.suspended - 1
             if captures:
-                loaded.capture(True)
+                loaded.capture(False)
 
     return eager
 

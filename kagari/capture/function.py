@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from time import perf_counter_ns
+from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from . import queue, report
@@ -33,6 +33,7 @@ class CompiledFunction:
         """Forgets what was measured."""
         self.used: dict[bytes, Noted] = {}
         self.calls = 0
+        self.settled = False  # whether the last captured call met nothing new: then native code may run it by itself
         self.eager: bool | None = None  # None while it is being measured
         self.times: dict[bool, list[int]] = {False: [], True: []}
 
@@ -58,8 +59,8 @@ class CompiledFunction:
             thread.compiling = None
 
     def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        loaded = RUNNER.install()
-        if not loaded.capture(True):  # another thread captures
+        loaded = RUNNER.loaded or RUNNER.install()
+        if not loaded.capture(self.settled):  # another thread captures
             return self._eager(args, kwargs)
         thread = RUNNER.thread
         thread.compiling, thread.capturing = self, True
@@ -67,19 +68,20 @@ class CompiledFunction:
             return self.function(*args, **kwargs)
         finally:
             try:
-                loaded.flush_queue(queue.ENDED)
+                loaded.release(queue.ENDED)
             finally:
-                loaded.capture(False)
                 thread.compiling, thread.capturing = None, False
 
     def _measured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.calls += 1
         eager = not self.fullgraph and len(self.times[True]) < len(self.times[False])
         before = RUNNER.news
-        begin = perf_counter_ns()
+        begin = thread_time_ns()
         result = self._eager(args, kwargs) if eager else self._captured(args, kwargs)
+        if not eager:
+            self.settled = RUNNER.news == before and not self.fullgraph
         if RUNNER.news == before:
-            self.times[eager].append(perf_counter_ns() - begin)
+            self.times[eager].append(thread_time_ns() - begin)
         if min(map(len, self.times.values())) >= TRIALS or self.calls >= PATIENCE:
             self.eager = self._slower()
         return result

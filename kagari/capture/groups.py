@@ -1,11 +1,7 @@
-"""Groups: calls that become one program, so that fusion crosses operators.
+"""Groups as programs: the graphs of all their calls, joined into one.
 
-The calls of a queue are cut into groups in their order: a group begins with a product of matrices, which the
-element-wise calls after it join as its epilogue, and ends before the next one. So the layers of a network give equal
-groups, which are compiled once.
-
-A call joins a group with the graph that its own plan was made of. What the group makes of its own is values of one
-graph, written to memory only where somebody else reads it.
+A call joins with the graph that its own plan was made of. What the group makes is values of one graph, written to
+memory only where somebody else reads it.
 """
 
 from __future__ import annotations
@@ -15,142 +11,52 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from ..base.dtypes import LOWERED
-from ..base.layout import Layout
 from ..base.symbols import Guards, Size, Sym
 from ..engine.plan import Plan
 from ..engine.program import Program
 from ..engine.traced import Traced, symbolic_shape
 from ..ir.graph import Value
 from ..runtime import cpu
-from .queue import FRESH, GONE, Call, shape_of
+from .cutting import Group, Place, cut, places
+from .queue import FRESH, GONE, IN_PLACE, Call, shape_of
 from .segment import Step, single
 
-# Of a program: more calls take long to compile, and lists of more arguments are longer than what they save.
-MAX_CALLS, MAX_INPUTS = 24, 40
-Place = tuple[int, int, Layout]
-
-
-@dataclass(slots=True)
-class Group:
-    """Calls to be compiled together, and why no more joined."""
-
-    calls: list[Call]
-    ended: str = ""
-    made: dict[Place, None] = field(default_factory=dict)
-    own: set[int] = field(default_factory=set)
-    read: dict[Place, None] = field(default_factory=dict)
-
-
-def cut(calls: Sequence[Call]) -> list[Group]:
-    """The groups of a queue, in order."""
-    groups: list[Group] = []
-    for call in calls:
-        why = _starts(call) if groups else "the first call"
-        if not why:
-            why = _unfit(groups[-1], call)
-        if why:
-            if groups:
-                groups[-1].ended = why
-            groups.append(Group([]))
-        group = groups[-1]
-        group.calls.append(call)
-        _enter(group, call)
-    return groups
-
-
-def fusible(call: Call) -> str:
-    """Why a call can't share a program with others; nothing where it can."""
-    shape, origin = call.shape, call.shape.plan.origin
-    if origin is None:
-        return "of no operator"
-    if shape.in_place:
-        return f"{shape.name} writes in place"
-    if any(not lay.rows for kind, lay in zip(shape.kinds, shape.layouts) if kind == FRESH):
-        return f"{shape.name} has a result that is not row after row"
-    program = origin.program
-    if any(dt in LOWERED for dt in (*program.types, *(lay.dtype for lay in origin.layouts.values()))):
-        return f"{shape.name} computes with complex or 8-bit numbers"
-    return ""
-
-
-def _starts(call: Call) -> str:
-    program = call.shape.plan.origin.program if call.shape.plan.origin is not None else None
-    if program is not None and any(stage.kind == "dot" for stage in program.schedule.stages):
-        return f"{call.shape.name} multiplies matrices"
-    return fusible(call)
-
-
-def _unfit(group: Group, call: Call) -> str:
-    """Why a call can't join a group."""
-    if (why := fusible(group.calls[-1])) != "":
-        return why
-    if len(group.calls) >= MAX_CALLS:
-        return "the program would be too long"
-    origin = call.shape.plan.origin
-    assert origin is not None
-    more = 0
-    for number, (slot, offset) in zip(call.shape.positions, call.inputs):
-        place = (slot, offset, origin.layouts[number])
-        if place in group.made:
-            continue
-        if slot in group.own:
-            return f"{call.shape.name} reads memory by a view that no operator made"
-        more += place not in group.read
-    return "the program would read too many tensors" if len(group.read) + more > MAX_INPUTS else ""
-
-
-def _enter(group: Group, call: Call) -> None:
-    origin, shape = call.shape.plan.origin, call.shape
-    if origin is None:
-        return
-    for number, (slot, offset) in zip(shape.positions, call.inputs):
-        place = (slot, offset, origin.layouts[number])
-        if place not in group.made:
-            group.read[place] = None
-    for kind, lay, (slot, offset) in zip(shape.kinds, shape.layouts, call.outputs):
-        group.made.setdefault((slot, offset, lay))
-        if kind == FRESH:
-            group.own.add(slot)
-
-
-# From calls to a program
+# Runs of a group in either way before the faster one is chosen.
+TRIALS = 4
 
 
 class Compiled:
-    """The programs of groups, by structure; None for a structure that could not be compiled."""
+    """The programs of groups, by structure, and which of them are worth it."""
 
     def __init__(self) -> None:
         self.traces: dict[Any, list[Traced]] = {}
-        self.refused: dict[Any, str] = {}
+        self.choices: dict[Any, Choice] = {}
         self.programs = 0
 
-    def step(self, group: Group, wanted: set[int]) -> Step | None:
-        """A group as one step, which writes the slots that are wanted; None where its calls are to run singly."""
-        plan = _Joint(group, wanted)
-        if not plan.outputs:
-            return None
-        key = plan.key()
-        if key in self.refused:
-            return None
+    def step(self, group: Group, wanted: set[int]) -> tuple[Step | None, Choice]:
+        """A group as one step, which writes the slots that are wanted; None where there is nothing to write."""
+        joint = _Joint(group, wanted)
+        if not joint.outputs:
+            return None, Choice()
+        key = joint.key()
+        choice = self.choices.setdefault((key, joint.sizes), Choice())
         while True:
-            traced = next((t for t in self.traces.get(key, ()) if t.holds(plan.sizes)), None)
+            traced = next((t for t in self.traces.get(key, ()) if t.holds(joint.sizes)), None)
             if traced is None:
-                traced = plan.trace()
+                traced = joint.trace()
                 self.traces.setdefault(key, []).append(traced)
                 self.programs += 1
             variant = traced.variant(())
-            if traced.holds(plan.sizes):
+            if traced.holds(joint.sizes):
                 break
-        layouts = {i: lay for i, (_, _, lay) in enumerate(plan.read)}
-        packed = variant.bindings.packed(layouts, plan.sizes, cpu.host_target())
-        made = Plan(packed, None)
-        shape = shape_of(made.address)
-        inputs = [plan.read[i][:2] for i in shape.positions]
-        numbers = (*[0] * len(plan.read), *plan.numbers)
-        outputs = [(slot, 0) for slot in plan.outputs]
+        layouts = {i: lay for i, (_, _, lay) in enumerate(joint.read)}
+        plan = Plan(variant.bindings.packed(layouts, joint.sizes, cpu.host_target()), None)
+        shape = shape_of(plan.address)
+        inputs = [joint.read[i][:2] for i in shape.positions]
+        numbers = (*[0] * len(joint.read), *joint.numbers)
+        outputs = [(slot, 0) for slot in joint.outputs]
         read = [layouts[i] for i in shape.positions]
-        return Step(shape, group.calls[0].state, inputs, outputs, numbers, group.calls, read)
+        return Step(shape, group.calls[0].state, inputs, outputs, numbers, group.calls, read), choice
 
 
 class _Joint:
@@ -189,8 +95,7 @@ class _Joint:
             assert origin is not None
             words.append(_written(origin.program, self.names) if _has_sizes(origin.program) else origin.program)
             words += [self.names[n] for n in origin.sizes]
-            for number, (slot, offset) in zip(call.shape.positions, call.inputs):
-                words.append(source[slot, offset, origin.layouts[number]])
+            words += [source[place] for place in places(call)]
             for kind, (slot, offset), lay in zip(call.shape.kinds, call.outputs, call.shape.layouts):
                 source[slot, offset, lay] = len(words)
                 words.append(kind == FRESH and slot in self.outputs)
@@ -224,15 +129,15 @@ def _inline(
     assert origin is not None
     program: Program = origin.program
     sizes: dict[str, Size] = {name: symbols[names[n]] for name, n in zip(program.symbols, origin.sizes)}
-    places = dict(zip(call.shape.positions, call.inputs))
+    read = dict(zip(call.shape.positions, places(call)))
     new: dict[Value, Value] = {}
     for v in program.graph.inputs:
         i = v.attrs[0]
         if v.op == "scalar":
             new[v] = inputs[number] = Value("scalar", (), (number,), (), v.dtype, v.weak)
             number += 1
-        elif i in places:
-            new[v] = known[(*places[i], origin.layouts[i])]
+        elif i in read:
+            new[v] = known[read[i]]
             for mine, theirs in zip(v.shape, new[v].shape):
                 if isinstance(mine, Sym) and mine._plain():
                     sizes[str(mine)] = theirs
@@ -259,7 +164,7 @@ def _inline(
             new[v] = Value(v.op, args, renamed(v.attrs), shape, v.dtype, v.weak)
     for kind, (slot, offset), lay, v in zip(call.shape.kinds, call.outputs, call.shape.layouts, program.graph.outputs):
         known[slot, offset, lay] = new[v]
-        if kind == FRESH:
+        if kind in (FRESH, IN_PLACE):
             results[slot] = new[v]
     return number
 
@@ -284,23 +189,59 @@ def _written(program: Program, names: dict[int, str]) -> tuple[Any, ...]:
     return (*words, tuple([at[v] for v in program.graph.outputs]))
 
 
-def steps(
-    calls: Sequence[Call], slots: Sequence[int], compiled: Compiled
-) -> tuple[list[Step], list[tuple[Group, bool]]]:
-    """How to run a queue: its groups fused where that can be done."""
+@dataclass(slots=True)
+class Choice:
+    """How long a group takes, one call after the other and fused, at the sizes at hand."""
+
+    single: list[int] = field(default_factory=list)
+    fused: list[int] = field(default_factory=list)
+
+    @property
+    def made(self) -> bool:
+        """Whether there are enough runs to choose by."""
+        return min(len(self.single), len(self.fused)) >= TRIALS
+
+    @property
+    def faster_fused(self) -> bool:
+        """Whether the group is to be fused."""
+        return min(self.fused) <= min(self.single)
+
+
+@dataclass(slots=True)
+class Part:
+    """A group, with both ways to run it; there is but one where `fused` is None."""
+
+    group: Group
+    singles: list[Step]
+    fused: Step | None
+    after: list[Step]
+    choice: Choice
+
+    def steps(self, fused: bool) -> list[Step]:
+        """The group's steps."""
+        return [*([self.fused] if fused and self.fused is not None else self.singles), *self.after]
+
+    @property
+    def chosen(self) -> bool:
+        """Whether it is known how the group runs faster."""
+        return self.fused is None or self.choice.made
+
+    def note(self, nanoseconds: int, fused: bool) -> None:
+        """Takes down a run."""
+        (self.choice.fused if fused else self.choice.single).append(nanoseconds)
+
+
+def parts(calls: Sequence[Call], slots: Sequence[int], compiled: Compiled) -> list[Part]:
+    """How to run a queue: its groups, each with its program where it has one."""
     groups = cut(calls)
-    result: list[Step] = []
-    notes: list[tuple[Group, bool]] = []
-    later = _read_later(groups)
-    for group, reads in zip(groups, later):
-        wanted = {s for s in group.own if slots[s] != GONE or s in reads}
-        step = compiled.step(group, wanted) if len(group.calls) > 1 else None
-        notes.append((group, step is not None))
-        if step is not None:
-            result.append(step)
-        else:
-            result += [single(call) for call in group.calls if call.shape.launches]
-    return result, notes
+    result: list[Part] = []
+    for group, reads in zip(groups, _read_later(groups)):
+        wanted = {s for s in group.own if slots[s] != GONE or s in reads or s in group.held}
+        singles = [single(call) for call in group.calls if call.shape.launches]
+        step, choice = compiled.step(group, wanted) if len(singles) > 1 else (None, Choice())
+        after = [single(call) for call in group.after if call.shape.launches]
+        result.append(Part(group, singles, step, after, choice))
+    return result
 
 
 def _read_later(groups: Sequence[Group]) -> list[set[int]]:
@@ -309,6 +250,5 @@ def _read_later(groups: Sequence[Group]) -> list[set[int]]:
     after: set[int] = set()
     for group in reversed(groups):
         result.append(set(after))
-        for call in group.calls:
-            after.update(slot for slot, _ in (*call.inputs, *call.outputs))
+        after |= group.slots
     return result[::-1]

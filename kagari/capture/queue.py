@@ -15,7 +15,7 @@ from ..base.layout import Layout
 from ..engine.code import native
 from ..engine.plan import PLANS, Plan
 
-OWNER, ENTRIES, USED, SLOTS, SLOT_COUNT, NUMBERS, NUMBER_COUNT, RUNNING, CALLS, ALIVE = range(10)
+OWNER, ENTRIES, USED, SLOTS, SLOT_COUNT, NUMBERS, NUMBER_COUNT, RUNNING, CALLS, ALIVE, _, LAST, TRUSTED = range(13)
 READ, FULL, ENDED, FOREACH = range(4)
 GONE, WANTED, HELD = range(3)
 FRESH, SAME, VIEW, IN_PLACE = range(4)

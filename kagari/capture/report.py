@@ -33,13 +33,12 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Part:
-    """What ran in one piece. `split` says what ended it, `fused` whether its fused form was the faster one."""
+    """What ran in one piece. `split` says what ended it."""
 
     calls: int
     runs: int
     kernels: tuple[Kernel, ...]
     split: str
-    fused: bool
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,7 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.way}"]
         for number, part in enumerate(self.parts):
-            how = "fused" if part.fused else "one by one"
-            lines.append(
-                f"part {number}: {part.calls} operators, {len(part.kernels)} steps, {how}, run {part.runs} times"
-            )
+            lines.append(f"part {number}: {part.calls} operators, {len(part.kernels)} steps, run {part.runs} times")
             for k in part.kernels:
                 lines.append(f"    {' + '.join(k.operators)}   {k.bytes:,} bytes, {k.launches} kernels")
                 if k.ended:
@@ -78,13 +74,13 @@ def report(function: CompiledFunction) -> Report:
 
 
 def _part(noted: Noted) -> Part:
-    segment = noted.chosen or noted.fused or noted.single
-    ended = {id(group.calls): group.ended for group, _ in noted.groups}
+    segment = noted.chosen or noted.ways.get(True) or noted.ways[False]
+    ended = {id(part.group.calls): part.group.ended for part in noted.parts}
     kernels = tuple(
         Kernel(tuple(c.shape.name for c in s.calls), _bytes(s), s.shape.launches, ended.get(id(s.calls), ""))
         for s in segment.steps
     )
-    return Part(noted.calls, noted.runs, kernels, _REASONS[noted.reason].format(noted.line), segment is noted.fused)
+    return Part(len(noted.calls), noted.runs, kernels, _REASONS[noted.reason].format(noted.line))
 
 
 def _bytes(step: Step) -> int:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any
 
 from ..engine.code import Native, native
@@ -16,27 +13,55 @@ from . import groups, queue
 from .segment import Segment, single
 
 if TYPE_CHECKING:
-    from .groups import Compiled, Group
+    from .groups import Compiled, Part
 
-# Runs of either kind before the faster one is chosen; the first fused run does not count: its kernels are cold.
-TRIALS = 4
 MAX_SEGMENTS = 1024
 _PACKAGE = str(Path(__file__).parent.parent)
 
 
-@dataclass(slots=True)
 class Noted:
     """A queue that was met before: how it may be run, and what is known of that."""
 
-    single: Segment
-    calls: int
-    reason: int
-    line: str
-    fused: Segment | None = None
-    groups: list[tuple[Group, bool]] = field(default_factory=list)
-    runs: int = 0
-    chosen: Segment | None = None
-    times: dict[bool, list[int]] = field(default_factory=lambda: {False: [], True: []})
+    def __init__(self, words: bytes, reason: int) -> None:
+        self.words, self.reason, self.line = words, reason, _line()
+        self.calls, self.slots = queue.read(words)  # which keep the plans alive that the words are addresses of
+        self.steps = [single(call) for call in self.calls if call.shape.launches]
+        self.ways: dict[bool, Segment] = {False: Segment(self.steps, self.slots, words)}
+        self.parts: list[Part] = []
+        self.seen = 0
+        self.chosen: Segment | None = None
+
+    @property
+    def runs(self) -> int:
+        """How often it was run."""
+        return self.seen + (self.chosen.unseen if self.chosen is not None else 0)
+
+    def segment(self, compiled: Compiled) -> Segment:
+        """How to run it this time: in turn singly and fused, until the faster way is known for each group."""
+        self.seen += 1
+        if self.chosen is not None:
+            return self.chosen
+        if self.seen == 1:
+            return self.ways[False]
+        if not self.parts:
+            self.parts = groups.parts(self.calls, self.slots, compiled)
+            self.ways[True] = Segment([s for p in self.parts for s in p.steps(True)], self.slots, self.words)
+        if all(part.chosen for part in self.parts):
+            fused = [p.fused is not None and p.choice.faster_fused for p in self.parts]
+            steps = [s for p, f in zip(self.parts, fused) for s in p.steps(f)]
+            self.chosen = Segment(steps, self.slots, self.words)
+            self.ways.clear()
+            return self.chosen
+        return self.ways[self.seen % 2 == 0]
+
+    def measured(self, segment: Segment) -> None:
+        """Takes down how long the groups took."""
+        fused, at = segment is self.ways.get(True), 0
+        for part in self.parts:
+            count = len(part.steps(fused))
+            if part.fused is not None:
+                part.note(sum(segment.times[at : at + count]), fused)
+            at += count
 
 
 class Thread(threading.local):
@@ -53,6 +78,8 @@ class Runner:
     def __init__(self) -> None:
         self._compiled: Compiled | None = None
         self.noted: dict[bytes, Noted] = {}
+        self.last: Segment | None = None
+        self.loaded: Native | None = None
         self.thread = Thread()
         self.news = 0  # runs of segments for which no way was chosen yet
 
@@ -65,11 +92,10 @@ class Runner:
 
     def install(self) -> Native:
         """Tells native code whom to ask for running the queue."""
-        loaded = native()
-        if self not in _installed:
-            loaded.set_roots(on_flush=self.flush, on_lost=_lost)
-            _installed.append(self)
-        return loaded
+        if self.loaded is None:
+            self.loaded = native()
+            self.loaded.set_roots(on_flush=self.flush, on_lost=_lost)
+        return self.loaded
 
     def captures(self) -> bool:
         """Whether this thread's calls are being noted."""
@@ -77,7 +103,9 @@ class Runner:
 
     def reset(self) -> None:
         """Forgets all segments and programs."""
-        self._compiled, self.noted = None, {}
+        self._compiled = None
+        if self.loaded is not None:
+            self.forget()
 
     def flush(self, reason: int) -> None:
         """Runs the queue; native code calls this."""
@@ -85,50 +113,28 @@ class Runner:
         noted = self.noted.get(words)
         function = self.thread.compiling
         if noted is None:
-            noted = self._note(words, reason)
+            if len(self.noted) >= MAX_SEGMENTS:
+                self.forget()
+            noted = self.noted[words] = Noted(words, reason)
         if function is not None:
             function.used[words] = noted
             if reason == queue.READ and function.fullgraph:
                 raise RuntimeError(f"a value is read back at {noted.line}, and fullgraph=True allows no split there")
-        noted.runs += 1
-        run = native().run_segment
-        if noted.chosen is not None:
-            run(noted.chosen.address)
-        else:
-            self._try(noted, words, run)
+        segment = noted.segment(self.compiled)
+        if noted.chosen is None:
+            self.news += 1
+            segment.measure(noted.seen > 1)
+        elif self.last is not None:
+            self.last.followed_by(segment)
+        self.last = noted.chosen
+        native().run_segment(segment.address)
+        if noted.chosen is None and noted.seen > 1:
+            noted.measured(segment)
 
-    def _note(self, words: bytes, reason: int) -> Noted:
-        calls, slots = queue.read(words)
-        if len(self.noted) >= MAX_SEGMENTS:
-            self.noted.clear()
-        segment = Segment([single(call) for call in calls if call.shape.launches], slots)
-        noted = self.noted[words] = Noted(segment, len(calls), reason, _line())
-        return noted
-
-    def _try(self, noted: Noted, words: bytes, run: Callable[[int], None]) -> None:
-        """Runs a segment in one of its ways while it is not known which one is faster."""
-        self.news += 1
-        if noted.runs == 1:
-            run(noted.single.address)
-            return
-        if noted.fused is None:
-            self._fuse(noted, words)
-        fused = noted.runs % 2 == 0
-        segment = noted.fused if fused else noted.single
-        assert segment is not None
-        begin = perf_counter_ns()
-        run(segment.address)
-        noted.times[fused].append(perf_counter_ns() - begin)
-        if len(noted.times[False]) >= TRIALS:
-            slow, fast = min(noted.times[False]), min(noted.times[True][1:])
-            noted.chosen = noted.fused if fast <= slow else noted.single
-        elif not any(is_fused for _, is_fused in noted.groups):
-            noted.chosen = noted.single
-
-    def _fuse(self, noted: Noted, words: bytes) -> None:
-        calls, slots = queue.read(words)
-        found, noted.groups = groups.steps(calls, slots, self.compiled)
-        noted.fused = Segment(found, slots)
+    def forget(self) -> None:
+        """Forgets all segments; native code, too, which would look for the one to follow the last."""
+        self.noted, self.last = {}, None
+        native().queue[queue.TRUSTED] = native().queue[queue.LAST] = 0
 
 
 def _line() -> str:
@@ -143,13 +149,12 @@ def _lost() -> None:
     raise RuntimeError("this tensor was never computed: the compiled function that makes it raised an error before")
 
 
-_installed: list[Runner] = []
 RUNNER = Runner()
 
 
-def forget() -> None:
+def flush() -> None:
     """Runs what is noted before plans are dropped that it refers to."""
     RUNNER.install().flush_queue(queue.FULL)
 
 
-Hooks.before_forgetting = staticmethod(forget)
+Hooks.before_forgetting = staticmethod(flush)

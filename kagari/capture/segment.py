@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,15 +37,16 @@ def single(call: Call) -> Step:
 
 
 class Segment:
-    """Steps as the words that native code reads."""
+    """Steps as the words that native code reads.
 
-    def __init__(self, steps: Sequence[Step], slots: Sequence[int]) -> None:
+    `key` and `slots` are of the queue that it is for; a queue that is not known to be followed by it needs none.
+    """
+
+    def __init__(self, steps: Sequence[Step], slots: Sequence[int], key: bytes) -> None:
         self.steps = list(steps)
-        self.slots = list(slots)
-        freed = _freed(self.steps, slots)
         self._alive: list[object] = []
         records: list[int] = []
-        for step, gone in zip(self.steps, freed):
+        for step, gone in zip(self.steps, _freed(self.steps, slots)):
             records += (
                 step.shape.plan.address,
                 step.state,
@@ -57,12 +59,24 @@ class Segment:
             )
         most = max((step.shape.buffers + _numbers(step) for step in self.steps), default=1)
         self.times = words(*[0] * len(self.steps))
-        self._head = words(len(self.steps), self._words(records), most, 0, time.CLOCK_MONOTONIC)
+        self._head = words(
+            len(self.steps), self._words(records), most, 0, time.CLOCK_THREAD_CPUTIME_ID, self._words(array("q", key)),
+            len(key) // 8 - len(slots), len(slots), self._words(slots), 0, 0,
+        )  # fmt: skip
         self.address = ctypes.addressof(self._head)
 
     def measure(self, on: bool) -> None:
-        """Whether runs write into `times` how many nanoseconds each step took."""
+        """Whether runs write into `times` how many nanoseconds of the thread each step took."""
         self._head[3] = ctypes.addressof(self.times) if on else 0
+
+    def followed_by(self, other: Segment) -> None:
+        """Has native code look first whether the next queue is the one for another segment."""
+        self._head[9] = other.address
+
+    @property
+    def unseen(self) -> int:
+        """How often native code ran it by itself."""
+        return self._head[10]
 
     def _words(self, values: object) -> int:
         memory = words(*values)  # type: ignore[misc]

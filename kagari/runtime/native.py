@@ -199,6 +199,7 @@ EXPORTS = {
     "set_mode": _ONE,
     "foreach": _FASTCALL,
     "capture": _ONE,
+    "release": _ONE,
     "flush_queue": _ONE,
     "look_at_slots": _ONE,
     "run_segment": _ONE,
@@ -223,6 +224,7 @@ class Native:
     set_mode: Callable[[int], None]
     foreach: Callable[..., int]
     capture: Callable[[bool], bool]
+    release: Callable[[int], None]
     flush_queue: Callable[[int], None]
     look_at_slots: Callable[[None], None]
     run_segment: Callable[[int], None]
