@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from ..eager import convert, set_num_threads
 from ..eager import operators as ops
-from ..eager import set_num_threads
 from .fetch import Fetcher, Source, WorkerInfo, become_worker
+from .stacking import Allocate
 from .transfer import Receiver, Sender
 
 DATA, END, FAULT = "data", "end", "fault"
@@ -78,8 +79,8 @@ class _Lines(str):
 class _Desk:
     """A worker's tasks, one after the other."""
 
-    def __init__(self, job: Job, number: int, kind: str) -> None:
-        self.job, self.number, self.kind = job, number, kind
+    def __init__(self, job: Job, number: int, kind: str, allocate: Allocate = convert.empty) -> None:
+        self.job, self.number, self.kind, self.allocate = job, number, kind, allocate
         self.fetch: Fetcher | None = None
         self.refusal: Fault | None = None
         become_worker(job.info(number))
@@ -98,7 +99,7 @@ class _Desk:
                 self.fetch = None
                 return DATA, None, None
             if self.fetch is None:
-                self.fetch = Fetcher(self.job.source)
+                self.fetch = Fetcher(self.job.source, self.allocate)
             if self.fetch.stream is None:
                 return DATA, label, self.fetch(index)
             try:
@@ -126,9 +127,12 @@ def work(connection: Connection, inherited: Sequence[Connection], job: Job, numb
     np.random.seed(np.random.SeedSequence(words).generate_state(4))
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, tasks), daemon=True).start()
-    sender, desk = Sender(connection, os.getppid(), job.blocks), _Desk(job, number, "process")
+    sender = Sender(connection, os.getppid(), job.blocks)
+    desk = _Desk(job, number, "process", sender.allocate)
     while (task := tasks.get()) is not None:
         kind, label, data = desk.answer(task)
+        if kind != DATA:
+            sender.forget()
         try:
             try:
                 sender.send((kind, label), data)

@@ -36,6 +36,9 @@ _CTYPES: dict[str, Any] = {
     ctypes.c_int32, "int64": ctypes.c_int64, "uint16": ctypes.c_uint16, "uint32": ctypes.c_uint32, "uint64":
     ctypes.c_uint64, "float32": ctypes.c_float, "float64": ctypes.c_double,
 }  # fmt: skip
+_LAYOUTS: dict[Any, Layout] = {}  # of arrays that were seen
+_KNOWN = 1000
+_Words = ctypes.c_longlong * 8  # a storage: its address and its size are the third and the fourth
 
 
 def is_tensor(x: Any) -> bool:
@@ -156,6 +159,17 @@ def from_numpy(array: np.ndarray) -> Any:
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    alike = array.shape, array.strides, array.dtype
+    known = _LAYOUTS.get(alike)
+    if known is None:
+        if len(_LAYOUTS) == _KNOWN:
+            _LAYOUTS.clear()
+        known = _LAYOUTS[alike] = _layout_of(array)
+    return wrap(known, adopt(array))
+
+
+def _layout_of(array: np.ndarray) -> Layout:
+    """The layout of a tensor over the array. Raises where no tensor can have it."""
     dt = FROM_NUMPY.get(array.dtype)
     if dt is None:
         raise TypeError(_foreign(array))
@@ -168,14 +182,18 @@ def from_numpy(array: np.ndarray) -> Any:
     if any(s % dt.itemsize for s in array.strides):
         raise ValueError("given numpy array strides not a multiple of the element byte size")
     strides = tuple(s // dt.itemsize for s in array.strides)
-    return wrap(layout(array.shape, strides, dt), adopt(array))
+    return layout(array.shape, strides, dt)
 
 
 def adopt(array: np.ndarray) -> Any:
     """A storage over the memory of an array, which it keeps alive."""
     storage = native().allocate_storage(0)
-    words = (ctypes.c_longlong * 8).from_address(id(storage))
-    words[2], words[3] = array.ctypes.data, array.nbytes
+    words = _Words.from_address(id(storage))
+    try:
+        words[2] = ctypes.addressof(ctypes.c_char.from_buffer(array.data))
+    except (TypeError, ValueError, BufferError):  # not contiguous, empty, or not to be written to: the slower way
+        words[2] = array.ctypes.data
+    words[3] = array.nbytes
     storage.owner = array
     return storage
 
