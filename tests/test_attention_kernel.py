@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from graphs import check, tensor
 
 import kagari
-from kagari.base.dtypes import bfloat16, bool_, dtype, float32, float64
+from kagari.base.dtypes import bfloat16, bool_, dtype, float16, float32, float64
 from kagari.compiler.attention_backward import write_backward
 from kagari.compiler.attention_forward import write_forward
 from kagari.compiler.attention_parts import Form
 from kagari.compiler.llvm import compile_object
+from kagari.ir import graph
+from kagari.ir.graph import Value
 from kagari.runtime.cpu import host_target
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-11, "bfloat16": 2e-2, "float16": 3e-3}
@@ -223,6 +227,37 @@ def test_second_gradient_in_blocks(oracle: ModuleType) -> None:
         seconds = lib.autograd.grad(sum((x**3).sum() for x in firsts), [q, k, v])
         found.append([x.detach().numpy() for x in (*firsts, *seconds)])
     same(*found, 1e-10)
+
+
+PARTS: dict[str, Callable[..., Value]] = {
+    "result": lambda causal, q, k, v, g, sums, delta, scale, *mask: graph.attend((q, k, v, scale, *mask), causal),
+    "logsums": lambda causal, q, k, v, g, sums, delta, scale, *mask: graph.attend(
+        (q, k, v, scale, *mask), causal, "logsums"
+    ),
+    **{
+        f"gradient of argument {i}": lambda causal, *args, argument=i: graph.attend_grad(args, causal, argument)
+        for i in range(3)
+    },
+}
+
+
+@pytest.mark.parametrize("dt", [float32, float64, bfloat16, float16], ids=lambda dt: dt.name)
+@pytest.mark.parametrize("part", PARTS)
+def test_kernels_do_what_the_interpreter_says(part: str, dt: dtype) -> None:
+    """Operands in any memory, results into any; logarithms and deltas that are not those of the scores."""
+    wide = float64 if dt is float64 else float32
+    shapes = [(2, 70, 9), (2, 90, 9), (2, 90, 6), (2, 70, 6)]
+    operands = [
+        *(
+            tensor(numbers(i, s) / 2, dt, m)
+            for i, (s, m) in enumerate(zip(shapes, ("gaps", "permuted", "contiguous", "gaps")))
+        ),
+        *(tensor(numbers(i, (2, 70)) + 3, wide, m) for i, m in ((4, "gaps"), (5, "contiguous"))),
+        tensor(np.array(0.6), wide),
+    ]
+    check(partial(PARTS[part], True), *operands)
+    check(partial(PARTS[part], False), *operands, tensor(numbers(6, (2, 70, 90)) > 0, bool_))
+    check(partial(PARTS[part], False), *operands, tensor(numbers(6, (2, 70, 90)), wide, "permuted"))
 
 
 def memory_of(length: int, causal: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -301,21 +302,42 @@ class Binder(Outputs):
     def stage_attend(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
         assert source is not None
-        names = ("query", "key", "value", "scale", "mask")
-        places: dict[str, Place | None] = dict.fromkeys(names) | dict(zip(names, map(self.part, source.args)))
         parts = {v.attrs[1]: self.buffer(v) for v in stage.outputs}
-        places["logsums"] = parts.get("logsums")
-        places["out"] = parts.get("result") or self.buffer(attend(source.args, source.attrs[0]))
-        self.add([forward_launch(places, source.attrs[0], self.target, self.temp)], self.attended(source))
+        out = parts.get("result") or self.buffer(attend(source.args, source.attrs[0]))
+        names = ("query", "key", "value", "scale", "mask")
+        results = {"out": out, "logsums": parts.get("logsums")}
+        self.attention(forward_launch, source, names, results, self.attended(source))
 
     def stage_attend_grad(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
         assert source is not None
-        names = ("query", "key", "value", "gradient", "logsums", "delta", "scale", "mask")
-        places: dict[str, Place | None] = dict.fromkeys(names) | dict(zip(names, map(self.part, source.args)))
         parts = {v.attrs[1]: self.buffer(v) for v in stage.outputs}
-        places |= {f"of_{name}": parts.get(i) for i, name in enumerate(names[:3])}
-        self.add([backward_launch(places, source.attrs[0], self.target, self.temp)], 2 * self.attended(source))
+        names = ("query", "key", "value", "gradient", "logsums", "delta", "scale", "mask")
+        results = {f"of_{name}": parts.get(i) for i, name in enumerate(names[:3])}
+        self.attention(backward_launch, source, names, results, 2 * self.attended(source))
+
+    def attention(
+        self,
+        launch: Callable[..., Launch],
+        source: Value,
+        names: tuple[str, ...],
+        results: dict[str, Place | None],
+        work: int,
+    ) -> None:
+        """A kernel of attention, which writes results whose last elements lie side by side."""
+        operands = dict(zip(names, map(self.part, source.args)))
+        written = {n: p if p is None or _neighbours(p, -1) else self.in_lines(p) for n, p in results.items()}
+        places: dict[str, Place | None] = {**dict.fromkeys(names), **operands, **written}
+        self.add([launch(places, source.attrs[0], self.target, self.temp)], work)
+        for name, to in results.items():
+            made = written[name]
+            if made is not None and to is not None and made is not to:
+                self.copy(made, to)
+
+    def in_lines(self, place: Place) -> Place:
+        """A temporary buffer for what goes to a place later, row by row."""
+        number = self.temp(product(place.shape) * place.dtype.itemsize)
+        return Place(number, place.shape, contiguous_strides(place.shape), place.dtype)
 
     def attended(self, v: Value) -> int:
         """How much work attention is: pairs of a query and a key, times the size of them."""

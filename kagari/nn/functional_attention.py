@@ -42,7 +42,11 @@ def scaled_dot_product_attention(
     Returns:
         A tensor of shape :math:`(N, ..., L, D)`.
 
-    Source: Vaswani et al., *Attention is all you need* (2017).
+    Without dropout memory is linear in :math:`L` and :math:`S`, forward and backward: the matrix of weights is never
+    made. Keys that no query may look at do not matter, even where they are not finite.
+
+    Sources: Vaswani et al., *Attention is all you need* (2017); Milakov and Gimelshein, *Online normalizer calculation
+    for softmax* (2018); Dao et al., *FlashAttention* (2022).
 
     Example::
 
