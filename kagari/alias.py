@@ -38,8 +38,10 @@ COMPATIBLE = "2.13.0"
 COMPATIBLE_VISION = "0.28.0"
 NOT_YET = ("torchaudio", "torchtext")
 # PyTorch's modules that lie elsewhere here.
-_PLACES = {"utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler",
-           "utils.data.dataloader": "data.loader"}  # fmt: skip
+_PLACES = {
+    "utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler", "utils.data.dataloader": "data.loader",
+    "utils.data.distributed": "data.distributed", "utils.data._utils": "data",
+}  # fmt: skip
 # Modules of libraries that are written for PyTorch's own memory, and what Kagari has in their place.
 _OF_LIBRARIES = {"safetensors.torch": "serialization.safetensors"}
 _PACKAGE = __name__.partition(".")[0]
@@ -162,6 +164,9 @@ def _explain(module: ModuleType, shown: str) -> None:
                 return before(name)
             except AttributeError:
                 pass
+        inner = None if name.startswith("_") else _module(f"{shown}.{name}".partition(".")[2])
+        if inner is not None:  # a module that lies elsewhere here
+            return importlib.import_module(f"{shown}.{name}")
         raise _missing(shown, name, dir(module), sys._getframe(1))
 
     look_up.explains = shown  # type: ignore[attr-defined]

@@ -37,7 +37,10 @@ import torch, torch.nn, torch.optim as optim, torch.nn.functional as F, torch.ut
 import torch.nn.modules.linear, torch.autograd
 from torch.utils.data.dataset import Dataset
 from torch.utils.data.sampler import Sampler
-from torch import Tensor, nn
+from torch.utils.data import dataset, distributed
+from torch.utils.data._utils.collate import default_collate
+from torch.autograd import Variable
+from torch import Tensor, nn, random
 from torch.nn import Linear, functional
 from torch.utils.data import DataLoader
 import kagari
@@ -46,6 +49,9 @@ assert torch.nn is nn is kagari.nn and F is functional is kagari.nn.functional a
 assert torch.autograd is kagari.autograd and DataLoader is kagari.utils.data.DataLoader
 assert torch.nn.modules.linear.Linear is Linear is kagari.nn.Linear
 assert torch.zeros is kagari.zeros and torch.float32 is kagari.float32
+assert dataset.Dataset is Dataset and distributed.DistributedSampler is kagari.utils.data.DistributedSampler
+assert torch.random is random is kagari.random and default_collate is kagari.utils.data.default_collate
+assert isinstance(kagari.ones(1), Variable) and not isinstance(1, Variable)
 assert isinstance(kagari.ones(1), Tensor) and isinstance(nn.Linear(1, 1), kagari.nn.Module)
 assert nn.__name__ == nn.__spec__.name == "kagari.nn"
 assert set(kagari.__all__) <= set(dir(torch))

@@ -56,6 +56,15 @@ def twice(loader: Any) -> list[Any]:
     return [list(loader), list(loader)]
 
 
+def shares(d: Any, data: Any, count: int, **how: Any) -> Any:
+    """What each process gets in two passes, and how much that is."""
+    samplers = [d.DistributedSampler(data, count, rank, **how) for rank in range(count)]
+    first = [list(s) for s in samplers]
+    for s in samplers:
+        s.set_epoch(1)
+    return first, [list(s) for s in samplers], [len(s) for s in samplers]
+
+
 ORDERS = {
     "sequential": lambda t, d: list(d.SequentialSampler(range(5))),
     "random": lambda t, d: twice(d.RandomSampler(range(20))),
@@ -69,6 +78,9 @@ ORDERS = {
     "weighted, no replacement": lambda t, d: twice(d.WeightedRandomSampler([0.1, 0.5, 0.4], 3, replacement=False)),
     "batches": lambda t, d: list(d.BatchSampler(range(7), 3, False)),
     "batches, full": lambda t, d: list(d.BatchSampler(range(7), 3, True)),
+    "distributed": lambda t, d: [shares(d, range(n), 3) for n in (0, 1, 2, 7, 9)],
+    "distributed, cut": lambda t, d: [shares(d, range(n), 3, drop_last=True) for n in (0, 2, 7, 9)],
+    "distributed, in order": lambda t, d: [shares(d, range(n), 3, shuffle=False, seed=4) for n in (1, 7)],
     "lengths": lambda t, d: [len(d.BatchSampler(range(n), 3, last)) for n in range(7) for last in (True, False)],
     "split": lambda t, d: [list(s) for s in d.random_split(range(10), [3, 7])],
     "split by fractions": lambda t, d: [list(s) for s in d.random_split(range(11), [0.33, 0.33, 0.34])],

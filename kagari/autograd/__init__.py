@@ -18,9 +18,10 @@ from .modes import (
     set_grad_enabled,
 )
 from .node import Node, RemovableHandle
+from .variable import Variable
 
 __all__ = [
-    "Function", "Node", "RemovableHandle", "backward", "detect_anomaly", "enable_grad", "functional", "grad",
-    "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_anomaly_enabled", "is_grad_enabled",
+    "Function", "Node", "RemovableHandle", "Variable", "backward", "detect_anomaly", "enable_grad", "functional",
+    "grad", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_anomaly_enabled", "is_grad_enabled",
     "is_inference_mode_enabled", "no_grad", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
