@@ -141,6 +141,32 @@ def test_slices_of_a_data_set_are_one_segment():
     assert len(compiled.used) == 1
 
 
+def test_new_sizes_of_a_known_structure_are_fused_at_once():
+    compiled = torch.compile(lambda x: (x * 2 + 1).exp().sum())
+    for n in (*[5] * 10, 8, 8, 9, 9):  # every other call is an eager one, to compare
+        compiled(torch.ones(n))
+    first, *others = compiled.explain().parts
+    assert [(len(p.kernels), p.runs) for p in others] == [(1, 1), (1, 1)] and len(first.kernels) == 1
+
+
+def test_memory_shared_with_numpy():
+    def f():
+        array = np.ones(3)
+        x = torch.from_numpy(array)
+        y = x * 2
+        array[:] = 5
+        t = torch.ones(3) * 1
+        seen = t.numpy()
+        t.add_(1)
+        first = seen.copy()
+        z = t * x
+        seen[:] = 7
+        return y, x + 1, torch.from_numpy(first), z
+
+    compiled = check(f)
+    assert any("NumPy" in part.split for part in compiled.explain().parts)
+
+
 def test_random_operators_draw_the_same_stream():
     def f(x):
         y = F.dropout(x * 2, 0.4)
@@ -300,7 +326,7 @@ def test_plans_dropped_while_they_are_noted():
 
 def test_the_slower_way_is_left():
     compiled = torch.compile(lambda x: x + 1)
-    for _ in range(60):
+    for _ in range(100):
         compiled(torch.ones(2))
     assert compiled.eager is not None
     compiled.eager = True

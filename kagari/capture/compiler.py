@@ -21,7 +21,7 @@ def is_compiling() -> bool:
     >>> torch.compiler.is_compiling(), torch.compile(torch.compiler.is_compiling)()
     (False, True)
     """
-    return RUNNER.thread.compiling is not None
+    return RUNNER.thread.state.compiling is not None
 
 
 is_dynamo_compiling = is_compiling
@@ -41,16 +41,16 @@ def disable(fn: _F | None = None, recursive: bool = True, *, reason: str | None 
 
     @functools.wraps(fn)
     def eager(*args: Any, **kwargs: Any) -> Any:
-        thread = RUNNER.thread
-        compiling, captures = thread.compiling, RUNNER.captures()
+        state = RUNNER.thread.state
+        compiling, captures = state.compiling, RUNNER.captures()
         if captures:
             loaded = RUNNER.install()
             loaded.release(queue.READ)
-        thread.compiling, thread.suspended = None, thread.suspended + 1
+        state.compiling, state.suspended = None, state.suspended + 1
         try:
             return fn(*args, **kwargs)
         finally:
-            thread.compiling, thread.suspended = compiling, thread.suspended - 1
+            state.compiling, state.suspended = compiling, state.suspended - 1
             if captures:
                 loaded.capture(False)
 

@@ -8,13 +8,15 @@ from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
 
 from . import queue, report
-from .runner import RUNNER, Noted
+from .runner import RUNNER, Noted, State
 
 if TYPE_CHECKING:
     from .report import Report
 
 # Calls of either kind before the faster one is chosen, and calls after which it is chosen on what there is.
-TRIALS, PATIENCE = 5, 40
+TRIALS, PATIENCE = 8, 80
+# Segments that a report goes back to.
+MAX_USED = 64
 
 
 class CompiledFunction:
@@ -42,53 +44,61 @@ class CompiledFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns."""
-        thread = RUNNER.thread
-        if thread.compiling is not None or thread.suspended:
+        state = RUNNER.thread.state
+        if state.compiling is not None or state.suspended:
             return self.function(*args, **kwargs)
         eager = self.eager
         if eager is None:
-            return self._measured(args, kwargs)
-        return self._eager(args, kwargs) if eager else self._captured(args, kwargs)
+            return self._measured(state, args, kwargs)
+        return self._eager(state, args, kwargs) if eager else self._captured(state, args, kwargs)
 
-    def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        thread = RUNNER.thread
-        thread.compiling = self
+    def _eager(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        state.compiling = self
         try:
             return self.function(*args, **kwargs)
         finally:
-            thread.compiling = None
+            state.compiling = None
 
-    def _captured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _captured(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         loaded = RUNNER.loaded or RUNNER.install()
         if not loaded.capture(self.settled):  # another thread captures
-            return self._eager(args, kwargs)
-        thread = RUNNER.thread
-        thread.compiling, thread.capturing = self, True
+            return self._eager(state, args, kwargs)
+        state.compiling, state.capturing = self, True
         try:
             return self.function(*args, **kwargs)
         finally:
             try:
                 loaded.release(queue.ENDED)
             finally:
-                thread.compiling, thread.capturing = None, False
+                state.compiling, state.capturing = None, False
 
-    def _measured(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _measured(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.calls += 1
         eager = not self.fullgraph and len(self.times[True]) < len(self.times[False])
         before = RUNNER.news
         begin = thread_time_ns()
-        result = self._eager(args, kwargs) if eager else self._captured(args, kwargs)
+        result = self._eager(state, args, kwargs) if eager else self._captured(state, args, kwargs)
+        time = thread_time_ns() - begin
         if not eager:
             self.settled = RUNNER.news == before and not self.fullgraph
         if RUNNER.news == before:
-            self.times[eager].append(thread_time_ns() - begin)
+            self.times[eager].append(time)
         if min(map(len, self.times.values())) >= TRIALS or self.calls >= PATIENCE:
             self.eager = self._slower()
         return result
 
+    def use(self, words: bytes, noted: Noted) -> None:
+        """Remembers a segment that was run, for the report."""
+        if len(self.used) >= MAX_USED and words not in self.used:
+            del self.used[next(iter(self.used))]
+        self.used[words] = noted
+
     def _slower(self) -> bool:
+        """Whether eager calls are faster, beyond what is chance; also where no call was like one before."""
         captured, eager = self.times[False], self.times[True]
-        return bool(eager) and (not captured or min(captured) > min(eager))
+        if self.fullgraph or not eager:
+            return False
+        return not captured or min(captured) > 1.02 * min(eager)
 
     def explain(self) -> Report:
         """What became of the function: its kernels, what was fused into them and why no more, where it was split."""

@@ -23,6 +23,7 @@ from .segment import Step, single
 
 # Runs of a group in either way before the faster one is chosen.
 TRIALS = 4
+MAX_CHOICES = 4096
 
 
 class Compiled:
@@ -30,16 +31,31 @@ class Compiled:
 
     def __init__(self) -> None:
         self.traces: dict[Any, list[Traced]] = {}
-        self.choices: dict[Any, Choice] = {}
+        self.choices: dict[Any, Choice] = {}  # by structure and sizes
+        self.verdicts: dict[Any, bool] = {}  # by structure: whether fusion was faster at the last sizes
         self.programs = 0
+
+    def knows(self, calls: Sequence[Call], slots: Sequence[int]) -> bool:
+        """Whether it is known of the structure of each group if it is to be fused."""
+        if not self.verdicts:
+            return False
+        for group, wanted in _wanted(cut(calls), slots):
+            joint = _Joint(group, wanted)
+            if len(group.calls) > 1 and joint.outputs and joint.key() not in self.verdicts:
+                return False
+        return True
 
     def step(self, group: Group, wanted: set[int]) -> tuple[Step | None, Choice]:
         """A group as one step, which writes the slots that are wanted; None where there is nothing to write."""
         joint = _Joint(group, wanted)
         if not joint.outputs:
-            return None, Choice()
+            return None, NONE
         key = joint.key()
-        choice = self.choices.setdefault((key, joint.sizes), Choice())
+        choice = self.choices.get((key, joint.sizes))
+        if choice is None:
+            if len(self.choices) >= MAX_CHOICES:
+                self.choices.clear()
+            choice = self.choices[key, joint.sizes] = Choice(key)
         while True:
             traced = next((t for t in self.traces.get(key, ()) if t.holds(joint.sizes)), None)
             if traced is None:
@@ -189,10 +205,11 @@ def _written(program: Program, names: dict[int, str]) -> tuple[Any, ...]:
     return (*words, tuple([at[v] for v in program.graph.outputs]))
 
 
-@dataclass(slots=True)
+@dataclass
 class Choice:
     """How long a group takes, one call after the other and fused, at the sizes at hand."""
 
+    key: Any = None
     single: list[int] = field(default_factory=list)
     fused: list[int] = field(default_factory=list)
 
@@ -205,6 +222,9 @@ class Choice:
     def faster_fused(self) -> bool:
         """Whether the group is to be fused."""
         return min(self.fused) <= min(self.single)
+
+
+NONE = Choice()  # where there is nothing to choose
 
 
 @dataclass(slots=True)
@@ -233,22 +253,21 @@ class Part:
 
 def parts(calls: Sequence[Call], slots: Sequence[int], compiled: Compiled) -> list[Part]:
     """How to run a queue: its groups, each with its program where it has one."""
-    groups = cut(calls)
     result: list[Part] = []
-    for group, reads in zip(groups, _read_later(groups)):
-        wanted = {s for s in group.own if slots[s] != GONE or s in reads or s in group.held}
+    for group, wanted in _wanted(cut(calls), slots):
         singles = [single(call) for call in group.calls if call.shape.launches]
-        step, choice = compiled.step(group, wanted) if len(singles) > 1 else (None, Choice())
+        step, choice = compiled.step(group, wanted) if len(singles) > 1 else (None, NONE)
         after = [single(call) for call in group.after if call.shape.launches]
         result.append(Part(group, singles, step, after, choice))
     return result
 
 
-def _read_later(groups: Sequence[Group]) -> list[set[int]]:
-    """For each group the slots that groups after it read or write."""
-    result: list[set[int]] = []
+def _wanted(groups: Sequence[Group], slots: Sequence[int]) -> list[tuple[Group, set[int]]]:
+    """Each group with the slots that it has to write: those that live on, or that others read."""
+    result: list[tuple[Group, set[int]]] = []
     after: set[int] = set()
     for group in reversed(groups):
-        result.append(set(after))
+        wanted = {s for s in group.own if slots[s] != GONE or s in after or s in group.held}
+        result.append((group, wanted))
         after |= group.slots
     return result[::-1]

@@ -17,6 +17,7 @@ _REASONS = {
     queue.READ: "a value was read at {}",
     queue.FULL: "the queue was full, or plans were dropped, at {}",
     queue.ENDED: "the call ended",
+    queue.SHARED: "an operator used memory that NumPy or others see as well, at {}",
     queue.FOREACH: "an optimizer updated its parameters at {}",
 }
 

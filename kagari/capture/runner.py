@@ -42,17 +42,26 @@ class Noted:
         if self.chosen is not None:
             return self.chosen
         if self.seen == 1:
+            if compiled.knows(self.calls, self.slots):  # other sizes of what was measured before
+                self.parts = groups.parts(self.calls, self.slots, compiled)
+                return self.choose([compiled.verdicts.get(p.choice.key, False) for p in self.parts])
             return self.ways[False]
         if not self.parts:
             self.parts = groups.parts(self.calls, self.slots, compiled)
             self.ways[True] = Segment([s for p in self.parts for s in p.steps(True)], self.slots, self.words)
         if all(part.chosen for part in self.parts):
             fused = [p.fused is not None and p.choice.faster_fused for p in self.parts]
-            steps = [s for p, f in zip(self.parts, fused) for s in p.steps(f)]
-            self.chosen = Segment(steps, self.slots, self.words)
-            self.ways.clear()
-            return self.chosen
+            compiled.verdicts.update((p.choice.key, f) for p, f in zip(self.parts, fused))
+            return self.choose(fused)
         return self.ways[self.seen % 2 == 0]
+
+    def choose(self, fused: list[bool]) -> Segment:
+        """From now on each group is run in one way."""
+        steps = [s for p, f in zip(self.parts, fused) for s in p.steps(f)]
+        self.chosen = Segment(steps, self.slots, self.words)
+        native().queue[queue.LAST] = 0  # it may be one of those that go
+        self.ways.clear()
+        return self.chosen
 
     def measured(self, segment: Segment) -> None:
         """Takes down how long the groups took."""
@@ -64,12 +73,23 @@ class Noted:
             at += count
 
 
-class Thread(threading.local):
-    """What a thread is doing."""
+class State:
+    """What a thread is doing: the compiled function whose call is going on, whether its operators are noted, and how
+    many functions that were excluded from compilation are running.
+    """
 
-    compiling: Any = None  # the compiled function whose call is going on
-    capturing = False  # whether that call's operators are noted
-    suspended = 0
+    __slots__ = ("compiling", "capturing", "suspended")
+
+    def __init__(self) -> None:
+        self.compiling: Any = None
+        self.capturing, self.suspended = False, 0
+
+
+class Thread(threading.local):
+    """The state of each thread."""
+
+    def __init__(self) -> None:
+        self.state = State()
 
 
 class Runner:
@@ -99,7 +119,8 @@ class Runner:
 
     def captures(self) -> bool:
         """Whether this thread's calls are being noted."""
-        return self.thread.compiling is not None and self.thread.capturing
+        state = self.thread.state
+        return state.compiling is not None and state.capturing
 
     def reset(self) -> None:
         """Forgets all segments and programs."""
@@ -111,13 +132,13 @@ class Runner:
         """Runs the queue; native code calls this."""
         words = queue.key()
         noted = self.noted.get(words)
-        function = self.thread.compiling
+        function = self.thread.state.compiling
         if noted is None:
             if len(self.noted) >= MAX_SEGMENTS:
                 self.forget()
             noted = self.noted[words] = Noted(words, reason)
         if function is not None:
-            function.used[words] = noted
+            function.use(words, noted)
             if reason == queue.READ and function.fullgraph:
                 raise RuntimeError(f"a value is read back at {noted.line}, and fullgraph=True allows no split there")
         segment = noted.segment(self.compiled)

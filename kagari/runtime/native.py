@@ -180,7 +180,7 @@ def _storage_type(dealloc: int, address: int) -> type:
             _Slot(0, None),
         )
     )
-    spec = keep(_Spec(b"kagari.runtime.Storage", 72, 0, _DEFAULT | _NO_INSTANTIATION, slots))
+    spec = keep(_Spec(b"kagari.runtime.Storage", 80, 0, _DEFAULT | _NO_INSTANTIATION, slots))
     make = ctypes.pythonapi.PyType_FromSpec
     make.restype = ctypes.py_object
     make.argtypes = [_Pointer]

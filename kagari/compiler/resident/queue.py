@@ -37,6 +37,7 @@ ALIVE = 9
 HELD = 10
 LAST = 11
 TRUSTED = 12
+EPOCH = 13
 
 MAX_ENTRY_WORDS = 131072
 MAX_SLOTS = 32768
@@ -49,6 +50,7 @@ READ = 0
 FULL = 1
 ENDED = 2
 FOREACH = 3
+SHARED = 4
 
 
 def capture(module, arg):
@@ -66,6 +68,7 @@ def capture(module, arg):
         QUEUE[NUMBERS] = block + MAX_ENTRY_WORDS * 8
         QUEUE[ALIVE] = QUEUE[NUMBERS] + MAX_NUMBERS * 8
         QUEUE[SLOTS] = QUEUE[ALIVE] + MAX_SLOTS * 8
+    QUEUE[EPOCH] = QUEUE[EPOCH] + 1
     QUEUE[OWNER] = PyThreadState_Get()
     QUEUE[TRUSTED] = arg == ROOTS[TRUE]
     return reference(ROOTS[TRUE])
@@ -81,13 +84,25 @@ def release(module, arg):
 
 
 def capturing():
-    """Whether the calling thread's calls are noted."""
-    return QUEUE[OWNER] != 0 and QUEUE[OWNER] == PyThreadState_Get()
+    """Whether the calling thread's calls are noted: not while it runs the queue."""
+    if QUEUE[OWNER] == 0:
+        return 0
+    me = PyThreadState_Get()
+    return QUEUE[OWNER] == me and QUEUE[RUNNING] != me
+
+
+def wait():
+    """Waits while another thread runs the queue."""
+    me = PyThreadState_Get()
+    while QUEUE[RUNNING] != 0 and QUEUE[RUNNING] != me:
+        thread = PyEval_SaveThread()
+        PyEval_RestoreThread(thread)
 
 
 def flush(reason):
     """Runs the queue. 0 where Python raised."""
-    if QUEUE[CALLS] == 0:
+    wait()
+    if QUEUE[CALLS] == 0 or QUEUE[RUNNING] != 0:
         return 1
     QUEUE[RUNNING] = PyThreadState_Get()
     if QUEUE[TRUSTED] != 0 and QUEUE[LAST] != 0:
@@ -147,11 +162,8 @@ def flush_queue(module, arg):
 
 def settle(s):
     """Gives a storage that the queue works on the contents it would have by now. 0 where Python raised."""
-    me = PyThreadState_Get()
-    while QUEUE[RUNNING] != 0 and QUEUE[RUNNING] != me:
-        thread = PyEval_SaveThread()
-        PyEval_RestoreThread(thread)
-    if QUEUE[RUNNING] == 0 and s[8] != 0 and flush(READ) == 0:
+    wait()
+    if s[8] != 0 and flush(READ) == 0:
         return 0
     if s[2] == 0:
         return PyObject_Vectorcall(ROOTS[ON_LOST], 0, 0, 0)
@@ -163,6 +175,8 @@ def storage_address(holder, closure):
     if holder[2] == 0 or holder[8] != 0:
         if settle(holder) == 0:
             return 0
+    if capturing():
+        holder[9] = QUEUE[EPOCH]
     return PyLong_FromLongLong(holder[2])
 
 
@@ -225,6 +239,7 @@ def defer(plan, args, scalars, state, nargs):
     few = stack(32)
     dummy = stack(1)
     outs = few
+    wait()
     if QUEUE[WORDS_USED] + 3 + 2 * total > MAX_ENTRY_WORDS or QUEUE[SLOT_COUNT] + total > MAX_SLOTS:
         if flush(FULL) == 0:
             return 0
@@ -232,11 +247,15 @@ def defer(plan, args, scalars, state, nargs):
         if flush(FULL) == 0:
             return 0
     positions = plan[2]
+    shared = 0
     i = 0
     while i < n_in:
-        s = (args[positions[i]] + ROOTS[AT_STORAGE])[0]
+        t = args[positions[i]]
+        s = (t + ROOTS[AT_STORAGE])[0]
         if s[2] == 0 and s[8] == 0 and settle(s) == 0:
             return 0
+        if s[9] == QUEUE[EPOCH] or (s[5] != 0 and t[1] != ROOTS[PARAMETER]):
+            shared = 1
         i += 1
     if n_out > 0 and (plan[4])[0] == IN_PLACE:
         if overlaps(plan, args):
@@ -281,6 +300,9 @@ def defer(plan, args, scalars, state, nargs):
     result = deliver(outs, plan[9], n_out)
     if outs != few:
         PyMem_RawFree(outs)
+    if shared != 0 and flush(SHARED) == 0:
+        Py_DecRef(result)
+        return 0
     return result
 
 
