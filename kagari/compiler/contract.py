@@ -3,7 +3,8 @@
 **Tiles.** The work is done by a register tile: `height` rows times two vectors of accumulators (14 x 32 floats with
 AVX-512, 6 x 16 with AVX2). A step along k loads two vectors of the *vector operand* Q[k, lanes] and broadcasts `height`
 elements of the *row operand* P[rows, k]. P is read in place whatever its strides are: broadcasting loads keep up with
-the multipliers from L1 and L2, for contiguous rows, contiguous columns and anything else.
+the multipliers from L1 and L2, for contiguous rows, contiguous columns and anything else. What lies
+farther away a tile fetches ahead for the tiles below it, a line with each step.
 
 **Orientation.** Q must be contiguous along its lanes. Either P is A and Q is B, with lanes along n; or P is B
 transposed and Q is A transposed, with lanes along m, and a finished tile is transposed on its way to the epilogue,
@@ -415,7 +416,9 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
     ops = [problem.rows, problem.lanes, k, parts, apart, row_block, lane_block, k_block, row_blocks, lane_blocks]
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
-    ops += [depth, tallest, worker_bytes, packed, sums_step, packed + sums, len(problem.batch), *epilogue.ops]
+    # The tiles beside each other together fetch the rows of P below them, which lie behind each other.
+    fetched = -(-tallest // (lane_block // form.width)) * form.size if problem.p.col == 1 else 0
+    ops += [depth, tallest, fetched, worker_bytes, packed, sums_step, packed + sums, len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)
     ops += problem.windows.ops if problem.windows is not None else []
     total = problem.batches * row_blocks * lane_blocks

@@ -34,6 +34,7 @@ OPERANDS = (
     "crow",  # from one row of C to the next: of the tile's rows, or of its lanes where C is transposed
     "depth",  # k_block rounded up to whole vectors
     "tallest",  # no tile higher than this
+    "fetched",  # bytes of P's next rows that a tile fetches ahead with each k
     "worker_bytes",  # scratch memory of one worker: the packed block of Q, then the sums of the whole block of C
     "sums_at",
     "sums_step",  # bytes from one tile's sums to the next; 0 where k is one block and one tile's memory serves all
@@ -77,7 +78,7 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
     """The module of one kernel, `contract`."""
     b = Builder()
     for height in form.heights:
-        write_tile(b, form, height, not form.pack)
+        write_tile(b, form, height, not form.pack, ahead=True)
     if form.windows:
         write_window_pack(b, form.pack, form.element, form.lanes, form.vectors)
     elif form.pack:
@@ -150,12 +151,15 @@ class _Walk:
         sums_slot = b.var("ptr", self.sums)
         with tall_first(b, form.heights, self.row0, self.row1, op["tallest"]) as (row, height, rows):
             p_row, q_slot = b.gep(p, b.mul(row, prow), "i8"), b.var("ptr", q)
+            ahead_slot = b.var("ptr", b.gep(p_row, b.mul(rows, prow), "i8"))
             step = b.select(b.icmp("slt", rows, height), b.int(0), prow)
             with b.loop(self.lane0, self.lane1, form.width) as lane:
                 cols = b.intrinsic("smin", "i64", b.int(form.width), b.sub(self.lane1, lane))
                 sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
                 tile = (p_row, step, pk, q_panel, qk, k, sums, b.int(form.width * form.size), cols, self.more)
-                call_tile(b, form.heights, height, *tile)
+                ahead, fetched = b.get(ahead_slot, "ptr"), op["fetched"]
+                call_tile(b, form.heights, height, *tile, ahead, fetched)
+                b.set(ahead_slot, b.gep(ahead, b.mul(k, fetched), "i8"))
                 with b.when(last):
                     self._finish(sums, row, lane, rows, cols)
                 b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))

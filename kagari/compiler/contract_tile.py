@@ -27,6 +27,10 @@ TILE_PARAMS = (
     ("cols", "i64"),  # lanes that exist
     ("more", "i1"),  # add to the sums in the area
 )
+AHEAD_PARAMS = (
+    ("ahead", "ptr"),  # what is fetched for the next tiles
+    ("fetched", "i64"),  # bytes of it with each k
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,18 @@ def tile_heights(target: Target) -> tuple[int, ...]:
     return tuple(h for h in (tallest, 8, 4, 2) if h <= tallest)
 
 
-def write_tile(b: Builder, form: Tile, height: int, ragged: bool) -> None:
+def write_tile(b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = False) -> None:
     """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
 
-    `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels. Rows are reached from
-    the row before by adding the row stride: the chain of additions overlaps with the arithmetic of the step before,
-    needs two registers for any height, and any strides run at the same speed.
+    `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels, `ahead` that it takes
+    `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step.
+
+    Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
+    of the step before, needs two registers for any height, and any strides run at the same speed.
     """
-    p, prow, pk, q, qk, k, area, arow, cols, more = b.begin_function(
-        f"tile{height}", TILE_PARAMS, linkage="internal", attributes="noinline"
+    params = (*TILE_PARAMS, *AHEAD_PARAMS) if ahead else TILE_PARAMS
+    p, prow, pk, q, qk, k, area, arow, cols, more, *fetching = b.begin_function(
+        f"tile{height}", params, linkage="internal", attributes="noinline"
     )
     held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
     sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
@@ -90,6 +97,7 @@ def write_tile(b: Builder, form: Tile, height: int, ragged: bool) -> None:
                 b.set(sums[r][v], b.load(places[r][v], summed, align))
     p_slot = b.var("ptr", p)
     q_slot = b.var("ptr", q)
+    ahead_slot = b.var("ptr", fetching[0]) if ahead else None
 
     def steps(masks: list[Val] | None) -> None:
         """The loop along k; without masks all lanes exist."""
@@ -100,6 +108,10 @@ def write_tile(b: Builder, form: Tile, height: int, ragged: bool) -> None:
             b.set(q_slot, b.gep(row, qk, "i8"))
             here = b.get(p_slot, "ptr")
             b.set(p_slot, b.gep(here, pk, "i8"))
+            if ahead_slot is not None:
+                later = b.get(ahead_slot, "ptr")
+                b.prefetch(later)
+                b.set(ahead_slot, b.gep(later, fetching[1], "i8"))
             for r in range(height):
                 here = b.gep(here, prow, "i8") if r else here
                 one = b.splat(b.load(here, form.element), form.lanes)
