@@ -195,3 +195,23 @@ def test_order_of_elementwise_results(oracle: ModuleType) -> None:
             )  # fmt: skip
             strides.append((tuple(made.shape), made.stride()))
         assert strides[0] == strides[1], kinds
+
+
+def test_steps_of_parameters_with_channels_last(oracle: ModuleType) -> None:
+    """One-pixel kernels are in row-major order, too, with other strides; gradients come in either order."""
+    seen = []
+    for lib in (kagari, oracle):
+        weights = [
+            lib.arange(24.0).reshape(4, 3, *size).to(memory_format=lib.channels_last).requires_grad_()
+            for size in ((1, 2), (2, 1), (2, 1))
+        ]
+        weights.append(lib.arange(12.0).reshape(4, 3, 1, 1).to(memory_format=lib.channels_last).requires_grad_())
+        for number, w in enumerate(weights):
+            w.grad = lib.ones_like(w) if number == 1 else lib.ones(w.shape)
+        optimizer = lib.optim.Adam(weights, lr=0.25)
+        for _ in range(2):
+            optimizer.step()
+        seen.append([w.tolist() for w in weights])
+    np.testing.assert_allclose(
+        np.concatenate([np.ravel(x) for x in seen[0]]), np.concatenate([np.ravel(x) for x in seen[1]])
+    )

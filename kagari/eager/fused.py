@@ -29,6 +29,7 @@ from ..ops.updates import (
     sgd,
 )
 from . import operators
+from .calls import call
 from .convert import wrap
 
 
@@ -80,9 +81,9 @@ def _kernel(rule: Rule, structure: Structure, lists: int, scalars: int, dt: dtyp
 
 
 def _update_copied(kernel: engine.ForEach, scalars: tuple[float, ...], tensors: list[Any]) -> None:
-    """One set whose layouts differ: the kernel runs on contiguous copies, and what it wrote is copied back."""
+    """One set whose layouts differ: the kernel runs on row-major copies, and what it wrote is copied back."""
     dt = tensors[0]._layout.dtype
-    copies = [t.detach().to(dt).clone().contiguous() for t in tensors]
+    copies = [call("contiguous")(t.detach().to(dt)) for t in tensors]
     done = native().foreach(kernel.address, scalars, dt, *[[c] for c in copies])
     assert done == 1
     for t, c, written in zip(tensors, copies, _writes(len(tensors))):
