@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graphs import check, tensor
+from outcomes import assert_same_error
 
 import kagari
 from kagari.base.dtypes import bfloat16, bool_, dtype, float16, float32, float64
@@ -157,6 +158,22 @@ def test_parts_of_a_compiled_program(oracle: ModuleType) -> None:
     same(*found, 1e-4)
 
 
+def test_heads_that_keys_and_values_share_differently(oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        values = [lib.tensor(numbers(i, (2, h, 9, 8))).float() for i, h in enumerate((8, 2, 4))]
+        found.append(run(lib, values, {"enable_gqa": True, "is_causal": True}))
+    same(*found, 2e-5)
+
+
+def test_masks_of_other_heads_are_refused(oracle: ModuleType) -> None:
+    def attend(lib: Any) -> Any:
+        q, k = lib.ones(2, 4, 3, 2), lib.ones(2, 2, 3, 2)
+        return lib.nn.functional.scaled_dot_product_attention(q, k, k, lib.ones(2, 2, 3, 3), enable_gqa=True)
+
+    assert_same_error(attend, oracle, kagari, exact=False)
+
+
 def test_wanted_gradients_only(oracle: ModuleType) -> None:
     for wanted in range(3):
         found = []
@@ -196,9 +213,14 @@ def test_keys_that_are_hidden_do_not_matter() -> None:
     """PyTorch adds -inf to their scores, which leaves NaN where they are not finite."""
     q, k, v = (kagari.randn(1, 80, 8) for _ in range(3))
     attend = kagari.nn.functional.scaled_dot_product_attention
-    before = attend(q, k, v, is_causal=True)
-    k[:, 70:] = float("nan")
-    assert kagari.equal(attend(q, k, v, is_causal=True)[:, :70], before[:, :70])
+    mask = kagari.arange(80) < 70
+    for rows, options in (
+        (70, {"is_causal": True}),
+        (80, {"attn_mask": mask}),
+        (80, {"attn_mask": mask.expand(80, 80)}),
+    ):
+        found = [attend(q, keys, v, **options) for keys in (k, kagari.where(mask[:, None], k, float("nan")))]
+        assert kagari.equal(*(x[:, :rows] for x in found))
 
 
 def test_large_scores_do_not_overflow(oracle: ModuleType) -> None:

@@ -24,14 +24,14 @@ from .contract_tile import VECTORS, tile_heights
 from .kernel import Kernel, Launch
 from .serial import Placed
 
-FORWARD_BYTES = 16 << 10  # of the scores of a panel: a block of keys
-BACKWARD_BYTES = 16 << 10  # of those of a block of queries
+SCORES_BYTES = 16 << 10  # of the scores of a block of keys: forward with a panel, backward with a block of queries
 PARALLEL_WORK = 1 << 16  # products of a query and a key worth waking other threads
 LINE = 16  # elements, to a multiple of which areas of scratch memory are rounded
 
 
 @lru_cache(maxsize=64)
 def _form(dt: dtype, mask: dtype | None, target: Target) -> Form:
+    """The code for operands and a mask of these dtypes."""
     wide = accumulate(dt)
     lanes = target.lanes(wide.itemsize)
     return Form("double" if wide.itemsize == 8 else "float", lanes, VECTORS, tile_heights(target), dt, mask)
@@ -134,7 +134,7 @@ def forward_launch(
     made = _Sizes(places, causal, target)
     form, blocks = made.form, -(-made.queries // QUERIES)
     made.op |= {"blocks": blocks, "keeps": int(places["logsums"] is not None)}
-    made.block_of_keys(FORWARD_BYTES // (form.width * form.size))
+    made.block_of_keys(SCORES_BYTES // (form.width * form.size))
     made.rows_of_queries("query", made.size)
     made.op["out_pitch"] = made.padded(made.width)
     made.area("scores", made.op["block"] * form.width)
@@ -157,7 +157,7 @@ def backward_launch(
     form = made.form
     for name in ("query", "key", "value"):
         made.op[f"wants_{name}"] = int(places[f"of_{name}"] is not None)
-    made.block_of_keys(BACKWARD_BYTES // (QUERIES * form.size))
+    made.block_of_keys(SCORES_BYTES // (QUERIES * form.size))
     made.rows_of_queries("query", made.size)
     made.rows_of_queries("gradient", made.width)
     for name in ("scores", "slopes"):

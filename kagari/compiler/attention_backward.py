@@ -120,6 +120,7 @@ class _Backward(Walk):
         return "query_pitch" if name == "key" else "gradient_pitch"
 
     def _wanted(self, name: str) -> AbstractContextManager[None]:
+        """What is done only where this gradient is stored."""
         return self.b.when(self.b.icmp("ne", self.op[f"wants_{name}"], self.b.int(0)))
 
     def _clear(self, base: Val, count: Val) -> None:

@@ -168,7 +168,8 @@ def _write_narrow(b: Builder, form: Form) -> None:
 
 
 def _write_bias(b: Builder, form: Form) -> None:
-    """Defines @bias: adds a mask, in units of log 2, to the scores of a panel; its rows are those of the mask.
+    """Defines @bias: adds a mask, in units of log 2, to the scores of a panel; its rows are those of the mask. Scores
+    that a boolean one hides become -inf, whatever they were.
 
     The mask's strides and that of the scores are in bytes. `room` holds the mask's rows, `pitch` elements apart, and
     behind them the mask turned. A mask that is the same for all queries, as one of padding is, needs no turning.
@@ -178,6 +179,7 @@ def _write_bias(b: Builder, form: Form) -> None:
     )
     turned = b.gep(room, b.mul(pitch, b.int(form.width)), form.element)
     factor = b.float(LOG2E, form.element)
+    boolean = form.mask is not None and form.mask.name == "bool"
     same = b.icmp("eq", row_step, b.int(0))
     used = b.select(same, b.int(1), rows)
     b.call_local("widen_mask", room, mask, pitch, row_step, col_step, used, keys, keys, factor)
@@ -185,7 +187,11 @@ def _write_bias(b: Builder, form: Form) -> None:
     def add(more: Callable[[Val], list[Val]]) -> None:
         with b.loop(b.int(0), keys) as j:
             for address, x in zip(vectors_of(b, form, b.gep(scores, b.mul(j, srow), "i8")), more(j)):
-                b.store(b.fadd(b.load(address, form.held), x), address)
+                score = b.load(address, form.held)
+                if boolean:
+                    b.store(b.select(b.fcmp("olt", x, b.zero(form.held)), x, score), address)
+                else:
+                    b.store(b.fadd(score, x), address)
 
     def of_row(j: Val) -> list[Val]:
         line = vectors_of(b, form, b.gep(turned, b.mul(j, b.int(form.width)), form.element))
@@ -211,7 +217,7 @@ class Rows:
 class Walk:
     """Begins a kernel, and writes what both have of the way through its blocks.
 
-    `operands` are the names of its operands, `operands["worker"]` elements of scratch memory belong to each worker.
+    `buffers` and `operands` name what it is given, in order; both kernels use the same names for the same things.
     """
 
     def __init__(

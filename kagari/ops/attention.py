@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ..base.dtypes import accumulate, bool_
 from ..base.symbols import Size, hint
@@ -115,7 +114,7 @@ def _prepared(
     """The operands as matrices of one batch. Heads that share one of the keys are a dimension of their own."""
     heads = query.shape[-3:-2]
     if enable_gqa:
-        query, key, value, mask = _grouped(query, key, value, mask)
+        query, key, value, mask = _with_groups(query, key, value, mask)
     _multiplied(query.shape, (key.shape[-1], key.shape[-2]))
     given = [x for x in (query, key, value, mask) if x is not None]
     batch = ir.broadcast_shape(*(x.shape[:-2] for x in given)) if any(x.ndim > 2 for x in given) else ()
@@ -143,22 +142,44 @@ def _multiplied(a: tuple[Size, ...], b: tuple[Size, ...]) -> None:
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({sizes[0]} and {sizes[1]})")
 
 
-def _grouped(query: Value, key: Value, value: Value | None, mask: Value | None) -> tuple[Any, ...]:
+def _with_groups(
+    query: Value, key: Value, value: Value | None, mask: Value | None
+) -> tuple[Value, Value, Value | None, Value | None]:
     """Query and mask `(N, H, L, E)` as `(N, H', H / H', L, E)`, keys and values with the dimension of H / H' as 1."""
-    if key.ndim < 3 or query.ndim < 3:
-        dims = min(key.ndim, query.ndim)
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-dims}, {dims - 1}], but got -3)")
-    have, heads = key.shape[-3], query.shape[-3]
-    repeats = heads // have
-    if repeats * have != heads:
-        raise RuntimeError("Number of heads in key and value must divide the number of heads in query")
+    repeats = _repeats(key, query)
+    if value is not None and value.shape[-3] != key.shape[-3]:
+        # Heads of values that are shared otherwise than those of keys become as many as these.
+        key, value = (_repeated(x, _repeats(x, query)) for x in (key, value))
+        repeats = 1
+
+    have = key.shape[-3]
 
     def apart(x: Value) -> Value:
+        ir.broadcast_shape(query.shape[:-2], x.shape[:-2])
         shape = (1, 1) if x.ndim < 3 or is_one(x.shape[-3]) else (have, repeats)
         return graph.reshape(x, (*x.shape[:-3], *shape, *x.shape[-2:]))
 
-    shared = (None if x is None else ir.unsqueeze(x, x.ndim - 2) for x in (key, value))
-    return apart(query), *shared, None if mask is None else apart(mask)
+    key, *values = (ir.unsqueeze(x, x.ndim - 2) for x in (key, value) if x is not None)
+    return apart(query), key, values[0] if values else None, None if mask is None else apart(mask)
+
+
+def _repeats(x: Value, query: Value) -> Size:
+    """How many heads of a query one of keys or values serves."""
+    if x.ndim < 3 or query.ndim < 3:
+        dims = min(x.ndim, query.ndim)
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-dims}, {dims - 1}], but got -3)")
+    have, heads = x.shape[-3], query.shape[-3]
+    repeats = heads // have
+    if repeats * have != heads:
+        raise RuntimeError("Number of heads in key and value must divide the number of heads in query")
+    return repeats
+
+
+def _repeated(x: Value, repeats: Size) -> Value:
+    """Keys or values with each head repeated."""
+    shape = (*x.shape[:-2], repeats, *x.shape[-2:])
+    whole = graph.expand(ir.unsqueeze(x, x.ndim - 2), shape)
+    return graph.reshape(whole, (*x.shape[:-3], x.shape[-3] * repeats, *x.shape[-2:]))
 
 
 def _attention_gradient(
