@@ -11,9 +11,9 @@ from typing import Any
 __version__ = "0.28.0"
 """The torchvision whose interface this is."""
 
-_PACKAGES = frozenset(("datasets", "io", "transforms", "tv_tensors"))
+_PACKAGES = frozenset(("datasets", "io", "ops", "transforms", "tv_tensors", "utils"))
 
-__all__ = ["__version__", "datasets", "io", "transforms", "tv_tensors"]
+__all__ = ["__version__", "datasets", "io", "ops", "transforms", "tv_tensors", "utils"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,31 @@
+"""What models of images are made of beyond layers of every kind: boxes, regions, losses of detection, and blocks."""
+
+from __future__ import annotations
+
+from .boxes import (
+    batched_nms,
+    box_area,
+    box_convert,
+    box_iou,
+    clip_boxes_to_image,
+    complete_box_iou,
+    distance_box_iou,
+    generalized_box_iou,
+    masks_to_boxes,
+    nms,
+    remove_small_boxes,
+)
+from .drops import DropBlock2d, DropBlock3d, StochasticDepth, drop_block2d, drop_block3d, stochastic_depth
+from .feature_pyramid_network import FeaturePyramidNetwork
+from .losses import complete_box_iou_loss, distance_box_iou_loss, generalized_box_iou_loss, sigmoid_focal_loss
+from .misc import MLP, Conv2dNormActivation, Conv3dNormActivation, FrozenBatchNorm2d, Permute, SqueezeExcitation
+from .regions import RoIAlign, RoIPool, roi_align, roi_pool
+
+__all__ = [
+    "MLP", "Conv2dNormActivation", "Conv3dNormActivation", "DropBlock2d", "DropBlock3d", "FeaturePyramidNetwork",
+    "FrozenBatchNorm2d", "Permute", "RoIAlign", "RoIPool", "SqueezeExcitation", "StochasticDepth", "batched_nms",
+    "box_area", "box_convert", "box_iou", "clip_boxes_to_image", "complete_box_iou", "complete_box_iou_loss",
+    "distance_box_iou", "distance_box_iou_loss", "drop_block2d", "drop_block3d", "generalized_box_iou",
+    "generalized_box_iou_loss", "masks_to_boxes", "nms", "remove_small_boxes", "roi_align", "roi_pool",
+    "sigmoid_focal_loss", "stochastic_depth",
+]  # fmt: skip
