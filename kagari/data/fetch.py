@@ -12,6 +12,7 @@ from typing import Any
 from ..eager import convert
 from .collate import default_collate
 from .dataset import IterableDataset, Subset, TensorDataset
+from .progress import is_stateful
 from .stacking import Allocate, collate_each, rows_of
 
 
@@ -28,24 +29,57 @@ class Source:
 class Fetcher:
     """Makes the batch that an index stands for: a list of indices, or one where there are no batches."""
 
-    def __init__(self, source: Source, allocate: Allocate = convert.empty) -> None:
+    def __init__(
+        self,
+        source: Source,
+        allocate: Allocate = convert.empty,
+        start: dict[str, Any] | None = None,
+        owns_dataset: bool = True,
+    ) -> None:
         self.source, self.allocate = source, allocate
         dataset = source.dataset
+        self.tells = owns_dataset and is_stateful(dataset)
+        if start is not None and start["dataset"] is not None and self.tells:
+            dataset.load_state_dict(start["dataset"])
         self.stream: Iterator[Any] | None = iter(dataset) if isinstance(dataset, IterableDataset) else None
+        self.count, self.ended = 0, False  # the stream: how many samples were read, and whether there are no more
+        if start is not None and self.stream is not None:
+            self._go_on(self.stream, start)
         # What another function makes of a list of samples nobody knows before it has the list.
         self.stacks = source.batched and source.collate_fn is default_collate
+
+    def _go_on(self, stream: Any, start: dict[str, Any]) -> None:
+        """Has a stream that begins go to where another one was."""
+        self.count, self.ended = start["count"], start["ended"]
+        if self.ended:
+            self.stream = iter(())
+        elif start["stream"] is not None and is_stateful(stream):
+            stream.load_state_dict(start["stream"])
+        elif start["dataset"] is None or not self.tells:
+            next(islice(stream, self.count, self.count), None)
+
+    def state(self) -> dict[str, Any] | None:
+        """How to begin where this one is; None where nothing has to be known for that."""
+        dataset = self.source.dataset.state_dict() if self.tells else None
+        if self.stream is None:
+            return {"count": 0, "ended": False, "stream": None, "dataset": dataset} if self.tells else None
+        stream = self.stream.state_dict() if is_stateful(self.stream) else None  # type: ignore[attr-defined]
+        return {"count": self.count, "ended": self.ended, "stream": stream, "dataset": dataset}
 
     def __call__(self, index: Any) -> Any:
         """The batch. Raises StopIteration at the end of a stream."""
         source = self.source
         if self.stream is not None:
+            if not source.batched:
+                self.count += 1
+                return source.collate_fn(next(self.stream))
             if self.stacks and not source.drop_last:
-                first = next(self.stream)
-                rest = islice(self.stream, len(index) - 1)
-                return collate_each(chain((first,), rest), len(index), self.allocate)
-            return source.collate_fn(
-                self._from_stream(self.stream, len(index)) if source.batched else next(self.stream)
-            )
+                samples = self._taken(self.stream, len(index))
+                return collate_each(chain((next(samples),), samples), len(index), self.allocate)
+            data = list(self._taken(self.stream, len(index)))
+            if not data or (source.drop_last and len(data) < len(index)):
+                raise StopIteration
+            return source.collate_fn(data)
         if self.stacks:
             return self._stacked(source.dataset, index)
         return source.collate_fn(_samples(source.dataset, index) if source.batched else source.dataset[index])
@@ -63,11 +97,15 @@ class Fetcher:
             return collate_each(samples, len(samples), self.allocate)
         return collate_each(map(getitem, repeat(dataset), index), len(index), self.allocate)
 
-    def _from_stream(self, stream: Iterator[Any], n: int) -> list[Any]:
-        data = list(islice(stream, n))
-        if not data or (self.source.drop_last and len(data) < n):
-            raise StopIteration
-        return data
+    def _taken(self, stream: Iterator[Any], n: int) -> Iterator[Any]:
+        """The next n samples of the stream, or those that are left."""
+        taken = 0
+        for sample in islice(stream, n):
+            taken += 1
+            yield sample
+        self.count += taken
+        # A batch that is not full is the last one: the stream is at its end, or, if asked, at its beginning again.
+        self.ended = taken < n
 
 
 def _samples(dataset: Any, indices: list[Any]) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import multiprocessing
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import count, cycle
 from typing import Any, Generic
 
 from ..base import dtypes
@@ -13,9 +12,11 @@ from ..eager import Generator
 from ..eager import operators as ops
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, T_co
-from .fetch import Fetcher, Source
+from .fetch import Source
+from .passes import Pass, WorkerPass, begin_anew
+from .progress import Progress, generators_of, samplers_of, set_generators, stateful_of
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
-from .workers import END, FAULT, Job, Processes, Threads
+from .workers import Job, Processes, Threads
 
 _FIXED = frozenset(("batch_size", "batch_sampler", "dataset", "drop_last", "persistent_workers", "sampler"))
 
@@ -91,7 +92,10 @@ class DataLoader(Generic[T_co]):
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.worker_type = worker_type
         self._workers: Processes | Threads | None = None
-        self._pass: _WorkerPass | None = None
+        self._seed_of_workers = 0
+        self._pass: WorkerPass | None = None
+        self._progress: Progress | None = None
+        self._resumed: dict[str, Any] | None = None
         self.persistent_workers, self.in_order = persistent_workers, in_order
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         if batch_sampler is not None:
@@ -112,19 +116,112 @@ class DataLoader(Generic[T_co]):
         super().__setattr__(name, value)
 
     def __iter__(self) -> Iterator[Any]:
-        if not self.num_workers:
-            return _Pass(self)
-        if not self.persistent_workers:
-            return _WorkerPass(self, self._started())
-        if self._workers is None:
-            self._workers = self._started()
-        elif self._pass is not None:
-            self._pass.drain()
-            for number in range(self.num_workers):
-                self._workers.send(number, (None, None))
-                self._workers.receive([number], self.timeout)
-        self._pass = _WorkerPass(self, self._workers)
-        return self._pass
+        state, self._resumed = self._resumed, None
+        resumed = None
+        if state is not None and state["pass"] is not None:
+            resumed = {**state["pass"], "now": state["generators"]}
+        samplers, generators = self._samplers()
+        if state is not None and resumed is None:  # no pass was under way
+            set_generators(generators, state["generators"])
+            if state["sampler"] is not None:
+                stateful_of(samplers).load_state_dict(state["sampler"])
+        self._progress = progress = Progress(samplers, generators)
+        workers = self._ready(progress, resumed) if self.num_workers else None
+        if resumed is not None:
+            progress.go_on(resumed)
+            if progress.seeds == "before":
+                self._seed()
+        indices = iter(self._indices())
+        if workers is None and resumed is None:
+            progress.seed, progress.seeds = self._seed(), "after"
+        elif progress.seeds == "after":
+            self._seed()
+        if workers is None:
+            made: Pass | WorkerPass = Pass(self, indices, progress, resumed)
+        else:
+            made = WorkerPass(self, workers, indices, progress, resumed)
+        if self.persistent_workers and isinstance(made, WorkerPass):
+            self._pass = made
+        return made
+
+    def _ready(self, progress: Progress, resumed: Any) -> Processes | Threads:
+        """Workers at the beginning of a pass."""
+        if self._workers is not None:
+            if self._pass is not None:
+                self._pass.drain()
+                for number in range(self.num_workers):
+                    begin_anew(self._workers, number, self.timeout)
+            progress.seed = self._seed_of_workers
+            return self._workers
+        if resumed is None:
+            progress.seed, progress.seeds = self._seed(), "before"
+        seed = self._seed_of_workers = progress.seed if resumed is None else resumed["seed"]
+        workers = self._started(seed)
+        if self.persistent_workers:
+            self._workers = workers
+        return workers
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the present pass has come: what :meth:`load_state_dict` takes, in another program, to go on.
+
+        In it are the batches that were taken, not those that workers have read ahead; and where the random generators
+        of the loader and its samplers stand, the default generator where they have none of their own. Data sets,
+        iterators of streams and samplers that have `state_dict` and `load_state_dict` say themselves where they are.
+        Other streams are read again up to there, without making batches. Between passes the state is that of the
+        pass to come.
+
+        >>> import kagari as torch
+        >>> from kagari.utils.data import DataLoader
+        >>> loader, other = DataLoader(range(6), 2), DataLoader(range(6), 2)
+        >>> for batch in loader:
+        ...     break
+        >>> other.load_state_dict(loader.state_dict())
+        >>> list(other)
+        [tensor([2, 3]), tensor([4, 5])]
+        """
+        if self._resumed is not None:
+            return self._resumed
+        progress = self._progress
+        samplers, generators = self._samplers()
+        sampler = stateful_of(samplers)
+        return {
+            "num_workers": self.num_workers,
+            "generators": [g.get_state() for g in generators],
+            "sampler": None if sampler is None else copy.deepcopy(sampler.state_dict()),
+            "pass": None if progress is None or progress.finished else progress.state(),
+        }
+
+    def _samplers(self) -> tuple[list[Any], list[Generator]]:
+        """The samplers, and the generators that they and the loader draw from."""
+        samplers = samplers_of(self.batch_sampler, self.sampler)
+        return samplers, generators_of(self.generator, samplers)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Has the next pass go on where that of the state was; the passes after it are those that would have come.
+
+        The random generators that the loader uses then stand where they stood, too. The random numbers that samples
+        draw inside of workers are others, as workers begin anew.
+
+        Raises ValueError for what is no state of a loader, or that of one with other generators or, for an
+        :class:`IterableDataset`, another number of workers.
+        """
+        parts = {"num_workers", "generators", "sampler", "pass"}
+        if not isinstance(state_dict, dict) or not parts <= state_dict.keys():
+            raise ValueError("expected a state that DataLoader.state_dict() has returned")
+        count, (samplers, generators) = state_dict["num_workers"], self._samplers()
+        if isinstance(self.dataset, IterableDataset) and state_dict["pass"] is not None and count != self.num_workers:
+            raise ValueError(
+                f"the state is of a loader with num_workers={count}, this one has num_workers={self.num_workers}: a "
+                "stream can go on only with as many"
+            )
+        if len(state_dict["generators"]) != len(generators):
+            raise ValueError(
+                f"the state is of a loader whose samplers have {len(state_dict['generators'])} random generators, "
+                f"those of this one have {len(generators)}"
+            )
+        if (state_dict["sampler"] is None) != (stateful_of(samplers) is None):
+            raise ValueError("the state is of a loader with another sampler: one of the two says itself where it is")
+        self._resumed = state_dict
 
     def _seed(self) -> int:
         """What PyTorch draws for its workers in each pass, whether there are any or not."""
@@ -133,12 +230,12 @@ class DataLoader(Generic[T_co]):
     def _source(self) -> Source:
         return Source(self.dataset, self.batch_sampler is not None, self.collate_fn, self.drop_last)
 
-    def _started(self) -> Processes | Threads:
+    def _started(self, seed: int) -> Processes | Threads:
         """New workers."""
         ahead = self.prefetch_factor or 0
         is_even = self.in_order and not isinstance(self.dataset, IterableDataset)
         blocks = ahead * (1 if is_even else self.num_workers) + 1
-        job = Job(self._source(), self.num_workers, self._seed(), self.worker_init_fn, blocks)
+        job = Job(self._source(), self.num_workers, seed, self.worker_init_fn, blocks)
         if self.worker_type == "thread":
             return Threads(job)
         return Processes(job, self.multiprocessing_context or multiprocessing.get_context())
@@ -154,101 +251,6 @@ class DataLoader(Generic[T_co]):
     def _indices(self) -> Iterable[Any]:
         """What a pass goes through: lists of indices, or indices where there are no batches."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
-
-
-class _Pass:
-    """One pass over the data, read in this process."""
-
-    def __init__(self, loader: DataLoader) -> None:
-        self.loader = loader
-        self.indices = iter(loader._indices())
-        loader._seed()
-        self.fetch = Fetcher(loader._source())
-
-    def __iter__(self) -> _Pass:
-        return self
-
-    def __next__(self) -> Any:
-        return self.fetch(next(self.indices))
-
-    def __len__(self) -> int:
-        return len(self.loader._indices())  # type: ignore[arg-type]
-
-
-class _WorkerPass:
-    """One pass over the data, read ahead by workers. Batches come in the order of their tasks.
-
-    Tasks go round the workers. Each batch that is taken makes room for another task.
-    """
-
-    def __init__(self, loader: DataLoader, workers: Processes | Threads) -> None:
-        self.loader, self.workers = loader, workers
-        self.indices = iter(loader._indices())
-        self.active = [True] * loader.num_workers
-        self.turn = cycle(range(loader.num_workers))
-        self.sent: deque[tuple[int, int]] = deque()  # tasks under way: label and worker
-        self.labels = count()
-        for _ in range((loader.prefetch_factor or 0) * loader.num_workers):
-            self._send()
-
-    def __iter__(self) -> _WorkerPass:
-        return self
-
-    def __len__(self) -> int:
-        return len(self.loader._indices())  # type: ignore[arg-type]
-
-    def _send(self) -> None:
-        """Gives the next task to the worker whose turn it is, or, where order does not matter, to the idlest."""
-        if not any(self.active):
-            return
-        index = next(self.indices, _NONE)
-        if index is _NONE:
-            return
-        number = next(n for n in self.turn if self.active[n])
-        if not self.loader.in_order:
-            busy = [sum(n == at for _, at in self.sent) for n in range(len(self.active))]
-            number = min((n for n, is_active in enumerate(self.active) if is_active), key=lambda n: busy[n])
-        label = next(self.labels)
-        self.sent.append((label, number))
-        self.workers.send(number, (label, index))
-
-    def __next__(self) -> Any:
-        try:
-            kind, data = self._received()
-        except BaseException:  # a worker is gone, or an interrupt: no more comes from here
-            self.loader._workers = None
-            self.workers.close()
-            raise
-        if kind == FAULT:
-            data.raise_here()
-        if kind == END:
-            raise StopIteration
-        return data
-
-    def _received(self) -> tuple[str, Any]:
-        """The next batch or exception of a worker; the end where all have come to theirs."""
-        while self.sent:
-            numbers = [self.sent[0][1]] if self.loader.in_order else sorted({n for _, n in self.sent})
-            number, (kind, label, data) = self.workers.receive(numbers, self.loader.timeout)
-            self.sent.remove((label, number))
-            if kind != END:
-                self._send()
-                return kind, data
-            if self.active[number]:
-                self.active[number] = False
-                self._send()
-        if not self.loader.persistent_workers:
-            self.workers.close()
-        return END, None
-
-    def drain(self) -> None:
-        """Takes what is still under way, so that the workers can begin anew."""
-        while self.sent:
-            number = self.sent.popleft()[1]
-            self.workers.receive([number], self.loader.timeout)
-
-
-_NONE = object()
 
 
 class _Unknown(Sampler[None]):

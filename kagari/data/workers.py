@@ -7,6 +7,7 @@ its batch at once.
 
 from __future__ import annotations
 
+import copy
 import os
 import queue
 import random
@@ -30,8 +31,9 @@ from .transfer import Receiver, Sender
 
 DATA, END, FAULT = "data", "end", "fault"
 GRACE = 5.0  # seconds that a worker has to end by itself
-Task = tuple[Any, Any]  # a label, which comes back with the batch, and an index; None as the label starts a new pass
-Answer = tuple[str, Any, Any]  # what it is, the label, the batch or a Fault
+# A label, which comes back with the batch, and an index; with None as the label a new pass starts, at the place given.
+Task = tuple[Any, Any]
+Answer = tuple[str, Any, Any, Any]  # what it is, the label, the batch or a Fault, and where the worker's stream is then
 
 
 @dataclass(frozen=True)
@@ -93,22 +95,29 @@ class _Desk:
     def answer(self, task: Task) -> Answer:
         label, index = task
         if self.refusal is not None:
-            return FAULT, label, self.refusal
+            return FAULT, label, self.refusal, None
         try:
             if label is None:
-                self.fetch = None
-                return DATA, None, None
+                self.fetch = None if index is None else self._fetcher(index)
+                return DATA, None, None, None
             if self.fetch is None:
-                self.fetch = Fetcher(self.job.source, self.allocate)
+                self.fetch = self._fetcher(None)
             if self.fetch.stream is None:
-                return DATA, label, self.fetch(index)
+                return DATA, label, self.fetch(index), self._place(self.fetch)
             try:
-                return DATA, label, self.fetch(index)
+                return DATA, label, self.fetch(index), self._place(self.fetch)
             except StopIteration:
-                return END, label, None
+                return END, label, None, None
         except Exception as error:
             at = "" if self.fetch is not None and self.fetch.stream is not None else f", which was to read {index!r}"
-            return FAULT, label, Fault(error, f"DataLoader worker {self.kind} {self.number}{at}")
+            return FAULT, label, Fault(error, f"DataLoader worker {self.kind} {self.number}{at}"), None
+
+    def _fetcher(self, start: Any) -> Fetcher:
+        return Fetcher(self.job.source, self.allocate, start, self.kind == "process" or self.job.count == 1)
+
+    def _place(self, fetch: Fetcher) -> Any:
+        """Where the stream is; threads copy it, as it may change while it is on its way."""
+        return fetch.state() if self.kind == "process" else copy.deepcopy(fetch.state())
 
 
 # Processes
@@ -130,16 +139,16 @@ def work(connection: Connection, inherited: Sequence[Connection], job: Job, numb
     sender = Sender(connection, os.getppid(), job.blocks)
     desk = _Desk(job, number, "process", sender.allocate)
     while (task := tasks.get()) is not None:
-        kind, label, data = desk.answer(task)
+        kind, label, data, place = desk.answer(task)
         if kind != DATA:
             sender.forget()
         try:
             try:
-                sender.send((kind, label), data)
+                sender.send((kind, label, place), data)
             except OSError:
                 raise
             except Exception as error:  # what can't be pickled is found before anything is sent
-                sender.send((FAULT, label), Fault(error, f"DataLoader worker process {number}"))
+                sender.send((FAULT, label, None), Fault(error, f"DataLoader worker process {number}"))
         except OSError:  # the main process is gone
             break
 
@@ -192,10 +201,10 @@ class Processes:
         answered = [n for n in numbers if self.connections[n] in ready]
         for n in answered:
             try:
-                (kind, label), data = self.receivers[n].receive()
+                (kind, label, place), data = self.receivers[n].receive()
             except (EOFError, OSError):
                 break
-            return n, (kind, label, data)
+            return n, (kind, label, data, place)
         self._gone(sorted({sources[r] for r in ready}))
         raise AssertionError
 
