@@ -209,7 +209,7 @@ def _silu_gradient(g: Value, input: Value) -> list[Value]:
     return [g * ir.conj(s * (1 + input * (1 - s)))]
 
 
-@operator(inplace=True, gradient=_silu_gradient, samples=unary(), dtypes="f", errors=[_no_ints("silu_cpu")], **_nn)
+@operator(inplace=True, gradient=_silu_gradient, samples=unary(), dtypes="fc", errors=[_no_ints("silu_cpu")], **_nn)
 def silu(input: Tensor) -> Value:
     """`out_i = input_i * sigmoid(input_i)`."""
     require("silu_cpu", input.dtype, highest=3)
@@ -266,14 +266,14 @@ def logsigmoid(input: Tensor) -> Value:
     return ir.sub(ir.minimum(input, 0), ir.log1p(ir.exp(ir.neg(ir.abs_(input)))))
 
 
-@operator(samples=unary(), dtypes="fi", **_nn)
+@operator(samples=unary(), dtypes="fic", **_nn)
 def softsign(input: Tensor) -> Value:
     """`out_i = input_i / (1 + |input_i|)`."""
     require("abs_cpu", input.dtype, lowest=1, highest=3)
     return input / (1 + ir.abs_(input))
 
 
-@operator(samples=unary(), dtypes="fi", **_nn)
+@operator(samples=unary(), dtypes="fic", **_nn)
 def tanhshrink(input: Tensor) -> Value:
     """`out_i = input_i - tanh(input_i)`."""
     return input - ir.tanh(input)

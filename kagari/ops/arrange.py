@@ -221,7 +221,7 @@ def _lower_matrices(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
 
 @operator(
     autocast=_lower_matrices,
-    dtypes="fi",
+    dtypes="fic",
     samples=_factors,
     errors=[
         (

@@ -188,7 +188,7 @@ def _masks(make: Callable[..., Any]) -> Iterator[Sample]:
     pointwise=True,
     samples=_masks,
     out=False,
-    dtypes="fi",
+    dtypes="fic",
     errors=[
         (
             args(wanted(2), wanted(2, dtype="int64"), 2),

@@ -118,7 +118,7 @@ def _close(make: Callable[..., Any]) -> Iterator[Sample]:
     pointwise=True,
     differentiable=False,
     out=False,
-    dtypes="fi",
+    dtypes="fic",
     samples=together(
         binary(numbers=()),
         special_pairs,

@@ -246,7 +246,7 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         return [_unbatched(dx, input), *others]
 
     @operator(
-        name=name, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fi",
+        name=name, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fic",
         gradient=gradient, samples=forward_samples(rank), errors=forward_errors(rank),
     )  # fmt: skip
     def conv(
@@ -263,7 +263,7 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         return _unbatched(_forward(x, weight, bias, form), input)
 
     @operator(
-        name=transposed, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="f",
+        name=transposed, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fc",
         gradient=gradient_transposed, samples=transposed_samples(rank), errors=transposed_errors(rank),
     )  # fmt: skip
     def conv_transpose(

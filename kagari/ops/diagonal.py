@@ -151,7 +151,7 @@ def diagflat(input: Tensor, offset: int = 0) -> Value:
     autocast=single,
     fresh=True,
     samples=calls(((3, 3), args()), ((2, 4), args()), ((4, 2), args()), ((0, 3), args())),
-    dtypes="fi",
+    dtypes="fic",
     out=False,
     errors=[
         (args(wanted(3)), RuntimeError, "trace: expected a matrix, but got tensor with dim 1"),

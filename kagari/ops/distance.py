@@ -315,7 +315,7 @@ def _forms(make: Make) -> Iterator[Sample]:
 @operator(
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fc",
     samples=_forms,
     errors=[
         (

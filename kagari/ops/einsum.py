@@ -232,7 +232,7 @@ def _lower_products(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
     autocast=_lower_products,
     method=False,
     out=False,
-    dtypes="fi",
+    dtypes="fic",
     samples=_products,
     errors=[
         _refused("ij,jk", "fewer operands were provided than specified", (2, 3)),

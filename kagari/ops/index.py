@@ -210,7 +210,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | Number, *, red
     return scattered(steps[reduce], input, dim, index, src)
 
 
-@operator(inplace=True, samples=_scatter_samples, errors=_SCATTER_ERRORS, dtypes="fi")
+@operator(inplace=True, samples=_scatter_samples, errors=_SCATTER_ERRORS, dtypes="fic")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Value:
     """`input` with `src` added at places along `dim`: `out[index[i][j]][j] += src[i][j]` for `dim=0`."""
     return scattered("scatter_add", input, dim, index, src)
@@ -392,7 +392,7 @@ _ROW_ERRORS = [
 ]
 
 
-@operator(inplace=True, samples=_added, errors=_ROW_ERRORS, dtypes="fi")
+@operator(inplace=True, samples=_added, errors=_ROW_ERRORS, dtypes="fic")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Value:
     """`input` with rows of `source`, times `alpha`, added at the places along `dim` that `index` names."""
     x, at, src, dim = checked_rows("index_add", input, dim, index, source)
@@ -405,7 +405,7 @@ def _filled(make: Make) -> Iterator[Sample]:
     yield (make(2, 5, noncontiguous=True), 1, make(values=[4, 1], dtype="int64"), 3), {}
 
 
-@operator(inplace=True, samples=_filled, dtypes="fi")
+@operator(inplace=True, samples=_filled, dtypes="fic")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -> Value:
     """`input` with `value` at the places along `dim` that the vector `index` names."""
     dim = ir.normalize_dim(dim, input.ndim)

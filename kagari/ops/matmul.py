@@ -119,7 +119,7 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]):
     autocast=lower,
     dunder="__matmul__",
     reflected="__rmatmul__",
-    dtypes="fi",
+    dtypes="fic",
     samples=_pairs(
         ((2, 3), (3, 4)), ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 4)), ((2, 4, 3), (3, 5)), ((2, 4, 3), (2, 3, 5)),
         ((1, 4, 3), (2, 3, 5)), ((2, 1, 4, 3), (3, 3, 5)), ((4, 3), (2, 3, 5)), ((3,), (2, 3, 5)), ((2, 4, 3), (3,)),
@@ -182,7 +182,7 @@ def matmul(input: Tensor, other: Tensor) -> Value:
 
 @operator(
     autocast=lower,
-    dtypes="fi",
+    dtypes="fic",
     samples=_pairs(((2, 3), (3, 4)), ((0, 3), (3, 4)), ((5, 1), (1, 1)), ((18, 40), (40, 35))),
     errors=[
         (args(wanted(2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 4x5\)"),
@@ -205,7 +205,7 @@ def mm(input: Tensor, mat2: Tensor) -> Value:
 
 @operator(
     autocast=lower,
-    dtypes="fi",
+    dtypes="fic",
     samples=_pairs(((2, 3, 4), (2, 4, 5)), ((1, 3, 4), (1, 4, 1)), ((0, 2, 3), (0, 3, 2))),
     errors=[
         (args(wanted(2, 3), wanted(2, 3, 4)), RuntimeError, "batch1 must be a 3D tensor"),
@@ -230,7 +230,7 @@ def _require_mv(mat: Value, vec: Value, out_ndim: int) -> None:
 
 
 @operator(
-    dtypes="fi",
+    dtypes="fic",
     samples=_pairs(((2, 3), (3,)), ((0, 3), (3,)), ((40, 33), (33,))),
     errors=[
         (args(wanted(2, 3), wanted(2)), RuntimeError, r"size mismatch, got input \(2\), mat \(2x3\), vec \(2\)"),
@@ -244,7 +244,7 @@ def mv(input: Tensor, vec: Tensor) -> Value:
 
 
 @operator(
-    dtypes="fi",
+    dtypes="fic",
     samples=_pairs(((3,), (3,)), ((0,), (0,)), ((1000,), (1000,))),
     errors=[
         (args(wanted(2), wanted(3)), RuntimeError, r"inconsistent tensor size, expected tensor \[2\] and src \[3\]"),
@@ -325,7 +325,7 @@ def _sums(x: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...], *broadcast
 @operator(
     autocast=lower,
     inplace=True,
-    dtypes="fi",
+    dtypes="fic",
     samples=_sums((2, 4), (2, 3), (3, 4), (4,), (1, 1), (2, 1), ()),
     errors=[
         (
@@ -357,7 +357,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha:
 
 @operator(
     inplace=True,
-    dtypes="fi",
+    dtypes="fic",
     samples=_sums((2,), (2, 3), (3,), (1,), ()),
     errors=[
         (
@@ -380,7 +380,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: N
 @operator(
     autocast=lower,
     inplace=True,
-    dtypes="fi",
+    dtypes="fic",
     samples=_sums((2, 3, 5), (2, 3, 4), (2, 4, 5), (3, 1), (5,)),
     errors=[
         (
@@ -424,7 +424,7 @@ def _layers(make: Make) -> Iterator[Sample]:
     namespace="nn.functional",
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fc",
     samples=_layers,
     errors=[
         (args(wanted(2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 5x4\)"),

@@ -185,7 +185,7 @@ def _directions(make: Make) -> Iterator[Sample]:
     namespace="nn.functional",
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fc",
     samples=_directions,
     errors=[
         (args(wanted(2, 3), dim=3), IndexError, "Dimension out of range"),

@@ -69,7 +69,8 @@ class Operator:
     operators have names that begin with it.
 
     For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer,
-    boolean), `errors` holds arguments that must fail, with the type of the exception and a pattern of its text.
+    boolean, complex), of which an operator may refuse some as PyTorch does, `errors` holds arguments that must fail,
+    with the type of the exception and a pattern of its text.
     """
 
     name: str
@@ -89,7 +90,7 @@ class Operator:
     aliases: tuple[str, ...] = ()
     gradient: Callable[..., Sequence[Value | None]] | None = None
     samples: Samples | None = None
-    dtypes: str = "fib"
+    dtypes: str = "fibc"
     spread: str = ""
     strict_view: bool = False
     refusal: str = ""

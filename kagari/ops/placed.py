@@ -79,7 +79,7 @@ def _into_row(make: Make) -> Iterator[Sample]:
 
 @operator(
     inplace=True,
-    dtypes="fi",
+    dtypes="fic",
     out=False,
     samples=_into_row,
     errors=[

@@ -98,7 +98,7 @@ def _subtractable(make: Callable[..., Any]) -> Iterator[Sample]:
     reflected="__rsub__",
     pointwise=True,
     errors=_subtraction,
-    dtypes="fi",
+    dtypes="fic",
     aliases=("subtract",),
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
 )
@@ -111,7 +111,7 @@ def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
 @operator(
     pointwise=True,
     errors=_subtraction,
-    dtypes="fi",
+    dtypes="fic",
     method=False,
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
 )
@@ -195,7 +195,7 @@ DIVIDED = together(_divisors(3, -2.5), special_pairs)
     reflected="__rtruediv__",
     pointwise=True,
     samples=together(_divisors(3, -2.5), mixed(), special_pairs, ROUNDED),
-    dtypes="fi",
+    dtypes="fic",
     aliases=("divide", "true_divide"),
     errors=[
         _sizes,
@@ -292,7 +292,7 @@ def _powers(make: Callable[..., Any]) -> Iterator[Sample]:
     reflected="__rpow__",
     pointwise=True,
     samples=together(_powers, special_pairs),
-    dtypes="fi",
+    dtypes="fic",
     errors=[
         (args(wanted(2, dtype="int64"), -1), RuntimeError, "Integers to negative integer powers are not allowed"),
         (_two_bools, NotImplementedError, "\"pow\" not implemented for 'Bool'"),
@@ -379,7 +379,7 @@ def _logaddexp_gradient(g: Value, input: Value, other: Value) -> list[Value]:
 @operator(
     pointwise=True,
     gradient=_logaddexp_gradient,
-    dtypes="f",
+    dtypes="fc",
     errors=[_no_ints("logaddexp_cpu")],
     samples=together(binary(numbers=()), _floats, special_pairs),
 )
@@ -474,7 +474,7 @@ def _weights(make: Callable[..., Any]) -> Iterator[Sample]:
     pointwise=True,
     gradient=_lerp_gradient,
     samples=together(_three, _weights),
-    dtypes="f",
+    dtypes="fc",
     errors=[
         (
             args(wanted(2), wanted(2, dtype="float64"), 0.5),
@@ -509,7 +509,7 @@ def _scale(value: Any, dt: dtype) -> Any:
     inplace=True,
     pointwise=True,
     samples=together(_three, lambda make: ((a, {"value": 2}) for a, _ in _three(make))),
-    dtypes="fi",
+    dtypes="fic",
     errors=[
         (args(*[wanted(2, dtype="bool")] * 3), NotImplementedError, "\"addcmul_cpu_out\" not implemented for 'Bool'")
     ],
@@ -526,7 +526,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Number = 
     inplace=True,
     pointwise=True,
     samples=together(_three, lambda make: ((a, {"value": -0.5}) for a, _ in _three(make))),
-    dtypes="f",
+    dtypes="fc",
     errors=[
         (args(*[wanted(2, dtype="int64")] * 3), RuntimeError, "Integer division with addcdiv is no longer supported")
     ],

@@ -70,7 +70,7 @@ def _lower_unless_number(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
 @operator(
     autocast=_lower_unless_number,
     method=False,
-    dtypes="fi",
+    dtypes="fic",
     samples=_over_dimensions,
     errors=[
         (
@@ -186,7 +186,7 @@ def _along(make: Make) -> Iterator[Sample]:
     autocast=lower,
     namespace="linalg",
     method=False,
-    dtypes="f",
+    dtypes="fc",
     samples=_along,
     errors=[
         (
@@ -252,7 +252,7 @@ def _turned(x: Value, dim: int, by: int) -> Value:
     return graph.cat((narrowed(x, dim, by, 3 - by), narrowed(x, dim, 0, by)), dim)
 
 
-@operator(namespace="linalg", method=False, dtypes="fi", samples=_along, errors=_CROSS_ERRORS)
+@operator(namespace="linalg", method=False, dtypes="fic", samples=_along, errors=_CROSS_ERRORS)
 def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Value:
     """The vector product in space, along a dimension of three elements; other dimensions broadcast.
 
@@ -263,7 +263,7 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Value:
     return _crossed(input, other, dim)
 
 
-@operator(dtypes="fi", samples=_along, errors=_CROSS_ERRORS)
+@operator(dtypes="fic", samples=_along, errors=_CROSS_ERRORS)
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Value:
     """The vector product in space, along a dimension of three elements: the first one that has so many, if not given.
 
@@ -290,7 +290,7 @@ def _outer_sums(make: Make) -> Iterator[Sample]:
 
 @operator(
     inplace=True,
-    dtypes="fi",
+    dtypes="fic",
     samples=_outer_sums,
     errors=[
         (args(wanted(2, 3), wanted(3), wanted(3)), RuntimeError, r"The expanded size of the tensor \(3\) must match"),
@@ -324,7 +324,7 @@ def _batch_sums(make: Make) -> Iterator[Sample]:
 @operator(
     autocast=lower,
     inplace=True,
-    dtypes="fi",
+    dtypes="fic",
     samples=_batch_sums,
     errors=[
         (
@@ -380,7 +380,7 @@ def _bases(make: Make) -> Iterator[Sample]:
     namespace="linalg",
     method=False,
     out=False,
-    dtypes="fi",
+    dtypes="fic",
     samples=_bases,
     errors=[
         (args(wanted(3), N=1), RuntimeError, "N must be greater than 1."),

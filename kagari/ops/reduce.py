@@ -114,7 +114,7 @@ def _floating(name: str, input: Value, dtype: dtype | None) -> dtype:
 @operator(
     fresh=True,
     samples=together(reduced(*_all), _special(dim=1)),
-    dtypes="f",
+    dtypes="fc",
     errors=[
         _out_of_range,
         _twice,
@@ -436,7 +436,7 @@ _no_ints = lambda words: (args(wanted(2, dtype="int64")), RuntimeError, f"{words
 
 
 @operator(
-    fresh=True, gradient=_var_gradient, samples=_spreads, dtypes="f", errors=[_no_ints("std and var"), _out_of_range]
+    fresh=True, gradient=_var_gradient, samples=_spreads, dtypes="fc", errors=[_no_ints("std and var"), _out_of_range]
 )
 def var(
     input: Tensor,
@@ -456,7 +456,7 @@ def var(
 
 
 @operator(
-    fresh=True, gradient=_std_gradient, samples=_spreads, dtypes="f", errors=[_no_ints("std and var"), _out_of_range]
+    fresh=True, gradient=_std_gradient, samples=_spreads, dtypes="fc", errors=[_no_ints("std and var"), _out_of_range]
 )
 def std(
     input: Tensor,
@@ -475,7 +475,7 @@ def std(
     fresh=True,
     gradient=_pair_gradient(_var_gradient),
     samples=_spreads,
-    dtypes="f",
+    dtypes="fc",
     errors=[_no_ints("var_mean"), _out_of_range],
     method=False,
     out=False,
@@ -497,7 +497,7 @@ def var_mean(
     fresh=True,
     gradient=_pair_gradient(_std_gradient),
     samples=_spreads,
-    dtypes="f",
+    dtypes="fc",
     errors=[_no_ints("std_mean"), _out_of_range],
     method=False,
     out=False,
@@ -585,7 +585,7 @@ def _norms(make: Callable[..., Any]) -> Iterator[Sample]:
     fresh=True,
     gradient=_norm_gradient,
     samples=_norms,
-    dtypes="f",
+    dtypes="fc",
     errors=[
         _out_of_range,
         (

@@ -39,7 +39,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     namespace="nn.functional",
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fc",
     samples=pairs(),
     errors=[
         *shape_errors(),

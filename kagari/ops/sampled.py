@@ -84,7 +84,7 @@ def _no_bool(name: str) -> list[tuple[Sample, type, str]]:
 @operator(
     method=False,
     out=False,
-    dtypes="fi",
+    dtypes="fic",
     aliases=("trapz",),
     samples=_integrands,
     errors=_no_bool("trapezoid"),
@@ -110,7 +110,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = 
 @operator(
     method=False,
     out=False,
-    dtypes="fi",
+    dtypes="fic",
     samples=_integrands,
     errors=_no_bool("cumulative_trapezoid"),
 )
@@ -224,7 +224,7 @@ def _differences(make: Make) -> Iterator[Sample]:
 
 
 @operator(
-    dtypes="f",
+    dtypes="fc",
     out=False,
     gradient=_dist_gradient,
     samples=_differences,
@@ -277,7 +277,7 @@ def _parts(make: Make) -> Iterator[Sample]:
 
 @operator(
     inplace=True,
-    dtypes="f",
+    dtypes="fc",
     gradient=_renorm_gradient,
     samples=_parts,
     errors=[

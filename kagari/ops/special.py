@@ -21,9 +21,10 @@ MOST_VARIABLES = 1 << 20  # of the gamma function of several
 _SPECIAL: dict[str, Any] = {"namespace": "special", "method": False, "pointwise": True}
 
 
-def _float(x: Any) -> Value:
-    """As floats: integers in the default dtype."""
+def _float(kernel: str, x: Any) -> Value:
+    """As floats: integers in the default dtype. Refuses complex numbers."""
     v = ir.lift(x)
+    require(kernel, v.dtype, lowest=0)
     return v if v.dtype.category == 2 else ir.astype(v, ir.default_dtype())
 
 
@@ -82,7 +83,7 @@ def i0(input: Tensor) -> Value:
     >>> torch.i0(torch.tensor([0.0, 1.0]))
     tensor([1.0000, 1.2661])
     """
-    return _bessel(0, _float(input), False)
+    return _bessel(0, _float("i0_vml_cpu", input), False)
 
 
 def _i0e_gradient(g: Value, input: Value) -> list[Value]:
@@ -92,7 +93,7 @@ def _i0e_gradient(g: Value, input: Value) -> list[Value]:
 @operator(**_SPECIAL, gradient=_i0e_gradient, samples=unary())
 def i0e(input: Tensor) -> Value:
     """`out_i = e ** -|input_i| * I_0(input_i)`."""
-    return _bessel(0, _float(input), True)
+    return _bessel(0, _float("i0e_cpu", input), True)
 
 
 def _i1_gradient(g: Value, input: Value) -> list[Value]:
@@ -102,7 +103,7 @@ def _i1_gradient(g: Value, input: Value) -> list[Value]:
 @operator(**_SPECIAL, gradient=_i1_gradient, samples=unary())
 def i1(input: Tensor) -> Value:
     """`out_i = I_1(input_i)`, the modified Bessel function of the first kind and order 1."""
-    return _bessel(1, _float(input), False)
+    return _bessel(1, _float("i1_cpu", input), False)
 
 
 def _i1e_gradient(g: Value, input: Value) -> list[Value]:
@@ -113,7 +114,7 @@ def _i1e_gradient(g: Value, input: Value) -> list[Value]:
 @operator(**_SPECIAL, gradient=_i1e_gradient, samples=unary())
 def i1e(input: Tensor) -> Value:
     """`out_i = e ** -|input_i| * I_1(input_i)`."""
-    return _bessel(1, _float(input), True)
+    return _bessel(1, _float("i1e_cpu", input), True)
 
 
 # Hurwitz's zeta, and what follows from it
@@ -172,7 +173,7 @@ def zeta(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = sum over k >= 0 of (k + other_i) ** -input_i`, Hurwitz's zeta function."""
     s, q = (ir.lift(x) for x in (input, other))
     dt = ir.result_type(s, q)
-    dt = dt if dt.category == 2 else ir.default_dtype()
+    dt = dt if dt.category >= 2 else ir.default_dtype()
     require("zeta_cpu", dt, lowest=2 if dt.itemsize > 2 else 4)
     shape = ir.broadcast_shape(s.shape, q.shape)
     s, q = (ir.broadcast_to(graph.cast(x, dt), shape) for x in (s, q))
@@ -215,7 +216,8 @@ def polygamma(n: int, input: Tensor) -> Value:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     if n == 0:
         return ir.digamma(input)
-    return _hurwitz(n + 1, _float(input)) * float((-1) ** (n + 1) * math.factorial(n))
+    x = _float("trigamma" if n == 1 else "polygamma", input)
+    return _hurwitz(n + 1, x) * float((-1) ** (n + 1) * math.factorial(n))
 
 
 def _variables(make: Callable[..., Any]) -> Iterator[Sample]:
@@ -248,7 +250,7 @@ def mvlgamma(input: Tensor, p: int) -> Value:
         raise RuntimeError("The input tensor may not be a boolean tensor.")
     if p > MOST_VARIABLES:
         raise RuntimeError(f"mvlgamma: p should be at most {MOST_VARIABLES}, got {p}")
-    x = _float(input)
+    x = _float("mvlgamma_cpu", input)
     shape = (*x.shape, p)
     shifted = graph.expand(ir.unsqueeze(x, x.ndim), shape) - graph.cast(graph.iota(shape, x.ndim), x.dtype) / 2
     return ir.sum_(ir.lgamma(shifted), x.ndim) + p * (p - 1) / 4 * math.log(math.pi)
@@ -271,7 +273,7 @@ def _scaled_erfc(x: Value) -> Value:
 
 def _wide(kernel: str, x: Value) -> Value:
     """As floats of at least 32 bits: PyTorch has no kernel for others."""
-    v = _float(x)
+    v = _float(kernel, x)
     if v.dtype.itemsize < 4:
         require(kernel, v.dtype, lowest=4)
     return v
@@ -291,7 +293,7 @@ def erfcx(input: Tensor) -> Value:
 @operator(**_SPECIAL, samples=unary())
 def ndtr(input: Tensor) -> Value:
     """The probability that a standard normal number is below `input_i`."""
-    return 0.5 * ir.erfc(_float(input) * -math.sqrt(0.5))
+    return 0.5 * ir.erfc(_float("erfc_vml_cpu", input) * -math.sqrt(0.5))
 
 
 def _log_ndtr_gradient(g: Value, input: Value) -> list[Value]:
@@ -347,7 +349,7 @@ def _entr_gradient(g: Value, input: Value) -> list[Value]:
 @operator(**_SPECIAL, gradient=_entr_gradient, samples=unary(0.1, 3))
 def entr(input: Tensor) -> Value:
     """`out_i = -input_i * ln(input_i)`: 0 at 0, and minus infinity below."""
-    x = _float(input)
+    x = _float("entr_cpu", input)
     inside = ir.lt(0, x)
     value = ir.neg(x * ir.log(ir.where(inside, x, 1)))
     value = ir.where(inside, value, ir.full(x.shape, -math.inf, x.dtype))
@@ -364,6 +366,7 @@ def _xlog1py_gradient(g: Value, input: Any, other: Any) -> list[Value]:
 def xlog1py(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = input_i * ln(1 + other_i)`, 0 where `input_i` is 0, and NaN where `other_i` is."""
     dt = result_type(input, other)
+    require("xlog1py_cpu", dt, lowest=0)
     y = graph.cast(ir.lift(other), dt if dt.category == 2 else ir.default_dtype())
     zero = ir.eq(input, 0) & ir.eq(y, y)
     return ir.where(zero, 0, ir.mul(input, ir.log1p(y)))

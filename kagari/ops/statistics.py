@@ -196,7 +196,7 @@ def _weight_error(name: str, w: Any, pattern: str) -> Any:
     fresh=True,
     out=False,
     samples=_weighted,
-    dtypes="fi",
+    dtypes="fic",
     refusal="cov(): weights cannot be negative and cannot sum to zero",
     errors=[
         (args(wanted(2, 3, 4)), RuntimeError, r"cov\(\): expected input to have two or fewer dimensions but got an"),
@@ -270,7 +270,7 @@ def _covariances(x: Value, correction: Any, counts: Value | None, shares: Value 
     fresh=True,
     out=False,
     samples=_observations,
-    dtypes="fi",
+    dtypes="fic",
     errors=[
         (
             args(wanted(2, 3, 4)),

@@ -90,7 +90,7 @@ FUNCTIONS = (
     dunder="__neg__",
     pointwise=True,
     samples=unary(),
-    dtypes="fi",
+    dtypes="fic",
     aliases=("negative",),
     errors=[
         (args(wanted(2, dtype="bool")), RuntimeError, "Negation, the `-` operator, on a bool tensor is not supported")
@@ -116,7 +116,7 @@ def neg(input: Tensor) -> Value:
     pointwise=True,
     fresh=False,
     samples=unary(),
-    dtypes="fi",
+    dtypes="fic",
     out=False,
     errors=[(args(wanted(2, dtype="bool")), RuntimeError, r"The `\+` operator, on a bool tensor is not supported")],
 )
@@ -133,7 +133,7 @@ def positive(input: Tensor) -> Value:
     dunder="__abs__",
     pointwise=True,
     samples=unary(),
-    dtypes="fi",
+    dtypes="fic",
     aliases=("absolute",),
     errors=[_no_bool("abs_cpu")],
 )
@@ -215,12 +215,16 @@ def round_(input: Tensor, *, decimals: int = 0) -> Value:
 @operator(inplace=True, pointwise=True, samples=unary())
 def deg2rad(input: Tensor) -> Value:
     """`out_i = input_i * pi / 180`."""
+    if input.dtype.is_complex:
+        raise RuntimeError("deg2rad is not supported for complex tensors.")
     return input * (math.pi / 180)
 
 
 @operator(inplace=True, pointwise=True, samples=unary())
 def rad2deg(input: Tensor) -> Value:
     """`out_i = input_i * 180 / pi`."""
+    if input.dtype.is_complex:
+        raise RuntimeError("rad2deg is not supported for complex tensors.")
     return input * (180 / math.pi)
 
 
@@ -249,6 +253,7 @@ def _logit_gradient(g: Value, input: Value, eps: Any = None) -> list[Value]:
 @operator(inplace=True, pointwise=True, gradient=_logit_gradient, samples=unary(0.1, 0.9))
 def logit(input: Tensor, eps: Number | None = None) -> Value:
     """`out_i = ln(x / (1 - x))`, where x is `input_i`, held between `eps` and `1 - eps` where `eps` is given."""
+    require("logit_cpu", input.dtype, lowest=0)
     x = input if input.dtype.category == 2 else ir.astype(input, ir.default_dtype())
     x = x if eps is None else ir.minimum(ir.maximum(x, eps), 1 - eps)
     return ir.log(x / (1 - x))

@@ -17,10 +17,16 @@ from ..base.dtypes import dtype as Dtype
 from ..ops.operator import Operator
 from ..ops.samples import Wanted
 
-DTYPES = {"f": ("float32", "float64", "bfloat16", "float16"), "i": ("int64", "uint8"), "b": ("bool",)}
+DTYPES = {
+    "f": ("float32", "float64", "bfloat16", "float16"), "i": ("int64", "uint8"), "b": ("bool",),
+    "c": ("complex64", "complex128"),
+}  # fmt: skip
 """What the letters of a record's `dtypes` stand for."""
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
+COMPLEX = frozenset(DTYPES["c"])
+COMPLEX_SAMPLES = 2
+"""So many of a record's samples are of complex numbers, too: they are the same kernels on two parts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +41,7 @@ class Array:
     @property
     def differentiable(self) -> bool:
         """Whether gradients with respect to it exist."""
-        return self.dtype in FLOATS and not self.constant
+        return self.dtype in FLOATS | COMPLEX and not self.constant
 
 
 class Maker:
@@ -62,6 +68,9 @@ class Maker:
             numbers: Any = np.asarray(values, np.float64)
         elif name in FLOATS:
             numbers = self.random.uniform(low, high, shape)
+        elif name in COMPLEX:
+            numbers = self.random.uniform(low, high, (2, *shape))
+            numbers = numbers[0] + 1j * numbers[1]
         elif name == "bool":
             numbers = self.random.integers(0, 2, shape)
         else:
@@ -82,7 +91,7 @@ def _rounded(numbers: np.ndarray, name: str) -> np.ndarray:
         return np.where(np.isfinite(numbers), (bits & np.uint32(0xFFFF0000)).view(np.float32), numbers).astype(
             np.float32
         )
-    if name not in FLOATS:
+    if name not in FLOATS | COMPLEX:
         numbers = np.nan_to_num(numbers, posinf=3, neginf=-3)
         if name == "uint8":
             numbers = np.abs(numbers)
@@ -135,7 +144,7 @@ def _cases_of(record: Operator, dtype: str, first: bool) -> Iterator[Case]:
     while True:
         maker.used = False
         sample = next(samples, None)
-        if sample is None:
+        if sample is None or (dtype in COMPLEX and number == COMPLEX_SAMPLES):
             return
         if maker.used or first:
             yield Case(record, dtype, number, *sample)
