@@ -73,7 +73,7 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PACKAGES = frozenset((
-    "amp", "array_api", "backends", "cpu", "cuda", "func", "hub", "linalg", "nn", "optim", "random",
+    "amp", "array_api", "backends", "cpu", "cuda", "func", "hub", "linalg", "nn", "optim", "profiler", "random",
     "serialization", "special", "testing", "utils", "vision",
 ))  # fmt: skip
 # What a module below has and this one shows.
@@ -152,7 +152,8 @@ __all__ = [
     "not_equal", "not_equal_", "nuclear_norm", "numel", "ones", "ones_like", "optim", "orgqr", "ormqr", "outer",
     "pairwise_distance", "pca_lowrank", "pdist", "permute", "permute_copy", "pi", "pinverse", "pixel_shuffle",
     "pixel_unshuffle", "poisson", "poisson_nll_loss", "polar", "polygamma", "positive", "pow", "pow_", "prelu",
-    "preserve_format", "prod", "promote_types", "put", "put_", "qr", "quantile", "rad2deg", "rad2deg_", "rand",
+    "preserve_format", "prod", "profiler",
+    "promote_types", "put", "put_", "qr", "quantile", "rad2deg", "rad2deg_", "rand",
     "rand_like", "randint", "randint_like", "randn", "randn_like", "random", "randperm", "range", "ravel", "real",
     "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "remainder_", "renorm", "renorm_",
     "repeat_interleave", "reshape", "resize_as_", "resolve_conj", "resolve_neg", "result_type", "rms_norm", "roll",

@@ -25,6 +25,7 @@ VERSION = "1"  # of the generated code; a change in a template that leaves the k
 
 _lock = threading.RLock()
 _addresses: dict[str, int] = {}
+_kernels: dict[int, Kernel] = {}
 _compiled = [0]
 
 
@@ -68,8 +69,14 @@ def address(kernel: Kernel) -> int:
                 code = llvm.compile_object(text, cpu.host_target(), kernel.level)
                 _compiled[0] += 1
                 store().put(key, code)
-            _addresses[kernel.key] = cpu.load(code, (symbol,))[0]
+            found = _addresses[kernel.key] = cpu.load(code, (symbol,))[0]
+            _kernels[found] = kernel
         return _addresses[kernel.key]
+
+
+def kernel_at(place: int) -> Kernel | None:
+    """The kernel whose code lies there; None where that is no kernel's."""
+    return _kernels.get(place)
 
 
 def _resident_objects() -> tuple[bytes, bytes]:

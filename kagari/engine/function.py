@@ -29,9 +29,9 @@ MAX_PLANS = 2048
 # table.
 MAX_WAYS = 16
 REQUIRED = object()
-# The modes of a thread, as bits: gradients are recorded, every call goes through Python to be watched, and autocast to
-# one of two dtypes. See thread_mode in resident/dispatch.py.
-GRADIENTS, WATCHED = 1, 2
+# The modes of a thread, as bits: gradients are recorded, every call goes through Python to be watched, autocast to one
+# of two dtypes, and every call goes to the profiler. See thread_mode in resident/dispatch.py.
+GRADIENTS, WATCHED, PROFILED = 1, 2, 16
 CASTS = {bfloat16: 4, float16: 8}
 CASTING = 4 | 8
 _CAST_STATES = 17
@@ -69,6 +69,7 @@ class Hooks:
     mode: Callable[[], int]
     refresh: Callable[[Any], None]
     after: Callable[[Function, Any], None]
+    profile: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any] | None = None  # while there is a profiler
     before_forgetting: Callable[[], None] = staticmethod(lambda: None)
 
 
@@ -208,6 +209,8 @@ class Function:
 
     def miss(self, *args: Any, **kwargs: Any) -> Any:
         """Any call, by position or by name."""
+        if Hooks.profile is not None and Hooks.mode() & PROFILED:
+            return Hooks.profile(self, args, kwargs)
         for a in (*args, *kwargs.values()):
             kind = type(a)
             if kind not in _PLAIN and kind not in Hooks.tensor_types and hasattr(kind, "__torch_function__"):
@@ -458,6 +461,7 @@ class BackwardFunction(Function):
         parameters.append(Parameter("sizes", "static"))
         parameters += [Parameter(f"grad{k}", "tensor", None, optional=True) for k in range(visible)]
         super().__init__(f"{forward.name}_backward", tuple(parameters), None)
+        self.node_of = forward.node_name
         self.base, self.at_sizes, self.variant = traced, saved, variant
         self.by_missing: dict[tuple[int, ...], list[Traced]] = {}
         self.function = native().operator_function(self.name, self.activate(), "")
@@ -475,6 +479,8 @@ class BackwardFunction(Function):
 
     def miss(self, *args: Any) -> Any:
         """A call by the tape: its arguments need no checks."""
+        if Hooks.profile is not None and Hooks.mode() & PROFILED:
+            return Hooks.profile(self, args, {})
         return self.run(args, args)
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:

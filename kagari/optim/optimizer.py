@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from ..autograd import RemovableHandle, enable_grad
+from ..autograd.recorder import record_function, running
 from ..eager import Tensor
 from ..eager import operators as ops
 
@@ -40,15 +41,16 @@ def _typename(value: object) -> str:
 
 def _run_with_hooks(step: Callable, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     args = (optimizer, *args)
-    for hook in list(optimizer._optimizer_step_pre_hooks.values()):
-        new = hook(optimizer, args, kwargs)
-        if new is not None:
-            if not (isinstance(new, tuple) and len(new) == 2):
-                raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {new}.")
-            args, kwargs = new
-    result = step(*args, **kwargs)
-    for hook in list(optimizer._optimizer_step_post_hooks.values()):
-        hook(optimizer, args, kwargs)
+    with record_function(f"Optimizer.step#{type(optimizer).__name__}.step"):
+        for hook in list(optimizer._optimizer_step_pre_hooks.values()):
+            new = hook(optimizer, args, kwargs)
+            if new is not None:
+                if not (isinstance(new, tuple) and len(new) == 2):
+                    raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {new}.")
+                args, kwargs = new
+        result = step(*args, **kwargs)
+        for hook in list(optimizer._optimizer_step_post_hooks.values()):
+            hook(optimizer, args, kwargs)
     return result
 
 
@@ -57,7 +59,7 @@ def _hooked(step: Callable) -> Callable:
 
     @functools.wraps(step)
     def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
+        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks or running:
             return _run_with_hooks(step, self, args, kwargs)
         return step(self, *args, **kwargs)
 
@@ -136,7 +138,7 @@ class Optimizer:
         Args:
             closure (callable, optional): computes the loss and its gradients anew; its result is returned.
         """
-        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks:
+        if self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks or running:
             return _run_with_hooks(Optimizer._step, self, () if closure is None else (closure,), {})
         if closure is not None:
             return self._step(closure)

@@ -114,6 +114,7 @@ _ROOTS = [
     "clone",
     "on_flush",
     "on_lost",
+    "trace",
 ]
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 
@@ -277,6 +278,10 @@ class Native:
         """Tells native code where Python objects are."""
         for name, o in objects.items():
             self.roots[ROOT[name]] = id(keep(o))
+
+    def trace(self, address: int) -> None:
+        """Tells native code where to note kernels and their times, see `tracing` in resident/dispatch.py; 0 for not."""
+        self.roots[ROOT["trace"]] = address
 
     def set_offsets(self, **offsets: int) -> None:
         """Tells native code where the slots of tensors and nodes are."""

@@ -37,9 +37,9 @@ FLOAT_INFINITY = 9218868437227405312
 STACK_BUFFERS = 64
 STACK_OUTPUTS = 32
 STACK_WORDS = 32
-# Modes of a thread: two bits for the dtype of autocast, those of WATCHED lead through Python.
-GRADIENTS = 1
-WATCHED = 2
+# Modes of a thread: two bits for the dtype of autocast; those of anomaly mode and of the profiler lead through Python.
+RECORDING = 1
+THROUGH_PYTHON = 18
 CAST_STATES = 17
 UNMADE = 1
 
@@ -96,15 +96,15 @@ def dispatch(state, args, nargs):
     if nargs > MAX_ARGS or nargs > state[3] - 2:
         return miss(state, args, nargs)
     mode = thread_mode()
-    if mode > GRADIENTS:
-        if (mode & WATCHED) != 0:
+    if mode > RECORDING:
+        if (mode & THROUGH_PYTHON) != 0:
             return miss(state, args, nargs)
         instead = state[CAST_STATES + ((mode >> 2) & 3)]
         if instead != 0:
             if instead == UNMADE:
                 return miss(state, args, nargs)
             state = instead
-        mode = mode & GRADIENTS
+        mode = mode & RECORDING
     words = stack(16)
     scalars = stack(16)
     overflow = stack(1)
@@ -253,7 +253,7 @@ def view_of(source, t):
     if base == ROOTS[NONE]:
         base = source
     replace(t + ROOTS[AT_BASE], reference(base))
-    if (thread_mode() & GRADIENTS) == 0:
+    if (thread_mode() & RECORDING) == 0:
         replace(t + ROOTS[AT_EXTRA], reference(ROOTS[UNTRACKED]))
     return t
 
@@ -313,7 +313,7 @@ def fault(status, state):
     return result
 
 
-def run_launches(plan, bufs, local, scalars, status):
+def run_launches(plan, bufs, local, scalars, status, trace):
     count = plan[7]
     record = plan[8]
     while count > 0:
@@ -323,9 +323,53 @@ def run_launches(plan, bufs, local, scalars, status):
         while j < n:
             local[j] = bufs[numbers[j]]
             j += 1
-        launch(record[0], local, record[1], scalars, record[4], record[5], status)
+        if trace == 0:
+            launch(record[0], local, record[1], scalars, record[4], record[5], status)
+        else:
+            begin = ticks(trace[2])
+            launch(record[0], local, record[1], scalars, record[4], record[5], status)
+            trace_kernel(trace, record[0], begin)
         record = record + 48
         count -= 1
+
+
+def run_plan(plan, bufs, local, scalars, status):
+    """The launches of a plan; other threads may run meanwhile where they take long."""
+    trace = tracing()
+    if (plan[0] & LONG) != 0:
+        thread = PyEval_SaveThread()
+        run_launches(plan, bufs, local, scalars, status, trace)
+        PyEval_RestoreThread(thread)
+    else:
+        run_launches(plan, bufs, local, scalars, status, trace)
+
+
+def tracing():
+    """Where this thread's kernels are noted with their times, or 0.
+
+    The words there: 0 room for so many, 1 how many there are, 2 the clock, 3 the thread; then a kernel's address, begin
+    and end, in nanoseconds.
+    """
+    trace = ROOTS[TRACE]
+    if trace != 0 and trace[3] == PyThreadState_Get():
+        return trace
+    return 0
+
+
+def ticks(clock):
+    now = stack(2)
+    clock_gettime(clock, now)
+    return now[0] * 1000000000 + now[1]
+
+
+def trace_kernel(trace, function, begin):
+    count = trace[1]
+    if count < trace[0]:
+        entry = trace + 32 + count * 24
+        entry[0] = function
+        entry[1] = begin
+        entry[2] = ticks(trace[2])
+        trace[1] = count + 1
 
 
 def overlaps(plan, args):
@@ -413,12 +457,7 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
             give_temps(bufs + first * 8, temps, i)
             return no_memory(temps[i])
         i += 1
-    if (plan[0] & LONG) != 0:
-        thread = PyEval_SaveThread()
-        run_launches(plan, bufs, local, scalars, status)
-        PyEval_RestoreThread(thread)
-    else:
-        run_launches(plan, bufs, local, scalars, status)
+    run_plan(plan, bufs, local, scalars, status)
     give_temps(bufs + first * 8, temps, n_temp)
     if status[0] != 0:
         drop(outs, n_out)
@@ -551,6 +590,10 @@ def foreach(module, args, nargs):
     scalars = stack(32)
     bufs = stack(16)
     status = stack(1)
+    begin = 0
+    trace = tracing()
+    if trace != 0:
+        begin = ticks(trace[2])
     i = 0
     while i < n_ops:
         ops[i] = template[i]
@@ -587,4 +630,6 @@ def foreach(module, args, nargs):
         else:
             launch(words[0], bufs, ops, scalars, n, grain, status)
         k += 1
+    if trace != 0:
+        trace_kernel(trace, words[0], begin)
     return PyLong_FromLongLong(count)

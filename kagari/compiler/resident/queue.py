@@ -421,12 +421,7 @@ def run_step(step, bufs, local, gathered, status):
             give_temps(bufs + first * 8, temps, i)
             return 0
         i += 1
-    if (plan[0] & LONG) != 0:
-        thread = PyEval_SaveThread()
-        run_launches(plan, bufs, local, scalars, status)
-        PyEval_RestoreThread(thread)
-    else:
-        run_launches(plan, bufs, local, scalars, status)
+    run_plan(plan, bufs, local, scalars, status)
     give_temps(bufs + first * 8, temps, plan[5])
     i = 0
     while i < step[6]:
@@ -454,9 +449,7 @@ def nanoseconds(segment):
     """The time, where it is asked for."""
     if segment[3] == 0:
         return 0
-    now = stack(2)
-    clock_gettime(segment[4], now)
-    return now[0] * 1000000000 + now[1]
+    return ticks(segment[4])
 
 
 def run_segment(module, arg):

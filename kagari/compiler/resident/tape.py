@@ -46,7 +46,7 @@ def stale(t):
 
 def unclear(t):
     """Whether a tensor that is to be changed is a view of one with a gradient, made where nothing is recorded."""
-    if (t + ROOTS[AT_EXTRA])[0] != ROOTS[UNTRACKED] or (thread_mode() & GRADIENTS) == 0:
+    if (t + ROOTS[AT_EXTRA])[0] != ROOTS[UNTRACKED] or (thread_mode() & RECORDING) == 0:
         return 0
     return ((t + ROOTS[AT_BASE])[0] + ROOTS[AT_NEEDS])[0] == ROOTS[TRUE]
 

@@ -1,0 +1,178 @@
+"""What a profiler writes down: calls of operators, named regions, and the kernels that ran, with their times.
+
+While one is at work in a thread, a bit of the thread's modes leads every call of an operator here, and native code
+notes the kernels (`tracing` in resident/dispatch.py). Nothing looks for a profiler otherwise.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from dataclasses import dataclass
+from typing import Any
+
+from ..engine.code import native
+from ..engine.function import PROFILED, BackwardFunction, Function, Hooks
+from . import modes
+from .flops import flops_of
+
+_ROOM = 1 << 14  # kernels that are noted before they are fetched
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A call, a region or a kernel; times in nanoseconds. `kernel` is the address of its code, 0 for what is none."""
+
+    name: str
+    begin: int
+    end: int
+    shapes: list[list[int]]
+    stack: list[str]
+    memory: int = 0
+    flops: int = 0
+    kernel: int = 0
+    annotation: bool = False
+
+
+class _Current(threading.local):
+    recorder: Recorder | None = None
+
+
+current = _Current()
+running: list[Recorder] = []
+
+
+class Recorder:
+    """Writes down what one thread does from `start` to `stop`."""
+
+    def __init__(self, shapes: bool = False, memory: bool = False, stack: bool = False, flops: bool = False) -> None:
+        self.shapes, self.memory, self.stack, self.flops = shapes, memory, stack, flops
+        self.recorded: list[Recorded] = []
+        self.begin = self.end = self.thread = 0
+        self._callables: dict[Function, Callable[..., Any]] = {}
+        self._trace = (ctypes.c_longlong * (4 + 3 * _ROOM))()
+
+    def start(self) -> None:
+        """Begins. Raises RuntimeError where there is a profiler in this thread already."""
+        if current.recorder is not None:
+            raise RuntimeError("Profiler is already enabled on this thread.")
+        loaded = native()
+        state = ctypes.pythonapi.PyThreadState_Get
+        state.restype = ctypes.c_void_p
+        self._trace[0], self._trace[1], self._trace[2], self._trace[3] = _ROOM, 0, time.CLOCK_MONOTONIC, state()
+        current.recorder = self
+        running.append(self)
+        Hooks.profile = profiled
+        self.thread = threading.get_native_id()
+        loaded.trace(ctypes.addressof(self._trace))
+        modes.set_mode(modes.mode() | PROFILED)
+        self.begin = time.monotonic_ns()
+
+    def stop(self) -> None:
+        """Ends."""
+        self.end = time.monotonic_ns()
+        modes.restore(PROFILED, 0)
+        native().trace(0)
+        self._fetch()
+        current.recorder = None
+        running.remove(self)
+        if not running:
+            Hooks.profile = None
+
+    def call(self, f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Calls an operator and writes it down; what it calls in turn is not."""
+        run = self._callable(f)
+        stats = native().stats
+        shapes = _shapes(args) if self.shapes else []
+        stack = _stack() if self.stack else []
+        before = stats[0]
+        modes.set_mode(modes.mode() & ~PROFILED)
+        begin = time.monotonic_ns()
+        result = None
+        try:
+            result = run(*args, **kwargs)
+            return result
+        finally:
+            end = time.monotonic_ns()
+            modes.set_mode(modes.mode() | PROFILED)
+            memory = stats[0] - before if self.memory else 0
+            flops = flops_of(f.name, (*args, *kwargs.values()), result) if self.flops else 0
+            self.recorded.append(Recorded(_name(f), begin, end, shapes, stack, memory, flops))
+            if self._trace[1] > _ROOM // 2:
+                self._fetch()
+
+    def region(self, name: str, begin: int, before: int) -> None:
+        """Writes down a region that began then, when so many bytes were in use."""
+        memory = native().stats[0] - before if self.memory else 0
+        stack = _stack() if self.stack else []
+        self.recorded.append(Recorded(name, begin, time.monotonic_ns(), [], stack, memory, annotation=True))
+
+    def _callable(self, f: Function) -> Callable[..., Any]:
+        found = self._callables.get(f)
+        if found is None:
+            made = f.function if isinstance(f, BackwardFunction) else None
+            found = self._callables[f] = made or native().operator_function(f.name, f.activate(), "")
+        return found
+
+    def _fetch(self) -> None:
+        """Takes over the kernels that native code noted."""
+        words = self._trace[4 : 4 + 3 * self._trace[1]]
+        self._trace[1] = 0
+        for place, begin, end in zip(words[::3], words[1::3], words[2::3]):
+            self.recorded.append(Recorded("", begin, end, [], [], kernel=place))
+
+
+class record_function(ContextDecorator):
+    """Gives a part of a program a name in a profiler's events. A context manager and a decorator.
+
+    >>> import kagari as torch
+    >>> x = torch.ones(2)
+    >>> with torch.autograd.profiler.profile() as prof:
+    ...     with torch.autograd.profiler.record_function("twice"):
+    ...         y = x * 2
+    >>> prof.function_events[0].name, [child.name for child in prof.function_events[0].cpu_children]
+    ('twice', ['aten::mul'])
+    """
+
+    def __init__(self, name: str, args: str | None = None) -> None:
+        self.name, self.args = name, args
+        self._begun: list[tuple[Recorder | None, int, int]] = []
+
+    def __enter__(self) -> record_function:
+        recorder = current.recorder
+        bytes_in_use = 0 if recorder is None else native().stats[0]
+        self._begun.append((recorder, time.monotonic_ns(), bytes_in_use))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        recorder, begin, bytes_in_use = self._begun.pop()
+        if recorder is not None and recorder is current.recorder:
+            recorder.region(self.name, begin, bytes_in_use)
+
+
+def profiled(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call in a thread whose modes say that there is a profiler."""
+    assert current.recorder is not None
+    return current.recorder.call(f, args, kwargs)
+
+
+def _name(f: Function) -> str:
+    """PyTorch's name of an operator, or of the step of the backward pass."""
+    return f.node_of if isinstance(f, BackwardFunction) else f"aten::{f.name}"
+
+
+def _shapes(args: tuple[Any, ...]) -> list[list[int]]:
+    return [list(a._layout.shape) if isinstance(a, Hooks.tensor_types) else [] for a in args]
+
+
+def _stack() -> list[str]:
+    """The lines of the program that are being executed, the innermost first, Kagari's own left out."""
+    frames = [s for s in traceback.extract_stack() if "/kagari/" not in s.filename.replace("\\", "/")]
+    return [f"{s.filename}({s.lineno}): {s.name}" for s in reversed(frames)]
+
+
+__all__ = ["Recorded", "Recorder", "current", "profiled", "record_function", "running"]
