@@ -158,11 +158,12 @@ def slot_offset(cls: type, name: str) -> int:
 
 def _storage_type(dealloc: int, address: int) -> type:
     members = keep(
-        (_MemberDef * 5)(
+        (_MemberDef * 6)(
             _MemberDef(b"nbytes", _LONGLONG, 24, _READONLY, b"Size in bytes."),
             _MemberDef(b"version", _LONGLONG, 32, 0, b"Number of times the contents were changed in place."),
             _MemberDef(b"history", _LONGLONG, 56, 0, b"Number of the last node that rewrote the history of views."),
             _MemberDef(b"owner", _OBJECT, 40, 0, b"The object whose memory this is, None for the pool's own."),
+            _MemberDef(b"shown", _LONGLONG, 72, 0, b"Number of the capture in which NumPy was shown the memory."),
             _MemberDef(None, 0, 0, 0, None),
         )
     )
@@ -287,6 +288,11 @@ class Native:
         """Tells native code where the slots of tensors and nodes are."""
         for name, offset in offsets.items():
             self.roots[ROOT[name]] = offset
+
+    @property
+    def captures(self) -> int:
+        """The number of the last capture."""
+        return self.queue[13]
 
     # Operators
 

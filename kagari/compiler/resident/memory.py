@@ -153,7 +153,7 @@ def empty_pool():
 
 # A storage is a Python object of these words: 0 count, 1 type, 2 data, 3 nbytes, 4 version, 5 owner, 6 size class,
 # 7 the number of the last node that rewrote the history of its views, 8 its slot in the queue, 9 in which capture
-# its address was asked for. Data is 0 where the contents are yet to be computed: see queue.py.
+# NumPy was shown it. Data is 0 where the contents are yet to be computed: see queue.py.
 
 
 def new_storage(nbytes):

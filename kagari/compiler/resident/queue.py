@@ -175,8 +175,6 @@ def storage_address(holder, closure):
     if holder[2] == 0 or holder[8] != 0:
         if settle(holder) == 0:
             return 0
-    if capturing():
-        holder[9] = QUEUE[EPOCH]
     return PyLong_FromLongLong(holder[2])
 
 
@@ -254,7 +252,7 @@ def defer(plan, args, scalars, state, nargs):
         s = (t + ROOTS[AT_STORAGE])[0]
         if s[2] == 0 and s[8] == 0 and settle(s) == 0:
             return 0
-        if s[9] == QUEUE[EPOCH] or (s[5] != 0 and t[1] != ROOTS[PARAMETER]):
+        if (s[9] != 0 and s[9] == QUEUE[EPOCH]) or (s[5] != 0 and t[1] != ROOTS[PARAMETER]):
             shared = 1
         i += 1
     if n_out > 0 and (plan[4])[0] == IN_PLACE:
