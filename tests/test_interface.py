@@ -34,7 +34,8 @@ def test_there(name: str) -> None:
 def test_subpackages_list_what_they_have() -> None:
     of_nn = (kagari.nn, kagari.nn.functional, kagari.nn.init)
     leaves = (kagari.amp, kagari.backends, kagari.cpu, kagari.cuda, kagari.serialization, kagari.utils.data)
-    for package in (*of_nn, kagari.optim, kagari.autograd, *leaves):
+    of_vision = (kagari.vision, kagari.vision.datasets, kagari.vision.io, kagari.vision.models, kagari.hub)
+    for package in (*of_nn, kagari.optim, kagari.autograd, *leaves, *of_vision):
         assert list(package.__all__) == sorted(package.__all__)
         for name in package.__all__:
             assert getattr(package, name) is not None

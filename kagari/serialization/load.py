@@ -102,7 +102,7 @@ class _Unpickler(pickle.Unpickler):
     storages: Storages
 
     def find_class(self, module: str, name: str) -> Any:
-        if module.partition(".")[0] == "torch":
+        if module.partition(".")[0] in ("torch", "torchvision"):
             return names.lookup(module, name)
         return super().find_class(module, name)
 

@@ -139,7 +139,7 @@ def is_added(found: Any) -> bool:
 
 
 def lookup(module: str, name: str) -> Any:
-    """The object of Kagari behind a name of PyTorch's, in whatever module it is; the module is imported.
+    """The object of Kagari behind a name of PyTorch's or torchvision's, in whatever module; the module is imported.
 
     PyTorch's modules are often finer than Kagari's: `torch.nn.modules.linear` is looked for in `nn`, where all layers
     can be found.
@@ -147,7 +147,9 @@ def lookup(module: str, name: str) -> Any:
     for table in (CALLS, NAMED, _OPERATORS):
         if (module, name) in table:
             return table[module, name]
-    parts = ["nn", "functional"] if module == _NETWORK_OPERATORS else module.split(".")[1:]
+    root, *parts = ("torch", "nn", "functional") if module == _NETWORK_OPERATORS else module.split(".")
+    if root == "torchvision":
+        parts.insert(0, "vision")
     for length in range(len(parts), -1, -1):
         path = ".".join((ROOT, *parts[:length]))
         try:
@@ -162,7 +164,7 @@ def lookup(module: str, name: str) -> Any:
 
 
 def in_torch(found: Any) -> tuple[str, str] | None:
-    """Module and name under which PyTorch has the object, None for what is no part of Kagari."""
+    """Module and name under which PyTorch or torchvision has the object, None for what is no part of Kagari."""
     place = _IN_TORCH.get(id(found))
     if isinstance(found, BuiltinFunctionType):
         return _of_operator(found)
@@ -176,7 +178,8 @@ def in_torch(found: Any) -> tuple[str, str] | None:
     for length in range(1, len(parts) + 1):
         path = ".".join(parts[:length])
         if getattr(sys.modules.get(path), name, None) is found:
-            return ".".join(("torch", *parts[1:length])), name
+            public = ".".join(("torch", *parts[1:length]))
+            return public.replace("torch.vision", "torchvision", 1), name
     return None
 
 

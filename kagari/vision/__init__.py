@@ -11,9 +11,9 @@ from typing import Any
 __version__ = "0.28.0"
 """The torchvision whose interface this is."""
 
-_PACKAGES = frozenset(("datasets", "io", "ops", "transforms", "tv_tensors", "utils"))
+_PACKAGES = frozenset(("datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"))
 
-__all__ = ["__version__", "datasets", "io", "ops", "transforms", "tv_tensors", "utils"]
+__all__ = ["__version__", "datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,6 @@ from .synthetic import SyntheticDigits, SyntheticShapes
 from .vision import VisionDataset
 
 __all__ = [
-    "CIFAR10", "CIFAR100", "EMNIST", "KMNIST", "MNIST", "STL10", "DatasetFolder", "FakeData", "FashionMNIST",
-    "ImageFolder", "SyntheticDigits", "SyntheticShapes", "VisionDataset",
+    "CIFAR10", "CIFAR100", "DatasetFolder", "EMNIST", "FakeData", "FashionMNIST", "ImageFolder", "KMNIST", "MNIST",
+    "STL10", "SyntheticDigits", "SyntheticShapes", "VisionDataset",
 ]  # fmt: skip

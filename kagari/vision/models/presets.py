@@ -1,0 +1,60 @@
+"""What makes a model's input of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ... import nn
+from ...base.dtypes import float32
+from ...eager import Tensor
+from ..transforms import InterpolationMode
+from ..transforms import functional as F
+
+
+class ImageClassification(nn.Module):
+    r"""Makes a classifier's input of an image: resized, cut to a square in the middle, in numbers from 0 to 1, less the
+    mean and divided by the deviation of each channel.
+
+    Args:
+        crop_size (int): height and width of the square.
+        resize_size (int): the shorter side before the cut. Default: 256
+        mean, std (tuple of float): of each channel. Default: those of ImageNet
+        interpolation (InterpolationMode): how the image is resized. Default: bilinear
+        antialias (bool): whether pixels are averaged where the image shrinks. Default: ``True``
+
+    Shape:
+        - Input: a picture of Pillow's, or :math:`(\ldots, C, H, W)`. Output: :math:`(\ldots, C, \text{crop\_size},
+          \text{crop\_size})`.
+    """
+
+    def __init__(
+        self,
+        *,
+        crop_size: int,
+        resize_size: int = 256,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ) -> None:
+        super().__init__()
+        self.crop_size, self.resize_size = [crop_size], [resize_size]
+        self.mean, self.std = list(mean), list(std)
+        self.interpolation, self.antialias = interpolation, antialias
+
+    def forward(self, img: Any) -> Tensor:
+        img = F.resize(img, self.resize_size, self.interpolation, antialias=self.antialias)
+        img = F.center_crop(img, self.crop_size)
+        if not isinstance(img, Tensor):
+            img = F.pil_to_tensor(img)
+        result: Tensor = F.normalize(F.convert_image_dtype(img, float32), self.mean, self.std)
+        return result
+
+    def __repr__(self) -> str:
+        names = ("crop_size", "resize_size", "mean", "std", "interpolation")
+        lines = [f"    {name}={getattr(self, name)}" for name in names]
+        return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
+
+
+__all__ = ["ImageClassification"]

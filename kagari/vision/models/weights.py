@@ -1,0 +1,178 @@
+"""Trained weights: where they lie, how their images are prepared, and the decorator of functions that build models."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache, partial, wraps
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from ...hub import load_state_dict_from_url
+from ...nn import Module
+from .presets import ImageClassification
+
+M = TypeVar("M", bound=Module)
+
+_BASE = "https://download.pytorch.org/models/"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The address of a file of weights, what makes a model's input of an image, and what is known of the weights."""
+
+    url: str
+    transforms: Callable[..., Any] = field(compare=False)
+    meta: dict[str, Any] = field(compare=False)
+
+
+class WeightsEnum(Enum):
+    """The weights that there are for a model. A member is given to the function that builds it.
+
+    >>> from kagari.vision.models import ResNet18_Weights
+    >>> ResNet18_Weights.DEFAULT
+    ResNet18_Weights.IMAGENET1K_V1
+    >>> ResNet18_Weights.DEFAULT.meta["categories"][:2]
+    ['tench', 'goldfish']
+    """
+
+    @classmethod
+    def verify(cls, obj: Any) -> Self | None:
+        """The member that is meant by itself or its name; None for None.
+
+        Raises TypeError for weights of another model, KeyError for an unknown name.
+        """
+        if isinstance(obj, str):
+            return cls[obj.removeprefix(f"{cls.__name__}.")]
+        if obj is not None and not isinstance(obj, cls):
+            raise TypeError(
+                f"Invalid Weight class provided; expected {cls.__name__} but received {obj.__class__.__name__}."
+            )
+        return obj
+
+    def get_state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The tensors by their names; the arguments are those of `hub.load_state_dict_from_url`."""
+        return load_state_dict_from_url(self.url, *args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}.{self._name_}"
+
+    @property
+    def url(self) -> str:
+        """Where the file lies."""
+        url: str = self.value.url
+        return url
+
+    @property
+    def transforms(self) -> Callable[..., Any]:
+        """Makes the transform from an image to the model's input."""
+        transforms: Callable[..., Any] = self.value.transforms
+        return transforms
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """What is known: ``num_params``, ``min_size`` of images, the names of the ``categories``."""
+        meta: dict[str, Any] = self.value.meta
+        return meta
+
+
+@cache
+def imagenet_categories() -> tuple[str, ...]:
+    """The names of ImageNet's 1000 classes, in the order of a classifier's outputs."""
+    return tuple(Path(__file__).with_name("imagenet.txt").read_text(encoding="utf-8").splitlines())
+
+
+def imagenet(
+    file: str, num_params: int, acc1: float, acc5: float, min_size: int = 1, crop_size: int = 224, **preset: Any
+) -> Weights:
+    """Weights that were trained on ImageNet's 1000 classes.
+
+    Args:
+        file (str): the name at PyTorch's download site.
+        num_params (int): how many numbers there are.
+        acc1, acc5 (float): the share of test images, in percent, whose class is the first, or among the first five.
+        min_size (int): the smallest height and width of images.
+        crop_size (int): the height and width that images were cut to.
+        preset: further arguments of the transform, `ImageClassification`.
+    """
+    meta = {
+        "num_params": num_params,
+        "min_size": (min_size, min_size),
+        "categories": list(imagenet_categories()),
+        "_metrics": {"ImageNet-1K": {"acc@1": acc1, "acc@5": acc5}},
+    }
+    return Weights(_BASE + file, partial(ImageClassification, crop_size=crop_size, **preset), meta)
+
+
+def builder(
+    weights_of: type[WeightsEnum],
+    given: Callable[[WeightsEnum], dict[str, Any]] = lambda weights: {},
+    adapt: Callable[[Any, dict[str, Any]], dict[str, Any]] = lambda model, state: state,
+    **usual: Any,
+) -> Callable[[Callable[..., M]], Callable[..., M]]:
+    """Gives a function that builds a model the arguments ``weights`` and ``progress``.
+
+    Args:
+        weights_of: the weights that there are.
+        given: what weights say of the model's arguments, besides the number of classes; who says otherwise is refused.
+        adapt: makes a model's state of what is in the file.
+        usual: further arguments of a model with weights; who says otherwise is followed.
+    """
+
+    def decorate(build: Callable[..., M]) -> Callable[..., M]:
+        @wraps(build)
+        def made(*args: Any, progress: bool = True, **kwargs: Any) -> M:
+            weights, progress = _chosen(weights_of, args, progress, kwargs)
+            if weights is None:
+                return build(**kwargs)
+            kwargs = {**usual, **kwargs}
+            for name, value in {"num_classes": len(weights.meta["categories"]), **given(weights)}.items():
+                if kwargs.setdefault(name, value) != value:
+                    raise ValueError(f"The parameter '{name}' expected value {value} but got {kwargs[name]} instead.")
+            model = build(**kwargs)
+            model.load_state_dict(adapt(model, weights.get_state_dict(progress=progress, check_hash=True)))
+            return model
+
+        signature = inspect.signature(build)
+        first = [
+            inspect.Parameter("weights", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=weights_of | None),
+            inspect.Parameter("progress", inspect.Parameter.KEYWORD_ONLY, default=True, annotation=bool),
+        ]
+        made.__signature__ = signature.replace(parameters=[*first, *signature.parameters.values()])  # type: ignore[attr-defined]
+        made.weights_of = weights_of  # type: ignore[attr-defined]
+        return made
+
+    return decorate
+
+
+def _chosen(
+    weights_of: type[WeightsEnum], args: tuple[Any, ...], progress: bool, kwargs: dict[str, Any]
+) -> tuple[WeightsEnum | None, bool]:
+    """The weights that are asked for, also as programs for older versions do, by `pretrained` and by position."""
+    if args:
+        names = " and ".join(f"'{name}'" for name in ("weights", "progress")[: len(args)])
+        _deprecated(f"Using {names} as positional parameter(s) is", ". Please use keyword parameter(s) instead.")
+        kwargs["weights"], progress = (*args, progress)[:2]
+    if "pretrained" in kwargs:
+        _deprecated("The parameter 'pretrained' is", ", please use 'weights' instead.")
+        kwargs["weights"] = kwargs.pop("pretrained")
+    wanted = kwargs.pop("weights", None)
+    if wanted is not None and not isinstance(wanted, str | WeightsEnum):
+        meant = weights_of.__members__["IMAGENET1K_V1"] if wanted else None
+        latest = f" You can also use `weights={weights_of.__name__}.DEFAULT` to get the most up-to-date weights."
+        _deprecated(
+            "Arguments other than a weight enum or `None` for 'weights' are",
+            f". The current behavior is equivalent to passing `weights={meant}`.{latest if wanted else ''}",
+        )
+        wanted = meant
+    return weights_of.verify(wanted), progress
+
+
+def _deprecated(what: str, advice: str) -> None:
+    warnings.warn(f"{what} deprecated since 0.13 and may be removed in the future{advice}", stacklevel=4)
+
+
+__all__ = ["Weights", "WeightsEnum", "builder", "imagenet"]
