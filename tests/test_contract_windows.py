@@ -40,6 +40,9 @@ def offsets(dims: tuple[tuple[int, int], ...]) -> np.ndarray:
         ("columns1", ((6, 1), (500, 7)), ((2, 300), (50, 3)), 10, 1),
         ("columns2", ((13, 2), (6, 55), (30, 400)), ((3, 1), (3, 55)), 15, 2),
         ("columns1", ((5, 1),), ((3, 7), (2, 40)), 4, 3),
+        ("runs1", ((2, 1), (2, 3), (6, 9)), ((2, 1), (2, 3)), 7, 5),
+        ("runs1", ((3, 1), (3, 9), (300, 54)), ((4, 1), (4, 9)), 15, 3),
+        ("columns1", ((30, 1), (2, 60)), ((1, 0),), 9, 19),
     ],
 )
 def test_windows(cpu: str, kind: type, mode: str, rows: tuple, lanes: tuple, m: int, batch: int) -> None:

@@ -20,7 +20,7 @@ where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch
 against packing and streaming P. A sum over k is always done by one worker.
 
 **Windows.** The vector operand of a convolution is a view of more dimensions than two. Workers pack it straight from
-where it lies (`contract_windows`).
+where it lies (`contract_windows`). The lanes of small images are those of the whole batch.
 
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
 the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
@@ -50,6 +50,7 @@ K_WHOLE = 2048  # a longer sum is cut
 K_BLOCK = 1024  # into blocks of about this length
 SUMS_ROWS = 420  # rows of a block whose sums wait in memory
 SUMS_PANELS = 8  # and its panels
+FEW_LANES = 512  # images of no more places are taken together
 COPY_ROWS = 48  # contiguous Q is packed where at least this many rows share it
 COPY_BYTES = 32 << 10  # it spans more than an L1
 COPY_TRAFFIC = 24 << 20  # and the rows together read this much of it
@@ -102,6 +103,7 @@ class Problem:
     transposed: bool
     windows: Windows | None = None  # what Q is made of, in place of its strides
     outer: tuple[int, int] = (1, 0)  # k is so many parts, between which P steps by so much
+    image: tuple[int, int] = (0, 0)  # where lanes are those of several images: how many of each, and C's step between
 
     @property
     def batches(self) -> int:
@@ -150,6 +152,7 @@ def contraction(
     if windows is not None:
         if n > 1 and c_strides[-1] != 1:
             problem = replace(problem, c=out.turned, transposed=True)
+        problem = _fold_images(problem)
         problem, launches = _prepare(problem, scratch, target) if outer[0] == 1 else (problem, [])
         return [*launches, _launch(problem, scratch, epilogue, target)]
     if mode := _vector_mode(problem):
@@ -187,6 +190,20 @@ def _fold_batch(batch: tuple[int, ...], m: int, operands: list[Matrix]) -> tuple
         return batch, m, operands
     rows[1] = operands[1].row
     return batch[:-1], m * batch[-1], [replace(x, batch=x.batch[:-1], row=row) for x, row in zip(operands, rows)]
+
+
+def _fold_images(problem: Problem) -> Problem:
+    """Makes a batch of small images one of many lanes: tiles are full, and P is read for all images at once."""
+    p, q, c, windows, lanes = problem.p, problem.q, problem.c, problem.windows, problem.lanes
+    if windows is None or lanes > FEW_LANES or len(problem.batch) != 1 or p.batch[0]:
+        return problem
+    (count,), (apart,) = problem.batch, c.batch
+    if problem.transposed and apart != lanes * c.row:
+        return problem
+    windows = replace(windows, lanes=(*windows.lanes, (count, q.batch[0])))
+    p, q, c = (replace(x, batch=()) for x in (p, q, c))
+    image = (lanes, 0 if problem.transposed else apart)
+    return replace(problem, batch=(), lanes=count * lanes, p=p, q=q, c=c, windows=windows, image=image)
 
 
 def _records(batch: tuple[int, ...], *operands: Matrix) -> list[int]:
@@ -418,7 +435,8 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
     # The tiles beside each other together fetch the rows of P below them, which lie behind each other.
     fetched = -(-tallest // (lane_block // form.width)) * form.size if problem.p.col == 1 else 0
-    ops += [depth, tallest, fetched, worker_bytes, packed, sums_step, packed + sums, len(problem.batch), *epilogue.ops]
+    ops += [depth, tallest, fetched, worker_bytes, packed, sums_step, packed + sums]
+    ops += [problem.image[0] or problem.lanes, problem.image[1], len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)
     ops += problem.windows.ops if problem.windows is not None else []
     total = problem.batches * row_blocks * lane_blocks

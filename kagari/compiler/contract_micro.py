@@ -6,7 +6,7 @@ each step along k loads `vectors` registers of Q and broadcasts `height` element
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .contract_common import batch_bases
 from .contract_epilogue import Context, Epilogue
@@ -39,6 +39,8 @@ OPERANDS = (
     "sums_at",
     "sums_step",  # bytes from one tile's sums to the next; 0 where k is one block and one tile's memory serves all
     "table_at",  # where the scratch memory of a worker has room for offsets; only for windows
+    "image",  # lanes of one image, of several whose windows are taken together
+    "image_step",  # from one image's C to the next
     "batch_rank",  # number of batch dimensions; (size, P stride, Q stride, C stride) of each follow, innermost first
 )
 # Behind these, where Q is made of windows, `Windows.ops`.
@@ -175,11 +177,35 @@ class _Walk:
 
     def _finish(self, sums: Val, row: Val, lane: Val, rows: Val, cols: Val) -> None:
         """Gives a finished tile to the epilogue, row by row of C."""
-        if not self.form.transposed:
-            self._store_rows(sums, self.form.width, row, lane, rows, cols)
-        else:
+        if self.form.transposed:
             self._turn(sums, cols)
             self._store_rows(self.turned, self.form.padded_height, lane, row, cols, rows)
+        elif self.form.windows:
+            self._store_images(sums, row, lane, rows, cols)
+        else:
+            self._store_rows(sums, self.form.width, row, lane, rows, cols)
+
+    def _store_images(self, sums: Val, row: Val, lane: Val, rows: Val, cols: Val) -> None:
+        """A finished tile whose lanes may belong to several images, one after the other."""
+        b, op, whole, context = self.b, self.op, self.c_base, self.context
+        slot = b.var("i64", b.int(0))
+        head, body, done = b.label(), b.label(), b.label()
+        b.jump(head)
+        b.block(head)
+        first = b.get(slot, "i64")
+        b.branch(b.icmp("slt", first, cols), body, done)
+        b.block(body)
+        at = b.add(lane, first)
+        image = b.binary("udiv", at, op["image"])
+        place = b.sub(at, b.mul(image, op["image"]))
+        count = b.intrinsic("smin", "i64", b.sub(cols, first), b.sub(op["image"], place))
+        self.c_base = b.gep(whole, b.mul(image, op["image_step"]), self.epilogue.element)
+        self.context = replace(context, batch=b.add(context.batch, image))
+        self._store_rows(b.gep(sums, first, self.form.sum_type), self.form.width, row, place, rows, count)
+        self.c_base, self.context = whole, context
+        b.set(slot, b.add(first, count))
+        b.jump(head)
+        b.block(done)
 
     def _turn(self, sums: Val, cols: Val) -> None:
         """turned[width, padded_height] = the transposed tile; rows beyond its height are whatever the memory held."""
