@@ -63,7 +63,8 @@ OTHERS: list[tuple[str, tuple[Any, ...], dict[str, Any], list[tuple[str, Shape]]
     ("AdaptiveLogSoftmaxWithLoss", (4, 9, [3, 6]), {}, [("", (5, 4)), ("9", (5,))]),
     ("LazyLinear", (3,), {}, [("", (2, 4))]),
     ("LinearCrossEntropyLoss", (4, 5), {}, [("", (3, 4)), ("5", (3,))]),
-    ("LocalResponseNorm", (3,), {}, [("", (2, 5, 4))]),
+    ("LocalResponseNorm", (3,), {}, [("", (2, 5, 4))]), ("CrossMapLRN2d", (3, 0.1), {}, [("", (2, 5, 4, 3))]),
+    ("SyncBatchNorm", (3,), {"momentum": 0.2, "bias": False}, [("", (2, 3, 4))]),
     ("ChannelShuffle", (2,), {}, [("", (1, 4, 2, 3))]), ("PixelShuffle", (2,), {}, [("", (1, 8, 2, 3))]),
     ("PixelUnshuffle", (2,), {}, [("", (1, 2, 4, 6))]), ("CTCLoss", (1, "sum", True), {}, []),
     ("FractionalMaxPool2d", (2, 3), {}, [("", (1, 2, 6, 6))]), ("FractionalMaxPool3d", (2,), {"output_ratio": 0.5}, []),
@@ -87,6 +88,7 @@ OTHERS: list[tuple[str, tuple[Any, ...], dict[str, Any], list[tuple[str, Shape]]
     ("Transformer", (8, 2, 1, 1, 16), {"batch_first": True}, [("", (2, 3, 8))] * 2),
 ]  # fmt: skip
 CONTAINERS = {
+    "DataParallel": lambda nn: nn.DataParallel(nn.Linear(3, 2)),
     "Module": lambda nn: nn.Module(), "Container": lambda nn: nn.Container(a=nn.Linear(1, 2)),
     "ModuleList": lambda nn: nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2), nn.ReLU()]),
     "ModuleDict": lambda nn: nn.ModuleDict({"x": nn.Linear(2, 3), "y": nn.Tanh()}),

@@ -1,6 +1,6 @@
 """Layers, losses, containers, and what they are made of."""
 
-from . import functional, init, modules, utils
+from . import functional, init, modules, parallel, utils
 from . import optimized as optimized
 from .activation import (
     CELU,
@@ -46,6 +46,7 @@ from .batchnorm import (
     BatchNorm1d,
     BatchNorm2d,
     BatchNorm3d,
+    SyncBatchNorm,
 )
 from .bilinear import Bilinear
 from .container import Container, ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -100,6 +101,7 @@ from .loss_margin import (
 )
 from .module import Module
 from .normalization import (
+    CrossMapLRN2d,
     GroupNorm,
     LayerNorm,
     LocalResponseNorm,
@@ -122,6 +124,7 @@ from .padding import (
     ZeroPad2d,
     ZeroPad3d,
 )
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 from .pixelshuffle import (
     ChannelShuffle,
@@ -192,6 +195,8 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "CrossMapLRN2d",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -299,6 +304,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",
@@ -323,5 +329,6 @@ __all__ = [
     "functional",
     "init",
     "modules",
+    "parallel",
     "utils",
 ]

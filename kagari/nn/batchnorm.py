@@ -10,6 +10,7 @@ from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.device import Device
 from . import functional as F
+from .module import Module
 from .normalization import _Affine
 
 
@@ -203,4 +204,72 @@ class BatchNorm3d(_BatchNorm):
             raise ValueError(f"expected 5D input (got {input.dim()}D input)")
 
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d"]
+class SyncBatchNorm(_BatchNorm):
+    r"""Normalises each channel over the batches of all processes of a group. See :class:`BatchNorm2d`.
+
+    In a single process it is a batch normalisation of inputs of any number of dimensions.
+
+    Args:
+        num_features, eps, momentum, affine, track_running_stats, device, dtype, bias: as in :class:`BatchNorm2d`.
+        process_group: which processes belong together. Default: all
+
+    Shape:
+        - Input: :math:`(N, C, *)`.
+        - Output: the same.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari import nn
+        >>> tuple(nn.SyncBatchNorm(3)(torch.randn(20, 3, 8)).shape)
+        (20, 3, 8)
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: str | Device | None = None,
+        dtype: dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+        if input.shape[1] == 0:
+            raise ValueError("SyncBatchNorm number of input channels should be non-zero")
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with a layer of this class in place of each batch normalisation, with the same parameters, running
+        statistics and mode.
+
+        Example::
+
+            >>> from kagari import nn
+            >>> type(nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.BatchNorm1d(3)))[0]).__name__
+            'SyncBatchNorm'
+        """
+        made = module
+        if isinstance(module, _BatchNorm):
+            made = cls(
+                module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
+                process_group,
+            )  # fmt: skip
+            for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                setattr(made, name, getattr(module, name))
+            made.training = module.training
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
+
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm"]

@@ -289,4 +289,60 @@ class LocalResponseNorm(Module):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-__all__ = ["GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]
+class CrossMapLRN2d(Module):
+    r"""Divides each element by what its neighbours in the channels around it amount to:
+
+    .. math::
+        y_c = x_c \left(k + \frac{\alpha}{n} \sum_{|c' - c| < (n + 1) / 2} x_{c'}^2\right)^{-\beta}
+
+    :class:`LocalResponseNorm` is the same for odd sizes, but that here :math:`x_0^2` stays in all sums of channels from
+    :math:`(n + 1) / 2` on, where PyTorch does not take it out. Gradients are those of what is computed.
+
+    Args:
+        size (int): :math:`n`, over how many channels the sum goes; an even number counts as the odd one below it.
+        alpha (float): :math:`\alpha`. Default: 1e-4
+        beta (float): :math:`\beta`. Default: 0.75
+        k (float): :math:`k`. Default: 1
+
+    Shape:
+        - Input: :math:`(N, C, H, W)`.
+        - Output: the same.
+
+    Raises:
+        ValueError: for an input of other dimensions.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari import nn
+        >>> nn.CrossMapLRN2d(3, alpha=3.0, beta=1.0)(torch.ones(1, 4, 1, 1)).flatten()
+        tensor([0.3333, 0.2500, 0.2000, 0.2500])
+    """
+
+    size: int
+    alpha: float
+    beta: float
+    k: float
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.dim() != 4:
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
+        beyond, channels = (self.size - 1) // 2, input.shape[1]
+        squares = input * input
+        around = F.pad(squares, (0, 0, 0, 0, beyond, beyond))
+        sums = around.unfold(1, 2 * beyond + 1, 1).sum(-1)
+        kept = (ops.arange(channels) > beyond).to(input.dtype).reshape(channels, 1, 1)
+        return input * (self.k + self.alpha / self.size * (sums + kept * squares[:, :1])) ** -self.beta
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]

@@ -1,4 +1,7 @@
-"""Stochastic weight averaging: the means of parameters, and the schedule of rates that goes with it."""
+"""Stochastic weight averaging: the means of parameters, and the schedule of rates that goes with it.
+
+`AveragedModel` and `update_bn`, which know of modules, are in `utils/averaging.py` and shown here.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,21 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from ..autograd import no_grad
+from ..base.later import Later
 from ..eager import Tensor
 from .lr_scheduler.base import Rate, Schedule, for_each_group
 from .optimizer import Optimizer
 
 Average = Callable[[Tensor, Tensor, Tensor | int], Tensor]
 Averages = Callable[[list[Tensor], list[Tensor], Tensor | int], None]
+_OF_MODULES = ("AveragedModel", "update_bn")
+_averaging = Later(f"{__name__.partition('.')[0]}.utils.averaging")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OF_MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(_averaging, name)
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
@@ -169,10 +181,6 @@ class SWALR(Schedule):
         return target * now + start * (1 - now)
 
 
-__all__ = [
-    "SWALR",
-    "get_ema_avg_fn",
-    "get_ema_multi_avg_fn",
-    "get_swa_avg_fn",
-    "get_swa_multi_avg_fn",
-]
+__all__ = sorted(
+    ("SWALR", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", *_OF_MODULES)
+)
