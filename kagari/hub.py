@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -66,7 +67,7 @@ def download_url_to_file(url: str, dst: str, hash_prefix: str | None = None, pro
         if hash_prefix and not digest.hexdigest().startswith(hash_prefix):
             raise RuntimeError(f'invalid hash value (expected "{hash_prefix}", got "{digest.hexdigest()}")')
         os.replace(part, os.path.expanduser(dst))
-    except (URLError, TimeoutError, ConnectionError) as error:
+    except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
         raise RuntimeError(
             f"can't download {url} to {dst}: {error}. Without a network, put the file there by other means"
         ) from error

@@ -7,6 +7,7 @@ import os
 import pickle
 import struct
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -348,6 +349,18 @@ def test_downloads(tmp_path: Path) -> None:
     assert sorted(p.name for p in raw.iterdir()) == sorted(
         name for packed, _ in kind.resources for name in (packed, packed.removesuffix(".gz"))
     )
+
+
+def test_letters_are_unpacked_twice(tmp_path: Path) -> None:
+    kind = type("EMNIST", (datasets.EMNIST,), {})
+    with zipfile.ZipFile(tmp_path / "gzip.zip", "w") as archive:
+        for part in ("train", "test"):
+            for name, shape in (("images-idx3", (2, 28, 28)), ("labels-idx1", (2,))):
+                write_idx(tmp_path / "some.gz", np.ones(shape, np.uint8), packed=True)
+                archive.write(tmp_path / "some.gz", f"gzip/emnist-digits-{part}-{name}-ubyte.gz")
+    kind.url, kind.md5 = (tmp_path / "gzip.zip").as_uri(), utils.calculate_md5(tmp_path / "gzip.zip")
+    data = kind(tmp_path / "here", "digits", download=True)
+    assert data.targets.tolist() == [1, 1] and len(list(Path(data.raw_folder).iterdir())) == 5
 
 
 def test_what_can_not_be_downloaded_names_address_and_folder(tmp_path: Path) -> None:

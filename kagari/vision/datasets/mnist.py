@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -197,8 +198,10 @@ class EMNIST(MNIST):
             return
         download_url(self.url, self.raw_folder, md5=self.md5)
         extract_archive(os.path.join(self.raw_folder, os.path.basename(self.url)), self.raw_folder)
-        for packed in sorted(Path(self.raw_folder, "gzip").glob("*.gz")):
-            extract_archive(packed, self.raw_folder)
+        packed = Path(self.raw_folder, "gzip")
+        for path in sorted(packed.glob("*.gz")):
+            extract_archive(path, self.raw_folder)
+        shutil.rmtree(packed)
 
 
 def read_sn3_pascalvincent_tensor(path: str | Path, strict: bool = True) -> Tensor:

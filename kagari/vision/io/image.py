@@ -124,7 +124,7 @@ def decode_jpeg(
 def decode_png(
     input: Tensor, mode: ImageReadMode | str = ImageReadMode.UNCHANGED, apply_exif_orientation: bool = False
 ) -> Tensor:
-    """The picture in the bytes of a PNG file: (C, H, W), uint8, or uint16 where it has 16 bits for each pixel.
+    """The picture in the bytes of a PNG file: (C, H, W), uint8; a grey one of 16 bits is uint16.
 
     Arguments and errors are those of `decode_jpeg`.
     """

@@ -15,8 +15,15 @@ from .blocks import Layer, initialize
 from .weights import WeightsEnum, builder, imagenet
 
 
-def _conv3x3(inplanes: int, planes: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inplanes, planes, 3, stride, padding=dilation, groups=groups, bias=False, dilation=dilation)
+def conv3x3(in_planes: int, out_planes: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
+    """A convolution of 3x3 without bias; at stride 1 it keeps the size."""
+    like: dict[str, Any] = {"padding": dilation, "groups": groups, "bias": False, "dilation": dilation}
+    return nn.Conv2d(in_planes, out_planes, 3, stride, **like)
+
+
+def conv1x1(in_planes: int, out_planes: int, stride: int = 1) -> nn.Conv2d:
+    """A convolution of 1x1 without bias."""
+    return nn.Conv2d(in_planes, out_planes, 1, stride, bias=False)
 
 
 class _Block(nn.Module):
@@ -59,10 +66,10 @@ class BasicBlock(_Block):
         if dilation > 1:
             raise NotImplementedError("Dilation > 1 not supported in BasicBlock")
         norm = norm_layer or nn.BatchNorm2d
-        self.conv1 = _conv3x3(inplanes, planes, stride)
+        self.conv1 = conv3x3(inplanes, planes, stride)
         self.bn1 = norm(planes)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = _conv3x3(planes, planes)
+        self.conv2 = conv3x3(planes, planes)
         self.bn2 = norm(planes)
         self.downsample = downsample
         self.stride = stride
@@ -95,11 +102,11 @@ class Bottleneck(_Block):
         super().__init__()
         norm = norm_layer or nn.BatchNorm2d
         width = int(planes * (base_width / 64.0)) * groups
-        self.conv1 = nn.Conv2d(inplanes, width, 1, bias=False)
+        self.conv1 = conv1x1(inplanes, width)
         self.bn1 = norm(width)
-        self.conv2 = _conv3x3(width, width, stride, groups, dilation)
+        self.conv2 = conv3x3(width, width, stride, groups, dilation)
         self.bn2 = norm(width)
-        self.conv3 = nn.Conv2d(width, planes * self.expansion, 1, bias=False)
+        self.conv3 = conv1x1(width, planes * self.expansion)
         self.bn3 = norm(planes * self.expansion)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = downsample
@@ -181,8 +188,7 @@ class ResNet(nn.Module):
         if dilate:
             self.dilation, stride = self.dilation * stride, 1
         if stride != 1 or self.inplanes != outplanes:
-            conv = nn.Conv2d(self.inplanes, outplanes, 1, stride, bias=False)
-            downsample = nn.Sequential(conv, self._norm_layer(outplanes))
+            downsample = nn.Sequential(conv1x1(self.inplanes, outplanes, stride), self._norm_layer(outplanes))
         like = (self.groups, self.base_width)
         made = [block(self.inplanes, planes, stride, downsample, *like, first_dilation, self._norm_layer)]
         self.inplanes = outplanes
@@ -341,6 +347,7 @@ BUILDERS = (
 __all__ = [
     "BasicBlock", "Bottleneck", "ResNeXt101_32X8D_Weights", "ResNeXt101_64X4D_Weights", "ResNeXt50_32X4D_Weights",
     "ResNet", "ResNet101_Weights", "ResNet152_Weights", "ResNet18_Weights", "ResNet34_Weights", "ResNet50_Weights",
-    "Wide_ResNet101_2_Weights", "Wide_ResNet50_2_Weights", "resnet101", "resnet152", "resnet18", "resnet34", "resnet50",
-    "resnext101_32x8d", "resnext101_64x4d", "resnext50_32x4d", "wide_resnet101_2", "wide_resnet50_2",
+    "Wide_ResNet101_2_Weights", "Wide_ResNet50_2_Weights", "conv1x1", "conv3x3", "resnet101", "resnet152",
+    "resnet18", "resnet34", "resnet50", "resnext101_32x8d", "resnext101_64x4d", "resnext50_32x4d", "wide_resnet101_2",
+    "wide_resnet50_2",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,16 +30,17 @@ def _images(x: Tensor, window: Pair, h: int, w: int) -> Tensor:
     return x.permute(0, 1, 3, 2, 4, 5).reshape(-1, h, w, x.size(-1))
 
 
-@cache
-def _mask(h: int, w: int, window: tuple[int, int], shift: tuple[int, int]) -> Tensor:
+@lru_cache(maxsize=64)
+def _mask(h: int, w: int, window: tuple[int, int], shift: tuple[int, int]) -> np.ndarray:
     """-100 for tokens of a window that are not neighbours in the image before the shift: (windows, tokens, tokens)."""
     region = np.zeros((h, w), np.float32)
     for axis, place in enumerate((region, region.T)):
         if shift[axis]:
             place[-window[axis] :] += 3**axis
             place[-shift[axis] :] += 3**axis
-    of_tokens = _windows(from_numpy(region)[None, ..., None], window)
-    return (of_tokens != of_tokens.transpose(1, 2)).float() * -100.0
+    region = region.reshape(h // window[0], window[0], w // window[1], window[1])
+    of_tokens = region.transpose(0, 2, 1, 3).reshape(-1, window[0] * window[1])
+    return np.where(of_tokens[:, :, None] == of_tokens[:, None, :], np.float32(0), np.float32(-100))
 
 
 def shifted_window_attention(
@@ -81,7 +82,7 @@ def shifted_window_attention(
         attention = (q * (c // num_heads) ** -0.5) @ k.transpose(-2, -1)
     attention = attention + relative_position_bias
     if any(shift):
-        mask = _mask(*padded, tuple(window_size), shift)
+        mask = from_numpy(_mask(*padded, tuple(window_size), shift))
         by_image = attention.view(n, mask.size(0), num_heads, x.size(1), x.size(1))
         attention = (by_image + mask.unsqueeze(1)).view_as(attention)
     attention = F.dropout(attention.softmax(-1), attention_dropout, training)
