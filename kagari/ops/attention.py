@@ -45,6 +45,9 @@ def _require(query: Value, key: Value, value: Value | None, mask: Value | None, 
         )
 
 
+FEW = 8  # queries, for which a product with keys is faster than blocks that they do not fill
+
+
 @dataclass(frozen=True, slots=True)
 class _Attention:
     """The operands, of one batch: `(N, L, E)`, `(N, S, E)`, `(N, S, D)` and `(N, L, S)`.
@@ -66,8 +69,8 @@ class _Attention:
 
     @property
     def whole(self) -> bool:
-        """Whether the matrix of weights is made: where it is the result, or is smaller than keys and values."""
-        return self.value is None or is_one(self.query.shape[-2])
+        """Whether the matrix of weights is made: where it is the result, or is small, as it is in generation."""
+        return self.value is None or bool(self.query.shape[-2] <= FEW)
 
     def weights(self) -> Value:
         """How much each query looks at each key: `(N, L, S)`."""
@@ -211,6 +214,8 @@ def _attended(make: Make) -> Iterator[Sample]:
     yield (make(1, 2, 3, 4), make(1, 2, 3, 4), make(1, 2, 3, 4)), {"attn_mask": make(3, 3, dtype="bool")}
     yield (make(2, 1, 3, 4, low=-1, high=1), make(1, 2, 5, 4, low=-1, high=1), make(5, 4)), {}
     yield (make(1, 4, 3, 2), make(1, 2, 5, 2), make(1, 2, 5, 2)), {"enable_gqa": True}
+    yield (make(2, 17, 4, low=-1, high=1), make(2, 19, 4, low=-1, high=1), make(2, 19, 3)), {"is_causal": True}
+    yield (make(4, 9, 2), make(2, 9, 2), make(2, 9, 2)), {"enable_gqa": True, "attn_mask": make(9, 9, dtype="bool")}
     yield (make(2, 0, 4), make(2, 5, 4), make(2, 5, 4)), {}
     yield (make(2, 3, 4), make(2, 0, 4), make(2, 0, 4)), {}
 
