@@ -38,8 +38,8 @@ def _mask(h: int, w: int, window: tuple[int, int], shift: tuple[int, int]) -> np
         if shift[axis]:
             place[-window[axis] :] += 3**axis
             place[-shift[axis] :] += 3**axis
-    region = region.reshape(h // window[0], window[0], w // window[1], window[1])
-    of_tokens = region.transpose(0, 2, 1, 3).reshape(-1, window[0] * window[1])
+    in_windows = region.reshape(h // window[0], window[0], w // window[1], window[1]).transpose(0, 2, 1, 3)
+    of_tokens = in_windows.reshape(-1, window[0] * window[1])
     return np.where(of_tokens[:, :, None] == of_tokens[:, None, :], np.float32(0), np.float32(-100))
 
 
