@@ -260,6 +260,14 @@ def test_a_pass_that_is_left_ends_its_workers() -> None:
     assert not any(p.is_alive() for p in processes)
 
 
+def test_a_loader_that_is_left_ends_its_workers() -> None:
+    loader = DataLoader(range(100), num_workers=2, persistent_workers=True)
+    next(iter(loader))
+    processes = loader._workers.processes  # type: ignore[union-attr]
+    del loader
+    assert not any(p.is_alive() for p in processes)
+
+
 def test_persistent_workers_begin_anew() -> None:
     loader = DataLoader(Stream(), 2, num_workers=2, persistent_workers=True)
     first = iter(loader)

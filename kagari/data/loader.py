@@ -13,7 +13,7 @@ from ..eager import operators as ops
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, T_co
 from .fetch import Source
-from .passes import Pass, WorkerPass, begin_anew
+from .passes import Pass, WorkerPass, begin_anew, drain
 from .progress import Progress, generators_of, samplers_of, set_generators, stateful_of
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .workers import Job, Processes, Threads
@@ -50,6 +50,10 @@ class DataLoader(Generic[T_co]):
         worker_type (str): ``"process"``, or ``"thread"`` for workers that share the data set and need no copies of
             batches: the better choice where reading releases the interpreter's lock. Threads share the random
             generators, so their random numbers depend on who is first. Default: ``"process"``
+
+    Of a list of many thousand elements that a data set is, or has as an attribute, forked workers get no copies of
+    their own: if it has numbers, texts, arrays and containers of them, it is packed into memory that all share, and its
+    elements are made when they are asked for. Changes that a worker makes in such an element are not kept.
 
     An exception in a worker is raised here, with its traceback in its text. A worker that is gone raises RuntimeError,
     as does a batch that takes longer than ``timeout``. Raises ValueError for options that exclude each other.
@@ -93,7 +97,6 @@ class DataLoader(Generic[T_co]):
         self.worker_type = worker_type
         self._workers: Processes | Threads | None = None
         self._seed_of_workers = 0
-        self._pass: WorkerPass | None = None
         self._progress: Progress | None = None
         self._resumed: dict[str, Any] | None = None
         self.persistent_workers, self.in_order = persistent_workers, in_order
@@ -125,8 +128,9 @@ class DataLoader(Generic[T_co]):
             set_generators(generators, state["generators"])
             if state["sampler"] is not None:
                 stateful_of(samplers).load_state_dict(state["sampler"])
-        self._progress = progress = Progress(samplers, generators)
+        progress = Progress(samplers, generators)
         workers = self._ready(progress, resumed) if self.num_workers else None
+        self._progress = progress
         if resumed is not None:
             progress.go_on(resumed)
             if progress.seeds == "before":
@@ -137,18 +141,14 @@ class DataLoader(Generic[T_co]):
         elif progress.seeds == "after":
             self._seed()
         if workers is None:
-            made: Pass | WorkerPass = Pass(self, indices, progress, resumed)
-        else:
-            made = WorkerPass(self, workers, indices, progress, resumed)
-        if self.persistent_workers and isinstance(made, WorkerPass):
-            self._pass = made
-        return made
+            return Pass(self, indices, progress, resumed)
+        return WorkerPass(self, workers, indices, progress, resumed)
 
     def _ready(self, progress: Progress, resumed: Any) -> Processes | Threads:
         """Workers at the beginning of a pass."""
         if self._workers is not None:
-            if self._pass is not None:
-                self._pass.drain()
+            if self._progress is not None:
+                drain(self._workers, self._progress, self.timeout)
                 for number in range(self.num_workers):
                     begin_anew(self._workers, number, self.timeout)
             progress.seed = self._seed_of_workers

@@ -147,11 +147,11 @@ class WorkerPass:
             self.workers.close()
         return END, None
 
-    def drain(self) -> None:
-        """Takes what is still under way, so that the workers can begin anew."""
-        while self.sent:
-            number = self.sent.popleft()[1]
-            self.workers.receive([number], self.loader.timeout)
+
+def drain(workers: Processes | Threads, progress: Progress, timeout: float) -> None:
+    """Takes what is still under way, so that the workers can begin anew."""
+    while progress.open:
+        workers.receive([progress.open.popleft()[1]], timeout)
 
 
 def begin_anew(workers: Processes | Threads, number: int, timeout: float, stream: Any = None) -> None:
@@ -162,4 +162,4 @@ def begin_anew(workers: Processes | Threads, number: int, timeout: float, stream
         data.raise_here()
 
 
-__all__ = ["Pass", "WorkerPass", "begin_anew"]
+__all__ = ["Pass", "WorkerPass", "begin_anew", "drain"]

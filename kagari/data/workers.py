@@ -8,6 +8,7 @@ its batch at once.
 from __future__ import annotations
 
 import copy
+import gc
 import os
 import queue
 import random
@@ -17,7 +18,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -26,6 +27,7 @@ import numpy as np
 from ..eager import convert, set_num_threads
 from ..eager import operators as ops
 from .fetch import Fetcher, Source, WorkerInfo, become_worker
+from .packing import Packed, packed, unpack
 from .stacking import Allocate
 from .transfer import Receiver, Sender
 
@@ -123,10 +125,12 @@ class _Desk:
 # Processes
 
 
-def work(connection: Connection, inherited: Sequence[Connection], job: Job, number: int) -> None:
+def work(connection: Connection, inherited: Sequence[Connection], job: Job, number: int, lists: list[Packed]) -> None:
     """The life of a worker process."""
+    gc.freeze()  # to collect what the main process has made would be to write to it, and so to copy it
     for other in inherited:
         other.close()
+    job = replace(job, source=replace(job.source, dataset=unpack(job.source.dataset, lists)))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt reaches the main process, which ends its workers
     set_num_threads(1)
     seed = job.seed + number
@@ -173,6 +177,7 @@ class Processes:
         self.processes: list[Any] = []
         self.closed = False
         forks = context.get_start_method() == "fork"
+        lists = packed(job.source.dataset) if forks else []
         with warnings.catch_warnings():
             # Threads of the kernels' pool are let go in a fork.
             warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
@@ -180,7 +185,7 @@ class Processes:
                 ours, theirs = context.Pipe(duplex=True)
                 self.connections.append(ours)
                 inherited = tuple(self.connections) if forks else ()
-                process = context.Process(target=work, args=(theirs, inherited, job, number), daemon=True)
+                process = context.Process(target=work, args=(theirs, inherited, job, number, lists), daemon=True)
                 process.start()
                 theirs.close()
                 self.processes.append(process)
