@@ -1,4 +1,4 @@
-"""Parametrizations that are often wanted: weight and spectral normalisation."""
+"""Parametrizations that are often wanted: weight and spectral normalisation, and orthogonal matrices."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ...autograd import no_grad
 from ...eager import Tensor
 from ...eager import operators as ops
 from ..module import Module
+from .orthogonal import orthogonal
 from .parametrize import register_parametrization
 from .spectral_norm import as_matrix, default_dim
 from .weight_norm import normalized_weight
@@ -143,4 +144,4 @@ def spectral_norm(
     return module
 
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
