@@ -93,14 +93,17 @@ class Places:
 
     def strides_of(self, v: Value, shape: Ints) -> Ints:
         """The strides of a buffer: row-major, but that attention lies as its query does, and a gradient of it as what
-        it is the gradient of. Heads that are cut out of rows become parts of rows again without a copy.
+        it is the gradient of. Heads that are cut out of rows become parts of rows again without a copy. Numbers of
+        another type, such as the weights under autocast, lie as those that they are made of.
         """
         like = model_of(v)
         place = self.places.get(self.source(like)[0]) if like is not None else None
         if like is None or place is None or 0 in shape:
             return contiguous_strides(shape)
         seen = self.moved(place, self.source(like)[1], copy=False)
-        if seen is None or seen.shape != shape or seen.strides[-1] != 1 or not is_dense(shape, seen.strides):
+        if seen is None or seen.shape != shape or not is_dense(shape, seen.strides):
+            return contiguous_strides(shape)
+        if v.op != "cast" and seen.strides[-1] != 1:
             return contiguous_strides(shape)
         return seen.strides
 
@@ -266,7 +269,7 @@ def model_of(v: Value) -> Value | None:
     """The argument whose strides a value takes, if there is one."""
     if v.op == "attend_grad":
         return v.args[v.attrs[1]]
-    return v.args[0] if v.op == "attend" and v.attrs[1] == "result" else None
+    return v.args[0] if v.op == "cast" or (v.op == "attend" and v.attrs[1] == "result") else None
 
 
 def product(shape: Ints) -> int:
