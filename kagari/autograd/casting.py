@@ -9,7 +9,8 @@ is a setting here that nothing depends on.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -69,6 +70,24 @@ def _tell() -> None:
     bits = CASTS.get(state.dtypes["cpu"], 0) if "cpu" in state.enabled else 0
     if modes.mode() & CASTING != bits:
         modes.set_mode((modes.mode() & ~CASTING) | bits)
+
+
+def snapshot() -> Callable[[], AbstractContextManager[None]]:
+    """What makes contexts in which the thread's state of autocast is again what it is now."""
+    now = (set(state.enabled), dict(state.dtypes), state.cache)
+
+    @contextmanager
+    def again() -> Iterator[None]:
+        before = (state.enabled, state.dtypes, state.cache)
+        state.enabled, state.dtypes, state.cache = set(now[0]), dict(now[1]), now[2]
+        _tell()
+        try:
+            yield
+        finally:
+            state.enabled, state.dtypes, state.cache = before
+            _tell()
+
+    return again
 
 
 def in_float32(written: _F) -> _F:

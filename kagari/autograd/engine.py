@@ -15,6 +15,7 @@ from ..base.layout import Layout
 from ..engine.code import Native, native
 from ..engine.function import Hooks
 from . import modes
+from .checkpoint import NOTE, current
 from .library import function
 from .node import Node, OutputOf, edge_of
 
@@ -55,7 +56,8 @@ def run(
         wanted = _Wanted(inputs, accumulate)
         guide = wanted.guide(edges[::2])
     leaves: dict[Any, Any] = {}
-    before = modes.mode()
+    before, limited = modes.mode(), current.limited
+    current.limited = inputs is not None
     modes.set_mode(before | modes.GRADIENTS if create else before & ~modes.GRADIENTS)
     try:
         native().run_pass(flags, wanted, guide, leaves, *edges)
@@ -63,6 +65,7 @@ def run(
             _finish(wanted, leaves)
         return wanted.results() if wanted is not None else []
     finally:
+        current.limited = limited
         modes.set_mode(before)
 
 
@@ -153,6 +156,8 @@ def _on_node(wanted: _Wanted | None, flags: int, node: Node, grad: Any) -> tuple
     if extra is not None:
         for hook in tuple(extra.get("pre", {}).values()):
             grads = _replaced(hook, grads, hook(grads))
+    if extra is not None and NOTE in extra:
+        node._saved = extra.pop(NOTE).take()
     try:
         outs = node.apply_backward(grads)
         if not isinstance(outs, tuple):
