@@ -282,6 +282,89 @@ class RandomAdjustSharpness(v2.RandomAdjustSharpness):
         return _shown(self, ",", sharpness_factor=self.sharpness_factor, p=self.p)
 
 
+class LinearTransformation(v2.LinearTransformation):
+    """All numbers of an image, less a mean, times a square matrix. See :class:`~.v2.LinearTransformation`."""
+
+    def __repr__(self) -> str:
+        matrix, mean = self.transformation_matrix.tolist(), self.mean_vector.tolist()
+        return _shown(self, transformation_matrix=matrix, mean_vector=mean)
+
+
+class RandomRotation(v2.RandomRotation):
+    """Turned by a random angle. See :class:`~.v2.RandomRotation`."""
+
+    def __init__(
+        self,
+        degrees: Any,
+        interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
+        expand: bool = False,
+        center: Any = None,
+        fill: Any = 0,
+    ) -> None:
+        super().__init__(degrees, interpolation_mode(interpolation), expand, center, fill)
+
+    def __repr__(self) -> str:
+        center = {} if self.center is None else {"center": self.center}
+        options = {"interpolation": self.interpolation, "expand": self.expand, **center, "fill": self.fill}
+        return _shown(self, degrees=self.degrees, **options)
+
+
+class RandomAffine(v2.RandomAffine):
+    """Turned, moved, scaled and sheared at random. See :class:`~.v2.RandomAffine`."""
+
+    def __init__(
+        self,
+        degrees: Any,
+        translate: Any = None,
+        scale: Any = None,
+        shear: Any = None,
+        interpolation: InterpolationMode | int = InterpolationMode.NEAREST,
+        fill: Any = 0,
+        center: Any = None,
+    ) -> None:
+        super().__init__(degrees, translate, scale, shear, interpolation_mode(interpolation), fill, center)
+
+    def __repr__(self) -> str:
+        neutral = (("translate", None), ("scale", None), ("shear", None),
+                   ("interpolation", InterpolationMode.NEAREST), ("fill", 0), ("center", None))  # fmt: skip
+        options = {name: getattr(self, name) for name, usual in neutral if getattr(self, name) != usual}
+        return _shown(self, ", ", degrees=self.degrees, **options)
+
+
+class RandomPerspective(v2.RandomPerspective):
+    """As seen from a random place, with a probability. See :class:`~.v2.RandomPerspective`."""
+
+    def __init__(
+        self,
+        distortion_scale: float = 0.5,
+        p: float = 0.5,
+        interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
+        fill: Any = 0,
+    ) -> None:
+        super().__init__(distortion_scale, p, interpolation_mode(interpolation), fill)
+
+    def __repr__(self) -> str:
+        return _shown(self, p=self.p)
+
+
+class ElasticTransform(v2.ElasticTransform):
+    """As on something elastic. See :class:`~.v2.ElasticTransform`."""
+
+    def __init__(
+        self,
+        alpha: Any = 50.0,
+        sigma: Any = 5.0,
+        interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
+        fill: Any = 0,
+    ) -> None:
+        super().__init__(alpha, sigma, interpolation_mode(interpolation), fill)
+        self.fill = [float(one) for one in ([fill] if isinstance(fill, int | float) else fill)]
+
+    def __repr__(self) -> str:
+        mode = str(self.interpolation)
+        return _shown(self, alpha=self.alpha, sigma=self.sigma, interpolation=mode, fill=self.fill)
+
+
 # Functions of your own, and transforms of transforms
 
 
@@ -377,9 +460,10 @@ class RandomChoice(Compose):
 
 
 __all__ = [
-    "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "FiveCrop", "GaussianBlur", "Grayscale",
-    "InterpolationMode", "Lambda", "Normalize", "PILToTensor", "Pad", "RandomAdjustSharpness", "RandomApply",
-    "RandomAutocontrast", "RandomChoice", "RandomCrop", "RandomEqualize", "RandomErasing", "RandomGrayscale",
-    "RandomHorizontalFlip", "RandomInvert", "RandomOrder", "RandomPosterize", "RandomResizedCrop", "RandomSolarize",
+    "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "ElasticTransform", "FiveCrop", "GaussianBlur",
+    "Grayscale", "InterpolationMode", "Lambda", "LinearTransformation", "Normalize", "PILToTensor", "Pad",
+    "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast", "RandomChoice", "RandomCrop",
+    "RandomEqualize", "RandomErasing", "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomOrder",
+    "RandomPerspective", "RandomPosterize", "RandomResizedCrop", "RandomRotation", "RandomSolarize",
     "RandomVerticalFlip", "Resize", "TenCrop", "ToPILImage", "ToTensor",
 ]  # fmt: skip

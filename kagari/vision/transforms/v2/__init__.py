@@ -5,26 +5,27 @@ from __future__ import annotations
 from ..interpolation import InterpolationMode
 from . import functional
 from .blur import GaussianBlur, GaussianNoise, RandomErasing
+from .boxes import ClampBoundingBoxes, ClampKeyPoints, ConvertBoundingBoxFormat, SanitizeBoundingBoxes
 from .color import (
     RGB,
     ColorJitter,
     Grayscale,
     RandomAdjustSharpness,
     RandomAutocontrast,
+    RandomChannelPermutation,
     RandomEqualize,
     RandomGrayscale,
     RandomInvert,
+    RandomPhotometricDistort,
     RandomPosterize,
     RandomSolarize,
 )
 from .container import Compose, RandomApply, RandomChoice, RandomOrder
 from .convert import (
-    ClampBoundingBoxes,
-    ClampKeyPoints,
-    ConvertBoundingBoxFormat,
     ConvertImageDtype,
     Identity,
     Lambda,
+    LinearTransformation,
     Normalize,
     PILToTensor,
     ToDtype,
@@ -44,15 +45,21 @@ from .crops import (
     Resize,
     TenCrop,
 )
+from .mix import CutMix, MixUp
+from .sizes import RandomIoUCrop, RandomResize, RandomShortestSize, RandomZoomOut, ScaleJitter
 from .structure import check_type, get_bounding_boxes, get_keypoints, has_all, has_any, query_chw, query_size
 from .transform import Transform
+from .warps import ElasticTransform, RandomAffine, RandomPerspective, RandomRotation
 
 __all__ = [
     "CenterCrop", "ClampBoundingBoxes", "ClampKeyPoints", "ColorJitter", "Compose", "ConvertBoundingBoxFormat",
-    "ConvertImageDtype", "FiveCrop", "GaussianBlur", "GaussianNoise", "Grayscale", "Identity", "InterpolationMode",
-    "Lambda", "Normalize", "PILToTensor", "Pad", "RGB", "RandomAdjustSharpness", "RandomApply", "RandomAutocontrast",
+    "ConvertImageDtype", "CutMix", "ElasticTransform", "FiveCrop", "GaussianBlur", "GaussianNoise", "Grayscale",
+    "Identity", "InterpolationMode", "Lambda", "LinearTransformation", "MixUp", "Normalize", "PILToTensor", "Pad",
+    "RGB", "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast", "RandomChannelPermutation",
     "RandomChoice", "RandomCrop", "RandomEqualize", "RandomErasing", "RandomGrayscale", "RandomHorizontalFlip",
-    "RandomInvert", "RandomOrder", "RandomPosterize", "RandomResizedCrop", "RandomSolarize", "RandomVerticalFlip",
-    "Resize", "TenCrop", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor", "ToTensor", "Transform", "check_type",
-    "functional", "get_bounding_boxes", "get_keypoints", "has_all", "has_any", "query_chw", "query_size",
+    "RandomInvert", "RandomIoUCrop", "RandomOrder", "RandomPerspective", "RandomPhotometricDistort",
+    "RandomPosterize", "RandomResize", "RandomResizedCrop", "RandomRotation", "RandomShortestSize", "RandomSolarize",
+    "RandomVerticalFlip", "RandomZoomOut", "Resize", "SanitizeBoundingBoxes", "ScaleJitter", "TenCrop", "ToDtype",
+    "ToImage", "ToPILImage", "ToPureTensor", "ToTensor", "Transform", "check_type", "functional",
+    "get_bounding_boxes", "get_keypoints", "has_all", "has_any", "query_chw", "query_size",
 ]  # fmt: skip

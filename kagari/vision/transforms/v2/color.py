@@ -125,7 +125,7 @@ def _bounds(
     else:
         raise TypeError(f"{name}={value} should be a single number or a sequence with length 2.")
     if not limits[0] <= low <= high <= limits[1]:
-        raise ValueError(f"{name} values should be between {limits}, but got {[low, high]}.")
+        raise ValueError(f"{name} values should be between {limits} and increasing, but got {[low, high]}.")
     return None if low == high == center else (float(low), float(high))
 
 
@@ -198,7 +198,64 @@ class RandomAdjustSharpness(RandomApplyTransform):
         return self._call_kernel(F.adjust_sharpness, inpt, self.sharpness_factor)
 
 
+class RandomChannelPermutation(Transform):
+    """The channels in a random order."""
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        return {"permutation": ops.randperm(query_chw(flat_inputs)[0]).tolist()}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(F.permute_channels, inpt, params["permutation"])
+
+
+class RandomPhotometricDistort(Transform):
+    r"""Random brightness, contrast, saturation, hue, and order of the channels, each with a probability.
+
+    Args:
+        brightness (tuple of float): bounds of the factor. Default: (0.875, 1.125)
+        contrast (tuple of float): bounds of the factor. Default: (0.5, 1.5)
+        saturation (tuple of float): bounds of the factor. Default: (0.5, 1.5)
+        hue (tuple of float): bounds of the shift. Default: (-0.05, 0.05)
+        p (float): the probability. Default: 0.5
+
+    Source: Liu and others, SSD: Single Shot MultiBox Detector, 2015.
+    """
+
+    def __init__(
+        self,
+        brightness: tuple[float, float] = (0.875, 1.125),
+        contrast: tuple[float, float] = (0.5, 1.5),
+        saturation: tuple[float, float] = (0.5, 1.5),
+        hue: tuple[float, float] = (-0.05, 0.05),
+        p: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.brightness = brightness
+        self.contrast = contrast
+        self.hue = hue
+        self.saturation = saturation
+        self.p = p
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        channels = query_chw(flat_inputs)[0]
+        bounds = (self.brightness, self.contrast, self.saturation, self.hue)
+        factors = [uniform(*one) if ops.rand(1) < self.p else None for one in bounds]
+        early = bool(ops.rand(()) < 0.5)
+        order = ops.randperm(channels).tolist() if ops.rand(1) < self.p else None
+        return {"factors": factors, "early": early, "order": order}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        functions = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
+        for k in (0, 1, 2, 3) if params["early"] else (0, 2, 3, 1):
+            if params["factors"][k] is not None:
+                inpt = self._call_kernel(functions[k], inpt, params["factors"][k])
+        if params["order"] is not None:
+            inpt = self._call_kernel(F.permute_channels, inpt, params["order"])
+        return inpt
+
+
 __all__ = [
-    "RGB", "ColorJitter", "Grayscale", "RandomAdjustSharpness", "RandomAutocontrast", "RandomEqualize",
-    "RandomGrayscale", "RandomInvert", "RandomPosterize", "RandomSolarize",
+    "RGB", "ColorJitter", "Grayscale", "RandomAdjustSharpness", "RandomAutocontrast", "RandomChannelPermutation",
+    "RandomEqualize", "RandomGrayscale", "RandomInvert", "RandomPhotometricDistort", "RandomPosterize",
+    "RandomSolarize",
 ]  # fmt: skip

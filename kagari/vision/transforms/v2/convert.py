@@ -10,7 +10,7 @@ from ....base.dtypes import dtype as Dtype
 from ....base.dtypes import float32
 from ....eager import Tensor
 from ...pillow import is_picture
-from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, Image, KeyPoints, TVTensor, Video
+from ...tv_tensors import Image, TVTensor, Video, wrap
 from . import functional as F
 from .structure import is_array, is_pure_tensor
 from .transform import Transform
@@ -211,50 +211,51 @@ class Identity(Transform):
         return inpt
 
 
-class ConvertBoundingBoxFormat(Transform):
-    r"""Boxes in another format.
+class LinearTransformation(Transform):
+    r"""All numbers of an image, less a mean, times a square matrix: whitening, for example.
 
     Args:
-        format (str or BoundingBoxFormat): the one that is wanted.
+        transformation_matrix (Tensor): [D, D], for images of D numbers.
+        mean_vector (Tensor): [D].
+
+    Raises ValueError for other sizes, TypeError when called with Pillow images.
     """
 
-    _transformed_types = (BoundingBoxes,)
+    _transformed_types = (is_pure_tensor, Image, Video)
 
-    def __init__(self, format: str | BoundingBoxFormat) -> None:
+    def __init__(self, transformation_matrix: Tensor, mean_vector: Tensor) -> None:
         super().__init__()
-        self.format = format
+        rows, columns = transformation_matrix.shape
+        if rows != columns:
+            raise ValueError(
+                f"transformation_matrix should be square. Got {tuple(transformation_matrix.shape)} rectangular matrix."
+            )
+        if mean_vector.shape[0] != rows:
+            raise ValueError(
+                f"mean_vector should have the same length {mean_vector.shape[0]} as any one of the dimensions of the "
+                f"transformation_matrix {tuple(transformation_matrix.shape)}"
+            )
+        self.transformation_matrix = transformation_matrix
+        self.mean_vector = mean_vector
+
+    def check_inputs(self, flat_inputs: list[Any]) -> None:
+        if any(is_picture(inpt) for inpt in flat_inputs):
+            raise TypeError(f"{type(self).__name__}() does not support PIL images.")
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.convert_bounding_box_format(inpt, new_format=self.format)
-
-
-class ClampBoundingBoxes(Transform):
-    r"""Boxes cut at the edges of their canvas.
-
-    Args:
-        clamping_mode (str, optional): ``'auto'`` for what the boxes themselves say. Default: ``'auto'``
-    """
-
-    _transformed_types = (BoundingBoxes,)
-
-    def __init__(self, clamping_mode: str | None = "auto") -> None:
-        super().__init__()
-        self.clamping_mode = clamping_mode
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.clamp_bounding_boxes(inpt, clamping_mode=self.clamping_mode)
-
-
-class ClampKeyPoints(Transform):
-    """Points moved to the nearest pixel of their canvas."""
-
-    _transformed_types = (KeyPoints,)
-
-    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
-        return F.clamp_keypoints(inpt)
+        plain = inpt.as_subclass(Tensor)
+        size = plain.shape[-3] * plain.shape[-2] * plain.shape[-1]
+        if size != self.transformation_matrix.shape[0]:
+            raise ValueError(
+                "Input tensor and transformation matrix have incompatible shape."
+                f"[{plain.shape[-3]} x {plain.shape[-2]} x {plain.shape[-1]}] != {self.transformation_matrix.shape[0]}"
+            )
+        flat = plain.reshape(-1, size) - self.mean_vector
+        made = (flat @ self.transformation_matrix.to(flat.dtype)).reshape(plain.shape)
+        return wrap(made, like=inpt) if isinstance(inpt, TVTensor) else made
 
 
 __all__ = [
-    "ClampBoundingBoxes", "ClampKeyPoints", "ConvertBoundingBoxFormat", "ConvertImageDtype", "Identity", "Lambda",
-    "Normalize", "PILToTensor", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
+    "ConvertImageDtype", "Identity", "Lambda", "LinearTransformation", "Normalize", "PILToTensor", "ToDtype",
+    "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
 ]  # fmt: skip

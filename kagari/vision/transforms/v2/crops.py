@@ -11,7 +11,7 @@ from ....eager import operators as ops
 from ...tv_tensors import BoundingBoxes, KeyPoints, Mask
 from ..interpolation import InterpolationMode
 from . import functional as F
-from .functional.pad import check_mode, four_sides
+from .functional.pad import PADDING_MODES, four_sides
 from .structure import has_any, query_size
 from .transform import RandomApplyTransform, Transform, below, fill_for, fills_of, two_sizes, uniform
 
@@ -206,6 +206,14 @@ class TenCrop(FiveCrop):
         return self._call_kernel(F.ten_crop, inpt, self.size, self.vertical_flip)
 
 
+def _check_padding(padding: Any, mode: str) -> None:
+    """Raises ValueError for paddings and modes that can't be."""
+    if not (isinstance(padding, int) or (isinstance(padding, list | tuple) and len(padding) in (1, 2, 4))):
+        raise ValueError(f"Padding must be an int or a 1, 2, or 4 element of tuple or list, got {padding}.")
+    if mode not in PADDING_MODES:
+        raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
+
+
 class Pad(Transform):
     r"""Something around it.
 
@@ -216,13 +224,12 @@ class Pad(Transform):
             the key ``'others'`` for those that are not named. Default: 0
         padding_mode (str): ``'constant'``, ``'edge'``, ``'reflect'`` or ``'symmetric'``. Default: ``'constant'``
 
-    Raises TypeError and ValueError for other paddings and modes.
+    Raises ValueError for other paddings and modes.
     """
 
     def __init__(self, padding: int | Sequence[int], fill: Any = 0, padding_mode: str = "constant") -> None:
         super().__init__()
-        four_sides(padding)
-        check_mode(padding_mode)
+        _check_padding(padding, padding_mode)
         self.padding = padding if isinstance(padding, int) else list(padding)
         self.fill = fill
         self._fill = fills_of(fill)
@@ -262,7 +269,7 @@ class RandomCrop(Transform):
     ) -> None:
         super().__init__()
         self.size = two_sizes(size, _SIZE)
-        check_mode(padding_mode)
+        _check_padding(0 if padding is None else padding, padding_mode)
         # Left, right, top, bottom.
         self.padding: Any = None if padding is None else list(four_sides(padding))
         self.pad_if_needed = pad_if_needed

@@ -11,7 +11,7 @@ from .....eager import Tensor
 from .....eager import operators as ops
 from ....pillow import pillow
 from .blend import blend, check_channels, check_factor, luminance, mean_of, within, working
-from .convert import to_dtype_image
+from .convert import pil_to_tensor, to_dtype_image, to_pil_image
 from .dispatch import by_kind
 
 
@@ -122,7 +122,21 @@ def adjust_gamma_image(image: Tensor, gamma: float, gain: float = 1.0) -> Tensor
     return to_dtype_image((made * gain).clamp(0.0, 1.0), image.dtype, scale=True)
 
 
+def permute_channels_image(image: Tensor, permutation: list[int]) -> Tensor:
+    """An image with its channels in another order. Raises ValueError for another number of them."""
+    if len(permutation) != image.shape[-3]:
+        raise ValueError(
+            f"Length of permutation does not match number of channels: {len(permutation)} != {image.shape[-3]}"
+        )
+    made: Tensor = image.index_select(-3, ops.tensor(permutation))
+    return made
+
+
 # Of Pillow's images
+
+
+def _permute_channels_picture(picture: Any, permutation: list[int]) -> Any:
+    return to_pil_image(permute_channels_image(pil_to_tensor(picture), permutation), picture.mode)
 
 
 def _enhancing(name: str, enhancer: str) -> Any:
@@ -157,4 +171,5 @@ adjust_brightness = by_kind(adjust_brightness_image, picture=_enhancing("brightn
 adjust_contrast = by_kind(adjust_contrast_image, picture=_enhancing("contrast_factor", "Contrast"))
 adjust_saturation = by_kind(adjust_saturation_image, picture=_enhancing("saturation_factor", "Color"))
 adjust_hue = by_kind(adjust_hue_image, picture=_adjust_hue_picture)
+permute_channels = by_kind(permute_channels_image, picture=_permute_channels_picture)
 adjust_gamma = by_kind(adjust_gamma_image, picture=_adjust_gamma_picture)

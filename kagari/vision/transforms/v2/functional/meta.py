@@ -177,3 +177,43 @@ def clamp_keypoints(inpt: Tensor, canvas_size: tuple[int, int] | None = None) ->
     if canvas_size is None:
         raise ValueError("For pure tensor inputs, `canvas_size` has to be passed.")
     return clamp_points(inpt, canvas_size)
+
+
+def sanitize_bounding_boxes(
+    bounding_boxes: Tensor,
+    format: BoundingBoxFormat | str | None = None,
+    canvas_size: tuple[int, int] | None = None,
+    min_size: float = 1.0,
+    min_area: float = 1.0,
+) -> tuple[Any, Tensor]:
+    """The boxes that lie in their canvas and are large enough, and which of them these are.
+
+    Args:
+        bounding_boxes (Tensor): the boxes.
+        format (BoundingBoxFormat or str, optional): of a plain tensor, which does not know it.
+        canvas_size (tuple of int, optional): height and width of the image, of a plain tensor.
+        min_size (float): the least width and height. Default: 1
+        min_area (float): the least area. Default: 1
+
+    Raises ValueError for what is missing or said twice.
+    """
+    known = isinstance(bounding_boxes, BoundingBoxes)
+    if known and (format is not None or canvas_size is not None):
+        raise ValueError(
+            "If bounding_boxes is a tv_tensors.BoundingBoxes instance, format and canvas_size must be None. "
+            f"Got bounding_boxes={bounding_boxes}, format={format}, canvas_size={canvas_size}"
+        )
+    if isinstance(bounding_boxes, BoundingBoxes):
+        format, canvas_size = bounding_boxes.format, bounding_boxes.canvas_size
+    if format is None or canvas_size is None:
+        raise ValueError(
+            "format and canvas_size cannot be None if bounding_boxes is a pure tensor. "
+            f"Got format={format} and canvas_size={canvas_size}"
+        )
+    plain = bounding_boxes.as_subclass(Tensor)
+    left, top, right, bottom = convert_boxes(plain, box_format(format), XYXY).unbind(-1)
+    width, height = right - left, bottom - top
+    valid = (width >= min_size) & (height >= min_size) & (width * height >= min_area)
+    valid = valid & (left >= 0) & (top >= 0) & (right <= canvas_size[1]) & (bottom <= canvas_size[0])
+    kept = plain[valid]
+    return (wrap(kept, like=bounding_boxes) if isinstance(bounding_boxes, BoundingBoxes) else kept), valid

@@ -16,7 +16,7 @@ from .dispatch import by_kind
 from .meta import XYXY, clamp_boxes
 
 Fill = int | float | Sequence[int] | Sequence[float] | None
-_REPEATED = ("edge", "reflect", "symmetric")
+PADDING_MODES = ("constant", "edge", "reflect", "symmetric")
 
 
 def four_sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
@@ -39,7 +39,7 @@ def four_sides(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
 
 def check_mode(padding_mode: str) -> None:
     """Raises ValueError for an unknown mode."""
-    if padding_mode not in ("constant", *_REPEATED):
+    if padding_mode not in PADDING_MODES:
         raise ValueError(
             "`padding_mode` should be either `'constant'`, `'edge'`, `'reflect'` or `'symmetric'`, but got "
             f"`'{padding_mode}'`."

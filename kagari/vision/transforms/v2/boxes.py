@@ -1,0 +1,113 @@
+"""Bounding boxes: their format, their canvas, and samples without those that say nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....eager import Tensor
+from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, KeyPoints, Mask, wrap
+from . import functional as F
+from .mix import Getter, labels_of
+from .structure import get_bounding_boxes, leaves, with_leaves
+from .transform import Transform
+
+
+class ConvertBoundingBoxFormat(Transform):
+    r"""Boxes in another format.
+
+    Args:
+        format (str or BoundingBoxFormat): the one that is wanted.
+    """
+
+    _transformed_types = (BoundingBoxes,)
+
+    def __init__(self, format: str | BoundingBoxFormat) -> None:
+        super().__init__()
+        self.format = format
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.convert_bounding_box_format(inpt, new_format=self.format)
+
+
+class ClampBoundingBoxes(Transform):
+    r"""Boxes cut at the edges of their canvas.
+
+    Args:
+        clamping_mode (str, optional): ``'auto'`` for what the boxes themselves say. Default: ``'auto'``
+    """
+
+    _transformed_types = (BoundingBoxes,)
+
+    def __init__(self, clamping_mode: str | None = "auto") -> None:
+        super().__init__()
+        self.clamping_mode = clamping_mode
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.clamp_bounding_boxes(inpt, clamping_mode=self.clamping_mode)
+
+
+class ClampKeyPoints(Transform):
+    """Points moved to the nearest pixel of their canvas."""
+
+    _transformed_types = (KeyPoints,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return F.clamp_keypoints(inpt)
+
+
+class SanitizeBoundingBoxes(Transform):
+    r"""Samples without boxes that are too small or beyond their canvas, and without their labels and masks.
+
+    Args:
+        min_size (float): the least width and height. Default: 1
+        min_area (float): the least area. Default: 1
+        labels_getter (callable, 'default', or None): finds the labels in the sample, one tensor or a tuple of them.
+            Default: the second part, or what its name says
+
+    Raises ValueError for bounds below 1, and when called with as many labels as there are no boxes.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari.vision import tv_tensors
+        >>> from kagari.vision.transforms import v2
+        >>> boxes = tv_tensors.BoundingBoxes([[0, 0, 4, 4], [2, 2, 2, 3]], format="XYXY", canvas_size=(8, 8))
+        >>> v2.SanitizeBoundingBoxes()({"boxes": boxes, "labels": torch.tensor([1, 2])})["labels"]
+        tensor([1])
+    """
+
+    def __init__(self, min_size: float = 1.0, min_area: float = 1.0, labels_getter: Getter = "default") -> None:
+        super().__init__()
+        if min_size < 1:
+            raise ValueError(f"min_size must be >= 1, got {min_size}.")
+        if min_area < 1:
+            raise ValueError(f"min_area must be >= 1, got {min_area}.")
+        self.min_size = min_size
+        self.min_area = min_area
+        self.labels_getter = labels_getter
+        self._labels_getter = labels_of(labels_getter)
+
+    def forward(self, *inputs: Any) -> Any:
+        sample = inputs if len(inputs) > 1 else inputs[0]
+        flat = leaves(sample)
+        boxes = get_bounding_boxes(flat)
+        labels = self._labels_getter(sample)
+        of_boxes = [] if labels is None else [labels] if isinstance(labels, Tensor) else list(labels)
+        for one in of_boxes:
+            if not isinstance(one, Tensor):
+                raise ValueError(
+                    f"The labels in the input to forward must be a tensor or None, got {type(one)} instead."
+                )
+            if len(one) != len(boxes):
+                raise ValueError(f"Number of boxes (shape={boxes.shape}) and must match the number of labels.")
+        _, valid = F.sanitize_bounding_boxes(boxes, min_size=self.min_size, min_area=self.min_area)
+
+        def kept(inpt: Any) -> Any:
+            if isinstance(inpt, BoundingBoxes | Mask):
+                return wrap(inpt.as_subclass(Tensor)[valid], like=inpt)
+            return inpt[valid] if any(inpt is one for one in of_boxes) else inpt
+
+        return with_leaves(sample, iter([kept(inpt) for inpt in flat]))
+
+
+__all__ = ["ClampBoundingBoxes", "ClampKeyPoints", "ConvertBoundingBoxFormat", "SanitizeBoundingBoxes"]
