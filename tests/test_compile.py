@@ -214,6 +214,28 @@ def test_kernels_report_errors_at_the_end():
     assert f(torch.ones(4, 2), torch.tensor([0])).tolist() == [[2.0, 2.0]]
 
 
+def test_an_error_is_that_of_the_operator_that_has_it():
+    layer = torch.nn.Linear(3, 4)
+    compiled = torch.compile(lambda x, y: F.cross_entropy(layer(x), y))
+    for target in (1, 1, 1, 7):
+        y = torch.tensor([0, target])
+        if target == 1:
+            compiled(torch.ones(2, 3), y)
+            continue
+        with pytest.raises(IndexError, match="Target"):
+            compiled(torch.ones(2, 3), y)
+
+
+def test_activations_are_part_of_the_product_before_them():
+    layer = torch.nn.Linear(16, 16)
+    for activation in (F.relu, F.gelu, F.silu, lambda x: x * x + 1):
+        torch.compiler.reset()
+        with torch.no_grad():
+            compiled = check(lambda x, act=activation: act(layer(x)), torch.randn(16, 16))
+        ((kernel,),) = (part.kernels for part in compiled.explain().parts)
+        assert kernel.launches == 1
+
+
 def test_fullgraph_refuses_to_split():
     with pytest.raises(RuntimeError, match="fullgraph"):
         torch.compile(lambda x: x * x.sum().item(), fullgraph=True)(torch.ones(2))

@@ -72,7 +72,23 @@ class Compiled:
         numbers = (*[0] * len(joint.read), *joint.numbers)
         outputs = [(slot, 0) for slot in joint.outputs]
         read = [layouts[i] for i in shape.positions]
-        return Step(shape, group.calls[0].state, inputs, outputs, numbers, group.calls, read), choice
+        return Step(shape, _reporter(group).state, inputs, outputs, numbers, group.calls, read), choice
+
+
+# Primitives that find out as they run that they can't.
+_REPORTING = frozenset(
+    ("require", "gather", "pick", "idiv", "rem", "nth", "scatter", "scatter_add", "scatter_prod", "scatter_max",
+     "scatter_min")
+)  # fmt: skip
+
+
+def _reporter(group: Group) -> Call:
+    """The call in whose name errors are raised: the first one that can have any."""
+    for call in group.calls:
+        origin = call.shape.plan.origin
+        if origin is not None and any(v.op in _REPORTING for v in origin.program.graph.values()):
+            return call
+    return group.calls[0]
 
 
 class _Joint:

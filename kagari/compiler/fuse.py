@@ -224,20 +224,30 @@ class _Fuser:
     def dot_epilogues(self) -> dict[Value, Value]:
         """Buffers that are element-wise in one dot of the same shape, which nothing else reads: output -> dot."""
         result: dict[Value, Value] = {}
-        for v in self.order:
+        for i, v in enumerate(self.order):
             if v.op != "dot" or v in self.graph.outputs:
                 continue
-            w: Value | None = v
-            while w is not None and (w is v or w not in self.buffers):
-                readers = self.users[w]
-                alone = len(readers) == 1 and readers[0].op in ELEMENTWISE and identical(readers[0].shape, v.shape)
-                w = readers[0] if alone else None
+            w = self.outlet(v, i)
             if w is None or w.dtype.category != 2 or w in result:
                 continue
             if not self.inside[w] and self.loads_only(w, v):
                 result[w] = v
                 self.buffers.discard(v)
         return result
+
+    def outlet(self, dot: Value, at: int) -> Value | None:
+        """The buffer through which all that is made of a dot goes, element by element."""
+        waiting = set(self.users[dot])
+        for v in self.order[at + 1 :]:
+            if v not in waiting:
+                continue
+            if v.op not in ELEMENTWISE or not identical(v.shape, dot.shape):
+                return None
+            waiting.remove(v)
+            if v in self.buffers:
+                return v if not waiting else None
+            waiting.update(self.users[v])
+        return None
 
     def loads_only(self, v: Value, dot: Value) -> bool:
         """All that v reads besides the dot is computed element by element from what lies in memory before the dot."""
@@ -249,6 +259,8 @@ class _Fuser:
                 continue
             seen.add(w)
             base = strip(w)
+            if w is not v and w.op in MOVEMENT and is_number(base):
+                continue
             if w is not v and (base.op in LEAVES or base in self.buffers):
                 if base.op not in LEAVES and base not in before:
                     return False
