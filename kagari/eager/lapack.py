@@ -107,7 +107,7 @@ def named(name: str, fields: str, *parts: Any) -> Any:
 
 
 _TENSORS = frozenset(
-    ["A", "B", "L", "LU", "LU_data", "LU_pivots", "b", "input", "input2", "input3", "other", "pivots", "tau"]
+    ["A", "B", "L", "LD", "LU", "LU_data", "LU_pivots", "b", "input", "input2", "input3", "other", "pivots", "tau"]
 )
 """The parameters of functions of linear algebra that take tensors."""
 _SYNONYMS = {"a": "input", "x": "input", "x1": "input", "x2": "other", "axis": "dim", "keepdims": "keepdim"}

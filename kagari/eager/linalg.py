@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import decompositions, equations, powers, reflections, spectra, triangular
+from . import decompositions, equations, powers, reflections, spectra, symmetric, triangular
 
-_PARTS = (equations, triangular, decompositions, spectra, powers, reflections)
+_PARTS = (equations, triangular, symmetric, decompositions, spectra, powers, reflections)
 
 FUNCTIONS: tuple[Any, ...] = tuple(f for part in _PARTS for f in part.FUNCTIONS)
 METHODS: tuple[Any, ...] = tuple(f for part in _PARTS for f in part.METHODS)
