@@ -304,6 +304,22 @@ def test_several_python_threads_at_once() -> None:
     assert not failures, failures[0]
 
 
+def test_tensors_that_outlive_the_modules() -> None:
+    """What is freed at the very end of the process is freed by code that is still there."""
+    python(
+        """
+        import builtins, ctypes, kagari.ops.softmax as late
+        x = torch.randn(64, 64, requires_grad=True)
+        y = x @ x
+        y.sum().backward()
+        loop = [y, x.grad]
+        loop.append(loop)
+        builtins.kept = ctypes.kept = late.kept = loop
+        """,
+        KAGARI_NUM_THREADS="2",
+    )
+
+
 @posix
 def test_children_of_a_fork_compute() -> None:
     python(

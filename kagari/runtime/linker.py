@@ -144,6 +144,8 @@ class _Slab:
     def __init__(self, size: int) -> None:
         rights = mmap.PROT_READ | mmap.PROT_WRITE
         self._memory = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, rights)
+        # Tensors may be freed, which is done by this code, when all modules have been cleared at the process' end.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._memory))
         self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self._next = 0
 
