@@ -13,7 +13,25 @@ __version__ = "0.28.0"
 
 _PACKAGES = frozenset(("datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"))
 
-__all__ = ["__version__", "datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"]
+__all__ = [
+    "__version__", "datasets", "disable_beta_transforms_warning", "get_image_backend", "io", "models", "ops",
+    "set_image_backend", "transforms", "tv_tensors", "utils",
+]  # fmt: skip
+
+
+def get_image_backend() -> str:
+    """The library that reads pictures."""
+    return "PIL"
+
+
+def set_image_backend(backend: str) -> None:
+    """Says which library reads pictures. Raises ValueError for any other than ``"PIL"``."""
+    if backend != "PIL":
+        raise ValueError(f"Invalid backend '{backend}'. The only option is 'PIL'")
+
+
+def disable_beta_transforms_warning() -> None:
+    """Turns off a warning of older versions, which is not there."""
 
 
 def __getattr__(name: str) -> Any:
