@@ -7,7 +7,7 @@ from typing import Any
 
 from .fetch import Fetcher
 from .progress import Progress
-from .workers import END, FAULT, Processes, Threads
+from .workers import AT_ONCE, END, FAULT, Processes, Threads
 
 _NONE = object()
 State = dict[str, Any]
@@ -119,7 +119,7 @@ class WorkerPass:
             kind, data = self._received()
         except BaseException:  # a worker is gone, or an interrupt: no more comes from here
             self.loader._workers = None
-            self.workers.close()
+            self.workers.close(AT_ONCE)
             raise
         if kind == FAULT:
             data.raise_here()

@@ -14,10 +14,12 @@ import queue
 import random
 import signal
 import threading
+import time
 import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -32,7 +34,8 @@ from .stacking import Allocate
 from .transfer import Receiver, Sender
 
 DATA, END, FAULT = "data", "end", "fault"
-GRACE = 5.0  # seconds that a worker has to end by itself
+# Seconds that workers have to end by themselves: after a pass, and after something has gone wrong.
+GRACE, AT_ONCE = 5.0, 0.5
 # A label, which comes back with the batch, and an index; with None as the label a new pass starts, at the place given.
 Task = tuple[Any, Any]
 Answer = tuple[str, Any, Any, Any]  # what it is, the label, the batch or a Fault, and where the worker's stream is then
@@ -158,7 +161,10 @@ def work(connection: Connection, inherited: Sequence[Connection], job: Job, numb
 
 
 def _listen(connection: Connection, tasks: queue.SimpleQueue[Task | None]) -> None:
-    """Takes tasks as they come, so that sending one never has to wait until a batch is received."""
+    """Takes tasks as they come, so that sending one never has to wait until a batch is received.
+
+    When the main process is gone, so is the worker, whatever it is at.
+    """
     try:
         while True:
             task = connection.recv()
@@ -166,7 +172,7 @@ def _listen(connection: Connection, tasks: queue.SimpleQueue[Task | None]) -> No
             if task is None:
                 return
     except (EOFError, OSError):
-        tasks.put(None)
+        os._exit(1)
 
 
 class Processes:
@@ -216,32 +222,32 @@ class Processes:
     def _gone(self, numbers: list[int]) -> None:
         dead = [self.processes[n] for n in numbers]
         for process in dead:
-            process.join(GRACE)
+            process.join(AT_ONCE)
         pids = ", ".join(str(p.pid) for p in dead)
         how = {p.exitcode for p in dead}
-        self.close()
+        self.close(AT_ONCE)
         code = how.pop()
         by = f", killed by {signal.Signals(-code).name}" if code is not None and code < 0 else f", exit code {code}"
         raise RuntimeError(f"DataLoader worker (pid(s) {pids}) exited unexpectedly{by}")
 
-    def close(self) -> None:
+    def close(self, grace: float = GRACE) -> None:
         """Ends all workers."""
         if self.closed:
             return
         self.closed = True
         for connection in self.connections:
-            try:
+            with suppress(OSError):
                 connection.send(None)
-                connection.close()
-            except OSError:
-                connection.close()
+            connection.close()
+        deadline = time.monotonic() + grace
         for process in self.processes:
-            process.join(GRACE)
+            process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():
                 process.kill()
                 process.join()
 
-    __del__ = close
+    def __del__(self) -> None:
+        self.close()
 
 
 # Threads
@@ -283,9 +289,10 @@ class Threads:
                 return number, answer
             self.early[number].append(answer)
 
-    def close(self) -> None:
-        """Lets all workers end after what they are at."""
+    def close(self, grace: float = GRACE) -> None:
+        """Lets all workers end after what they are at; nobody waits for them."""
         for tasks in self.tasks:
             tasks.put(None)
 
-    __del__ = close
+    def __del__(self) -> None:
+        self.close()
