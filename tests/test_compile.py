@@ -23,6 +23,7 @@ def fresh(monkeypatch):
     monkeypatch.setattr(groups.Choice, "faster_fused", True)
     torch.compiler.reset()
     yield
+    assert not RUNNER.compiled.refused
     assert not torch.compiler.is_compiling()
 
 
@@ -344,6 +345,29 @@ def test_plans_dropped_while_they_are_noted():
 
     for _ in range(CALLS):
         assert f(torch.ones(2)).tolist() == [3, 3]
+
+
+def test_what_never_comes_again_runs_eagerly():
+    def f(x, n):
+        for _ in range(n):
+            x = x + 1
+        return x
+
+    compiled = torch.compile(f)
+    for n in range(90):
+        assert compiled(torch.zeros(2), n).tolist() == [n, n]
+    assert compiled.eager
+
+
+def test_what_can_not_be_compiled_runs_singly(monkeypatch):
+    def fails(self):
+        raise ValueError("no")
+
+    monkeypatch.setattr(groups._Joint, "trace", fails)
+    compiled = check(lambda x: (x * 2).exp() + 1, torch.ones(3))
+    assert list(RUNNER.compiled.refused.values()) == ["ValueError: no"]
+    assert [k.operators for k in compiled.explain().parts[0].kernels] == [("mul",), ("exp",), ("add",)]
+    RUNNER.compiled.refused.clear()
 
 
 def test_the_slower_way_is_left():

@@ -19,6 +19,8 @@ def fresh(monkeypatch):
     """Each test compiles for itself, and every group that can be fused is, whether that is faster or not."""
     monkeypatch.setattr(groups.Choice, "faster_fused", True)
     torch.compiler.reset()
+    yield
+    assert not RUNNER.compiled.refused
 
 
 class Block(nn.Module):

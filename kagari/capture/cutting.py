@@ -58,6 +58,11 @@ class Group:
         self.held.update(slot for slot, _ in (*call.inputs, *call.outputs))
 
     @property
+    def launching(self) -> int:
+        """How many of its calls compute something; the others are views."""
+        return sum(call.shape.launches > 0 for call in self.calls)
+
+    @property
     def slots(self) -> set[int]:
         """All that its calls work on."""
         return {slot for call in (*self.calls, *self.after) for slot, _ in (*call.inputs, *call.outputs)}

@@ -28,7 +28,6 @@ class CompiledFunction:
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
         self.function, self.fullgraph = function, fullgraph
         functools.update_wrapper(self, function)
-        self._torchdynamo_orig_callable = function
         self.reset()
 
     def reset(self) -> None:
@@ -96,9 +95,9 @@ class CompiledFunction:
     def _slower(self) -> bool:
         """Whether eager calls are faster, beyond what is chance; also where no call was like one before."""
         captured, eager = self.times[False], self.times[True]
-        if self.fullgraph or not eager:
-            return False
-        return not captured or min(captured) > 1.02 * min(eager)
+        if self.fullgraph or not captured:
+            return not self.fullgraph
+        return bool(eager) and min(captured) > 1.02 * min(eager)
 
     def explain(self) -> Report:
         """What became of the function: its kernels, what was fused into them and why no more, where it was split."""

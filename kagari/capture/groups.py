@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from ..base.symbols import Guards, Size, Sym
@@ -33,6 +32,7 @@ class Compiled:
         self.traces: dict[Any, list[Traced]] = {}
         self.choices: dict[Any, Choice] = {}  # by structure and sizes
         self.verdicts: dict[Any, bool] = {}  # by structure: whether fusion was faster at the last sizes
+        self.refused: dict[Any, str] = {}  # structures that could not be compiled: their calls run one by one
         self.programs = 0
 
     def knows(self, calls: Sequence[Call], slots: Sequence[int]) -> bool:
@@ -40,8 +40,11 @@ class Compiled:
         if not self.verdicts:
             return False
         for group, wanted in _wanted(cut(calls), slots):
+            if group.launching < 2:
+                continue
             joint = _Joint(group, wanted)
-            if len(group.calls) > 1 and joint.outputs and joint.key() not in self.verdicts:
+            key = joint.key()
+            if joint.outputs and key not in self.verdicts and key not in self.refused:
                 return False
         return True
 
@@ -51,11 +54,25 @@ class Compiled:
         if not joint.outputs:
             return None, NONE
         key = joint.key()
-        choice = self.choices.get((key, joint.sizes))
+        if key in self.refused:
+            return None, NONE
+        try:
+            return self.program(joint, key), self.choice(key, joint.sizes)
+        except Exception as error:  # what runs eagerly must not fail because it is compiled
+            self.refused[key] = f"{type(error).__name__}: {error}"
+            return None, NONE
+
+    def choice(self, key: Any, sizes: tuple[int, ...]) -> Choice:
+        """What was measured of a structure at these sizes."""
+        choice = self.choices.get((key, sizes))
         if choice is None:
             if len(self.choices) >= MAX_CHOICES:
                 self.choices.clear()
-            choice = self.choices[key, joint.sizes] = Choice(key)
+            choice = self.choices[key, sizes] = Choice(key)
+        return choice
+
+    def program(self, joint: _Joint, key: Any) -> Step:
+        """A group's program at its sizes, as a step."""
         while True:
             traced = next((t for t in self.traces.get(key, ()) if t.holds(joint.sizes)), None)
             if traced is None:
@@ -72,7 +89,7 @@ class Compiled:
         numbers = (*[0] * len(joint.read), *joint.numbers)
         outputs = [(slot, 0) for slot in joint.outputs]
         read = [layouts[i] for i in shape.positions]
-        return Step(shape, _reporter(group).state, inputs, outputs, numbers, group.calls, read), choice
+        return Step(shape, _reporter(joint.calls).state, inputs, outputs, numbers, joint.calls, read)
 
 
 # Primitives that find out as they run that they can't.
@@ -82,13 +99,13 @@ _REPORTING = frozenset(
 )  # fmt: skip
 
 
-def _reporter(group: Group) -> Call:
+def _reporter(calls: Sequence[Call]) -> Call:
     """The call in whose name errors are raised: the first one that can have any."""
-    for call in group.calls:
+    for call in calls:
         origin = call.shape.plan.origin
         if origin is not None and any(v.op in _REPORTING for v in origin.program.graph.values()):
             return call
-    return group.calls[0]
+    return calls[0]
 
 
 class _Joint:
@@ -125,7 +142,7 @@ class _Joint:
         for call in self.calls:
             origin = call.shape.plan.origin
             assert origin is not None
-            words.append(_written(origin.program, self.names) if _has_sizes(origin.program) else origin.program)
+            words.append(_written(origin.program, self.names) if origin.program.has_sizes else origin.program)
             words += [self.names[n] for n in origin.sizes]
             words += [source[place] for place in places(call)]
             for kind, (slot, offset), lay in zip(call.shape.kinds, call.outputs, call.shape.layouts):
@@ -184,12 +201,11 @@ def _inline(
             seen[x._key] = eval(str(x), {}, sizes)
         return seen[x._key]
 
-    fixed = _has_sizes(program)
     for v in program.graph.values():
         if v not in new:
             args = tuple([new[a] for a in v.args])
             shape = renamed(v.shape)
-            if fixed:
+            if program.has_sizes:
                 shape = tuple(
                     [symbols[names[m]] if isinstance(m, int) and m in names else n for m, n in zip(v.shape, shape)]
                 )
@@ -205,11 +221,6 @@ def _inline(
 # it is equal to, or another batch size would be another structure.
 
 
-@lru_cache(maxsize=1 << 14)
-def _has_sizes(program: Program) -> bool:
-    return any(isinstance(n, int) and n >= 2 for v in program.graph.values() for n in v.shape)
-
-
 def _written(program: Program, names: dict[int, str]) -> tuple[Any, ...]:
     """A program's graph by what it says, with the names of sizes in place of numbers that are equal to one."""
     order = program.graph.values()
@@ -217,8 +228,13 @@ def _written(program: Program, names: dict[int, str]) -> tuple[Any, ...]:
     words: list[Any] = []
     for v in order:
         shape = tuple([names.get(n, n) if isinstance(n, int) else str(n) for n in v.shape])
-        words.append((v.op, tuple([at[a] for a in v.args]), str(v.attrs), shape, v.dtype, v.weak))
+        words.append((v.op, tuple([at[a] for a in v.args]), _text(v.attrs), shape, v.dtype, v.weak))
     return (*words, tuple([at[v] for v in program.graph.outputs]))
+
+
+def _text(x: Any) -> str:
+    """Attributes as text: sizes without their present values, and a NaN that is equal to itself."""
+    return f"({','.join(map(_text, x))})" if isinstance(x, tuple) else str(x) if isinstance(x, Sym) else repr(x)
 
 
 @dataclass
@@ -272,7 +288,7 @@ def parts(calls: Sequence[Call], slots: Sequence[int], compiled: Compiled) -> li
     result: list[Part] = []
     for group, wanted in _wanted(cut(calls), slots):
         singles = [single(call) for call in group.calls if call.shape.launches]
-        step, choice = compiled.step(group, wanted) if len(singles) > 1 else (None, NONE)
+        step, choice = compiled.step(group, wanted) if group.launching > 1 else (None, NONE)
         after = [single(call) for call in group.after if call.shape.launches]
         result.append(Part(group, singles, step, after, choice))
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from .segment import Step
 
 if TYPE_CHECKING:
     from .function import CompiledFunction
+    from .groups import Part as Cut
 
 _REASONS = {
     queue.READ: "a value was read at {}",
@@ -24,12 +26,12 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Kernel:
-    """A step: the operators that were fused into it, what it moves, and why the next operator is not in it."""
+    """A step: the operators that were fused into it, what it moves, and why no others are in it."""
 
     operators: tuple[str, ...]
     bytes: int
     launches: int
-    ended: str
+    alone: str
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Report:
             lines.append(f"part {number}: {part.calls} operators, {len(part.kernels)} steps, run {part.runs} times")
             for k in part.kernels:
                 lines.append(f"    {' + '.join(k.operators)}   {k.bytes:,} bytes, {k.launches} kernels")
-                if k.ended:
-                    lines.append(f"        then a new step: {k.ended}")
+                if k.alone:
+                    lines.append(f"        {k.alone}")
             lines.append(f"  ended: {part.split}")
         return "\n".join(lines)
 
@@ -76,12 +78,23 @@ def report(function: CompiledFunction) -> Report:
 
 def _part(noted: Noted) -> Part:
     segment = noted.chosen or noted.ways.get(True) or noted.ways[False]
-    ended = {id(part.group.calls): part.group.ended for part in noted.parts}
+    why = {id(part.group.calls[-1]): _why(part, segment.steps) for part in noted.parts}
     kernels = tuple(
-        Kernel(tuple(c.shape.name for c in s.calls), _bytes(s), s.shape.launches, ended.get(id(s.calls), ""))
+        Kernel(tuple(c.shape.name for c in s.calls), _bytes(s), s.shape.launches, why.get(id(s.calls[-1]), ""))
         for s in segment.steps
     )
     return Part(len(noted.calls), noted.runs, kernels, _REASONS[noted.reason].format(noted.line))
+
+
+def _why(part: Cut, steps: Sequence[Step]) -> str:
+    """Why the calls of a group are not fused, and why it ends."""
+    reasons = []
+    if part.fused is not None and part.choice.made and part.fused not in steps:
+        single, fused = min(part.choice.single) / 1000, min(part.choice.fused) / 1000
+        reasons.append(f"one by one, as {single:.1f} us are less than {fused:.1f} us fused")
+    if part.group.alone or part.group.ended:
+        reasons.append(f"then a new step: {part.group.alone or part.group.ended}")
+    return "; ".join(reasons)
 
 
 def _bytes(step: Step) -> int:

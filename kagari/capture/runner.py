@@ -51,7 +51,7 @@ class Noted:
             self.ways[True] = Segment([s for p in self.parts for s in p.steps(True)], self.slots, self.words)
         if all(part.chosen for part in self.parts):
             fused = [p.fused is not None and p.choice.faster_fused for p in self.parts]
-            compiled.verdicts.update((p.choice.key, f) for p, f in zip(self.parts, fused))
+            compiled.verdicts.update((p.choice.key, f) for p, f in zip(self.parts, fused) if p.fused is not None)
             return self.choose(fused)
         return self.ways[self.seen % 2 == 0]
 

@@ -7,6 +7,7 @@ there, and takes some tens of microseconds for layouts never seen before.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from ..base.layout import layout
@@ -65,6 +66,11 @@ class Program(Recipe):
         source = f"lambda {names}: ({''.join(f'{s},' for s in self._sizes)})"
         self._evaluate = eval(source)
         self._keys = [s._key for s in self._sizes]
+
+    @cached_property
+    def has_sizes(self) -> bool:
+        """Whether sizes are written into it as numbers, as those of static arguments are."""
+        return any(isinstance(n, int) and n >= 2 for v in self.graph.values() for n in v.shape)
 
     def _reads_out_of_order(self) -> bool:
         """Whether the kernel that makes the result reads elements of an input other than the one it writes.

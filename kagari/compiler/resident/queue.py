@@ -77,7 +77,8 @@ def capture(module, arg):
 def release(module, arg):
     """Python: release(reason): runs what was noted, and has calls run at once again."""
     fine = flush(PyLong_AsLongLong(arg))
-    QUEUE[OWNER] = 0
+    if QUEUE[OWNER] == PyThreadState_Get():
+        QUEUE[OWNER] = 0
     if fine == 0:
         return 0
     return reference(ROOTS[NONE])
