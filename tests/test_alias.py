@@ -34,7 +34,7 @@ def on_kagari(code: str, **arguments: Any) -> str:
 
 IDENTITIES = """
 import torch, torch.nn, torch.optim as optim, torch.nn.functional as F, torch.utils.data
-import torch.nn.modules.linear, torch.autograd
+import torch.nn.modules.linear, torch.autograd, torch.compiler
 from torch.utils.data.dataset import Dataset
 from torch.utils.data.sampler import Sampler
 from torch.utils.data import dataset, distributed
@@ -46,6 +46,7 @@ from torch.utils.data import DataLoader
 import kagari
 
 assert torch.nn is nn is kagari.nn and F is functional is kagari.nn.functional and optim is kagari.optim
+assert torch.compiler is kagari.compiler and torch.compiler.is_compiling() is False
 assert torch.autograd is kagari.autograd and DataLoader is kagari.utils.data.DataLoader
 assert torch.nn.modules.linear.Linear is Linear is kagari.nn.Linear
 assert torch.zeros is kagari.zeros and torch.float32 is kagari.float32
