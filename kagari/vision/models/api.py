@@ -14,6 +14,7 @@ from .densenet import BUILDERS as DENSENET
 from .efficientnet import BUILDERS as EFFICIENTNET
 from .googlenet import BUILDERS as GOOGLENET
 from .inception import BUILDERS as INCEPTION
+from .maxvit import BUILDERS as MAXVIT
 from .mnasnet import BUILDERS as MNASNET
 from .mobilenetv2 import BUILDERS as MOBILENET_V2
 from .mobilenetv3 import BUILDERS as MOBILENET_V3
@@ -29,8 +30,8 @@ from .weights import WeightsEnum
 _BUILDERS: dict[str, Callable[..., Module]] = {
     build.__name__: build
     for family in (
-        ALEXNET, CONVNEXT, DENSENET, EFFICIENTNET, GOOGLENET, INCEPTION, MNASNET, MOBILENET_V2, MOBILENET_V3, REGNET,
-        RESNET, SHUFFLENET_V2, SQUEEZENET, SWIN, VGG, VIT,
+        ALEXNET, CONVNEXT, DENSENET, EFFICIENTNET, GOOGLENET, INCEPTION, MAXVIT, MNASNET, MOBILENET_V2, MOBILENET_V3,
+        REGNET, RESNET, SHUFFLENET_V2, SQUEEZENET, SWIN, VGG, VIT,
     )
     for build in family
 }  # fmt: skip

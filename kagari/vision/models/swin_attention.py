@@ -43,6 +43,13 @@ def _mask(h: int, w: int, window: tuple[int, int], shift: tuple[int, int]) -> np
     return np.where(of_tokens[:, :, None] == of_tokens[:, None, :], np.float32(0), np.float32(-100))
 
 
+def relative_position_index(rows: int, columns: int) -> Tensor:
+    """A number for where one token of a window lies seen from another: (tokens, tokens)."""
+    at = np.indices((rows, columns)).reshape(2, -1)
+    down, right = at[:, :, None] - at[:, None, :]
+    return from_numpy((down + rows - 1) * (2 * columns - 1) + right + columns - 1)
+
+
 def shifted_window_attention(
     input: Tensor,
     qkv_weight: Tensor,
@@ -129,11 +136,7 @@ class ShiftedWindowAttention(nn.Module):
 
     def define_relative_position_index(self) -> None:
         """Makes the row of the table for each pair of tokens: (tokens * tokens,)."""
-        rows, columns = self.window_size
-        at = np.indices((rows, columns)).reshape(2, -1)
-        down, right = at[:, :, None] - at[:, None, :]
-        index = (down + rows - 1) * (2 * columns - 1) + right + columns - 1
-        self.register_buffer("relative_position_index", from_numpy(index.ravel()))
+        self.register_buffer("relative_position_index", relative_position_index(*self.window_size).flatten())
 
     def get_relative_position_bias(self) -> Tensor:
         """The bias for each pair of tokens: (1, heads, tokens, tokens)."""
@@ -182,4 +185,6 @@ class ShiftedWindowAttentionV2(ShiftedWindowAttention):
         return 16 * ops.sigmoid(self._of_pairs(self.cpb_mlp(self.relative_coords_table).view(-1, self.num_heads)))
 
 
-__all__ = ["Pair", "ShiftedWindowAttention", "ShiftedWindowAttentionV2", "shifted_window_attention"]
+__all__ = [
+    "Pair", "ShiftedWindowAttention", "ShiftedWindowAttentionV2", "relative_position_index", "shifted_window_attention",
+]  # fmt: skip
