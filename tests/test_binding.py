@@ -119,7 +119,7 @@ def test_a_function_that_is_wrong_is_dropped(monkeypatch) -> None:
             found = function(*args)
             if found is not None:
                 wrongly.append(found)
-                found.words = (*found.words[:-1], 12345)
+                found = found._replace(words=(*found.words[:-1], 12345))
             return found
 
         made.append((self, changed))

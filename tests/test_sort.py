@@ -5,7 +5,6 @@ oracle.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -76,7 +75,7 @@ def test_elements_at_places_of_every_dtype(dt: dtype) -> None:
 
 @pytest.mark.parametrize("threads", [2, 4, 16])
 def test_long_rows_are_merged(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = replace(cpu.host_target(), threads=threads)
+    target = cpu.host_target()._replace(threads=threads)
     monkeypatch.setattr(cpu, "host_target", lambda: target)
     monkeypatch.setattr(sort_merge, "PIECE", sort_merge.SEGMENT)
     assert sort_merge.piece_of(1, 70000, target) < 70000 and sort_merge.piece_of(threads, 70000, target) == 70000

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A processor as the code generator sees it.
 
     `vector_bytes` is the width of a vector register, `vector_registers` their number. `features` is LLVM's feature

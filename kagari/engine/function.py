@@ -7,8 +7,7 @@ import math
 import struct
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.dtypes import bfloat16, bool_, default_dtype, dtype, float16, int64
 from ..base.layout import Layout
@@ -40,8 +39,7 @@ NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input",
 """What NumPy calls parameters: PyTorch accepts these, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """One parameter of an operator.
 
     `kind` is `tensor`, `number` (a Python number that is an operand), `operand` (either), `static`: part of the
@@ -97,7 +95,7 @@ class Function:
         aliases: str = "view",
     ) -> None:
         if into is not None:  # what is overwritten has memory
-            parameters = (*parameters[:into], replace(parameters[into], kind="tensor"), *parameters[into + 1 :])
+            parameters = (*parameters[:into], parameters[into]._replace(kind="tensor"), *parameters[into + 1 :])
         self.name, self.parameters, self.define = name, parameters, define
         self.display = display or name
         self.gradient, self.order, self.into, self.differentiable = gradient, order, into, differentiable

@@ -6,8 +6,7 @@ import ctypes
 import weakref
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.layout import Layout
 from . import code
@@ -56,8 +55,7 @@ class Tape:
         self.nothing = (sizes,)  # what a node saves that saves no values
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """What the plans of one program share: which arguments it reads, how many of its outputs are seen, and what a
     node saves and where its gradients go where the program is `taped`."""
 
@@ -68,8 +66,7 @@ class Frame:
     edges: tuple[int, ...] = ()
 
 
-@dataclass(slots=True)
-class Packed:
+class Packed(NamedTuple):
     """A bound program as words, in one block.
 
     A word that refers to a part of the block holds its distance from the start until the block's address is known;
@@ -127,8 +124,7 @@ def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
     return Packed(block, tuple(references), layouts)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a plan comes from: the operator's name, its program, the layouts of its arguments and its sizes."""
 
     name: str

@@ -2,4 +2,4 @@
 
 from ..base.later import postpone
 
-postpone(__name__, "store")
+postpone(__name__, "linker", "store")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..base.config import isa, processors, thread_count
 from ..base.target import Target
-from .linker import is_linkable, link
+from . import linker
 
 
 @cache
@@ -52,7 +52,7 @@ def define(name: str, address: int) -> None:
 
 def load(code: bytes, symbols: tuple[str, ...]) -> list[int]:
     """Links an object and gives the addresses of its functions. One thread at a time; OSError where it can't be."""
-    return link(code, symbols, _resolve) if is_linkable(code) else _link_by_llvm(code, symbols)
+    return linker.link(code, symbols, _resolve) if linker.is_linkable(code) else _link_by_llvm(code, symbols)
 
 
 def _resolve(name: str) -> int:
