@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from . import queue
 from .compile import compile as compile
 from .compile import list_backends as list_backends
+from .function import FUNCTIONS
 from .runner import RUNNER
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -58,12 +59,27 @@ def disable(fn: _F | None = None, recursive: bool = True, *, reason: str | None 
 
 
 def reset() -> None:
-    """Forgets everything that was compiled.
+    """Forgets everything that was compiled and measured.
 
     >>> import kagari as torch
     >>> torch.compiler.reset()
     """
     RUNNER.reset()
+    for function in list(FUNCTIONS):
+        function.reset()
+
+
+def report() -> str:
+    """What became of all compiled functions that were called: their reports, one after the other.
+
+    >>> import kagari as torch
+    >>> double = torch.compile(lambda x: x * 2)
+    >>> double(torch.ones(1))
+    tensor([2.])
+    >>> "1 operators, 1 steps" in torch.compiler.report()
+    True
+    """
+    return "\n".join(str(function.explain()) for function in list(FUNCTIONS) if function.used)
 
 
 def cudagraph_mark_step_begin() -> None:

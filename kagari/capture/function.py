@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable
 from time import thread_time_ns
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ class CompiledFunction:
         self.function, self.fullgraph = function, fullgraph
         functools.update_wrapper(self, function)
         self.reset()
+        FUNCTIONS.add(self)
 
     def reset(self) -> None:
         """Forgets what was measured."""
@@ -108,3 +110,7 @@ class CompiledFunction:
 
     def __reduce__(self) -> Any:
         return type(self), (self.function, self.fullgraph)
+
+
+# All that there are.
+FUNCTIONS: weakref.WeakSet[CompiledFunction] = weakref.WeakSet()
