@@ -213,6 +213,8 @@ def test_answers_and_errors(vision_oracle: ModuleType, ask: Callable[[Any], Any]
 
 
 def test_errors_say_what_was_expected() -> None:
+    with pytest.raises(TypeError, match=r"resnet18\(\) takes weights and progress as .* but 3 were given"):
+        models.resnet18(None, True, 5)
     with pytest.raises(ValueError, match="image_size=30"):
         models.VisionTransformer(30, 16, 2, 2, 16, 32)
     with pytest.raises(ValueError, match=r"stages_repeats as list of 3 positive ints, got \[1\]"):
@@ -309,6 +311,12 @@ def test_older_ways_to_ask_for_weights(vision_oracle: ModuleType, checkpoints: P
             _ = ask(**given) if isinstance(given, dict) else ask(*given)
         asked.append([(w.category, str(w.message)) for w in caught])
     assert asked[0] == asked[1] and asked[0]
+
+
+@pytest.mark.filterwarnings("ignore:The parameter 'pretrained' is deprecated")
+def test_a_model_without_its_first_weights(vision_oracle: ModuleType) -> None:
+    asked = [outcome(m.models.vit_h_14, pretrained=True) for m in (kagari.vision, vision_oracle)]
+    assert asked[0] == asked[1] == (ValueError, "No weights available for model vit_h_14")
 
 
 @pytest.mark.parametrize("options", [{"crop_size": 24}, {"crop_size": 20, "resize_size": 24, "mean": (0.5,) * 3}])

@@ -125,7 +125,7 @@ def builder(
     def decorate(build: Callable[..., M]) -> Callable[..., M]:
         @wraps(build)
         def made(*args: Any, progress: bool = True, **kwargs: Any) -> M:
-            weights, progress = _chosen(weights_of, args, progress, kwargs)
+            weights, progress = _chosen(build.__name__, weights_of, args, progress, kwargs)
             if weights is None:
                 return build(**kwargs)
             kwargs = {**usual, **kwargs}
@@ -149,9 +149,11 @@ def builder(
 
 
 def _chosen(
-    weights_of: type[WeightsEnum], args: tuple[Any, ...], progress: bool, kwargs: dict[str, Any]
+    model: str, weights_of: type[WeightsEnum], args: tuple[Any, ...], progress: bool, kwargs: dict[str, Any]
 ) -> tuple[WeightsEnum | None, bool]:
     """The weights that are asked for, also as programs for older versions do, by `pretrained` and by position."""
+    if len(args) > 2:
+        raise TypeError(f"{model}() takes weights and progress as positional arguments, but {len(args)} were given")
     if args:
         names = " and ".join(f"'{name}'" for name in ("weights", "progress")[: len(args)])
         _deprecated(f"Using {names} as positional parameter(s) is", ". Please use keyword parameter(s) instead.")
@@ -161,7 +163,9 @@ def _chosen(
         kwargs["weights"] = kwargs.pop("pretrained")
     wanted = kwargs.pop("weights", None)
     if wanted is not None and not isinstance(wanted, str | WeightsEnum):
-        meant = weights_of.__members__["IMAGENET1K_V1"] if wanted else None
+        meant = weights_of.__members__.get("IMAGENET1K_V1") if wanted else None
+        if wanted and meant is None:
+            raise ValueError(f"No weights available for model {model}")
         latest = f" You can also use `weights={weights_of.__name__}.DEFAULT` to get the most up-to-date weights."
         _deprecated(
             "Arguments other than a weight enum or `None` for 'weights' are",
