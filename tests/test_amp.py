@@ -274,6 +274,26 @@ def test_decorator() -> None:
         return a @ a
 
     assert product(kagari.ones(2, 2)).dtype is kagari.bfloat16
+
+    barrier = threading.Barrier(2)
+
+    @kagari.autocast("cpu")
+    def met() -> None:
+        barrier.wait()
+
+    states: list[bool] = []
+
+    def work(before: bool) -> None:
+        kagari.set_autocast_enabled("cpu", before)
+        met()
+        states.append(kagari.is_autocast_enabled("cpu") is before)
+
+    threads = [threading.Thread(target=work, args=(before,)) for before in (True, False)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert states == [True, True]
     assert product.__doc__ == "A product." and not kagari.is_autocast_enabled("cpu")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Literal, TypeVar
 
 from ..autograd import casting
@@ -33,7 +34,7 @@ class autocast:
     the rules are PyTorch's for the CPU. In-place forms and calls with `out=` are left alone, and so are float64 and
     integers. Gradients arrive in the dtype of what they are gradients of. The backward pass belongs outside.
 
-    A conversion is a part of the operator's kernel. `cache_enabled` is accepted and makes no difference: no converted
+    A conversion is a part of the operator's plan. `cache_enabled` is accepted and makes no difference: no converted
     copies of weights are kept, and so none can be out of date.
 
     Args:
@@ -107,7 +108,9 @@ class autocast:
 
         @functools.wraps(func)
         def decorated(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            region = copy(self)
+            region._before = []  # of this call alone: another thread may be inside of the function
+            with region:
                 return func(*args, **kwargs)
 
         return decorated  # type: ignore[return-value]

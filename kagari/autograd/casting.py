@@ -2,7 +2,7 @@
 
 Where it is on for the CPU, two bits of the thread's modes say so to native code, which then takes the form of an
 operator that converts its arguments: the rule in its record (`kagari/ops/autocast.py`) says how. The conversion is a
-part of that form's kernel. There are no converted copies of weights that could be kept, so the cache that PyTorch has
+part of that form's plan. There are no converted copies of weights that could be kept, so the cache that PyTorch has
 is a setting here that nothing depends on.
 """
 

@@ -47,12 +47,8 @@ def make(record: Operator, *, dunder: str = "", inplace: bool = False, low: dtyp
     )  # fmt: skip
     made.record, made.dunder = record, dunder
     if record.autocast is not None and not inplace and low is None:
-        made.casting = partial(_under_autocast, record, dunder)
+        made.casting = lambda low: make(record, dunder=dunder, low=low)
     return made
-
-
-def _under_autocast(record: Operator, dunder: str, low: dtype) -> Function:
-    return make(record, dunder=dunder, low=low)
 
 
 def _cast(record: Operator, define: Callable[..., Any], low: dtype) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
 """What autocast makes of an operator's arguments: the rules that records name.
 
 A rule gets the arguments and the dtype of lower precision, and returns the arguments that the definition gets. So the
-conversion is a part of the operator's graph: it is fused into the kernel, and gradients come back in the dtypes that
-the arguments have. As in PyTorch, numbers, integers and float64 stay as they are.
+conversion is a part of the operator's graph: it is fused where others would be, and gradients come back in the dtypes
+that the arguments have. As in PyTorch, numbers, integers and float64 stay as they are.
 """
 
 from __future__ import annotations
