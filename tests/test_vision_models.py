@@ -146,7 +146,7 @@ def test_initial_values_and_outputs(vision_oracle: ModuleType, build: Callable[[
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=2e-5 * max(1.0, abs(wanted).max()))
 
 
-@pytest.mark.parametrize("build", [efficientnet, swin])
+@pytest.mark.parametrize("build", [efficientnet, swin_v2])
 def test_outputs_and_gradients_in_training(vision_oracle: ModuleType, build: Callable[[Any], Any]) -> None:
     torch = kagari_or_torch(vision_oracle.models)
     ours, theirs = build(models), build(vision_oracle.models)
