@@ -31,13 +31,12 @@ class Shape:
     def __init__(self, plan: Plan) -> None:
         head = plan.head
         self.plan = plan
-        self.flags, self.inputs, self.outputs = head[0], head[1], head[3]
-        self.temporaries, self.launches = head[5], head[7]
+        self.inputs, self.outputs, self.launches = head[1], head[3], head[7]
         self.positions = tuple(plan.part(2, self.inputs))
         records = plan.part(4, 4 * self.outputs)
         self.kinds = tuple(records[::4])
         self.layouts: tuple[Layout, ...] = tuple(_object(word) for word in records[1::4])
-        self.buffers = self.inputs + self.outputs + self.temporaries
+        self.buffers = self.inputs + self.outputs + head[5]  # with its temporaries
 
     @cached_property
     def name(self) -> str:

@@ -39,7 +39,7 @@ def single(call: Call) -> Step:
 class Segment:
     """Steps as the words that native code reads.
 
-    `key` and `slots` are of the queue that it is for; a queue that is not known to be followed by it needs none.
+    `key` and `slots` are of the queue that it is for: native code compares the next queue with them.
     """
 
     def __init__(self, steps: Sequence[Step], slots: Sequence[int], key: bytes) -> None:
