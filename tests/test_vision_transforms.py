@@ -109,8 +109,8 @@ CASES = [(version, name, kind) for version, (_, all_) in FAMILIES.items() for na
 
 
 def fits(version: str, name: str, kind: str) -> bool:
-    if version == "first" and name in ("RandomEqualize", "RandomPosterize"):
-        return kind != "floats"
+    if name in BOTH and kind == ("floats" if version == "first" else "picture"):
+        return False  # what is one thing is tried once
     if name in AUTO:
         return kind != "floats"
     if name == "LinearTransformation":
@@ -154,7 +154,7 @@ def test_same_images_from_the_same_seed(
     ours, other = all_[name](module, torch), all_[name](their(version, vision_oracle), oracle)
     if name != "LinearTransformation":  # a matrix is a long text
         assert repr(ours) == repr(other)
-    for seed in range(12 if name in AUTO else 3):
+    for seed in range(6 if name in AUTO else 2):
         torch.manual_seed(seed)
         random.seed(seed)
         made = ours(INPUTS[kind](torch))

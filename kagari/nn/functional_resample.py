@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+from ..base.dtypes import uint8
 from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.calls import call
+from .functional_bytes import resample_bytes
 
 _KINDS = {
     "nearest": ("nearest", (3, 4, 5)),
@@ -66,10 +68,14 @@ def interpolate(
         )
     if mode == "lanczos" and not antialias:
         raise ValueError("Lanczos mode requires antialias=True")
+    if mode == "lanczos" and align_corners:
+        raise ValueError("Lanczos mode does not support align_corners=True")
     kind = _kind(mode, input.ndim)
     if kind == "area":
         pools = (ops.adaptive_avg_pool1d, ops.adaptive_avg_pool2d, ops.adaptive_avg_pool3d)
         return pools[input.ndim - 3](input, sizes)
+    if input.dtype is uint8 and mode in ("bilinear", "bicubic", "lanczos") and input.numel() and min(sizes) > 0:
+        return resample_bytes(input, sizes, scales, kind, bool(align_corners), antialias)
     return call("resample")(input, sizes, scales, kind, bool(align_corners), antialias)
 
 

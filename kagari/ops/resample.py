@@ -1,8 +1,8 @@
 """Images of another size: each spatial dimension is resampled by itself, the last one first.
 
 An element of the result is a weighted sum of a few elements along the dimension. Forward these are looked up, so that
-no other element can touch it, be it NaN; where a filter spans a range that depends on the sizes, in gradients, and of
-bytes, the weights are a matrix.
+no other element can touch it, be it NaN; where a filter spans a range that depends on the sizes, and in gradients, the
+weights are a matrix.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
-from ..base.dtypes import accumulate, dtype, float32, float64, int64, uint8
+from ..base.dtypes import accumulate, dtype, float32, int64, uint8
 from ..base.symbols import Size, hint, settled
 from ..base.symbols import product as product_of
 from ..ir import build as ir
@@ -139,22 +139,6 @@ def _matrix(r: Resampling, dt: dtype) -> Value:
     return total
 
 
-def _in_bytes(x: Value, r: Resampling) -> Value:
-    """Bytes, as float64, with one dimension resampled in whole numbers, as PyTorch and Pillow do it, and rounded.
-
-    The weights are multiples of a power of 2, the smallest for which the largest one still has 16 bits.
-    """
-    weights = _matrix(r, float64)
-    largest = graph.reduce("max", weights, (0, 1))
-    unit = graph.const(1.0, float64)
-    for power in range(1, 23):
-        unit = ir.where(ir.lt(ir.mul(largest, 2.0**power), 2.0**15 - 0.5), 2.0**power, unit)
-    scaled = ir.mul(weights, unit)
-    whole = ir.where(ir.lt(scaled, 0), ir.neg(ir.floor(ir.sub(0.5, scaled))), ir.floor(ir.add(scaled, 0.5)))
-    made = ir.floor(ir.add(ir.div(_along(x, r.dim, whole), unit), 0.5))
-    return ir.minimum(ir.maximum(made, 0), 255)
-
-
 def _along(x: Value, dim: int, matrix: Value) -> Value:
     """The sums `sum_j matrix[i, j] x[.., j, ..]` along a dimension."""
     lead, rest = product_of(x.shape[:dim]), product_of(x.shape[dim + 1 :])
@@ -248,7 +232,7 @@ def _returned(
     return [g]
 
 
-@operator(function=False, method=False, out=False, fresh=True, order="channels", gradient=_returned)
+@operator(function=False, method=False, out=False, fresh=True, gradient=_returned)
 def resample(input: Tensor, size: Sizes, scales: Scales, mode: str, align_corners: bool, antialias: bool) -> Value:
     """The last dimensions resampled to `size`, in the mode `nearest`, `nearest-exact`, `linear`, `cubic` or `lanczos`.
 
@@ -256,12 +240,11 @@ def resample(input: Tensor, size: Sizes, scales: Scales, mode: str, align_corner
     """
     steps = _resamplings(input, size, scales, mode, align_corners, antialias)
     nearest = mode in ("nearest", "nearest-exact")
-    in_bytes = input.dtype is uint8 and len(size) == 2 and not nearest
-    if not in_bytes and not (nearest and input.dtype is uint8):
+    if not nearest or input.dtype is not uint8:
         require(f"compute_indices_weights_{mode}", input.dtype)
-    x = input if nearest else graph.cast(input, float64 if in_bytes else accumulate(input.dtype))
+    x = input if nearest else graph.cast(input, accumulate(input.dtype))
     for r in reversed(steps):
-        x = _in_bytes(x, r) if in_bytes else _resampled(x, r)
+        x = _resampled(x, r)
     return graph.cast(x, input.dtype)
 
 

@@ -6,7 +6,7 @@ from ..interpolation import InterpolationMode
 from . import functional
 from .auto import AugMix, AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .blur import GaussianBlur, GaussianNoise, RandomErasing
-from .boxes import ClampBoundingBoxes, ClampKeyPoints, ConvertBoundingBoxFormat, SanitizeBoundingBoxes
+from .boxes import ClampBoundingBoxes, ClampKeyPoints, ConvertBoundingBoxFormat, SanitizeBoundingBoxes, SetClampingMode
 from .color import (
     RGB,
     ColorJitter,
@@ -47,7 +47,7 @@ from .crops import (
     TenCrop,
 )
 from .mix import CutMix, MixUp
-from .sizes import RandomIoUCrop, RandomResize, RandomShortestSize, RandomZoomOut, ScaleJitter
+from .sizes import RandomIoUCrop, RandomResize, RandomShortestSize, RandomZoomOut, ScaleJitter, UniformTemporalSubsample
 from .structure import check_type, get_bounding_boxes, get_keypoints, has_all, has_any, query_chw, query_size
 from .transform import Transform
 from .warps import ElasticTransform, RandomAffine, RandomPerspective, RandomRotation
@@ -61,7 +61,7 @@ __all__ = [
     "RandomErasing", "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomIoUCrop", "RandomOrder",
     "RandomPerspective", "RandomPhotometricDistort", "RandomPosterize", "RandomResize", "RandomResizedCrop",
     "RandomRotation", "RandomShortestSize", "RandomSolarize", "RandomVerticalFlip", "RandomZoomOut", "Resize",
-    "SanitizeBoundingBoxes", "ScaleJitter", "TenCrop", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor", "ToTensor",
-    "Transform", "TrivialAugmentWide", "check_type", "functional", "get_bounding_boxes", "get_keypoints", "has_all",
-    "has_any", "query_chw", "query_size",
+    "SanitizeBoundingBoxes", "ScaleJitter", "SetClampingMode", "TenCrop", "ToDtype", "ToImage", "ToPILImage",
+    "ToPureTensor", "ToTensor", "Transform", "TrivialAugmentWide", "UniformTemporalSubsample", "check_type",
+    "functional", "get_bounding_boxes", "get_keypoints", "has_all", "has_any", "query_chw", "query_size",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 
 from ....eager import Tensor
 from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, KeyPoints, Mask, wrap
+from ...tv_tensors.boxes import CLAMPING_MODES
 from . import functional as F
 from .mix import Getter, labels_of
 from .structure import get_bounding_boxes, leaves, with_leaves
@@ -44,6 +45,27 @@ class ClampBoundingBoxes(Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         return F.clamp_bounding_boxes(inpt, clamping_mode=self.clamping_mode)
+
+
+class SetClampingMode(Transform):
+    r"""Boxes that say otherwise whether transforms cut them at the edges of their canvas.
+
+    Args:
+        clamping_mode (str, optional): ``'soft'``, ``'hard'``, or None for boxes that are not cut.
+
+    Raises ValueError for another mode.
+    """
+
+    _transformed_types = (BoundingBoxes,)
+
+    def __init__(self, clamping_mode: str | None) -> None:
+        super().__init__()
+        if clamping_mode not in CLAMPING_MODES:
+            raise ValueError(f"clamping_mode must be soft, hard or None, got {clamping_mode}")
+        self.clamping_mode = clamping_mode
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return wrap(inpt.as_subclass(Tensor), like=inpt, clamping_mode=self.clamping_mode)
 
 
 class ClampKeyPoints(Transform):
@@ -110,4 +132,10 @@ class SanitizeBoundingBoxes(Transform):
         return with_leaves(sample, iter([kept(inpt) for inpt in flat]))
 
 
-__all__ = ["ClampBoundingBoxes", "ClampKeyPoints", "ConvertBoundingBoxFormat", "SanitizeBoundingBoxes"]
+__all__ = [
+    "ClampBoundingBoxes",
+    "ClampKeyPoints",
+    "ConvertBoundingBoxFormat",
+    "SanitizeBoundingBoxes",
+    "SetClampingMode",
+]

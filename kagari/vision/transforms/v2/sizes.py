@@ -235,4 +235,28 @@ class RandomIoUCrop(Transform):
         return made
 
 
-__all__ = ["RandomIoUCrop", "RandomResize", "RandomShortestSize", "RandomZoomOut", "ScaleJitter"]
+class UniformTemporalSubsample(Transform):
+    r"""Some frames of videos, as far apart as they can be. See :func:`~.functional.uniform_temporal_subsample`.
+
+    Args:
+        num_samples (int): how many.
+    """
+
+    _transformed_types = (is_pure_tensor, Video)
+
+    def __init__(self, num_samples: int) -> None:
+        super().__init__()
+        self.num_samples = num_samples
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(F.uniform_temporal_subsample, inpt, self.num_samples)
+
+
+__all__ = [
+    "RandomIoUCrop",
+    "RandomResize",
+    "RandomShortestSize",
+    "RandomZoomOut",
+    "ScaleJitter",
+    "UniformTemporalSubsample",
+]

@@ -112,6 +112,7 @@ from .tone import (
     solarize,
     solarize_image,
 )
+from .video import uniform_temporal_subsample, uniform_temporal_subsample_video
 from .warp import (
     elastic,
     elastic_bounding_boxes,
@@ -128,6 +129,7 @@ from .warp import (
 # Other names of the same.
 elastic_transform = elastic
 get_image_num_channels = get_num_channels
+get_image_size = get_size
 hflip = horizontal_flip
 to_grayscale = rgb_to_grayscale
 vflip = vertical_flip
@@ -162,7 +164,6 @@ rotate_video = rotate_image
 solarize_video = solarize_image
 ten_crop_video = ten_crop_image
 to_dtype_video = to_dtype_image
-to_pil_video = to_pil_image
 vertical_flip_video = vertical_flip_image
 
 __all__ = [
@@ -178,8 +179,8 @@ __all__ = [
     "elastic_keypoints", "elastic_mask", "elastic_transform", "elastic_video", "equalize", "equalize_image",
     "equalize_video", "erase", "erase_image", "erase_video", "five_crop", "five_crop_image", "five_crop_video",
     "gaussian_blur", "gaussian_blur_image", "gaussian_blur_video", "gaussian_noise", "gaussian_noise_image",
-    "gaussian_noise_video", "get_dimensions", "get_image_num_channels", "get_num_channels", "get_num_frames",
-    "get_size", "grayscale_to_rgb", "grayscale_to_rgb_image", "hflip", "horizontal_flip",
+    "gaussian_noise_video", "get_dimensions", "get_image_num_channels", "get_image_size", "get_num_channels",
+    "get_num_frames", "get_size", "grayscale_to_rgb", "grayscale_to_rgb_image", "hflip", "horizontal_flip",
     "horizontal_flip_bounding_boxes", "horizontal_flip_image", "horizontal_flip_keypoints", "horizontal_flip_mask",
     "horizontal_flip_video", "invert", "invert_image", "invert_video", "normalize", "normalize_image",
     "normalize_video", "pad", "pad_bounding_boxes", "pad_image", "pad_keypoints", "pad_mask", "pad_video",
@@ -192,6 +193,7 @@ __all__ = [
     "rotate_bounding_boxes", "rotate_image", "rotate_keypoints", "rotate_mask", "rotate_video",
     "sanitize_bounding_boxes", "solarize", "solarize_image", "solarize_video", "ten_crop", "ten_crop_image",
     "ten_crop_video", "to_dtype", "to_dtype_image", "to_dtype_video", "to_grayscale", "to_image", "to_pil_image",
-    "to_pil_video", "to_tensor", "vertical_flip", "vertical_flip_bounding_boxes", "vertical_flip_image",
-    "vertical_flip_keypoints", "vertical_flip_mask", "vertical_flip_video", "vflip",
+    "to_tensor", "uniform_temporal_subsample", "uniform_temporal_subsample_video", "vertical_flip",
+    "vertical_flip_bounding_boxes", "vertical_flip_image", "vertical_flip_keypoints", "vertical_flip_mask",
+    "vertical_flip_video", "vflip",
 ]  # fmt: skip

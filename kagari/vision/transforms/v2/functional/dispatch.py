@@ -25,6 +25,7 @@ def by_kind(
     mask: Kernel | None = None,
     boxes: Kernel | None = None,
     points: Kernel | None = None,
+    images: bool = True,
     videos: bool = True,
 ) -> Kernel:
     """The function `name` of the kernels `name_image`, `name_mask`...; its parameters are those of the first one.
@@ -33,7 +34,7 @@ def by_kind(
     points get the arguments that they have parameters for; those for boxes and points get what the tensor knows, and
     may return the size of a new canvas besides the coordinates.
     """
-    name = image.__name__.removesuffix("_image")
+    name = image.__name__.removesuffix("_image").removesuffix("_video")
     signature = _signature(image)
 
     @wraps(image)
@@ -44,9 +45,10 @@ def by_kind(
             raise TypeError(f"{name}() supports inputs of the types {kinds}, but got {type(inpt)} instead.")
         return kernel(inpt, *args, **kwargs)
 
-    kernels: dict[Any, Kernel] = {Tensor: image, Image: _keeping(image)}
-    if videos:
-        kernels[Video] = _keeping(image)
+    kernels: dict[Any, Kernel] = {Tensor: image}
+    for kind, wanted in ((Image, images), (Video, videos)):
+        if wanted:
+            kernels[kind] = _keeping(image)
     if picture is not None:
         kernels[PICTURE] = _positional(picture, signature)
     if mask is not None:
