@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -172,6 +173,12 @@ def test_auxiliary_classifiers_take_part_in_training(vision_oracle: ModuleType) 
     for a, b in zip(found, wanted):
         np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-3, atol=1e-4)
     assert type(ours.eval()(kagari.from_numpy(image))) is kagari.Tensor
+
+
+def test_normalizations_without_weights() -> None:
+    plain = partial(kagari.nn.BatchNorm2d, affine=False)
+    model = models.ResNet(models.resnet.BasicBlock, [1, 1, 1, 1], 3, zero_init_residual=True, norm_layer=plain)
+    assert not any("bn" in name for name, _ in model.named_parameters())
 
 
 ERRORS: list[Callable[[Any], Any]] = [

@@ -178,7 +178,9 @@ class ResNet(nn.Module):
         if zero_init_residual:
             for module in self.modules():
                 if isinstance(module, BasicBlock | Bottleneck):
-                    nn.init.zeros_(module.bn2.weight if isinstance(module, BasicBlock) else module.bn3.weight)
+                    last = module.bn2 if isinstance(module, BasicBlock) else module.bn3
+                    if last.weight is not None:
+                        nn.init.zeros_(last.weight)
 
     def _make_layer(
         self, block: type[BasicBlock | Bottleneck], planes: int, blocks: int, stride: int = 1, dilate: bool = False
