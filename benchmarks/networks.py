@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 from . import language, vision
 from .framework import Build, Framework, Step
@@ -12,15 +13,19 @@ from .process import number
 
 TITLE = "Networks"
 
+STATUS = Path("/proc/self/status")
+"""Where Linux tells how much memory a process had at most; elsewhere that is left out."""
+
 # Prints the most memory the process ever held, in bytes.
 PEAK_MEMORY = """
 import re
 import {framework} as torch
+from pathlib import Path
 from benchmarks.{module} import {model}
 model, step = {model}(torch)
 for _ in range(3):
     step()
-print(int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1000)
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("{status}").read_text())[1]) * 1000)
 """
 
 
@@ -49,8 +54,9 @@ def rows(bench: Bench) -> Iterator[Row]:
     """The time of all steps, then memory: each framework in a process of its own, with all that it has loaded."""
     for what, (build, at_least) in STEPS.items():
         yield bench.compare(build, count=True).row(what, at_least)
-    for what, (module, model) in PEAKS.items():
+    for what, (module, model) in PEAKS.items() if STATUS.exists() else ():
         pytorch, kagari = (
-            number(PEAK_MEMORY.format(framework=name, module=module, model=model)) for name in ("torch", "kagari")
+            number(PEAK_MEMORY.format(framework=name, module=module, model=model, status=STATUS))
+            for name in ("torch", "kagari")
         )
         yield Row(f"{what}, training: memory at its peak", size(pytorch), size(kagari), pytorch / kagari)
