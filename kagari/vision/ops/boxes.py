@@ -11,7 +11,7 @@ from ...eager import operators as ops
 FORMATS = ("xyxy", "xywh", "cxcywh")
 
 
-def _wide(tensor: Tensor) -> Tensor:
+def wide(tensor: Tensor) -> Tensor:
     """The numbers in a dtype whose products don't overflow."""
     if tensor.is_floating_point():
         return tensor if tensor.dtype in (float32, float64) else tensor.to(float32)
@@ -82,7 +82,7 @@ def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
     """
     if fmt not in FORMATS:
         raise ValueError(f"Unsupported Bounding Box area for given format {fmt}")
-    boxes = _wide(boxes)
+    boxes = wide(boxes)
     if fmt == "xyxy":
         return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
     return boxes[..., 2] * boxes[..., 3]
@@ -93,7 +93,7 @@ def _shared(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     first, second = boxes1.unsqueeze(-2), boxes2.unsqueeze(-3)
     low = ops.maximum(first[..., :2], second[..., :2])
     high = ops.minimum(first[..., 2:], second[..., 2:])
-    size = _wide(high - low).clamp(min=0)
+    size = wide(high - low).clamp(min=0)
     common = size[..., 0] * size[..., 1]
     return common, box_area(boxes1).unsqueeze(-1) + box_area(boxes2).unsqueeze(-2) - common
 
@@ -130,7 +130,7 @@ def _around(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     first, second = boxes1.unsqueeze(-2), boxes2.unsqueeze(-3)
     low = ops.minimum(first[..., :2], second[..., :2])
     high = ops.maximum(first[..., 2:], second[..., 2:])
-    width, height = _wide(high - low).clamp(min=0).unbind(-1)
+    width, height = wide(high - low).clamp(min=0).unbind(-1)
     return width, height
 
 
@@ -153,8 +153,8 @@ def _distance(boxes1: Tensor, boxes2: Tensor, eps: float) -> tuple[Tensor, Tenso
     """:func:`box_iou` less the squared distance of the centres by that of the corners around both; and the former."""
     width, height = _around(boxes1, boxes2)
     diagonal = width**2 + height**2 + eps
-    centres = [_wide((boxes[..., :2] + boxes[..., 2:]) / 2) for boxes in (boxes1, boxes2)]
-    apart = _wide(centres[0].unsqueeze(-2) - centres[1].unsqueeze(-3))
+    centres = [wide((boxes[..., :2] + boxes[..., 2:]) / 2) for boxes in (boxes1, boxes2)]
+    apart = wide(centres[0].unsqueeze(-2) - centres[1].unsqueeze(-3))
     iou = box_iou(boxes1, boxes2)
     return iou - (apart**2).sum(-1) / diagonal, iou
 
@@ -173,7 +173,7 @@ def distance_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tenso
 
     Source: Zheng and others, Distance-IoU Loss, 2019.
     """
-    boxes1, boxes2 = _wide(boxes1), _wide(boxes2)
+    boxes1, boxes2 = wide(boxes1), wide(boxes2)
     return _distance(boxes1, boxes2, eps)[0]
 
 
@@ -197,7 +197,7 @@ def complete_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tenso
 
     Source: Zheng and others, Distance-IoU Loss, 2019.
     """
-    boxes1, boxes2 = _wide(boxes1), _wide(boxes2)
+    boxes1, boxes2 = wide(boxes1), wide(boxes2)
     near, iou = _distance(boxes1, boxes2, eps)
     different = shape_difference(boxes1.unsqueeze(-2), boxes2.unsqueeze(-3))
     return near - (different / (1 - iou + different + eps)).detach() * different

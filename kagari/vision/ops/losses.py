@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...eager import Tensor
 from ...eager import operators as ops
 from ...nn import functional as F
-from .boxes import _wide, shape_difference
+from .boxes import shape_difference, wide
 
 
 def _reduced(loss: Tensor, reduction: str) -> Tensor:
@@ -80,7 +80,7 @@ def generalized_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "n
 
     Raises ValueError for another reduction.
     """
-    boxes1, boxes2 = _wide(boxes1), _wide(boxes2)
+    boxes1, boxes2 = wide(boxes1), wide(boxes2)
     iou, covered, width, height = _overlap(boxes1, boxes2, eps)
     area = width * height
     return _reduced(1 - (iou - (area - covered) / (area + eps)), reduction)
@@ -95,13 +95,13 @@ def _distance_loss(boxes1: Tensor, boxes2: Tensor, eps: float) -> tuple[Tensor, 
 
 def distance_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
     r"""1 less :func:`distance_box_iou`, of each pair of boxes. See :func:`generalized_box_iou_loss`."""
-    boxes1, boxes2 = _wide(boxes1), _wide(boxes2)
+    boxes1, boxes2 = wide(boxes1), wide(boxes2)
     return _reduced(_distance_loss(boxes1, boxes2, eps)[0], reduction)
 
 
 def complete_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
     r"""1 less :func:`complete_box_iou`, of each pair of boxes. See :func:`generalized_box_iou_loss`."""
-    boxes1, boxes2 = _wide(boxes1), _wide(boxes2)
+    boxes1, boxes2 = wide(boxes1), wide(boxes2)
     loss, iou = _distance_loss(boxes1, boxes2, eps)
     different = shape_difference(boxes1, boxes2)
     return _reduced(loss + (different / (1 - iou + different + eps)).detach() * different, reduction)

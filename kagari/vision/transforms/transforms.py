@@ -187,10 +187,10 @@ class RandomCrop(v2.RandomCrop):
         if self.padding is not None:
             img = F.pad(img, self.padding, self.fill, self.padding_mode)
         if self.pad_if_needed:
-            for axis, around in ((1, lambda more: [more, 0]), (0, lambda more: [0, more])):
+            for axis in (1, 0):
                 more = self.size[axis] - F.get_dimensions(img)[axis + 1]
                 if more > 0:
-                    img = F.pad(img, around(more), self.fill, self.padding_mode)
+                    img = F.pad(img, [more, 0] if axis == 1 else [0, more], self.fill, self.padding_mode)
         return F.crop(img, *self.get_params(img, self.size))
 
     def __repr__(self) -> str:
@@ -252,10 +252,7 @@ class RandomErasing(v2.RandomErasing):
         inplace: bool = False,
     ) -> None:
         super().__init__(p, scale, ratio, value, inplace)
-        self._numbers, self.value = super()._values(), value
-
-    def _values(self) -> list[float] | None:
-        return self._numbers
+        self.value = value
 
     def __repr__(self) -> str:
         return _shown(self, p=self.p, scale=self.scale, ratio=self.ratio, value=self.value, inplace=self.inplace)

@@ -105,10 +105,10 @@ class RandomErasing(RandomApplyTransform):
             raise ValueError("Scale should be between 0 and 1")
         self.scale = scale
         self.ratio = ratio
-        # None is noise.
-        self.value: Any = None
+        self._values: list[float] | None = None  # for noise
         if not isinstance(value, str):
-            self.value = [float(one) for one in ([value] if isinstance(value, int | float) else value)]
+            self._values = [float(one) for one in ([value] if isinstance(value, int | float) else value)]
+        self.value: Any = self._values
         self.inplace = inplace
 
     @staticmethod
@@ -119,19 +119,13 @@ class RandomErasing(RandomApplyTransform):
         found = _rectangle(F.get_dimensions(img), scale, ratio, value)
         return found or (0, 0, *F.get_size(img), img)
 
-    def _values(self) -> list[float] | None:
-        """The numbers that are put there; None for noise."""
-        values: list[float] | None = self.value
-        return values
-
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         channels, height, width = query_chw(flat_inputs)
-        values = self._values()
-        if values is not None and len(values) not in (1, channels):
+        if self._values is not None and len(self._values) not in (1, channels):
             raise ValueError(
                 f"If value is a sequence, it should have either a single value or {channels} (number of inpt channels)"
             )
-        found = _rectangle((channels, height, width), self.scale, self.ratio, values)
+        found = _rectangle((channels, height, width), self.scale, self.ratio, self._values)
         return {} if found is None else dict(zip("ijhwv", found))
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:

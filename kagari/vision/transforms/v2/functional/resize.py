@@ -87,13 +87,16 @@ def resize_image(
         torch.Size([3, 2, 4])
     """
     mode = interpolation_mode(interpolation)
-    channels, *old = image.shape[-3:] if image.ndim > 2 else (_required_channels(image),)
+    if image.ndim < 3:
+        raise ValueError(f"not enough values to unpack (expected 3, got {image.ndim})")
+    channels, *old = image.shape[-3:]
     new = resized_size(old, size, max_size)
     if tuple(old) == new:
         return image
     shape = (*image.shape[:-2], *new)
     if image.numel() == 0:
-        return image.reshape(shape) if 0 in shape else ops.zeros(shape, dtype=image.dtype)
+        empty: Tensor = ops.zeros(shape, dtype=image.dtype)
+        return empty
     batch = image.reshape(-1, channels, *old)
     smooth = mode in _SMOOTH
     if not batch.is_floating_point() and batch.dtype is not uint8:
@@ -102,14 +105,7 @@ def resize_image(
     if mode is InterpolationMode.LANCZOS:
         options["antialias"] = True
     made = F.interpolate(batch, size=list(new), mode=mode.value, **options)
-    if made.dtype is not image.dtype:
-        # Filters with negative weights go beyond the numbers of bytes.
-        made = (made.clamp(0, 255) if image.dtype is uint8 else made).round().to(image.dtype)
-    return made.reshape(shape)
-
-
-def _required_channels(image: Tensor) -> int:
-    raise ValueError(f"not enough values to unpack (expected 3, got {image.ndim})")
+    return (made if made.dtype is image.dtype else made.round().to(image.dtype)).reshape(shape)
 
 
 def resize_mask(mask: Tensor, size: int | Sequence[int] | None, max_size: int | None = None) -> Tensor:
