@@ -12,7 +12,7 @@ from ..base.dtypes import uint8
 from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.calls import call
-from .functional_bytes import resample_bytes
+from .functional_filter import resample_bytes, resample_filtered
 
 _KINDS = {
     "nearest": ("nearest", (3, 4, 5)),
@@ -74,9 +74,12 @@ def interpolate(
     if kind == "area":
         pools = (ops.adaptive_avg_pool1d, ops.adaptive_avg_pool2d, ops.adaptive_avg_pool3d)
         return pools[input.ndim - 3](input, sizes)
-    if input.dtype is uint8 and mode in ("bilinear", "bicubic", "lanczos") and input.numel() and min(sizes) > 0:
-        return resample_bytes(input, sizes, scales, kind, bool(align_corners), antialias)
-    return call("resample")(input, sizes, scales, kind, bool(align_corners), antialias)
+    if input.numel() and min(sizes) > 0:
+        if input.dtype is uint8 and mode in ("bilinear", "bicubic", "lanczos"):
+            return resample_bytes(input, sizes, scales, kind, bool(align_corners), antialias)
+        if antialias and input.is_floating_point():
+            return resample_filtered(input, sizes, scales, kind, bool(align_corners))
+    return call("resample")(input, sizes, scales, kind, bool(align_corners))
 
 
 def _targets(

@@ -1,14 +1,11 @@
 """Images of another size: each spatial dimension is resampled by itself, the last one first.
 
 An element of the result is a weighted sum of a few elements along the dimension. Forward these are looked up, so that
-no other element can touch it, be it NaN; where a filter spans a range that depends on the sizes, and in gradients, the
-weights are a matrix.
+no other element can touch it, be it NaN; in gradients the weights are a matrix.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 
@@ -42,7 +39,6 @@ class Resampling:
     scale: float | None
     mode: str
     align_corners: bool
-    antialias: bool
 
     def ratio(self, dt: dtype) -> Value:
         """How far the results are apart, in elements of the input."""
@@ -91,45 +87,8 @@ def cubic(x: Value, a: float) -> Value:
     return ir.where(ir.lt(x, 1), near, ir.where(ir.lt(x, 2), far, 0.0))
 
 
-def _triangle(x: Value) -> Value:
-    return ir.maximum(ir.sub(1, ir.abs_(x)), 0)
-
-
-def _lanczos(x: Value) -> Value:
-    """`sinc(x) sinc(x / 3)`, 0 from a distance of 3 on."""
-    zero = ir.eq(x, 0)
-    angle = ir.mul(ir.where(zero, 1, x), math.pi)
-    third = ir.div(angle, 3)
-    value = ir.div(ir.mul(ir.sin(angle), ir.sin(third)), ir.mul(angle, third))
-    return ir.where(zero, 1.0, ir.where(ir.lt(ir.abs_(x), 3), value, 0.0))
-
-
-_FILTERS: dict[str, tuple[int, Callable[[Value], Value]]] = {
-    "linear": (1, _triangle),
-    "cubic": (2, lambda x: cubic(x, -0.5)),
-    "lanczos": (3, _lanczos),
-}
-
-
-def _filter_matrix(r: Resampling, dt: dtype) -> Value:
-    """The weights [count, size] of a filter that is as wide as the results are apart, so that no element is missed."""
-    reach, kernel = _FILTERS[r.mode]
-    ratio = r.ratio(dt)
-    wide = ir.maximum(ratio, 1)
-    support = ir.mul(wide, reach)
-    centre = ir.mul(ir.add(graph.cast(graph.iota((r.count, 1), 0), dt), 0.5), ratio)
-    low = ir.maximum(ir.floor(ir.add(ir.sub(centre, support), 0.5)), 0)
-    high = ir.floor(ir.add(ir.add(centre, support), 0.5))
-    at = graph.cast(graph.iota((1, r.size), 1), dt)
-    weights = kernel(ir.div(ir.add(ir.sub(at, centre), 0.5), wide))
-    weights = ir.where(ir.bitand(ir.ge(at, low), ir.lt(at, high)), weights, 0.0)
-    return ir.div(weights, ir.sum_(weights, 1, keepdim=True))
-
-
 def _matrix(r: Resampling, dt: dtype) -> Value:
     """The weights [count, size] of all elements in each result."""
-    if r.antialias:
-        return _filter_matrix(r, dt)
     total: Value | None = None
     for place, weight in _taps(r, dt):
         here = ir.eq(graph.reshape(place, (r.count, 1)), graph.iota((1, r.size), 1))
@@ -156,8 +115,6 @@ def _resampled(x: Value, r: Resampling) -> Value:
     factor = _repeats(r)
     if factor is not None:
         return _repeated(x, r, factor)
-    if r.antialias:
-        return _along(x, r.dim, _filter_matrix(r, x.dtype))
     shape = replaced(x.shape, r.dim, r.count)
     total: Value | None = None
     for place, weight in _taps(r, x.dtype):
@@ -203,9 +160,7 @@ def _gathered(g: Value, r: Resampling, factor: Size) -> Value:
     return graph.reduce("sum", blocks, (r.dim + 1,))
 
 
-def _resamplings(
-    x: Value, size: Sizes, scales: Scales, mode: str, align_corners: bool, antialias: bool
-) -> list[Resampling]:
+def _resamplings(x: Value, size: Sizes, scales: Scales, mode: str, align_corners: bool) -> list[Resampling]:
     """What is done to each spatial dimension, after checks of the sizes."""
     lead = x.ndim - len(size)
     sizes = [(letter, hint(n)) for letter, n in zip("DHW"[-len(size) :], x.shape[lead:])]
@@ -216,29 +171,27 @@ def _resamplings(
     if any(n == 0 for n in x.shape[1:]):
         raise RuntimeError(f"Non-empty {x.ndim}D data tensor expected but got a tensor with sizes {listed(x.shape)}")
     return [
-        Resampling(lead + i, x.shape[lead + i], count, scale, mode, align_corners, antialias)
+        Resampling(lead + i, x.shape[lead + i], count, scale, mode, align_corners)
         for i, (count, scale) in enumerate(zip(size, scales))
     ]
 
 
-def _returned(
-    g: Value, input: Value, size: Sizes, scales: Scales, mode: str, align_corners: bool, antialias: bool
-) -> list[Value]:
+def _returned(g: Value, input: Value, size: Sizes, scales: Scales, mode: str, align_corners: bool) -> list[Value]:
     """The transposes, one dimension after the other."""
     g = graph.cast(g, accumulate(input.dtype))
-    for r in _resamplings(input, size, scales, mode, align_corners, antialias):
+    for r in _resamplings(input, size, scales, mode, align_corners):
         factor = _repeats(r)
         g = _gathered(g, r, factor) if factor is not None else _along(g, r.dim, ir.transpose(_matrix(r, g.dtype)))
     return [g]
 
 
 @operator(function=False, method=False, out=False, fresh=True, gradient=_returned)
-def resample(input: Tensor, size: Sizes, scales: Scales, mode: str, align_corners: bool, antialias: bool) -> Value:
-    """The last dimensions resampled to `size`, in the mode `nearest`, `nearest-exact`, `linear`, `cubic` or `lanczos`.
+def resample(input: Tensor, size: Sizes, scales: Scales, mode: str, align_corners: bool) -> Value:
+    """The last dimensions resampled to `size`, in the mode `nearest`, `nearest-exact`, `linear` or `cubic`.
 
     `scales` has for each of them the factor that was asked for, or None where the sizes say it.
     """
-    steps = _resamplings(input, size, scales, mode, align_corners, antialias)
+    steps = _resamplings(input, size, scales, mode, align_corners)
     nearest = mode in ("nearest", "nearest-exact")
     if not nearest or input.dtype is not uint8:
         require(f"compute_indices_weights_{mode}", input.dtype)

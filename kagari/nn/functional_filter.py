@@ -1,4 +1,4 @@
-"""Images of bytes of another size, in whole numbers, as PyTorch and Pillow compute them.
+"""Images of another size by matrices of weights: filtered ones, and those of bytes.
 
 Data sets have images of many sizes, so nothing here may be made for one of them: the weights are computed by NumPy and
 multiplied as matrices, whose kernels are those of all sizes.
@@ -15,20 +15,31 @@ from ..base.dtypes import float32, float64, uint8
 from ..eager import Tensor
 from ..eager import operators as ops
 
+Scales = tuple[float | None, ...]
+
+
+def resample_filtered(image: Tensor, size: tuple[int, ...], scales: Scales, mode: str, align_corners: bool) -> Tensor:
+    """An image [N, C, H, W] resampled by a filter as wide as the results are apart, so that no pixel is missed."""
+    dtype = float64 if image.dtype is float64 else float32
+    x = image.to(dtype)
+    for dim in (1, 0):
+        weights = ops.from_numpy(_weights(image.shape[2 + dim], size[dim], scales[dim], mode, align_corners, True))
+        x = x.matmul(weights.to(dtype).t()) if dim else weights.to(dtype).matmul(x)
+    return x.to(image.dtype)
+
 
 def resample_bytes(
-    image: Tensor,
-    size: tuple[int, ...],
-    scales: tuple[float | None, ...],
-    mode: str,
-    align_corners: bool,
-    antialias: bool,
+    image: Tensor, size: tuple[int, ...], scales: Scales, mode: str, align_corners: bool, antialias: bool
 ) -> Tensor:
-    """An image [N, C, H, W] resampled along the last dimension, rounded, and then along the one before."""
+    """An image [N, C, H, W] of bytes resampled along the last dimension, rounded, and then along the one before.
+
+    As PyTorch and Pillow compute it: in whole numbers.
+    """
     x = image
     for dim in (1, 0):
         before, count = image.shape[2 + dim], size[dim]
-        weights, unit = _whole_weights(before, count, scales[dim], mode, align_corners, antialias)
+        whole, unit = _whole_weights(before, count, scales[dim], mode, align_corners, antialias)
+        weights = ops.from_numpy(whole)
         numbers = x.to(weights.dtype)
         made = numbers.matmul(weights.t()) if dim else weights.matmul(numbers)
         x = made.add_(unit / 2).div_(unit).floor_().clamp_(0, 255)
@@ -38,7 +49,7 @@ def resample_bytes(
 @lru_cache(maxsize=64)
 def _whole_weights(
     size: int, count: int, scale: float | None, mode: str, align_corners: bool, antialias: bool
-) -> tuple[Tensor, float]:
+) -> tuple[np.ndarray, float]:
     """The weights [count, size] in multiples of one part in so many, a power of 2: the largest one has 16 bits."""
     weights = _weights(size, count, scale, mode, align_corners, antialias)
     unit = 1.0
@@ -46,10 +57,11 @@ def _whole_weights(
         unit *= 2
     scaled = weights * unit
     whole = np.where(scaled < 0, np.ceil(scaled - 0.5), np.floor(scaled + 0.5))
-    exact = float32 if np.abs(whole).sum(1).max() * 255 + unit < 2**24 else float64
-    return ops.from_numpy(whole).to(exact), unit
+    exact = np.float32 if np.abs(whole).sum(1).max() * 255 + unit < 2**24 else np.float64
+    return whole.astype(exact), unit
 
 
+@lru_cache(maxsize=64)
 def _weights(size: int, count: int, scale: float | None, mode: str, align_corners: bool, antialias: bool) -> np.ndarray:
     """The weights [count, size] of the pixels in each result; see `kagari.ops.resample`."""
     if align_corners:
