@@ -69,6 +69,13 @@ def test_views_and_layouts():
     check(f, torch.randn(8, 6).t())
 
 
+def test_results_without_elements_can_be_used():
+    compiled = torch.compile(lambda x: ((x + 1).sum(), x.exp() * 2, x.reshape(0, 5).cos()))
+    for _ in range(CALLS):
+        total, *empty = compiled(torch.ones(0, 3))
+        assert total == 0 and [(e + 1).to(torch.float64).tolist() for e in empty] == [[], []]
+
+
 def test_in_place_on_values_and_views():
     def f(x):
         y = x * 2

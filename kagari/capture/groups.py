@@ -287,9 +287,9 @@ def parts(calls: Sequence[Call], slots: Sequence[int], compiled: Compiled) -> li
     """How to run a queue: its groups, each with its program where it has one."""
     result: list[Part] = []
     for group, wanted in _wanted(cut(calls), slots):
-        singles = [single(call) for call in group.calls if call.shape.launches]
+        singles = [single(call) for call in group.calls if call.shape.runs]
         step, choice = compiled.step(group, wanted) if group.launching > 1 else (None, NONE)
-        after = [single(call) for call in group.after if call.shape.launches]
+        after = [single(call) for call in group.after if call.shape.runs]
         result.append(Part(group, singles, step, after, choice))
     return result
 

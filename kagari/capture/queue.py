@@ -45,6 +45,11 @@ class Shape:
         return origin.name if origin is not None else "?"
 
     @property
+    def runs(self) -> bool:
+        """Whether it computes something, or takes memory, if only for no elements; else its results are views."""
+        return self.launches > 0 or FRESH in self.kinds
+
+    @property
     def in_place(self) -> bool:
         """Whether it writes into memory that was there before."""
         return IN_PLACE in self.kinds

@@ -25,7 +25,7 @@ class Noted:
     def __init__(self, words: bytes, reason: int) -> None:
         self.words, self.reason, self.line = words, reason, _line()
         self.calls, self.slots = queue.read(words)  # which keep the plans alive that the words are addresses of
-        singles = [single(call) for call in self.calls if call.shape.launches]
+        singles = [single(call) for call in self.calls if call.shape.runs]
         self.ways: dict[bool, Segment] = {False: Segment(singles, self.slots, words)}  # by whether it is fused
         self.parts: list[Part] = []
         self.seen = 0
