@@ -22,6 +22,9 @@ from .parameter import Parameter
 from .recurrence import GATES, State, Weights, direction
 from .utils.rnn import PackedSequence
 
+# The attributes of PyTorch's modules that follow from others, and what has them here.
+_DERIVED = {"_flat_weights_names": "_flat_weights_names", "_all_weights": "all_names", "_flat_weights": "_flat_weights"}
+
 
 class RNNBase(Module):
     r"""What :class:`RNN`, :class:`LSTM` and :class:`GRU` have in common.
@@ -120,6 +123,13 @@ class RNNBase(Module):
     def _flat_weights(self) -> list[Parameter]:
         """All parameters, in order."""
         return [getattr(self, name) for name in self._flat_weights_names]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With what PyTorch's modules have as attributes, and these ones derive."""
+        return {**super().__getstate__(), **{name: getattr(self, ours) for name, ours in _DERIVED.items()}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({name: value for name, value in state.items() if name not in _DERIVED})
 
     def flatten_parameters(self) -> None:
         """Nothing: there is no library that wants the weights in one piece."""

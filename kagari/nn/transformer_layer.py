@@ -98,6 +98,8 @@ class TransformerEncoderLayer(Module):
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
         self.activation = _activation(activation)
+        # PyTorch's layer, as which this one may be loaded, asks for it.
+        self.activation_relu_or_gelu = next((k for k, f in ((1, F.relu), (2, F.gelu)) if f is self.activation), 0)
 
     def forward(
         self,

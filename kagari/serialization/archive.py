@@ -212,7 +212,21 @@ def seekable(f: Any) -> IO[bytes]:
         )
     if isinstance(f, io.TextIOBase):
         raise TypeError("expected a file opened in binary mode ('rb'), got one in text mode")
-    return f
+    return f if hasattr(f, "seekable") else _Seekable(f)  # type: ignore[return-value]
+
+
+class _Seekable:
+    """A file object that does not say that it can be read from any place."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def seekable(self) -> bool:
+        """It can: it has been asked for what that takes."""
+        return True
 
 
 __all__ = ["ALIGNMENT", "Reader", "archive_name", "read_into", "replacing", "seekable"]

@@ -41,6 +41,12 @@ class _Storages(Storages):
         super().__init__(map_location)
         self.empty: dict[str, tuple[np.ndarray, names.StorageType]] = {}
 
+    def load(self, saved_id: Any) -> Any:
+        """The storage, or the class of a module: the old format keeps its source with it, which nobody needs."""
+        if isinstance(saved_id, tuple) and len(saved_id) == 4 and saved_id[0] == "module":
+            return saved_id[1]
+        return super().load(saved_id)
+
     def memory(self, key: str, kind: names.StorageType, nbytes: int) -> Any:
         target = empty((nbytes,), dtypes.uint8)
         self.empty[key] = raw_array(target), kind

@@ -68,6 +68,10 @@ _OPERATORS = {("torch._C", "_VariableFunctionsClass"): operators}
 _NETWORK_OPERATORS = "torch._C._nn"
 _IN_TORCH = {id(found): place for table in (NAMED, CALLS) for place, found in table.items() if place[0][:5] == "torch"}
 _IN_TORCH[id(Size)] = ("torch", "Size")
+# Classes that are not public, and lie elsewhere here.
+_ELSEWHERE = {("torch.nn.modules.linear", "NonDynamicallyQuantizableLinear"): f"{ROOT}.nn.attention"}
+# The functions of networks lie in several modules, of which this one has them all.
+_FUNCTIONS = f"{ROOT}.nn.functional"
 # Files of Python 2's protocols give built-in names the module they had there.
 _OLD_MODULES = {"__builtin__": "builtins"}
 
@@ -147,6 +151,8 @@ def lookup(module: str, name: str) -> Any:
     for table in (CALLS, NAMED, _OPERATORS):
         if (module, name) in table:
             return table[module, name]
+    if (module, name) in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[module, name]), name)
     root, *parts = ("torch", "nn", "functional") if module == _NETWORK_OPERATORS else module.split(".")
     if root == "torchvision":
         parts.insert(0, "vision")
@@ -173,6 +179,11 @@ def in_torch(found: Any) -> tuple[str, str] | None:
     module, name = found.__module__, found.__qualname__
     if module != ROOT and not module.startswith(f"{ROOT}."):
         return None
+    for their_place, our_module in _ELSEWHERE.items():
+        if (our_module, their_place[1]) == (module, name):
+            return their_place
+    if module.startswith(_FUNCTIONS) and getattr(sys.modules[_FUNCTIONS], name, None) is found:
+        return "torch.nn.functional", name
     # The shortest module that has it is the public one.
     parts = module.split(".")
     for length in range(1, len(parts) + 1):
