@@ -41,8 +41,11 @@ class Pass:
             raise
 
     def __del__(self) -> None:
-        if "fetch" in vars(self):  # how far it has come is asked for after a loop was left, too
-            self.progress.streams, self.progress.fetch = [self.fetch.state()], None
+        if "fetch" not in vars(self):
+            return
+        self.progress.fetch = None
+        if not self.progress.finished:  # how far it has come is asked for after a loop was left, too
+            self.progress.streams = [self.fetch.state()]
 
 
 class WorkerPass:
