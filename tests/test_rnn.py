@@ -141,13 +141,16 @@ def test_weights_by_layer(text: str, oracle: ModuleType) -> None:
     assert ours.flatten_parameters() is None
 
 
-def test_second_gradient_of_a_step(oracle: ModuleType) -> None:
+@pytest.mark.parametrize("layer", ["GRU(3, 4", "LSTM(3, 4, bidirectional=True", "LSTM(3, 4, proj_size=2", "RNN(3, 4"])
+def test_second_gradients(layer: str, oracle: ModuleType) -> None:
     results = []
     for lib in (kagari, oracle):
-        layer = made(lib, "GRU(3, 4, dtype=float64)")
+        made_layer = made(lib, f"{layer}, dtype=float64)")
         x = lib.rand(3, 2, 3, dtype=lib.float64).requires_grad_()
-        (first,) = lib.autograd.grad((layer(x)[0] ** 2).sum(), x, create_graph=True)
-        results.append(lib.autograd.grad((first * first).sum(), [x, layer.weight_hh_l0]))
+        shown, state = made_layer(x)
+        last = state[-1] if isinstance(state, tuple) else state
+        first = lib.autograd.grad((shown**2).sum() + last.sum(), [x, made_layer.weight_hh_l0], create_graph=True)
+        results.append(lib.autograd.grad(sum((g * g).sum() for g in first), [x, *made_layer.parameters()]))
     for a, b in zip(*results, strict=True):
         same(a, b)
 

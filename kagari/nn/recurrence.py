@@ -5,8 +5,10 @@ Shapes: T steps, N sequences in a batch, F numbers in an input, H in a state, G 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
+from ..autograd import Function, grad, is_grad_enabled
 from ..eager import Tensor
 from ..eager import operators as ops
 from .pieces import pieces
@@ -14,11 +16,30 @@ from .pieces import pieces
 State = tuple[Tensor, ...]
 """What a step hands to the next one: the hidden state, and of an LSTM the cell state."""
 
-Step = Callable[[Tensor, State], State]
-"""The gates of an input, (N, G), and a state to the next state."""
-
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 """How many gates of the size of the state each kind of network has."""
+
+
+def _updated(mode: str, gates: Tensor, product: Tensor, state: State) -> State:
+    """The state that gates make, of an LSTM before its projection."""
+    if mode == "LSTM":
+        hidden, cell = ops.lstm_update(gates, product, state[1])
+        return hidden, cell
+    if mode == "GRU":
+        return (ops.gru_update(gates, product, state[0]),)
+    return (ops.rnn_update(gates, product, mode.removeprefix("RNN_").lower()),)
+
+
+def _slopes(mode: str, gates: Tensor, product: Tensor, state: State, grads: State) -> tuple[Tensor, Tensor, State]:
+    """The gradients of the gates, of the product, and of the old state apart from the product."""
+    if mode == "LSTM":
+        slopes, by_cell = ops.lstm_slopes(gates, product, state[1], *grads)
+        return slopes, slopes, (by_cell,)
+    if mode == "GRU":
+        by_gates, by_product, by_hidden = ops.gru_slopes(gates, product, state[0], *grads)
+        return by_gates, by_product, (by_hidden,)
+    slopes = ops.rnn_slopes(gates, product, grads[0], mode.removeprefix("RNN_").lower())
+    return slopes, slopes, ()
 
 
 class Weights:
@@ -48,42 +69,136 @@ class Weights:
 
     def step(self, gates: Tensor, state: State) -> State:
         """The state after one step."""
-        if self.mode == "LSTM":
-            hidden, cell = ops.lstm_step(gates, state[0], state[1], self.hidden)
-            return (hidden if self.projection is None else ops.linear(hidden, self.projection)), cell
-        if self.mode == "GRU":
-            return (ops.gru_step(gates, state[0], self.hidden, self.hidden_bias),)
-        return (ops.rnn_step(gates, state[0], self.hidden, self.mode.removeprefix("RNN_").lower()),)
+        return _step(self.mode, gates, state, state[0], self.hidden, self.hidden_bias, self.projection)[0]
 
 
-def forwards(step: Step, gates: Sequence[Tensor], state: State) -> tuple[list[Tensor], State]:
-    """The hidden state of each step, and the last state of each sequence.
+def _step(
+    mode: str, gates: Tensor, state: State, factor: Tensor, weight: Tensor, bias: Tensor | None,
+    projection: Tensor | None,
+) -> tuple[State, Tensor, Tensor]:  # fmt: skip
+    """The state after one step, the product of the old state, and the hidden state before its projection.
 
-    A step of fewer rows than the one before it leaves out sequences that have ended, which are the last ones.
+    `factor` is the hidden state in the dtype of the matrix.
     """
-    shown, ended = [], []
-    for x in gates:
-        if x.shape[0] < state[0].shape[0]:
-            ended.append(tuple(part[x.shape[0] :] for part in state))
-            state = tuple(part[: x.shape[0]] for part in state)
-        state = step(x, state)
-        shown.append(state[0])
-    if not ended:
-        return shown, state
-    return shown, tuple(ops.cat(parts) for parts in zip(*[state, *reversed(ended)]))
+    product = ops.linear(factor, weight, bias)
+    whole, *cell = _updated(mode, gates, product, state)
+    hidden = whole if projection is None else ops.linear(whole, projection)
+    return (hidden, *cell), product, whole
 
 
-def backwards(step: Step, gates: Sequence[Tensor], state: State) -> tuple[list[Tensor], State]:
-    """As `forwards`, from the last step to the first; the shorter a sequence is, the later it joins."""
-    shown = []
-    begins, state = state, tuple(part[: gates[-1].shape[0]] for part in state)
-    for x in reversed(gates):
-        have = state[0].shape[0]
-        if x.shape[0] > have:
-            state = tuple(ops.cat([part, begin[have : x.shape[0]]]) for part, begin in zip(state, begins))
-        state = step(x, state)
-        shown.append(state[0])
-    return shown[::-1], state
+def _carried(state: State, begin: State, have: int, rows: int) -> State:
+    """A state of so many rows for another number of them: sequences that have ended, the last ones, are left out, and
+    those that begin join.
+    """
+    if rows <= have:
+        return state if rows == have else tuple(part[:rows] for part in state)
+    return tuple(ops.cat([part, new[have:rows]]) for part, new in zip(state, begin))
+
+
+def _run(
+    mode: str, steps: Sequence[Tensor], sizes: Sequence[int], begin: State, weight: Tensor, bias: Tensor | None,
+    projection: Tensor | None,
+) -> tuple[list[State], list[Tensor], list[Tensor], State]:  # fmt: skip
+    """All steps in the order in which they are taken: the states, the products, the states before their projection; and
+    the last state of each sequence.
+    """
+    states: list[State] = []
+    products, wholes = [], []
+    ended: list[State] = []
+    have = sizes[0]
+    state = tuple(part[:have] for part in begin)
+    mixed = state[0].dtype is not weight.dtype
+    for gates, rows in zip(steps, sizes):
+        if rows < have:
+            ended.insert(0, tuple(part[rows:] for part in state))
+        state, have = _carried(state, begin, have, rows), rows
+        factor = state[0].to(weight.dtype) if mixed else state[0]
+        state, product, whole = _step(mode, gates, state, factor, weight, bias, projection)
+        states.append(state)
+        products.append(product)
+        wholes.append(whole)
+    last = tuple(ops.cat(parts) for parts in zip(state, *ended)) if ended else state
+    return states, products, wholes, last
+
+
+def _in_turn(x: Tensor, sizes: Sequence[int], reverse: bool) -> Sequence[Tensor]:
+    """The rows of each step, in the order in which steps are taken."""
+    cut = pieces(x, sizes)
+    return cut[::-1] if reverse else cut
+
+
+def _joined(parts: Sequence[Tensor], reverse: bool) -> Tensor:
+    """The rows of all steps from those of each, in the order in which they were taken."""
+    joined: Tensor = ops.cat(parts[::-1] if reverse else parts)
+    return joined
+
+
+class _Recurrence(Function):
+    """A direction as one node: the gradients of its matrices are one product over all steps, not a sum of many."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, mode: str, sizes: list[int], reverse: bool, gates: Tensor, weight: Tensor, bias: Tensor | None,
+        projection: Tensor | None, *begin: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        steps = _in_turn(gates, sizes, reverse)
+        ctx.rows = sizes[::-1] if reverse else sizes
+        ctx.run = _run(mode, steps, ctx.rows, begin, weight, bias, projection)
+        ctx.mode, ctx.sizes, ctx.reverse, ctx.steps = mode, sizes, reverse, steps
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(gates, weight, bias, projection, *begin)
+        states, _, _, last = ctx.run
+        return _joined([state[0] for state in states], reverse), *(part.clone() for part in last)
+
+    @staticmethod
+    def backward(ctx: Any, g_hidden: Tensor | None, *g_last: Tensor | None) -> tuple[Any, ...]:
+        gates, weight, bias, projection, *begin = saved = ctx.saved_tensors
+        if is_grad_enabled():  # gradients of these gradients: step by step, as autograd finds them
+            steps = _in_turn(gates, ctx.sizes, ctx.reverse)
+            states, *_, last = _run(ctx.mode, steps, ctx.rows, begin, weight, bias, projection)
+            hidden = _joined([state[0] for state in states], ctx.reverse)
+            pairs = [(x, g) for x, g in zip((hidden, *last), (g_hidden, *g_last)) if g is not None]
+            wanted = [x for x in saved if x is not None and x.requires_grad]
+            outputs, seeds = ([pair[k] for pair in pairs] for k in (0, 1))
+            found = iter(grad(outputs, wanted, seeds, create_graph=True))
+            return None, None, None, *(next(found) if x is not None and x.requires_grad else None for x in saved)
+        return None, None, None, *_gradients(ctx, (weight, bias, projection, begin), g_hidden, g_last)
+
+
+def _gradients(ctx: Any, matrices: Any, g_hidden: Tensor | None, g_last: Sequence[Tensor | None]) -> Sequence[Any]:
+    """The gradients of the gates, the matrices and the state that a direction begins with."""
+    weight, bias, projection, begin = matrices
+    states, products, wholes, last = ctx.run
+    rows = ctx.rows
+    before = [tuple(part[: rows[0]] for part in begin)]
+    before += [_carried(state, begin, have, n) for state, have, n in zip(states, rows, rows[1:])]
+    ended = [part.new_zeros(part.shape) if g is None else g for g, part in zip(g_last, last)]
+    shown = [None] * len(rows) if g_hidden is None else _in_turn(g_hidden, ctx.sizes, ctx.reverse)
+    carry = tuple(g[: rows[-1]] for g in ended)
+    joined: list[State] = []
+    by_gates, by_products, by_hidden = [], [], []
+    for t in reversed(range(len(rows))):
+        hidden = carry[0] if shown[t] is None else carry[0] + shown[t]
+        whole = hidden if projection is None else hidden @ projection
+        slopes, by_product, direct = _slopes(ctx.mode, ctx.steps[t], products[t], before[t], (whole, *carry[1:]))
+        by_gates.append(slopes)
+        by_products.append(by_product)
+        by_hidden.append(hidden)
+        back = by_product @ weight
+        carry = (back + direct[0],) if ctx.mode == "GRU" else (back, *direct)
+        have, had = rows[t], rows[max(t - 1, 0)]
+        if had > have:
+            carry = tuple(ops.cat([part, g[have:had]]) for part, g in zip(carry, ended))
+        elif had < have:
+            joined.insert(0, tuple(part[had:] for part in carry))
+            carry = tuple(part[:had] for part in carry)
+    by_begin = tuple(ops.cat(found) for found in zip(carry, *joined)) if joined else carry
+    flat = ops.cat(by_products)
+    old = ops.cat([state[0] for state in reversed(before)]).to(flat.dtype)
+    return (
+        _joined(by_gates[::-1], ctx.reverse), flat.mT @ old, None if bias is None else flat.sum(0),
+        None if projection is None else ops.cat(by_hidden).mT @ ops.cat(wholes[::-1]), *by_begin,
+    )  # fmt: skip
 
 
 def direction(
@@ -94,9 +209,22 @@ def direction(
     `sizes` are the numbers of rows in the steps of what is packed.
     """
     gates = weights.gates(x)
-    steps = pieces(gates, sizes) if sizes is not None else pieces(gates.flatten(0, 1), [x.shape[1]] * x.shape[0])
-    shown, state = (backwards if reverse else forwards)(weights.step, steps, state)
-    return (ops.stack(shown) if sizes is None else ops.cat(shown)), state
+    rows = [x.shape[1]] * x.shape[0] if sizes is None else list(sizes)
+    flat = gates.flatten(0, 1) if sizes is None else gates
+    # Under autocast the gates are in lower precision. The matrices follow them, once, and so does a hidden state that
+    # is made anew in each step; one that all steps add to stays as it is.
+    low = gates.dtype
+    bias, projection = (x if x is None else x.to(low) for x in (weights.hidden_bias, weights.projection))
+    matrices = weights.hidden.to(low), bias, projection
+    state = state if weights.mode == "GRU" else (state[0].to(low), *state[1:])
+    if is_grad_enabled():
+        hidden, *rest = _Recurrence.apply(weights.mode, rows, reverse, flat, *matrices, *state)
+        last = tuple(rest[: len(state)])
+    else:
+        steps, order = _in_turn(flat, rows, reverse), rows[::-1] if reverse else rows
+        states, _, _, last = _run(weights.mode, steps, order, state, *matrices)
+        hidden = _joined([part[0] for part in states], reverse)
+    return (hidden.unflatten(0, tuple(x.shape[:2])) if sizes is None else hidden), last
 
 
 __all__ = ["GATES", "State", "Weights", "direction"]
