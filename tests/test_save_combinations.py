@@ -72,8 +72,7 @@ def plain(torch: Any, obj: Any) -> Any:
     if isinstance(obj, torch.Tensor):
         wide = obj.detach().contiguous().reshape(-1)
         bits = wide.view(torch.uint8).tolist() if wide.numel() else []
-        place = tuple(obj.shape), obj.stride(), obj.storage_offset(), obj.untyped_storage().nbytes
-        place = (*place[:3], place[3] if isinstance(place[3], int) else place[3]())
+        place = tuple(obj.shape), obj.stride(), obj.storage_offset(), obj.untyped_storage().nbytes()
         kind = "Buffer" if isinstance(obj, torch.nn.Buffer) else type(obj).__name__
         return kind, str(obj.dtype), obj.requires_grad, bits, place
     if isinstance(obj, dict):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from ..base.layout import layout
-from ..engine.code import native
 from ..engine.function import Hooks
 from . import convert, relayout
 from .calls import call
 from .legacy import tensortype
+from .storage import UntypedStorage, block_of
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -48,18 +48,19 @@ def set_(
         if size is None:
             self._layout, self._storage, self._offset = source._layout, source._storage, source._offset
             return self
-        source = source._storage
-    shape = (source.nbytes // dt.itemsize - storage_offset,) if size is None else tuple(size)
+        source = source.untyped_storage()
+    block = block_of(source)
+    shape = (block.nbytes // dt.itemsize - storage_offset,) if size is None else tuple(size)
     lay = layout(shape, None if stride is None else tuple(stride), dt)
     reach = 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
     needed = (storage_offset + reach) * dt.itemsize
-    if needed > source.nbytes:
+    if needed > block.nbytes:
         raise RuntimeError(
             f"setStorage: sizes {list(lay.shape)}, strides {list(lay.strides)}, storage offset {storage_offset}, "
             f"and itemsize {dt.itemsize} requiring a storage size of {needed} are out of bounds for storage of "
-            f"size {source.nbytes}"
+            f"size {block.nbytes}"
         )
-    self._layout, self._storage, self._offset = lay, source, storage_offset * dt.itemsize
+    self._layout, self._storage, self._offset = lay, block, storage_offset * dt.itemsize
     return self
 
 
@@ -103,7 +104,7 @@ def is_storage(obj: Any) -> bool:
     >>> torch.is_storage(x.untyped_storage()), torch.is_storage(x)
     (True, False)
     """
-    return isinstance(obj, type(native().allocate_storage(0)))
+    return isinstance(obj, UntypedStorage)
 
 
 # Class

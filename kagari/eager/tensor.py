@@ -21,6 +21,7 @@ from ..engine.plan import Tape
 from . import convert, indexing, printing, views
 from .device import CPU, Device
 from .formats import layout, strided
+from .storage import UntypedStorage, shown
 
 
 class Tensor:
@@ -202,9 +203,9 @@ class Tensor:
         """The address of the first element."""
         return self._storage.data_ptr + self._offset if self._layout.numel else 0
 
-    def untyped_storage(self) -> Any:
+    def untyped_storage(self) -> UntypedStorage:
         """The block of memory that the tensor and its views share."""
-        return self._storage
+        return shown(self._storage)
 
     @property
     def _version(self) -> int:

@@ -29,7 +29,7 @@ _UNITS = {unit + end: base**power for end, base in (("B", 1000), ("IB", 1024))
           for power, unit in enumerate(("", "K", "M", "G", "T"))}  # fmt: skip
 _UNITS[""] = 1
 _INDEX = ".index.json"
-_TRIES = 3  # readings of an index whose files go away meanwhile
+_TRIES = 20  # readings of an index whose files go away meanwhile
 
 
 @dataclass(frozen=True)
@@ -130,17 +130,18 @@ def load_shards(path: str | os.PathLike[str], *, map_location: Any = None, mmap:
     path = os.fspath(path)
     folder, asked = (path, None) if os.path.isdir(path) else os.path.split(path)
     for tried in range(_TRIES):
-        name, kind = _found(folder, asked)
-        where = _index(os.path.join(folder, name)) if name.endswith(_INDEX) else None
-        files = [name] if where is None else sorted(set(where.values()))
-        missing = [file for file in files if not os.path.isfile(os.path.join(folder, file))]
         try:
+            name, kind = _found(folder, asked)
+            where = _index(os.path.join(folder, name)) if name.endswith(_INDEX) else None
+            files = [name] if where is None else sorted(set(where.values()))
+            missing = [file for file in files if not os.path.isfile(os.path.join(folder, file))]
             if not missing:
                 return _read(folder, files, kind, where, map_location, mmap)
         except FileNotFoundError:
             if tried == _TRIES - 1:
                 raise
-        # The files of an index go when a new one has taken its place.
+            continue
+        # The files of an index go when a new one has taken its place, and it goes when there is but one file.
         if asked is not None and where is None:
             break
     raise FileNotFoundError(

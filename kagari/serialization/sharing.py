@@ -16,8 +16,8 @@ def shared(tensors: Mapping[str, Tensor]) -> list[set[str]]:
     groups: list[set[str]] = []
     for name, t in tensors.items():
         storage = t.untyped_storage()
-        if storage.nbytes:
-            by_storage[storage.data_ptr, storage.nbytes].append(name)
+        if storage.nbytes():
+            by_storage[storage.data_ptr(), storage.nbytes()].append(name)
     for names in by_storage.values():
         end = -1
         for start, stop, name in sorted((*_area(tensors[name]), name) for name in names):
@@ -62,7 +62,7 @@ def _area(t: Tensor) -> tuple[int, int]:
 
 def _is_whole(t: Tensor) -> bool:
     storage = t.untyped_storage()
-    return t.data_ptr() == storage.data_ptr and t.numel() * t.element_size() == storage.nbytes
+    return t.data_ptr() == storage.data_ptr() and t.numel() * t.element_size() == storage.nbytes()
 
 
 __all__ = ["ABOUT", "duplicates", "shared"]

@@ -9,6 +9,7 @@ from reprlib import repr as short
 from typing import Any
 
 from ..eager import device
+from ..eager.storage import UntypedStorage, block_of, shown
 from . import names
 from .rebuild import Block
 
@@ -56,13 +57,14 @@ class Storages(ABC):
         """The storage where `map_location` wants it. Raises RuntimeError for a device that is not there."""
         wanted: Any = self.map_location
         if callable(wanted):
-            found = wanted(memory, location)
+            found = wanted(shown(memory), location)
             if found is not None:
-                if type(found) is not type(memory) or found.nbytes < memory.nbytes:
+                if not isinstance(found, UntypedStorage) or found.nbytes() < memory.nbytes:
+                    given = f"one of {found.nbytes()}" if isinstance(found, UntypedStorage) else repr(found)
                     raise RuntimeError(
-                        f"map_location returned {found!r}, expected None or a storage of {memory.nbytes} bytes"
+                        f"map_location returned {given}, expected None or a storage of {memory.nbytes} bytes"
                     )
-                return found
+                return block_of(found)
             wanted = None
         if isinstance(wanted, Mapping):
             wanted = wanted.get(location, location)
