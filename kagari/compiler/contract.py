@@ -225,7 +225,7 @@ def _matrix_vector(problem: Problem) -> tuple[Matrix, Matrix, int]:
 
 def _vector_mode(problem: Problem) -> str:
     """How `contract_vector` computes a problem with one row or one lane; `` where it does not."""
-    if 1 not in (problem.rows, problem.lanes) or problem.element not in ("float", "double"):
+    if 1 not in (problem.rows, problem.lanes):
         return ""
     matrix, q, rows = _matrix_vector(problem)
     if matrix.col == 1 and q.col == 1:
@@ -236,7 +236,7 @@ def _vector_mode(problem: Problem) -> str:
 def _vector_launch(problem: Problem, mode: str, epilogue: Epilogue, target: Target) -> Launch:
     """Sizes and strides in the order of `contract_vector.OPERANDS`."""
     matrix, q, rows = _matrix_vector(problem)
-    form = VectorForm(mode, problem.element, target.lanes(BITS[problem.element] // 8), problem.rows == 1)
+    form = VectorForm(mode, problem.element, target.lanes(max(BITS[problem.element] // 8, 4)), problem.rows == 1)
     kernel = Kernel(f"matvec.{form.key}.{epilogue.key}", "matvec", lambda: write_vector(form, epilogue), level=1)
     parallel = _is_parallel(problem, target)
     parts = target.threads if parallel else 1

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .contract_common import batch_bases
-from .contract_epilogue import Context, Epilogue, fetch
-from .text import Builder, Val, vector
+from .contract_epilogue import Context, Epilogue, convert, fetch
+from .text import BITS, Builder, Val, vector
 
 TOGETHER = 8  # rows or columns of the matrix in flight
 LONGEST = 2048  # results of one piece, kept on the stack
@@ -31,7 +31,10 @@ OPERANDS = (
 
 @dataclass(frozen=True, slots=True)
 class VectorForm:
-    """What the code depends on: `mode` is `dot` or `axpy`; `across` says that the results lie along n, not along m."""
+    """What the code depends on: `mode` is `dot` or `axpy`; `across` says that the results lie along n, not along m.
+
+    `element` is that of the memory; 16-bit floats are added up as 32-bit ones, of which a vector has `lanes`.
+    """
 
     mode: str
     element: str
@@ -39,8 +42,16 @@ class VectorForm:
     across: bool
 
     @property
+    def sum(self) -> str:
+        return self.element if BITS[self.element] > 16 else "float"
+
+    @property
     def type(self) -> str:
-        return vector(self.lanes, self.element)
+        return vector(self.lanes, self.sum)
+
+    def load(self, b: Builder, pointer: Val, mask: Val | None) -> Val:
+        """A vector of the matrix or the vector, in the type of the sums."""
+        return convert(b, fetch(b, pointer, vector(self.lanes, self.element), mask), self.sum)
 
     @property
     def key(self) -> str:
@@ -88,9 +99,9 @@ def _dot(
         sums = [b.var(form.type, b.zero(form.type)) for _ in lines]
 
         def step(i: Val, mask: Val | None, lines: list[Val] = lines, sums: list[Val] = sums) -> None:
-            x = fetch(b, b.gep(q, i, form.element), form.type, mask)
+            x = form.load(b, b.gep(q, i, form.element), mask)
             for slot, line in zip(sums, lines):
-                y = fetch(b, b.gep(line, i, form.element), form.type, mask)
+                y = form.load(b, b.gep(line, i, form.element), mask)
                 b.set(slot, b.fma(y, x, b.get(slot, form.type)))
 
         with b.loop(b.int(0), whole, form.lanes) as i:
@@ -98,32 +109,33 @@ def _dot(
         with b.when(b.icmp("ne", whole, op["k"])):
             step(whole, b.lane_mask(whole, op["k"], form.lanes))
         for number, slot in enumerate(sums):
-            b.store(b.get(slot, form.type), b.gep(squares, b.int(number * form.lanes), form.element))
+            b.store(b.get(slot, form.type), b.gep(squares, b.int(number * form.lanes), form.sum))
         with b.loop(b.int(0), b.intrinsic("smin", "i64", b.int(TOGETHER), b.sub(rows, row))) as r:
-            x = b.load(b.gep(squares, b.mul(r, b.int(form.lanes)), form.element), form.type)
-            name = f"llvm.vector.reduce.fadd.v{form.lanes}{'f32' if form.element == 'float' else 'f64'}"
-            total = b.call(name, form.element, b.float(-0.0, form.element), x, flags="reassoc")
-            b.store(total, b.gep(results, b.add(row, r), form.element))
+            x = b.load(b.gep(squares, b.mul(r, b.int(form.lanes)), form.sum), form.type)
+            name = f"llvm.vector.reduce.fadd.v{form.lanes}{'f32' if form.sum == 'float' else 'f64'}"
+            total = b.call(name, form.sum, b.float(-0.0, form.sum), x, flags="reassoc")
+            b.store(total, b.gep(results, b.add(row, r), form.sum))
 
 
 def _axpy(b: Builder, form: VectorForm, op: dict[str, Val], p: Val, q: Val, rows: Val, results: Val) -> None:
     """results[:] = sum_k p[:, k] q[k], p contiguous along its rows."""
     with b.loop(b.int(0), rows, form.lanes) as i:
-        b.store(b.zero(form.type), b.gep(results, i, form.element))
+        b.store(b.zero(form.type), b.gep(results, i, form.sum))
     whole = b.binary("and", rows, b.int(-form.lanes))
     mask = b.lane_mask(whole, rows, form.lanes)
     many = b.binary("and", op["k"], b.int(-TOGETHER))
 
     def add_columns(k: Val, count: int) -> None:
         at = [b.add(k, b.int(j)) for j in range(count)]
-        scales = [b.splat(b.load(b.gep(q, b.mul(j, op["qk"]), form.element), form.element), form.lanes) for j in at]
+        numbers = [b.load(b.gep(q, b.mul(j, op["qk"]), form.element), form.element) for j in at]
+        scales = [b.splat(convert(b, x, form.sum), form.lanes) for x in numbers]
         columns = [b.gep(p, b.mul(j, op["pk"]), form.element) for j in at]
 
         def step(i: Val, mask: Val | None) -> None:
-            place = b.gep(results, i, form.element)
+            place = b.gep(results, i, form.sum)
             total = b.load(place, form.type)
             for scale, column in zip(scales, columns):
-                total = b.fma(fetch(b, b.gep(column, i, form.element), form.type, mask), scale, total)
+                total = b.fma(form.load(b, b.gep(column, i, form.element), mask), scale, total)
             b.store(total, place)
 
         with b.loop(b.int(0), whole, form.lanes) as i:
@@ -154,10 +166,10 @@ def _hand_over(
         at = b.add(first, i)
         if form.across:
             mask = b.lane_mask(i, rows, form.lanes)
-            acc = b.load(b.gep(results, i, form.element), form.type)
+            acc = b.load(b.gep(results, i, form.sum), form.type)
             epilogue.store(b, b.gep(out, at, epilogue.element), acc, zero, at, form.lanes, mask, context)
         else:
             mask = b.lane_mask(zero, b.int(1), form.lanes)
-            acc = b.splat(b.load(b.gep(results, i, form.element), form.element), form.lanes)
+            acc = b.splat(b.load(b.gep(results, i, form.sum), form.sum), form.lanes)
             place = b.gep(out, b.mul(at, op["crow"]), epilogue.element)
             epilogue.store(b, place, acc, at, zero, form.lanes, mask, context)
