@@ -26,7 +26,6 @@ MISSING = {
     "__annotations__": "depends on how the class is written",
     "_call_impl": "calling is one method",
     "_wrapped_call_impl": "calling is one method",
-    "_compiled_call_impl": "nothing compiles a whole module yet",
     "_slow_forward": "there is no tracing of calls",
     "_get_backward_hooks": "hooks are collected where they run",
     "_get_backward_pre_hooks": "hooks are collected where they run",
@@ -292,11 +291,6 @@ def test_attributes_before_init_are_plain() -> None:
     assert module.size == 3
     with pytest.raises(AttributeError, match=r"no attribute 'other'$"):
         _ = module.other
-
-
-def test_module_can_not_be_compiled() -> None:
-    with pytest.raises(NotImplementedError, match=r"Linear\.compile"):
-        nn.Linear(1, 1).compile()
 
 
 # Layers in plain containers

@@ -185,7 +185,7 @@ def _returned(g: Value, input: Value, size: Sizes, scales: Scales, mode: str, al
     return [g]
 
 
-@operator(function=False, method=False, out=False, fresh=True, gradient=_returned)
+@operator(function=False, method=False, out=False, fresh=True, order="channels", gradient=_returned)
 def resample(input: Tensor, size: Sizes, scales: Scales, mode: str, align_corners: bool) -> Value:
     """The last dimensions resampled to `size`, in the mode `nearest`, `nearest-exact`, `linear` or `cubic`.
 
