@@ -50,7 +50,7 @@ class Size(tuple[int, ...]):
 class Layout:
     """Shape, strides (in elements) and dtype. Made by `layout()`, never directly."""
 
-    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "dense", "rows")
+    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "dense", "rows", "_element")
 
     def __init__(self, shape: Ints, strides: Ints, dt: dtype) -> None:
         self.shape, self.strides, self.dtype = Size(shape), strides, dt
@@ -63,6 +63,15 @@ class Layout:
         self.contiguous = self.numel == 0 or is_contiguous(shape, strides)
         self.rows = strides == contiguous_strides(shape)
         self.dense = self.contiguous or is_dense(shape, strides)
+        self._element: tuple[Layout, int, int] | None = None
+
+    @property
+    def element(self) -> tuple[Layout, int, int]:
+        """The layout of an element along the first dimension, how many there are, and the bytes between them."""
+        if self._element is None:
+            shape, step = tuple(self.shape), self.strides[0] * self.dtype.itemsize
+            self._element = layout(shape[1:], self.strides[1:], self.dtype), shape[0], step
+        return self._element
 
     def __repr__(self) -> str:
         return f"Layout({list(self.shape)}, {list(self.strides)}, {self.dtype.name})"

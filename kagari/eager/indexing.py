@@ -36,7 +36,10 @@ def get(t: Any, index: Any) -> Any:
     step that is not positive.
     """
     if type(index) is int and t._layout.ndim and not recorded(t):
-        return _view(t, (index,))
+        lay, n, step = t._layout.element
+        view = native().make_tensor(lay, t._storage, t._offset + step * _wrapped_int(index, 0, n))
+        tell_base(view, t)
+        return view
     items = _items(t, index)
     if not all(isinstance(i, _BASIC) for i in items):
         return _advanced(t, items)
