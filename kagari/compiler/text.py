@@ -18,6 +18,7 @@ Every kernel has the same signature, `KERNEL_PARAMS`:
 from __future__ import annotations
 
 import builtins
+import ctypes
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def vector(lanes: int, element: str) -> str:
 def float_literal(value: float, element: str) -> str:
     """A literal LLVM reads back exactly: the bits of the double nearest to the value in the element type."""
     if element == "float":
-        value = struct.unpack("f", struct.pack("f", value))[0] if abs(value) < 3.4028236e38 or value != value else value
+        value = ctypes.c_float(value).value  # infinite where it is too large
     return "0x" + struct.pack(">d", value).hex().upper()
 
 

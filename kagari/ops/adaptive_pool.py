@@ -111,6 +111,12 @@ def _returned(g: Value, dim: int, n: Size) -> Value:
 def _targets(name: str, x: Value, output_size: Any, rank: int) -> list[tuple[int, Size]]:
     """The spatial dimensions with the sizes they are pooled to; None keeps a size."""
     sizes = list(output_size) if isinstance(output_size, tuple | list) else [output_size] * rank
+    for at, size in enumerate(sizes):
+        if size is not None and not isinstance(size, int):
+            kind = type(size).__name__
+            raise TypeError(
+                f"{name}(): argument 'output_size' must be tuple of ints, but found element of type {kind} at pos {at}"
+            )
     if rank == 1:
         require_line(name, x)
         if len(sizes) != 1:
@@ -228,6 +234,11 @@ def _errors(kind: str, rank: int) -> list[tuple[Sample, type, str]]:
                 "Expected 2 to 3 dimensions, but got 1-dimensional tensor for argument #1",
             ),
             (args(wanted(*shape), (2, 3)), RuntimeError, r"argument 'output_size' should contain one int \(got 2\)"),
+            (
+                args(wanted(*shape), (2.0,)),
+                TypeError,
+                "must be tuple of ints, but found element of type float at pos 0",
+            ),
         ]
     else:
         found = [

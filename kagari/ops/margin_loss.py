@@ -17,6 +17,7 @@ from .operator import Number, Operator, Tensor, operator
 from .reduction import numbered, pairs, reduced, spread_over
 from .samples import Make, Sample, args, wanted
 from .shapes import listed
+from .unary import neg
 
 
 def _excess(x: Value) -> Value:
@@ -80,13 +81,16 @@ def _rankings(make: Make) -> Iterator[Sample]:
     out=False,
     dtypes="f",
     samples=_rankings,
-    errors=[(args(wanted(2, 3), wanted(2, 4), wanted(2, 4)), RuntimeError, _BROADCAST)],
+    errors=[
+        (args(wanted(2, 3), wanted(2, 4), wanted(2, 4)), RuntimeError, _BROADCAST),
+        (args(wanted(3), wanted(3), wanted(3, dtype="bool")), RuntimeError, "Negation, the `-` operator, on a bool"),
+    ],
 )
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: Number = 0.0, reduction: int = 0
 ) -> Value:
     """`max(0, margin - y (x1 - x2))`: the first is to be larger where y is 1, the second where it is -1."""
-    return reduced(_excess(ir.add(ir.mul(ir.neg(target), ir.sub(input1, input2)), margin)), numbered(reduction))
+    return reduced(_excess(ir.add(ir.mul(neg.define(target), ir.sub(input1, input2)), margin)), numbered(reduction))
 
 
 def _soft_margin_gradient(g: Value, input: Value, target: Value, reduction: str = "mean") -> list[Value]:

@@ -196,6 +196,10 @@ def _orders(make: Callable[..., Any]) -> Iterator[Sample]:
     yield (2, make(0, 3)), {}
     for n in (1, 3):
         yield (n, make(values=[-30.5, -19.5, -25.25, -0.5], dtype="float64")), {}
+    yield (100, make(values=[0.5, 0.25], constant=True)), {}
+
+
+_LARGEST_FACTORIAL = 170  # of those that a float64 holds
 
 
 @operator(
@@ -217,7 +221,8 @@ def polygamma(n: int, input: Tensor) -> Value:
     if n == 0:
         return ir.digamma(input)
     x = _float("trigamma" if n == 1 else "polygamma", input)
-    return _hurwitz(n + 1, x) * float((-1) ** (n + 1) * math.factorial(n))
+    factor = float(math.factorial(n)) if n <= _LARGEST_FACTORIAL else math.inf
+    return _hurwitz(n + 1, x) * (factor if n % 2 else -factor)
 
 
 def _variables(make: Callable[..., Any]) -> Iterator[Sample]:
