@@ -126,7 +126,7 @@ def checked_arguments(f: Function, args: tuple[Any, ...]) -> Any:
                 values[i] = a.item()
                 continue
             if a.dtype.category <= 1 and a.numel() == 1:
-                values[i] = a.item()
+                values[i] = _accepted(f, p, i, a.item()) if p.accepts else a.item()
                 continue
         elif p.kind in ("static", "either"):
             values[i] = _static(a)

@@ -141,12 +141,16 @@ def _logaddexp2_gradient(g: Value, input: Value, other: Value) -> list[Value]:
     return [g / (1 + ir.exp2(other - input)), g / (1 + ir.exp2(input - other))]
 
 
+def _with_booleans(make: Callable[..., Any]) -> Iterator[Sample]:
+    yield (make(2, 3), make(3, dtype="bool")), {}
+
+
 @operator(
     pointwise=True,
     dtypes="f",
     gradient=_logaddexp2_gradient,
     errors=[(_two_ints, NotImplementedError, "\"logaddexp2_cpu\" not implemented for 'Long'")],
-    samples=together(binary(numbers=()), special_pairs),
+    samples=together(binary(numbers=()), special_pairs, _with_booleans),
 )
 def logaddexp2(input: Tensor, other: Tensor) -> Value:
     """`out_i = log_2(2 ** input_i + 2 ** other_i)`, without overflow on the way.
@@ -155,7 +159,9 @@ def logaddexp2(input: Tensor, other: Tensor) -> Value:
     >>> torch.logaddexp2(torch.tensor([1.0]), torch.tensor([1.0]))
     tensor([2.])
     """
-    require("logaddexp2_cpu", result_type(input, other))
+    dt = result_type(input, other)
+    require("logaddexp2_cpu", dt)
+    input, other = graph.cast(input, dt), graph.cast(other, dt)
     large = ir.maximum(input, other)
     same = ir.eq(input, other) & ir.eq(ir.abs_(input), math.inf)
     tail = ir.log1p(ir.exp2(ir.neg(ir.abs_(input - other)))) * (1 / math.log(2))
