@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -23,19 +21,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("oracle")
         if not HAS_ORACLE and item.get_closest_marker("oracle"):
             item.add_marker(pytest.mark.skip(reason=REASON))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leaves what is there at the first test of each file out of garbage collection.
-
-    Tens of thousands of tests and their reports are some millions of objects, which each collection would go through.
-    """
-    if _file[0] != item.path:
-        _file[0] = item.path
-        gc.freeze()
-
-
-_file: list[Path | None] = [None]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ def python(source: str, timeout: float = 120, **environment: str) -> str:
     )
     assert done.returncode == 0, f"exit status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_other_tests_is_collected() -> Iterator[None]:
+    """Leaves what is there already out of garbage collection: tests here collect in loops, and the reports of tens of
+    thousands of tests are millions of objects.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 # The pool
