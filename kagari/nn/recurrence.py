@@ -6,6 +6,7 @@ Shapes: T steps, N sequences in a batch, F numbers in an input, H in a state, G 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from ..autograd import Function, grad, is_grad_enabled
@@ -143,44 +144,50 @@ class _Recurrence(Function):
     ) -> tuple[Tensor, ...]:  # fmt: skip
         steps = _in_turn(gates, sizes, reverse)
         ctx.rows = sizes[::-1] if reverse else sizes
-        ctx.run = _run(mode, steps, ctx.rows, begin, weight, bias, projection)
-        ctx.mode, ctx.sizes, ctx.reverse, ctx.steps = mode, sizes, reverse, steps
+        states, products, wholes, last = _run(mode, steps, ctx.rows, begin, weight, bias, projection)
+        ctx.mode, ctx.sizes, ctx.reverse = mode, sizes, reverse
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(gates, weight, bias, projection, *begin)
-        states, _, _, last = ctx.run
+        kept = (*steps, *products, *(() if projection is None else wholes), *chain(*states))
+        ctx.save_for_backward(gates, weight, bias, projection, *begin, *kept)
         return _joined([state[0] for state in states], reverse), *(part.clone() for part in last)
 
     @staticmethod
     def backward(ctx: Any, g_hidden: Tensor | None, *g_last: Tensor | None) -> tuple[Any, ...]:
-        gates, weight, bias, projection, *begin = saved = ctx.saved_tensors
+        saved = ctx.saved_tensors
+        arguments, kept = saved[: 4 + len(g_last)], saved[4 + len(g_last) :]
+        gates, weight, bias, projection, *begin = arguments
         if is_grad_enabled():  # gradients of these gradients: step by step, as autograd finds them
             steps = _in_turn(gates, ctx.sizes, ctx.reverse)
             states, *_, last = _run(ctx.mode, steps, ctx.rows, begin, weight, bias, projection)
             hidden = _joined([state[0] for state in states], ctx.reverse)
             pairs = [(x, g) for x, g in zip((hidden, *last), (g_hidden, *g_last)) if g is not None]
-            wanted = [x for x in saved if x is not None and x.requires_grad]
+            wanted = [x for x in arguments if x is not None and x.requires_grad]
             outputs, seeds = ([pair[k] for pair in pairs] for k in (0, 1))
             found = iter(grad(outputs, wanted, seeds, create_graph=True))
-            return None, None, None, *(next(found) if x is not None and x.requires_grad else None for x in saved)
-        return None, None, None, *_gradients(ctx, (weight, bias, projection, begin), g_hidden, g_last)
+            return None, None, None, *(next(found) if x is not None and x.requires_grad else None for x in arguments)
+        return None, None, None, *_gradients(ctx, (weight, bias, projection, begin), kept, g_hidden, g_last)
 
 
-def _gradients(ctx: Any, matrices: Any, g_hidden: Tensor | None, g_last: Sequence[Tensor | None]) -> Sequence[Any]:
-    """The gradients of the gates, the matrices and the state that a direction begins with."""
+def _gradients(
+    ctx: Any, matrices: Any, kept: Sequence[Tensor], g_hidden: Tensor | None, g_last: Sequence[Tensor | None]
+) -> Sequence[Any]:
+    """The gradients of the gates, the matrices and the state that a direction begins with, from what forward kept."""
     weight, bias, projection, begin = matrices
-    states, products, wholes, last = ctx.run
-    rows = ctx.rows
+    rows, count = ctx.rows, len(ctx.rows)
+    steps, products, wholes = (kept[n * count : (n + 1) * count] for n in range(3))
+    parts = kept[(2 if projection is None else 3) * count :]
+    states = [tuple(parts[n : n + len(begin)]) for n in range(0, len(parts), len(begin))]
     before = [tuple(part[: rows[0]] for part in begin)]
     before += [_carried(state, begin, have, n) for state, have, n in zip(states, rows, rows[1:])]
-    ended = [part.new_zeros(part.shape) if g is None else g for g, part in zip(g_last, last)]
-    shown = [None] * len(rows) if g_hidden is None else _in_turn(g_hidden, ctx.sizes, ctx.reverse)
+    ended = [part.new_zeros(part.shape) if g is None else g for g, part in zip(g_last, begin)]
+    shown = [None] * count if g_hidden is None else _in_turn(g_hidden, ctx.sizes, ctx.reverse)
     carry = tuple(g[: rows[-1]] for g in ended)
     joined: list[State] = []
     by_gates, by_products, by_hidden = [], [], []
-    for t in reversed(range(len(rows))):
+    for t in reversed(range(count)):
         hidden = carry[0] if shown[t] is None else carry[0] + shown[t]
         whole = hidden if projection is None else hidden @ projection
-        slopes, by_product, direct = _slopes(ctx.mode, ctx.steps[t], products[t], before[t], (whole, *carry[1:]))
+        slopes, by_product, direct = _slopes(ctx.mode, steps[t], products[t], before[t], (whole, *carry[1:]))
         by_gates.append(slopes)
         by_products.append(by_product)
         by_hidden.append(hidden)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +12,11 @@ import numpy as np
 from ...serialization import safe_globals
 from ...serialization.unpickle import SafeUnpickler
 from ..pillow import pillow
-from .utils import check_integrity, download_and_extract_archive
-from .vision import VisionDataset
+from .archive import ArchiveDataset
+from .utils import check_integrity
 
 
-class CIFAR10(VisionDataset):
+class CIFAR10(ArchiveDataset):
     """Photographs of ten classes: 50,000 to train with and 10,000 to test. A sample is a picture of Pillow's, 32x32 in
     colour, and the number of its class.
 
@@ -75,22 +74,11 @@ class CIFAR10(VisionDataset):
         self.classes = _read(self._path(self.meta["filename"]))[self.meta["key"]]
         self.class_to_idx = {name: i for i, name in enumerate(self.classes)}
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.root, self.base_folder, name)
-
-    def _check_integrity(self) -> bool:
-        return all(check_integrity(self._path(name), md5) for name, md5 in self.train_list + self.test_list)
-
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         return self._transformed(pillow().fromarray(self.data[index]), self.targets[index])
 
     def __len__(self) -> int:
         return len(self.data)
-
-    def download(self) -> None:
-        """Downloads what is missing. Raises RuntimeError, which names address and folder, where that fails."""
-        if not self._check_integrity():
-            download_and_extract_archive(self.url, self.root, filename=self.filename, md5=self.tgz_md5)
 
     def extra_repr(self) -> str:
         return f"Split: {'Train' if self.train else 'Test'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..pillow import pillow
-from .utils import check_integrity, download_and_extract_archive, verify_str_arg
-from .vision import VisionDataset
+from .archive import ArchiveDataset
+from .utils import verify_str_arg
 
 
-class STL10(VisionDataset):
+class STL10(ArchiveDataset):
     """Photographs of ten classes, and many of no class. A sample is a picture of Pillow's, 96x96 in colour, and the
     number of its class, -1 for none.
 
@@ -87,23 +86,12 @@ class STL10(VisionDataset):
             images, labels = images[chosen], labels[chosen]
         return images, labels
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self.root, self.base_folder, name)
-
-    def _check_integrity(self) -> bool:
-        return all(check_integrity(self._path(name), md5) for name, md5 in self.train_list + self.test_list)
-
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         picture = pillow().fromarray(np.ascontiguousarray(self.data[index].transpose(1, 2, 0)))
         return self._transformed(picture, int(self.labels[index]))
 
     def __len__(self) -> int:
         return len(self.data)
-
-    def download(self) -> None:
-        """Downloads what is missing. Raises RuntimeError, which names address and folder, where that fails."""
-        if not self._check_integrity():
-            download_and_extract_archive(self.url, self.root, filename=self.filename, md5=self.tgz_md5)
 
     def extra_repr(self) -> str:
         return f"Split: {self.split}"
