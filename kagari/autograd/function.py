@@ -79,12 +79,13 @@ class FunctionCtx(Node):
         items: list[Any] = []
         versions: list[int] = []
         places: list[Any] = []
+        numbers = {id(o): k for k, o in reversed(list(enumerate(outputs)))}
         for i, t in enumerate(self._to_save):
             if t is not None and not isinstance(t, Hooks.tensor_types):
                 raise TypeError(
                     f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
                 )
-            index = next((k for k, o in enumerate(outputs) if o is t), None)
+            index = numbers.get(id(t))
             if t is None or index is None:
                 places.append(None)
                 items.append(t)
