@@ -15,7 +15,7 @@ operands.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..base.dtypes import accumulate, dtype
 from ..base.layout import is_contiguous
@@ -49,6 +49,11 @@ class View:
     strides: tuple[int, ...]
     dtype: dtype
     gather_stride: int = 0
+
+    @property
+    def turned(self) -> View:
+        """The same elements with the last two dimensions exchanged."""
+        return replace(self, strides=(*self.strides[:-2], self.strides[-1], self.strides[-2]))
 
 
 def bind(

@@ -90,11 +90,11 @@ class Binder(Outputs):
         contiguous = (n <= 1 or out.strides[-1] == 1) and not out.offset
         turned = not contiguous and out.strides[-2] == 1 and not out.offset
         turned = turned and not (body and any(node.op == "iota" for node in body.nodes))
-        if turned:
-            contiguous = True
-            loads = [replace(v, strides=(*v.strides[:-2], v.strides[-1], v.strides[-2])) for v in loads]
-            if not b.windows:  # the product of the transposed factors
-                a, b, out, m, n = b.turned, a.turned, out.turned, n, m
+        contiguous |= turned
+        across = turned and b.windows is not None  # tiles of windows are transposed on their way to the epilogue
+        if turned and not across:  # the product of the transposed factors
+            a, b, out, m, n = b.turned, a.turned, out.turned, n, m
+            loads = [v.turned for v in loads]
         self.work += m * n * k * product(tuple(batch)) // 4
         target_place = (
             out
@@ -105,12 +105,13 @@ class Binder(Outputs):
         )
         views = [a.strides, target_place.strides, *(v.strides for v in loads)]
         joined, rows, right = tuple(batch), m, b.strides
-        if not (turned and b.windows):
+        if not across:
             joined, rows, right, views = _joined_rows(joined, m, right, views)
         if body is not None and not (contiguous and all(not any(s[: len(joined)]) for s in views[2:])):
             self.unfused_dot(stage, body, loads, sizes, a, b, tuple(batch), m, n, k, out)
             return
-        loads = [View(v.buf, v.offset, s, v.dtype, v.gather_stride) for v, s in zip(loads, views[2:])]
+        loads = [replace(v, strides=s) for v, s in zip(loads, views[2:])]
+        loads = [v.turned for v in loads] if across else loads
         epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
         self.launches += contraction(
             source.dtype.name,
