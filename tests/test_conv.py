@@ -139,6 +139,24 @@ def test_all_strides(stride: int, taps: int, dilation: int, groups: int, oracle:
             np.testing.assert_allclose(numbers(a), numbers(b), rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("stride", [(2, 2), (3, 2), (2, 1)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_phases_done_alone(stride: tuple[int, int], groups: int, oracle: ModuleType) -> None:
+    """Many channels, and numbers of taps that the stride does not divide: values, first and second gradients."""
+    for padding, size, dilation in (((1, 0), (11, 8), 1), ((0, 2), (10, 9), (1, 2))):
+        results = []
+        for lib in (kagari, oracle):
+            x, g, w = arguments(lib, (2, 34, *size), (2, 4, 5, 4), (4, 34 // groups, 5, 3))
+            y = lib.conv2d(x, w, None, stride, padding, dilation, groups)
+            z = lib.conv_transpose2d(g, w, None, stride, padding, (1, 0), groups, dilation)
+            first = lib.autograd.grad((y**3).sum() + (z**3).sum(), (x, g, w), create_graph=True)
+            second = lib.autograd.grad(sum((d**2).sum() for d in first), (x, g, w))
+            results.append([y, z, *first, *second])
+        for a, b in zip(*results):
+            scale = np.abs(numbers(b)).max()
+            np.testing.assert_allclose(numbers(a) / scale, numbers(b) / scale, rtol=0, atol=1e-12)
+
+
 def test_gradients_to_second_order() -> None:
     x, w, b = arguments(kagari, (1, 2, 4, 3), (2, 1, 2, 2), (2,))
     for function in (

@@ -10,16 +10,17 @@ Three sums are all there is. With weights w[O, C/groups, *K] they tie an input x
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..base.symbols import Size, product
+from ..base.symbols import Size, product, settled
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .movement import turned as flipped
 from .shapes import narrowed
-from .window import around, is_one, spread, windowed
+from .window import around, extent, is_one, spread, windowed
 
 Sizes = tuple[Size, ...]
 Ints = tuple[int, ...]
@@ -79,6 +80,10 @@ def _with_bias(y: Value, bias: Value | None) -> Value:
     return y if bias is None else ir.add(y, graph.reshape(bias, (1, bias.shape[0], *(1,) * (y.ndim - 2))))
 
 
+FEW_CHANNELS = 16
+"""Channels of x with which one product for all phases has hardly more rows than a product needs to be fast."""
+
+
 class _Phase(NamedTuple):
     """Along one dimension: x[q * stride + r - start] is a sum over `taps` neighbours of y[q], for each r < `each`."""
 
@@ -112,20 +117,76 @@ def _phase(taps: Size, stride: int, dilation: int, low: Size, size: Size) -> _Ph
 def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
     """x[n, c, s] = sum over o, p, k with s = p * stride + k * dilation - low of y[n, o, p] w[o, c, k]; x has `sizes`.
 
-    Elements of x that are `stride` apart are a convolution of y with every `stride`-th weight, turned round. All these
-    convolutions are one, with channels for each of them, whose results are then put between each other.
+    Elements of x that are `stride` apart are a convolution of y with every `stride`-th weight, turned round; then the
+    results of these convolutions are put between each other. They are one convolution with channels for each of them
+    where all have as many weights, or where x has few channels. Else each is done alone: weights of zero cost work.
     """
     stride, low, _, dilation, groups = geometry
     rank = y.ndim - 2
     apart = [s if d > 1 else 1 for s, d in zip(stride, dilation)]
     y = spread(y, range(2, y.ndim), apart)
     stride = tuple([s // a for s, a in zip(stride, apart)])
+    if _is_uneven(w, stride, groups):
+        return _phase_by_phase(y, w, stride, low, dilation, groups, sizes)
     phases = [_phase(*numbers) for numbers in zip(w.shape[2:], stride, dilation, low, sizes)]
     before = tuple([p.before for p in phases])
     after = tuple([p.length + p.dilation * (p.taps - 1) - p.before - n for p, n in zip(phases, y.shape[2:])])
     form = Geometry((1,) * rank, before, after, tuple([p.dilation for p in phases]), groups)
     made = convolved(y, _phase_weights(w, phases, groups), form, turned=True)  # [N, C * R.., Q..]
     return _interleaved(made, phases, sizes) if any(p.stride > 1 for p in phases) else made
+
+
+def _is_uneven(w: Value, stride: Ints, groups: int) -> bool:
+    """Whether phases have different numbers of weights, but at least one each, and enough channels to be done alone."""
+    pairs = list(zip(w.shape[2:], stride))
+    return any(k % s != 0 for k, s in pairs) and all(k >= s for k, s in pairs) and w.shape[1] >= FEW_CHANNELS
+
+
+def _phase_by_phase(y: Value, w: Value, stride: Ints, low: Sizes, dilation: Ints, groups: int, sizes: Sizes) -> Value:
+    """`scattered` by a convolution for each phase."""
+    lengths = [settled((n + s - 1) // s) for n, s in zip(sizes, stride)]
+    made: dict[Ints, Value] = {}
+    for phase in itertools.product(*map(range, stride)):
+        before: list[Size] = []
+        weights = graph.reshape(w, (groups, w.shape[0] // groups, *w.shape[1:]))
+        for d, (r, s, a) in enumerate(zip(phase, stride, low), 3):
+            skipped, first = _turn(r, a, s)
+            taps = settled((weights.shape[d] - first + s - 1) // s)
+            weights = narrowed(weights, d, first, taps, s)
+            before.append(dilation[d - 3] * (taps - 1) - skipped)
+        spans = [extent(k, d) - 1 for k, d in zip(weights.shape[3:], dilation)]
+        after = [q + t - b - n for q, t, b, n in zip(lengths, spans, before, y.shape[2:])]
+        weights = graph.permute(weights, (0, 2, *range(3, weights.ndim), 1))
+        weights = graph.reshape(weights, (groups * w.shape[1], *weights.shape[2:]))  # [C, *T, O / groups]
+        form = Geometry((1,) * len(stride), tuple(before), tuple(after), dilation, groups)
+        made[phase] = convolved(y, weights, form, turned=True)
+    return _merged(made, stride, sizes)
+
+
+def _turn(phase: int, low: Size, stride: int) -> tuple[Size, int]:
+    """How many places of y a phase of x begins behind that of its first weight, and which weight that is."""
+    if stride == 1:
+        return low, 0
+    assert isinstance(low, int)
+    return divmod(phase + low, stride)
+
+
+def _merged(made: dict[Ints, Value], stride: Ints, sizes: Sizes) -> Value:
+    """The phases [N, C, Q..] as [N, C, *sizes], put between each other along one dimension after the other."""
+    for i, s in reversed(list(enumerate(stride))):
+        at = 3 + i
+        for phase in itertools.product(*map(range, stride[:i])):
+            parts = [made.pop((*phase, r)) for r in range(s)]
+            whole = parts[0]
+            if s > 1:
+                shape, size = whole.shape, sizes[i]
+                apart = [graph.reshape(x, (*shape[:at], 1, *shape[at:])) for x in parts]
+                whole = graph.cat(tuple(apart), at)
+                fits = shape[at - 1] * s == size
+                whole = graph.reshape(whole, (*shape[: at - 1], size if fits else shape[at - 1] * s, *shape[at:]))
+                whole = whole if fits else narrowed(whole, at - 1, 0, size)
+            made[phase] = whole
+    return made[()]
 
 
 def _interleaved(made: Value, phases: Sequence[_Phase], sizes: Sizes) -> Value:
