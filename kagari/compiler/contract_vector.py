@@ -169,7 +169,6 @@ def _hand_over(
             acc = b.load(b.gep(results, i, form.sum), form.type)
             epilogue.store(b, b.gep(out, at, epilogue.element), acc, zero, at, form.lanes, mask, context)
         else:
-            mask = b.lane_mask(zero, b.int(1), form.lanes)
-            acc = b.splat(b.load(b.gep(results, i, form.sum), form.sum), form.lanes)
+            acc = b.load(b.gep(results, i, form.sum), vector(1, form.sum))
             place = b.gep(out, b.mul(at, op["crow"]), epilogue.element)
-            epilogue.store(b, place, acc, at, zero, form.lanes, mask, context)
+            epilogue.store(b, place, acc, at, zero, 1, None, context)
