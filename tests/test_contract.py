@@ -222,7 +222,7 @@ def test_empty_result() -> None:
     [((3,), (3,)), ((2, 3), (3,)), ((3,), ()), ((), (2, 3)), ((2, 1, 3), (1, 4, 1)), ((50,), (50,))],
 )
 def test_batch(batch_a: tuple[int, ...], batch_b: tuple[int, ...], orders: str, dtype: str) -> None:
-    for m, n, k in ((5, 7, 9), (1, 20, 30), (40, 33, 70)):
+    for m, n, k in ((5, 7, 9), (1, 20, 30), (50, 33, 70)):
         a, b = operand(m, k, orders[0], dtype, 1, batch_a), operand(k, n, orders[1], dtype, 2, batch_b)
         check(product(a, b), a, b, 1e-5 if dtype == "float32" else 1e-3)
 
@@ -272,6 +272,13 @@ class Position(Epilogue):
 def test_position(m: int, n: int, orders: str) -> None:
     a, b = operand(m, 20, orders[0], np.float32, 1, (3,)), operand(20, n, orders[1], np.float32, 2)
     where = np.arange(n) + np.arange(m)[:, None] + 100 * np.arange(3)[:, None, None]
+    np.testing.assert_allclose(product(a, b, epilogue=Position()), a @ b + where, rtol=1e-5, atol=1e-4)
+
+
+def test_position_in_small_matrices() -> None:
+    """Their lanes are those of one, and a tile has lanes of two."""
+    a, b = operand(60, 20, "n", np.float32, 1), operand(20, 49, "n", np.float32, 2, (3,))
+    where = np.arange(49) + np.arange(60)[:, None] + 100 * np.arange(3)[:, None, None]
     np.testing.assert_allclose(product(a, b, epilogue=Position()), a @ b + where, rtol=1e-5, atol=1e-4)
 
 

@@ -20,7 +20,8 @@ where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch
 against packing and streaming P. A sum over k is always done by one worker.
 
 **Windows.** The vector operand of a convolution is a view of more dimensions than two. Workers pack it straight from
-where it lies (`contract_windows`). The lanes of small images are those of the whole batch.
+where it lies (`contract_windows`). The lanes of small images are those of the whole batch, and so are those of small
+matrices that are all multiplied by one.
 
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
 the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
@@ -51,6 +52,7 @@ K_BLOCK = 1024  # into blocks of about this length
 SUMS_ROWS = 420  # rows of a block whose sums wait in memory
 SUMS_PANELS = 8  # and its panels
 FEW_LANES = 512  # images of no more places are taken together
+FILLED = 0.95  # and matrices with one P, where their tiles would be filled less than this
 COPY_ROWS = 48  # contiguous Q is packed where at least this many rows share it
 COPY_BYTES = 32 << 10  # it spans more than an L1
 COPY_TRAFFIC = 24 << 20  # and the rows together read this much of it
@@ -149,6 +151,9 @@ def contraction(
         batch, m, operands = _fold_batch(batch, m, operands)
     p, q, out = operands
     problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False, windows=windows, outer=outer)
+    if _is_ragged(problem, target):
+        windows = Windows(((k, q.row),), ((n, q.col),))
+        problem = replace(problem, windows=windows)
     if windows is not None:
         if n > 1 and c_strides[-1] != 1:
             problem = replace(problem, c=out.turned, transposed=True)
@@ -190,6 +195,17 @@ def _fold_batch(batch: tuple[int, ...], m: int, operands: list[Matrix]) -> tuple
         return batch, m, operands
     rows[1] = operands[1].row
     return batch[:-1], m * batch[-1], [replace(x, batch=x.batch[:-1], row=row) for x, row in zip(operands, rows)]
+
+
+def _is_ragged(problem: Problem, target: Target) -> bool:
+    """Whether the lanes of matrices with the same P fill their last tiles so badly that all become one's."""
+    q, rows, lanes = problem.q, problem.rows, problem.lanes
+    if problem.windows is not None or lanes > FEW_LANES or q.col != 1 or lanes == 1 or rows < COPY_ROWS:
+        return False
+    if len(problem.batch) != 1 or problem.p.batch[0] or BITS[problem.element] == 16:
+        return False
+    width = VECTORS * target.lanes(BITS[problem.element] // 8)
+    return lanes / (-(-lanes // width) * width) < FILLED
 
 
 def _fold_images(problem: Problem) -> Problem:
