@@ -25,7 +25,7 @@ matrices that are all multiplied by one.
 
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
 the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
-along its rows that is large, or whose columns lie in one cache set.
+along its rows whose columns are many, lie far apart or in one cache set.
 
 Code depends on element type, orientation, how Q is packed and the epilogue; every size and stride is an operand.
 """
@@ -48,7 +48,7 @@ from .kernel import Kernel, Launch
 from .text import BITS
 
 K_WHOLE = 2048  # a longer sum is cut
-K_BLOCK = 1024  # into blocks of about this length
+K_BLOCK = 512  # into blocks of about this length
 SUMS_ROWS = 420  # rows of a block whose sums wait in memory
 SUMS_PANELS = 8  # and its panels
 FEW_LANES = 512  # images of no more places are taken together
@@ -283,9 +283,14 @@ def _is_far(problem: Problem) -> bool:
     return p.row == 1 and p.col != 1 and (problem.k * apart >= TURN_BYTES or (problem.k > WAYS and apart % PAGE == 0))
 
 
+def _has_many_lines(problem: Problem) -> bool:
+    """P is contiguous along its rows, and a tile would read it out of more lines than an L1 has."""
+    return problem.p.row == 1 and problem.p.col != 1 and problem.k > L1_LINES
+
+
 def _is_turned(problem: Problem) -> bool:
-    """Such a P is rewritten where enough lanes use it."""
-    return _is_far(problem) and problem.lanes >= TURN_LANES
+    """A P that tiles would read from far away is rewritten where enough lanes use it."""
+    return problem.lanes >= TURN_LANES and (_is_far(problem) or _has_many_lines(problem))
 
 
 def _widen(problem: Problem, scratch: Callable[[int], int], target: Target) -> tuple[Problem, list[Launch]]:
@@ -403,8 +408,7 @@ def _cycles(problem: Problem, target: Target) -> float:
     panels = -(-problem.lanes // form.width)
     steps = _row_cycles(int(problem.rows), form.heights)
     turned = TURN_CYCLES * problem.k * problem.rows if _is_turned(problem) else 0.0
-    many_lines = problem.p.row == 1 and problem.p.col != 1 and problem.k > L1_LINES
-    if not turned and (_is_far(problem) or many_lines):
+    if not turned and (_is_far(problem) or _has_many_lines(problem)):
         steps += FAR_CYCLES * -(-problem.rows // form.heights[0])
     tiles = panels * problem.k * steps
     pack = PACK_CYCLES[form.pack] * problem.k * problem.lanes

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from .text import BITS, Builder, Val, vector
 
 ROWS_AHEAD = 8  # how far ahead of the copy rows are fetched
+LINES_AHEAD = 4  # and lines, where rows are turned
 
 PACK_PARAMS = (
     ("dst", "ptr"),  # panels [ceil(lanes / width)][depth][width]
@@ -121,10 +122,18 @@ def _transpose_lanes(
     b: Builder, element: str, lanes: int, width: int, dst: Val, src: Val, lstep: Val, k: Val, count: Val
 ) -> None:
     """Turns `lanes` rows that are contiguous along k into k-major order; rows from `count` on repeat the last one."""
-    q = quad(lanes)
+    q, line = quad(lanes), 512 // BITS[element]
+    share = lanes * q // line  # rows that are fetched ahead in a step, so that a line of each has its turn
     last = b.sub(count, b.int(1))
-    rows = [b.gep(src, b.mul(b.intrinsic("smin", "i64", b.int(r), last), lstep), "i8") for r in range(lanes)]
+
+    def row_at(r: Val) -> Val:
+        return b.gep(src, b.mul(b.intrinsic("smin", "i64", r, last), lstep), "i8")
+
+    rows = [row_at(b.int(r)) for r in range(lanes)]
     with b.loop(b.int(0), k, q) as i:
+        first = b.mul(b.binary("urem", b.binary("udiv", i, b.int(q)), b.int(line // q)), b.int(share))
+        for r in range(share):
+            b.prefetch(b.gep(row_at(b.add(first, b.int(r))), b.add(i, b.int(LINES_AHEAD * line)), element))
         mask = b.lane_mask(i, k, q)
         columns = transpose(b, [b.masked_load(b.gep(row, i, element), mask, vector(q, element)) for row in rows])
         out = b.gep(dst, b.mul(i, b.int(width)), element)

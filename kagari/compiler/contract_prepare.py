@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .contract_common import batch_bases
 from .contract_epilogue import convert, fetch
 from .contract_pack import quad, shuffle, transpose
-from .text import Builder, Val, vector
+from .text import BITS, Builder, Val, vector
 
 OUTER_BLOCK = 64  # outer indices of one piece of the parallel range
 
@@ -123,15 +123,29 @@ def _gather(b: Builder, form: Rewrite, op: dict[str, Val], src: Val, line: Val, 
 
 
 def _turn(b: Builder, form: Rewrite, op: dict[str, Val], src: Val, dst: Val, first: Val, stop: Val) -> None:
-    """Lines first..stop from a source that is contiguous along outer: squares of `lanes` x `quad` are transposed."""
+    """Lines first..stop from a source that is contiguous along outer: squares of `lanes` x `quad` are transposed.
+
+    Rows of the source lie far apart, where no processor fetches ahead by itself: each square asks for a part of those
+    below.
+    """
     q = quad(form.lanes)
-    with b.loop(b.int(0), op["inner"], form.lanes) as i, b.loop(first, stop, q) as o:
-        mask = b.lane_mask(o, stop, q)
-        rows = [_turn_row(b, form, op, src, b.add(i, b.int(r)), o, mask) for r in range(form.lanes)]
-        for j, x in enumerate(transpose(b, rows)):
-            at = b.add(o, b.int(j))
-            with b.when(b.icmp("slt", at, stop)):
-                b.store(x, b.gep(dst, b.add(b.mul(at, op["pitch"]), i), form.result))
+    depth = 2 * form.lanes if form.pairs else form.lanes  # rows of a square
+    share = -(-depth * q // OUTER_BLOCK)
+    with b.loop(b.int(0), op["inner"], form.lanes) as i:
+        below = b.mul(b.add(i, b.int(form.lanes)), b.int(depth // form.lanes))
+        ahead = b.var("ptr", b.gep(src, b.add(b.mul(below, op["step_inner"]), first), form.source))
+        with b.loop(first, stop, q) as o:
+            for _ in range(share):
+                row = b.get(ahead, "ptr")
+                for line in range(0, OUTER_BLOCK, 64 // (BITS[form.source] // 8)):
+                    b.prefetch(b.gep(row, b.int(line), form.source))
+                b.set(ahead, b.gep(row, op["step_inner"], form.source))
+            mask = b.lane_mask(o, stop, q)
+            rows = [_turn_row(b, form, op, src, b.add(i, b.int(r)), o, mask) for r in range(form.lanes)]
+            for j, x in enumerate(transpose(b, rows)):
+                at = b.add(o, b.int(j))
+                with b.when(b.icmp("slt", at, stop)):
+                    b.store(x, b.gep(dst, b.add(b.mul(at, op["pitch"]), i), form.result))
 
 
 def _turn_row(b: Builder, form: Rewrite, op: dict[str, Val], src: Val, i: Val, o: Val, mask: Val) -> Val:
