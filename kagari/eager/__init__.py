@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..engine import code
-from ..engine.code import set_num_threads
+from ..engine.code import get_num_threads, set_num_threads
 from . import fused, operators
 from .activate import install, register_parameter_type
 from .device import Device as device
@@ -17,6 +17,6 @@ attach()
 code.ON_LOAD.append(install)
 
 __all__ = [
-    "Generator", "Size", "Tensor", "device", "dtype", "fused", "operators",
+    "Generator", "Size", "Tensor", "device", "dtype", "fused", "get_num_threads", "operators",
     "register_parameter_type", "set_num_threads",
 ]  # fmt: skip

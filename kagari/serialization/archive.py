@@ -20,12 +20,12 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
+from .filling import Filler
+
 ALIGNMENT = 64
-_CHUNK = 1 << 22
 _HEADER = 30
 _UTF8 = 0x800
 # What a file may grow to when it is unpacked: compressed records are read, but none that are made to fill the memory.
@@ -49,6 +49,7 @@ class Reader:
             )
         with self._faults():
             self._zip = zipfile.ZipFile(file)
+            self._filler = Filler(file)
             self._records = {info.filename: info for info in self._zip.infolist()}
             first = self._zip.namelist()[0]
             file.seek(0, io.SEEK_END)
@@ -94,7 +95,7 @@ class Reader:
             target[:] = self.read(name)
             return
         with self._faults():
-            if _checksum(self._zip.fp, self._offset(info), target) != info.CRC:
+            if self._filler.fill(self._offset(info), target) != info.CRC:
                 raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
 
     def offset(self, name: str) -> int:
@@ -164,38 +165,6 @@ def replacing(path: str) -> Iterator[IO[bytes]]:
         raise
 
 
-def read_into(file: IO[bytes], offset: int, target: memoryview) -> int:
-    """Fills the bytes from a place in a file. Returns how many there were."""
-    file.seek(offset)
-    at = 0
-    while at < len(target) and (count := file.readinto(target[at:])):  # type: ignore[attr-defined]
-        at += count
-    return at
-
-
-def _checksum(file: Any, offset: int, target: memoryview) -> int:
-    """Fills memory from a place in a file. Returns its checksum, which a thread makes while more is read."""
-
-    def fill(at: int) -> memoryview:
-        part = target[at : at + _CHUNK]
-        if read_into(file, offset + at, part) < len(part):
-            raise EOFError
-        return part
-
-    if len(target) <= _CHUNK:
-        return zlib.crc32(fill(0))
-
-    def add(part: memoryview, before: Future[int] | None) -> int:
-        return zlib.crc32(part, 0 if before is None else before.result())
-
-    with ThreadPoolExecutor(1) as thread:
-        done: Future[int] | None = None
-        for at in range(0, len(target), _CHUNK):
-            done = thread.submit(add, fill(at), done)
-        assert done is not None
-        return done.result()
-
-
 def archive_name(path: str) -> str:
     """The folder inside the archive: the file's name without its ending."""
     name = os.path.splitext(os.path.basename(path))[0]
@@ -229,4 +198,4 @@ class _Seekable:
         return True
 
 
-__all__ = ["ALIGNMENT", "Reader", "archive_name", "read_into", "replacing", "seekable"]
+__all__ = ["ALIGNMENT", "Reader", "archive_name", "replacing", "seekable"]

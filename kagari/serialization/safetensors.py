@@ -24,7 +24,8 @@ from ..eager import Tensor
 from ..eager.convert import adopt, empty, raw_array, wrap
 from ..eager.device import check_device
 from . import sharing
-from .archive import read_into, replacing
+from .archive import replacing
+from .filling import read_into
 
 DTYPES: dict[str, dtype] = {
     "F64": dtypes.float64, "F32": dtypes.float32, "F16": dtypes.float16, "BF16": dtypes.bfloat16, "I64": dtypes.int64,

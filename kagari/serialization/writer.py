@@ -12,6 +12,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
+from ..eager.checksum import crc32
 from .archive import ALIGNMENT
 
 _CHUNK = 1 << 20  # larger ones cost the system more
@@ -55,7 +56,7 @@ class Writer:
             return _LOCAL.pack(*fields) + path + extra
 
         if self.goes_back and nbytes >= _WORTH_A_THREAD:
-            summing = self._thread.submit(zlib.crc32, data)
+            summing = self._thread.submit(crc32, data)
             try:
                 self._put(header(0))
                 self._put(data)
