@@ -18,6 +18,7 @@ from . import modes
 from .checkpoint import NOTE, current
 from .library import function
 from .node import Node, OutputOf, edge_of
+from .packing import Packed
 
 KEEP, CREATE, WATCHED = 1, 2, 4
 # Two passes in two threads may add to the same leaf; long kernels let go of the GIL.
@@ -156,8 +157,9 @@ def _on_node(wanted: _Wanted | None, flags: int, node: Node, grad: Any) -> tuple
     if extra is not None:
         for hook in tuple(extra.get("pre", {}).values()):
             grads = _replaced(hook, grads, hook(grads))
-    if extra is not None and NOTE in extra:
-        node._saved = extra.pop(NOTE).take()
+    note = extra.pop(NOTE, None) if extra is not None else None
+    if note is not None:
+        node._saved = note.take()
     try:
         outs = node.apply_backward(grads)
         if not isinstance(outs, tuple):
@@ -170,6 +172,9 @@ def _on_node(wanted: _Wanted | None, flags: int, node: Node, grad: Any) -> tuple
                 f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{extra['forward']}"
             )
         raise
+    finally:
+        if flags & KEEP and isinstance(note, Packed):
+            node._saved, node.notes()[NOTE] = None, note
     if extra is not None:
         for hook in tuple(extra.get("post", {}).values()):
             outs = _replaced(hook, outs, hook(outs, grads))

@@ -12,8 +12,10 @@ from ..engine.function import Hooks
 from ..ir.build import broadcast_shape
 from . import modes
 from .api import filled
+from .checkpoint import NOTE
 from .library import function
 from .node import FREED, Node, OutputOf, as_function, changed, edge_of
+from .packing import Packed, pack
 from .views import check_writable, refresh, rewrite
 
 
@@ -50,10 +52,18 @@ class FunctionCtx(Node):
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` kept. Raises RuntimeError where it has been let go, or was changed in place."""
-        if self._saved is None:
+        saved = self._saved
+        if saved is None and isinstance(note := self.notes().get(NOTE), Packed):
+            saved = note.take()
+        if saved is None:
             raise RuntimeError(FREED)
-        n = len(self._saved) >> 1
-        return tuple([self._unpacked(i, t, self._saved[n + 1 + i]) for i, t in enumerate(self._saved[:n])])
+        n = len(saved) >> 1
+        return tuple([self._unpacked(i, t, saved[n + 1 + i]) for i, t in enumerate(saved[:n])])
+
+    def saved_as(self, i: int, t: Any) -> tuple[Any, Any]:
+        """A tensor that is saved, with its place on the tape, and the edge that it has beside what the node knows."""
+        place = self._from[i]
+        return (t, edge_of(t)) if type(place) is not int else (self._unpacked(i, t, t._storage.version), None)
 
     def _unpacked(self, i: int, t: Any, version: int) -> Any:
         if t is None:
@@ -276,6 +286,7 @@ def _tied(ctx: FunctionCtx, given: list[Any], outputs: tuple[Any, ...], recorded
     ctx._made = tuple([t._layout if isinstance(t, tensors) else None for t in result])
     if recorded:
         ctx._keep(result)
+        pack(ctx)
         if modes.anomaly:
             ctx.notes()["forward"] = modes.forward_lines()
     ctx._dirty = ctx._flat = ctx._to_save = ()

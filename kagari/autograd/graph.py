@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from .node import Node, RemovableHandle, as_function, edge_of
+from .packing import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 from .views import refresh
 
-__all__ = ["GradientEdge", "Node", "RemovableHandle", "get_gradient_edge", "increment_version"]
+__all__ = [
+    "GradientEdge", "Node", "RemovableHandle", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
+    "save_on_cpu", "saved_tensors_hooks",
+]  # fmt: skip
 
 
 class GradientEdge(NamedTuple):

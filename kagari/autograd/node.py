@@ -70,6 +70,25 @@ class Node:
         alias._grad_fn, alias._needs = self if output == 0 else OutputOf(self, output), True
         return alias
 
+    def saved_as(self, i: int, t: Any) -> tuple[Any, Any]:
+        """A tensor that is saved, with its place on the tape, and the edge that it has beside what the node knows."""
+        code = self._tape.saved[i]
+        return (t, edge_of(t)) if code >= 0 else (self._restored(t, ~code), None)
+
+    def __getattr__(self, name: str) -> Any:
+        """What is saved of an argument, `_saved_self`, or of the result, `_saved_result`; None for other arguments."""
+        tape = self._tape if name.startswith("_saved_") else None
+        if tape is not None:
+            backward = BACKWARDS[tape.backward]
+            if name[7:] in backward.saved_names:
+                self.check_saved()
+                i = backward.saved_names.index(name[7:])
+                item = self._saved[i]  # type: ignore[index]
+                return self.saved_as(i, item)[0] if hasattr(item, "_storage") else item
+            if name[7:] in backward.argument_names:
+                return None
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     def check_saved(self) -> None:
         """Raises RuntimeError where what was saved is gone or was changed."""
         if self._saved is None:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd import engine as autograd_engine
-from ..autograd import modes
+from ..autograd import modes, packing
 from ..autograd.library import function, make, records
 from ..autograd.node import Node, OutputOf
 from ..autograd.views import CHANGED_UNTRACKED, UNTRACKED
 from ..base.dtypes import default_dtype, dtype, promote
 from ..base.errors import KernelIndexError, OutOfMemoryError
+from ..engine import interpret
 from ..engine.code import Native, is_loaded, native
 from ..engine.function import Function, Hooks, Parameter
+from ..engine.plan import PLANS, Origin
 from . import convert, inplace
 from .results import named
 from .tensor import Tensor, offsets
@@ -241,14 +243,16 @@ def into_out(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def watch(f: Function, result: Any) -> None:
-    """Notes the line of the program that made a node, in anomaly mode."""
+    """Looks at the nodes of a call: notes the line of the program, in anomaly mode, and packs what is saved."""
     for t in result if isinstance(result, tuple) else (result,):
         if isinstance(t, Tensor) and t.grad_fn is not None:
-            t.grad_fn.notes().setdefault("forward", modes.forward_lines())
+            packing.pack(t.grad_fn)
+            if modes.anomaly:
+                t.grad_fn.notes().setdefault("forward", modes.forward_lines())
 
 
-def raise_status(status: int, miss: Any) -> None:
-    """The exception for the error bits that a kernel set."""
+def raise_status(status: int, miss: Any, plan: int, tensors: tuple[Tensor, ...]) -> None:
+    """The exception for the error bits that a kernel set. `tensors` are the plan's inputs, where they are known."""
     f: Function = miss.__self__
     if status & 1:
         raise RuntimeError("ZeroDivisionError")
@@ -262,9 +266,24 @@ def raise_status(status: int, miss: Any) -> None:
             "to a single memory "
             "location. Please clone() the tensor before performing the operation."
         )
+    origin = PLANS[plan].origin
+    found = _bad_index(origin, tensors) if tensors and origin is not None else None
     if "loss" in f.name or f.name == "cross_entropy":
-        raise IndexError("Target is out of bounds.")
-    raise KernelIndexError
+        raise IndexError(f"Target {found.index} is out of bounds." if found else "Target is out of bounds.")
+    if found is None:
+        raise KernelIndexError
+    kind = f.record.index_error if f.record is not None else IndexError
+    raise kind(f"{f.display}(): index out of range in self: {found}")
+
+
+def _bad_index(origin: Origin, tensors: tuple[Tensor, ...]) -> interpret.OutOfBounds | None:
+    """Which index of a call is out of bounds. Floats have no say in that."""
+    program = origin.program
+    arrays = {}
+    for v, t in zip(program.inputs, tensors):
+        shape, floats = t._layout.shape, t._layout.dtype.is_differentiable
+        arrays[v.attrs[0]] = np.zeros(shape) if floats else t.detach().numpy()
+    return interpret.out_of_bounds(program.graph, arrays, dict(zip(program.symbols, origin.sizes)))
 
 
 def raise_no_memory(nbytes: int) -> None:

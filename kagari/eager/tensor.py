@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -269,7 +270,17 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """What backward passes have added up; None before the first one."""
+        """What backward passes have added up; None before the first one.
+
+        Warns where that is asked of a tensor that is no leaf, and does not retain its gradient.
+        """
+        if self._grad is None and self._grad_fn is not None and not self.retains_grad:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated "
+                "for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter

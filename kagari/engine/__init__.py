@@ -2,4 +2,4 @@
 
 from ..base.later import postpone
 
-postpone(__name__, "foreach", "small", "traced")
+postpone(__name__, "foreach", "interpret", "small", "traced")

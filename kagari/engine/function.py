@@ -460,11 +460,19 @@ class BackwardFunction(Function):
         parameters += [Parameter(f"grad{k}", "tensor", None, optional=True) for k in range(visible)]
         super().__init__(f"{forward.name}_backward", tuple(parameters), None)
         self.node_of = forward.node_name
+        self.argument_names = ["self" if p.name == "input" else p.name for p in forward.parameters]
+        self.saved_names = [self._saved_name(code, visible) for code in variant.saved]
         self.base, self.at_sizes, self.variant = traced, saved, variant
         self.by_missing: dict[tuple[int, ...], list[Traced]] = {}
         self.function = native().operator_function(self.name, self.activate(), "")
         self._exact: BackwardFunction | None = None
         BACKWARDS[self.function] = self
+
+    def _saved_name(self, code: int, outputs: int) -> str:
+        """What PyTorch's graphs call a saved argument, or the saved output whose complement `code` is."""
+        if code < 0:
+            return "result" if outputs == 1 else f"result{~code}"
+        return self.argument_names[min(code, len(self.argument_names) - 1)]
 
     @property
     def exact(self) -> BackwardFunction:

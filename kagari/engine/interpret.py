@@ -38,6 +38,31 @@ ROUNDING = frozenset(
 """Primitives whose results are rounded to 16 bits, as a cast's are; others pass float32 on."""
 
 
+class OutOfBounds(IndexError):
+    """An index that is outside of its dimension."""
+
+    def __init__(self, index: int, dim: int, size: int) -> None:
+        super().__init__(f"index {index} is out of bounds for dimension {dim} with size {size}")
+        self.index, self.dim, self.size = index, dim, size
+
+
+def out_of_bounds(graph: Graph, inputs: Mapping[int, Array], sizes: Mapping[str, int]) -> OutOfBounds | None:
+    """The first index of a graph that is out of bounds, as it stands in one of the integer inputs, by their numbers.
+
+    Where it is negative there, the graph may have added the dimension's size to it.
+    """
+    arrays = [inputs[v.attrs[0]] if v.op == "input" else 1 for v in graph.inputs]
+    try:
+        interpret(graph, arrays, sizes)
+    except OutOfBounds as found:
+        raw = found.index - found.size
+        moved = found.index < 0 and any(raw in x for x in inputs.values() if x.dtype.kind == "i")
+        return OutOfBounds(raw, found.dim, found.size) if moved else found
+    except Exception:  # a graph that the interpreter has no place for: there is an error to be raised already
+        return None
+    return None
+
+
 def interpret(graph: Graph, inputs: Sequence[Any], sizes: Mapping[str, int] | None = None) -> list[Array]:
     """Runs a graph.
 
@@ -321,7 +346,7 @@ def _positions(index: Array, shape: tuple[int, ...], dim: int) -> tuple[Array, .
     """NumPy's index for gather and scatter: each element's own place, but along `dim` what `index` says."""
     bad = index[(index < 0) | (index >= shape[dim])]
     if bad.size:
-        raise IndexError(f"index {bad[0]} is out of bounds for dimension {dim} with size {shape[dim]}")
+        raise OutOfBounds(int(bad[0]), dim, shape[dim])
     grid: list[Array] = list(np.indices(index.shape, sparse=True))
     grid[dim] = index
     return tuple(grid)

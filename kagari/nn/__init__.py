@@ -1,6 +1,6 @@
 """Layers, losses, containers, and what they are made of."""
 
-from . import functional, init, modules, parallel, utils
+from . import attention, functional, init, modules, parallel, utils
 from . import optimized as optimized
 from .activation import (
     CELU,
@@ -41,7 +41,6 @@ from .adaptive_pooling import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
-from .attention import MultiheadAttention
 from .batchnorm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -100,6 +99,7 @@ from .loss_margin import (
     TripletMarginWithDistanceLoss,
 )
 from .module import Module
+from .multihead_attention import MultiheadAttention
 from .normalization import (
     CrossMapLRN2d,
     GroupNorm,
@@ -325,6 +325,7 @@ __all__ = [
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",
+    "attention",
     "factory_kwargs",
     "functional",
     "init",

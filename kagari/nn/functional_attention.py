@@ -14,6 +14,14 @@ from ..eager import operators as ops
 from .pieces import pieces
 
 
+class _Kernels:
+    available = True
+
+
+kernels = _Kernels()
+"""Whether attention may be computed: `nn.attention.sdpa_kernel` may forbid all that there is."""
+
+
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -55,6 +63,11 @@ def scaled_dot_product_attention(
         >>> F.scaled_dot_product_attention(torch.zeros(1, 2), torch.ones(2, 2), torch.tensor([[1.0], [3.0]])).tolist()
         [[2.0]]
     """
+    if not kernels.available:
+        raise RuntimeError(
+            "No viable backend for scaled_dot_product_attention was found. This is likely due to turning off both the "
+            "math kernel and the fused kernels."
+        )
     if not dropout_p:
         return ops.scaled_dot_product_attention(query, key, value, attn_mask, is_causal, scale, enable_gqa)
     weights = ops.scaled_dot_product_attention(query, key, None, attn_mask, is_causal, scale, enable_gqa)

@@ -13,11 +13,11 @@ from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager.device import Device
 from . import functional as F
-from .attention import MultiheadAttention
 from .dropout import Dropout
 from .functional_attention import canonical_mask, mask_type
 from .linear import Linear
 from .module import Module
+from .multihead_attention import MultiheadAttention
 from .normalization import LayerNorm
 
 Activation = Callable[[Tensor], Tensor]

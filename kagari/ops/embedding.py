@@ -232,6 +232,7 @@ def _sacks(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    index_error=RuntimeError,
     namespace="nn.functional",
     method=False,
     out=False,

@@ -59,6 +59,7 @@ def _gathered(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    index_error=RuntimeError,
     samples=_gathered,
     errors=[
         (
@@ -187,6 +188,7 @@ def _scatter_steps(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    index_error=RuntimeError,
     inplace=True,
     samples=together(_scatter_values, _scatter_steps),
     synonyms={"value": "src"},
@@ -210,7 +212,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | Number, *, red
     return scattered(steps[reduce], input, dim, index, src)
 
 
-@operator(inplace=True, samples=_scatter_samples, errors=_SCATTER_ERRORS, dtypes="fic")
+@operator(index_error=RuntimeError, inplace=True, samples=_scatter_samples, errors=_SCATTER_ERRORS, dtypes="fic")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Value:
     """`input` with `src` added at places along `dim`: `out[index[i][j]][j] += src[i][j]` for `dim=0`."""
     return scattered("scatter_add", input, dim, index, src)
@@ -256,6 +258,7 @@ def _taken(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    index_error=RuntimeError,
     samples=_taken,
     errors=[
         (args(wanted(2, 3), wanted(2, 3), 0), RuntimeError, "dtype of indices should be Long but got Float"),
@@ -269,7 +272,8 @@ def _taken(make: Make) -> Iterator[Sample]:
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Value:
     """As `gather`, with shapes that broadcast and indices that may count from the end.
 
-    Without `dim`, of the elements as one row.
+    Without `dim`, of the elements as one row. Raises RuntimeError for an index out of bounds, which in PyTorch goes
+    around, as often as it takes.
     """
     if indices.dtype is not int64:
         raise RuntimeError(
@@ -304,6 +308,7 @@ def _classes(make: Make) -> Iterator[Sample]:
 
 
 @operator(
+    index_error=RuntimeError,
     namespace="nn.functional",
     method=False,
     out=False,

@@ -281,6 +281,7 @@ def _reductions(make: Any) -> Iterator[Sample]:
 
 
 @operator(
+    index_error=RuntimeError,
     inplace=True,
     samples=_reductions,
     errors=[

@@ -274,7 +274,9 @@ def _max_unpool(rank: int) -> Operator:
         return graph.reshape(graph.scatter("scatter", zeros, index, src, 1), (*input.shape[:-rank], *output_size))
 
     unpool.__doc__ = "Zeros, and the elements of `input` at the places in a channel that `indices` has for them."
-    return operator(name=name, namespace="nn.functional", method=False, out=False, autocast=single)(unpool)
+    return operator(
+        name=name, namespace="nn.functional", method=False, out=False, autocast=single, index_error=RuntimeError
+    )(unpool)
 
 
 OPERATORS: tuple[Operator, ...] = (

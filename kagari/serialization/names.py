@@ -69,7 +69,7 @@ _NETWORK_OPERATORS = "torch._C._nn"
 _IN_TORCH = {id(found): place for table in (NAMED, CALLS) for place, found in table.items() if place[0][:5] == "torch"}
 _IN_TORCH[id(Size)] = ("torch", "Size")
 # Classes that are not public, and lie elsewhere here.
-_ELSEWHERE = {("torch.nn.modules.linear", "NonDynamicallyQuantizableLinear"): f"{ROOT}.nn.attention"}
+_ELSEWHERE = {("torch.nn.modules.linear", "NonDynamicallyQuantizableLinear"): f"{ROOT}.nn.multihead_attention"}
 # The functions of networks lie in several modules, of which this one has them all.
 _FUNCTIONS = f"{ROOT}.nn.functional"
 # Files of Python 2's protocols give built-in names the module they had there.

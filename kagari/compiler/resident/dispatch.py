@@ -303,13 +303,25 @@ def no_memory(nbytes):
     return result
 
 
-def fault(status, state):
-    """Raises the exception for the error bits of a kernel."""
-    call = stack(2)
+def fault(status, state, plan, args):
+    """Raises the exception for the error bits of a kernel. `args` are 0 where the call was noted and runs later."""
+    call = stack(4)
+    n = 0
+    if args != 0:
+        n = plan[1]
+    tensors = PyTuple_New(n)
+    i = 0
+    while i < n:
+        tensors[3 + i] = reference(args[(plan[2])[i]])
+        i += 1
     call[0] = PyLong_FromLongLong(status)
     call[1] = state[2]
-    result = PyObject_Vectorcall(ROOTS[ON_STATUS], call, 2, 0)
+    call[2] = PyLong_FromLongLong(plan)
+    call[3] = tensors
+    result = PyObject_Vectorcall(ROOTS[ON_STATUS], call, 4, 0)
     Py_DecRef(call[0])
+    Py_DecRef(call[2])
+    Py_DecRef(tensors)
     return result
 
 
@@ -427,9 +439,9 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
     positions = plan[2]
     if n_out > 0 and (plan[4])[0] == IN_PLACE:
         if overlaps(plan, args):
-            return fault(4, state)
+            return fault(4, state, plan, args)
         if unclear(args[(plan[4])[2]]):
-            return fault(8, state)
+            return fault(8, state, plan, args)
     i = 0
     while i < n_in:
         t = args[positions[i]]
@@ -461,7 +473,7 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
     give_temps(bufs + first * 8, temps, n_temp)
     if status[0] != 0:
         drop(outs, n_out)
-        return fault(status[0], state)
+        return fault(status[0], state, plan, args)
     if (plan[0] & GRADIENT) != 0:
         record_node(plan, args, outs)
     return deliver(outs, plan[9], n_out)

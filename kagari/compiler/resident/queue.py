@@ -258,9 +258,9 @@ def defer(plan, args, scalars, state, nargs):
         i += 1
     if n_out > 0 and (plan[4])[0] == IN_PLACE:
         if overlaps(plan, args):
-            return fault(4, state)
+            return fault(4, state, plan, args)
         if unclear(args[(plan[4])[2]]):
-            return fault(8, state)
+            return fault(8, state, plan, args)
     if n_out > STACK_OUTPUTS:
         outs = PyMem_RawMalloc(n_out * 8)
         if outs == 0:
@@ -486,5 +486,5 @@ def run_steps(segment):
     if enough == 0:
         return no_memory((step[0])[5])
     if status[0] != 0:
-        return fault(status[0], step[1])
+        return fault(status[0], step[1], step[0], 0)
     return reference(ROOTS[NONE])

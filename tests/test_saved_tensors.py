@@ -1,0 +1,223 @@
+"""Hooks on what nodes save, and the names of what is saved."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+from programs import Program, collector, outcome
+
+import kagari
+from kagari.autograd.graph import saved_tensors_hooks
+from kagari.engine.code import native
+
+PROGRAMS, program = collector()
+
+
+def hooked(t: Any, notes: list[str] | None = None) -> Any:
+    """Hooks that keep the numbers of a tensor."""
+
+    def pack(x: Any) -> Any:
+        if notes is not None:
+            notes.append(f"pack {tuple(x.shape)} {t.is_grad_enabled()}")
+        return x.tolist(), x.dtype
+
+    def unpack(kept: Any) -> Any:
+        if notes is not None:
+            notes.append(f"unpack {t.is_grad_enabled()}")
+        return t.tensor(kept[0], dtype=kept[1])
+
+    return t.autograd.graph.saved_tensors_hooks(pack, unpack)
+
+
+class _Cube:
+    """The same custom function on both."""
+
+    def __new__(cls, t: Any) -> Any:
+        class Cube(t.autograd.Function):  # type: ignore[misc, name-defined]
+            @staticmethod
+            def forward(ctx: Any, x: Any) -> Any:
+                y = x * x
+                ctx.save_for_backward(x, None, y)
+                return y * x
+
+            @staticmethod
+            def backward(ctx: Any, grad: Any) -> Any:
+                x, nothing, y = ctx.saved_tensors
+                return grad * (y + 2 * x * x if nothing is None else None)
+
+        return Cube.apply
+
+
+def network(t: Any, x: Any) -> Any:
+    y = t.nn.functional.gelu(x * x.exp()).softmax(1)
+    return (_Cube(t)(y).sigmoid() @ x.T).sort(1)[0].sum()
+
+
+@program
+def gradients_are_the_same(t: Any) -> Any:
+    x = t.linspace(-1, 1, 6).view(2, 3).requires_grad_()
+    with hooked(t):
+        y = network(t, x)
+    y.backward()
+    return x.grad
+
+
+@program
+def gradients_of_gradients(t: Any) -> Any:
+    x = t.linspace(-1, 1, 3, dtype=t.float64).requires_grad_()
+    with hooked(t):
+        y = (x.exp() * x * x.sin()).sum()
+    (g,) = t.autograd.grad(y, x, create_graph=True)
+    (g * g).sum().backward()
+    return g, x.grad
+
+
+@program
+def what_hooks_are_called_with(t: Any) -> Any:
+    x, notes = t.ones(3, requires_grad=True), []
+    with hooked(t, notes):
+        y = x.exp()
+        with t.no_grad():
+            x.exp()
+        y.detach() * 2
+    z = y.exp()
+    notes.append("backward")
+    z.sum().backward(retain_graph=True)
+    z.sum().backward()
+    return notes, x.grad
+
+
+@program
+def the_innermost_counts(t: Any) -> Any:
+    x, notes = t.ones(2, requires_grad=True), []
+    region = t.autograd.graph.saved_tensors_hooks
+    with region(lambda v: notes.append("outer") or v, lambda v: v):
+        with region(lambda v: notes.append("inner") or v, lambda v: v):
+            x.exp()
+        x.exp()
+    x.exp()
+    return notes
+
+
+@program
+def what_is_unpacked_counts(t: Any) -> Any:
+    x = t.ones(3, requires_grad=True)
+    with t.autograd.graph.saved_tensors_hooks(lambda v: v + 1, lambda v: v):
+        y = x * x
+    y.sum().backward()
+    return x.grad
+
+
+@program
+def overwriting_what_was_packed_is_allowed(t: Any) -> Any:
+    x = t.ones(3, requires_grad=True)
+    a = x * 2
+    with hooked(t):
+        y = a * a
+    a.data.add_(5)
+    a.add_(1)
+    y.sum().backward()
+    return x.grad
+
+
+@program
+def saved_tensors_of_a_custom_function(t: Any) -> Any:
+    x = t.ones(2, requires_grad=True)
+    with hooked(t):
+        y = _Cube(t)(x)
+    before = y.grad_fn.saved_tensors
+    return [v if v is None else (v.tolist(), v.requires_grad) for v in before]
+
+
+@program
+def save_on_cpu(t: Any) -> Any:
+    x = t.ones(2, requires_grad=True)
+    with t.autograd.graph.save_on_cpu():
+        y = x.exp() * x
+    y.sum().backward()
+    return x.grad
+
+
+@program
+def names_of_what_is_saved(t: Any) -> Any:
+    x = t.ones(2, requires_grad=True)
+    y, z = x.exp(), x * x.detach()
+    found = [y.grad_fn._saved_result.equal(y), z.grad_fn._saved_self is x, z.grad_fn._saved_other]
+    found.append(y.grad_fn._saved_result.grad_fn is y.grad_fn)
+    y.sum().backward()
+    try:
+        y.grad_fn._saved_result  # noqa: B018
+    except RuntimeError as error:
+        found.append(str(error)[:50])
+    return found, hasattr(z.grad_fn, "_saved_foo")
+
+
+def _no_tensor(t: Any) -> Any:
+    x = t.ones(2, requires_grad=True)
+    with t.autograd.graph.saved_tensors_hooks(lambda v: 3, lambda v: v):
+        y = x.exp()
+    y.sum().backward()
+
+
+def _overwrites(t: Any) -> Any:
+    x = t.ones(2, requires_grad=True)
+    with t.autograd.graph.saved_tensors_hooks(lambda v: v.add_(1), lambda v: v):
+        (x * 1).exp()
+
+
+def _forbidden(t: Any) -> Any:
+    with t.autograd.graph.disable_saved_tensors_hooks("not here"), hooked(t):
+        pass
+
+
+def _forbidden_too_late(t: Any) -> Any:
+    with hooked(t), t.autograd.graph.disable_saved_tensors_hooks("not here"):
+        pass
+
+
+FAILING = [_no_tensor, _overwrites, _forbidden, _forbidden_too_late]
+
+
+@pytest.mark.parametrize("run", PROGRAMS, ids=lambda p: p.__name__)
+def test_program(run: Program, oracle: ModuleType) -> None:
+    assert outcome(run, kagari) == outcome(run, oracle)
+
+
+@pytest.mark.parametrize("failing", FAILING, ids=lambda f: f.__name__)
+def test_error(failing: Any, oracle: ModuleType) -> None:
+    caught = []
+    for t in (kagari, oracle):
+        with pytest.raises((RuntimeError, TypeError)) as found:
+            failing(t)
+        caught.append((found.type, str(found.value)[:60]))
+    assert caught[0] == caught[1]
+    assert not kagari.autograd.packing._region.hooks
+
+
+def test_hooks_have_to_be_functions() -> None:
+    with pytest.raises(TypeError, match="expected two functions, got int and str"), saved_tensors_hooks(1, "a"):  # type: ignore[arg-type]
+        pass
+
+
+def test_what_was_saved_is_let_go() -> None:
+    x, stats = kagari.ones(1000, requires_grad=True), native().stats
+    with saved_tensors_hooks(lambda t: None, lambda kept: kagari.full((1000,), 2.0)):
+        y, z = x.exp(), x.exp()
+    node, before = y.grad_fn, stats[0]
+    del y
+    assert node.name() == "ExpBackward0"
+    assert stats[0] <= before - 4000
+    z.sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [2.0] * 1000
+
+
+@pytest.mark.parametrize("wrong", [kagari.ones(1), kagari.ones(5), kagari.ones(2, dtype=kagari.float64)])
+def test_another_tensor_is_an_error(wrong: Any) -> None:
+    x = kagari.ones(2, requires_grad=True)
+    with saved_tensors_hooks(lambda t: t, lambda t: wrong):
+        y = x * x
+    with pytest.raises(RuntimeError, match=r"MulBackward0: unpack_hook returned a tensor of shape .* saved with"):
+        y.sum().backward()
