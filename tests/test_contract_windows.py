@@ -10,6 +10,7 @@ from test_contract import TARGETS, guarded, run
 from kagari.base.target import Target
 from kagari.compiler.contract import contraction
 from kagari.compiler.contract_epilogue import Epilogue
+from kagari.compiler.contract_slab import slab_of
 from kagari.compiler.contract_windows import Windows
 from kagari.compiler.llvm import compile_object
 
@@ -67,6 +68,47 @@ def test_windows(cpu: str, kind: type, mode: str, rows: tuple, lanes: tuple, m: 
     )  # fmt: skip
     run(launches, arrays, cpu)
     right = np.stack([x[offset + i * apart :][places] for i in range(batch)]).astype(np.float64)
+    np.testing.assert_allclose(c, a.astype(np.float64) @ right, rtol=0, atol=np.finfo(kind).eps * 90 * k**0.5)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("rows", "lanes", "m", "offset"),
+    [
+        (((3, 1), (3, 30), (9, 900)), ((28, 1), (28, 30)), 31, 0),
+        (((4, 1), (5, 34), (20, 1200)), ((16, 2), (16, 68)), 16, 1),
+        (((7, 1), (7, 99), (3, 9900)), ((47, 2), (40, 198)), 64, 0),
+        (((12, 700), (3, -1), (3, -26)), ((24, 1), (24, 26)), 5, 54),  # as the gradient of an input does
+        (((3, 2), (3, 56), (8, 900)), ((24, 1), (20, 28)), 30, 7),
+        (((3, 2), (5, 80), (9, 2000)), ((18, 2), (8, 80)), 29, 0),
+        (((5, 1), (4, 42)), ((38, 1), (9, 42)), 2, 0),
+        (((5, 1), (6, 800)), ((38, 1), (9, 42)), 15, 3),
+        (((3, 1), (3, 46), (200, 2000)), ((44, 1), (40, 46)), 40, 0),
+    ],
+)
+def test_windows_read_in_place(kind: type, rows: tuple, lanes: tuple, m: int, offset: int) -> None:
+    windows = Windows(rows, lanes, offset)
+    vector = TARGETS["host"].lanes(np.dtype(kind).itemsize)
+    assert slab_of(windows, vector) is not None
+    places = np.add.outer(offsets(rows), offsets(lanes)) + offset
+    assert places.min() >= 0
+    (k, n), apart, name = places.shape, int(places.max()) + 2, np.dtype(kind).name
+    x = guarded((apart + int(places.max()) + 1,), np.dtype(kind))
+    a, c = guarded((m, k), np.dtype(kind)), guarded((2, m, n), np.dtype(kind))
+    x[...], a[...], c[...] = RANDOM.standard_normal(x.shape), RANDOM.standard_normal(a.shape), np.nan
+    arrays = [a, x, c]
+
+    def scratch(nbytes: int) -> int:
+        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
+        arrays[-1][...] = 0xFF
+        return len(arrays) - 1
+
+    launches = contraction(
+        name, (2,), m, n, k, (0, k, 1), (apart, 0, 0), (m * n, n, 1), 0, 1, 2, scratch, Epilogue(name),
+        TARGETS["host"], windows,
+    )  # fmt: skip
+    run(launches, arrays, "host")
+    right = np.stack([x[i * apart :][places] for i in range(2)]).astype(np.float64)
     np.testing.assert_allclose(c, a.astype(np.float64) @ right, rtol=0, atol=np.finfo(kind).eps * 90 * k**0.5)
 
 

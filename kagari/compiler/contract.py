@@ -19,9 +19,10 @@ contraction is one launch without barriers.
 where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch memory. `_blocks` weighs balance
 against packing and streaming P. A sum over k is always done by one worker.
 
-**Windows.** The vector operand of a convolution is a view of more dimensions than two. Workers pack it straight from
-where it lies (`contract_windows`). The lanes of small images are those of the whole batch, and so are those of small
-matrices that are all multiplied by one.
+**Windows.** The vector operand of a convolution is a view of more dimensions than two. Workers copy the lines of the
+image that they need, and tiles read windows of them in place (`contract_slab`). Where rows of the result are short,
+workers pack windows straight from where they lie (`contract_windows`). The lanes of small images are those of the whole
+batch, and so are those of small matrices that are all multiplied by one.
 
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
 the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
@@ -41,12 +42,14 @@ from .contract_common import ELEMENTS
 from .contract_epilogue import Epilogue
 from .contract_micro import Form, write_contraction
 from .contract_prepare import OUTER_BLOCK, Rewrite, write_rewrite
+from .contract_slab import Slab, slab_of
 from .contract_tile import VECTORS, tile_heights
 from .contract_vector import LONGEST, VectorForm, write_vector
 from .contract_windows import Windows
 from .kernel import Kernel, Launch
 from .text import BITS
 
+FREE_MASKS = 64  # bytes of vectors whose masked loads cost what plain ones do
 K_WHOLE = 2048  # a longer sum is cut
 K_BLOCK = 512  # into blocks of about this length
 SUMS_ROWS = 420  # rows of a block whose sums wait in memory
@@ -64,6 +67,8 @@ PACK_CYCLES = {
     "": 0.0, "copy": 0.5, "transpose": 0.3, "gather": 2.0, "runs1": 0.3, "runs2": 0.6, "columns1": 0.5, "columns2": 0.7,
 }  # for each float of Q  # fmt: skip
 ROW_CYCLES = 20.0  # for each row of Q, which may lie in a page of its own
+SLAB_SHARE = 0.6  # of an L2 that a slab may fill
+SLAB_CYCLES = 0.4  # for each float of a slab
 TURN_CYCLES = 1.0  # for each float of a P that is rewritten
 L1_LINES = 512  # lines of an L1
 FAR_CYCLES = 3.0  # for each step of a tile that reads P from a new line, out of more lines than an L1 has
@@ -73,6 +78,7 @@ PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
 # that weighing them would take as long.
 SMALL_WORK = 1 << 24
 COARSE_PARTS, COARSE_WIDTHS = (1, 2, 4), (1, 4)
+SLAB_ROWS, SLAB_PARTS = (1, 2, 4, 6, 8, 14, 16, 28, 32, 56, 112), (1, 2, 4)
 FINE_PARTS, FINE_WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 32), (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
 
 
@@ -106,6 +112,7 @@ class Problem:
     windows: Windows | None = None  # what Q is made of, in place of its strides
     outer: tuple[int, int] = (1, 0)  # k is so many parts, between which P steps by so much
     image: tuple[int, int] = (0, 0)  # where lanes are those of several images: how many of each, and C's step between
+    slab: Slab | None = None  # how tiles read windows in place, where they do
 
     @property
     def batches(self) -> int:
@@ -157,7 +164,7 @@ def contraction(
     if windows is not None:
         if n > 1 and c_strides[-1] != 1:
             problem = replace(problem, c=out.turned, transposed=True)
-        problem = _fold_images(problem)
+        problem = _read_in_place(problem, target) or _fold_images(problem)
         problem, launches = _prepare(problem, scratch, target) if outer[0] == 1 else (problem, [])
         return [*launches, _launch(problem, scratch, epilogue, target)]
     if mode := _vector_mode(problem):
@@ -195,6 +202,23 @@ def _fold_batch(batch: tuple[int, ...], m: int, operands: list[Matrix]) -> tuple
         return batch, m, operands
     rows[1] = operands[1].row
     return batch[:-1], m * batch[-1], [replace(x, batch=x.batch[:-1], row=row) for x, row in zip(operands, rows)]
+
+
+def _read_in_place(problem: Problem, target: Target) -> Problem | None:
+    """The problem with tiles that read windows where they lie in a worker's slab, if they can."""
+    size = BITS[problem.element] // 8
+    if problem.windows is None or problem.outer[0] > 1 or target.vector_bytes < FREE_MASKS:
+        return None
+    slab = slab_of(problem.windows, target.lanes(size))
+    least = VECTORS * target.lanes(size)
+    if slab is None or slab.elements(_rows_at_once(problem, slab, least)) * size > target.l2_bytes * SLAB_SHARE:
+        return None
+    return replace(problem, slab=slab)
+
+
+def _rows_at_once(problem: Problem, slab: Slab, lanes: int) -> int:
+    """The most rows of an image that a block of so many lanes touches."""
+    return slab.rows_of(lanes, problem.lanes // slab.row)
 
 
 def _is_ragged(problem: Problem, target: Target) -> bool:
@@ -372,6 +396,8 @@ def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
 
 def _packing(problem: Problem, size: int) -> str:
     """How a worker copies Q: `copy`, `transpose`, `gather`, a mode of windows, or `` for not at all."""
+    if problem.slab is not None:
+        return problem.slab.mode
     if problem.windows is not None:
         return problem.windows.mode
     q = problem.q
@@ -439,12 +465,17 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
         _kernels[form, epilogue.key] = kernel
     parts, apart = problem.outer
     k = problem.k // parts
-    k_block = max(1, k if k <= K_WHOLE else -(-k // -(-k // K_BLOCK)))
+    whole = k <= K_WHOLE or problem.slab is not None
+    k_block = max(1, k if whole else -(-k // -(-k // K_BLOCK)))
     parallel = _is_parallel(problem, target)
     row_block, lane_block = _blocks(problem, form, k_block, target, target.threads if parallel else 1)
     row_blocks, lane_blocks = -(-problem.rows // row_block), -(-problem.lanes // lane_block)
     depth = -(-k_block // form.lanes) * form.lanes
     packed = lane_block * depth * form.size if form.pack else 0
+    window_ops = problem.windows.ops if problem.windows is not None else []
+    if problem.slab is not None:
+        at_once = _rows_at_once(problem, problem.slab, lane_block)
+        packed, window_ops = -(-problem.slab.elements(at_once) // 16) * 16 * form.size, problem.slab.ops(at_once)
     sums_step = form.tile_bytes if k_block < problem.k else 0
     tallest = _tallest(problem, form)
     sums = sums_step * _most_tiles(row_block, tallest) * (lane_block // form.width)
@@ -458,7 +489,7 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     ops += [depth, tallest, fetched, worker_bytes, packed, sums_step, packed + sums]
     ops += [problem.image[0] or problem.lanes, problem.image[1], len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)
-    ops += problem.windows.ops if problem.windows is not None else []
+    ops += window_ops
     total = problem.batches * row_blocks * lane_blocks
     bufs = (problem.p.buf, problem.q.buf, problem.c.buf, memory, *epilogue.bufs)
     return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)
@@ -481,6 +512,8 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
     The packed Q of a block fills half of an L2.
     """
     panels = -(-problem.lanes // form.width)
+    if problem.slab is not None:
+        return _slab_blocks(problem, problem.slab, form, target, threads)
     widest = max(1, target.l2_bytes // 2 // (k_block * form.width * form.size)) if form.pack else panels
     tallest = problem.rows
     if k_block < problem.k:
@@ -502,6 +535,27 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
         for wide in wides:
             pieces = rows * -(-panels // wide)
             cost = -(-pieces // threads) * ((tiles * wide + streamed) * k + 300)
+            if best is None or cost < best[0]:
+                best = (cost, tall, wide)
+    assert best is not None
+    return best[1], best[2] * width
+
+
+def _slab_blocks(problem: Problem, slab: Slab, form: Form, target: Target, threads: int) -> tuple[int, int]:
+    """Rows and lanes of a block whose lanes read a slab, which is of whole lines."""
+    width, size, height, rows, k = form.width, form.size, form.heights[0], problem.rows, problem.k
+    best: tuple[float, int, int] | None = None
+    for count in SLAB_ROWS:
+        wide = -(-min(count * slab.row, problem.lanes) // width)
+        elements = slab.elements(_rows_at_once(problem, slab, wide * width))
+        if best is not None and elements * size > target.l2_bytes * SLAB_SHARE:
+            break
+        for parts in SLAB_PARTS:
+            tall = min(rows, -(-rows // (parts * height)) * height)
+            pieces = problem.batches * -(-rows // tall) * -(-problem.lanes // (wide * width))
+            tiles = wide * k * _row_cycles(tall, form.heights)
+            streamed = k * tall * size / 16  # P arrives from L3
+            cost = -(-pieces // threads) * (tiles + streamed + SLAB_CYCLES * elements + 3 * k + 300)
             if best is None or cost < best[0]:
                 best = (cost, tall, wide)
     assert best is not None

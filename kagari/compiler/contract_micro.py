@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from .contract_common import batch_bases
 from .contract_epilogue import Context, Epilogue
 from .contract_pack import quad, transpose, write_pack
+from .contract_slab import OPERANDS as SLAB_OPERANDS
+from .contract_slab import write_pieces, write_slab_pack
 from .contract_tile import Tile, call_tile, tall_first, write_tile
 from .contract_windows import write_window_pack
 from .text import Builder, Val, vector
@@ -43,7 +45,7 @@ OPERANDS = (
     "image_step",  # from one image's C to the next
     "batch_rank",  # number of batch dimensions; (size, P stride, Q stride, C stride) of each follow, innermost first
 )
-# Behind these, where Q is made of windows, `Windows.ops`.
+# Behind these, where Q is made of windows, `Windows.ops`, or those of a slab.
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Form(Tile):
     """All that the code of a kernel depends on, but the epilogue.
 
     `transposed` says that C's contiguous dimension runs along the rows. `pack` says how a worker
-    copies its block of Q: `copy`, `transpose`, `gather`, a mode of `Windows`, or not at all.
+    copies its block of Q: `copy`, `transpose`, `gather`, a mode of `Windows` or of a `Slab`, or not at all.
     """
 
     transposed: bool
@@ -59,7 +61,11 @@ class Form(Tile):
 
     @property
     def windows(self) -> bool:
-        return self.pack.startswith(("runs", "columns"))
+        return self.pack.startswith(("runs", "columns", "slab"))
+
+    @property
+    def slab(self) -> bool:
+        return self.pack.startswith("slab")
 
     @property
     def padded_height(self) -> int:
@@ -80,8 +86,10 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
     """The module of one kernel, `contract`."""
     b = Builder()
     for height in form.heights:
-        write_tile(b, form, height, not form.pack, ahead=True)
-    if form.windows:
+        write_tile(b, form, height, not form.pack, ahead=True, in_pieces=form.slab)
+    if form.slab:
+        write_slab_pack(b, form.pack, form.element, form.lanes)
+    elif form.windows:
         write_window_pack(b, form.pack, form.element, form.lanes, form.vectors)
     elif form.pack:
         write_pack(b, form.pack, form.element, form.lanes, form.vectors)
@@ -106,6 +114,9 @@ class _Walk:
         self.packed = b.gep(scratch, b.mul(worker, self.op["worker_bytes"]), "i8")
         room = f"[{form.padded_height * form.vectors + 1} x {vector(form.lanes, form.sum_type)}]"
         self.tile, self.turned = b.var(room), b.var(room)
+        self.pieces_room = b.var(f"[{3 * form.vectors} x i64]")
+        self.table = b.gep(self.packed, self.op["table_at"], "i8")
+        self.image_row = b.int(0)
         single = b.icmp("eq", self.op["sums_step"], b.int(0))
         self.sums = b.select(single, self.tile, b.gep(self.packed, self.op["sums_at"], "i8"))
 
@@ -144,7 +155,10 @@ class _Walk:
         p = b.gep(p, b.mul(k0, pk), "i8")
         q_base, q = q, b.gep(b.gep(q, b.mul(place, qk), "i8"), b.mul(self.lane0, qlane), "i8")
         panel_step = b.int(form.width * form.size)
-        if form.windows:
+        if form.slab:
+            self._pack_slab(q_base)
+            q, qk, panel_step = self.table, b.int(8), b.int(0)
+        elif form.windows:
             self._pack_windows(q_base, place, k)
             q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
         elif form.pack:
@@ -160,7 +174,7 @@ class _Walk:
                 sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
                 tile = (p_row, step, pk, q_panel, qk, k, sums, b.int(form.width * form.size), cols, self.more)
                 ahead, fetched = b.get(ahead_slot, "ptr"), op["fetched"]
-                call_tile(b, form.heights, height, *tile, ahead, fetched)
+                call_tile(b, form.heights, height, *tile, ahead, fetched, *self._pieces_at(lane))
                 b.set(ahead_slot, b.gep(ahead, b.mul(k, fetched), "i8"))
                 with b.when(last):
                     self._finish(sums, row, lane, rows, cols)
@@ -171,9 +185,28 @@ class _Walk:
         b, op = self.b, self.op
         source = b.gep(q, b.load(self.window_ops, "i64"), self.form.element)
         dims = b.gep(self.window_ops, b.int(1), "i64")
-        table = b.gep(self.packed, op["table_at"], "i8")
         lanes = b.sub(self.lane1, self.lane0)
-        b.call_local("pack", self.packed, source, dims, table, k0, k, self.lane0, lanes, op["depth"])
+        b.call_local("pack", self.packed, source, dims, self.table, k0, k, self.lane0, lanes, op["depth"])
+
+    def _pack_slab(self, q: Val) -> None:
+        b = self.b
+        row = b.load(b.gep(self.window_ops, b.int(SLAB_OPERANDS.index("row")), "i64"), "i64")
+        self.image_row = b.binary("udiv", self.lane0, row)
+        last = b.binary("udiv", b.sub(self.lane1, b.int(1)), row)
+        rows = b.add(b.sub(last, self.image_row), b.int(1))
+        b.call_local("pack", self.packed, q, self.window_ops, self.table, self.image_row, rows)
+
+    def _pieces_at(self, lane: Val) -> list[Val]:
+        """Where the vectors from this lane on lie, for a tile that reads a slab."""
+        if not self.form.slab:
+            return []
+        b, form = self.b, self.form
+        op = {name: b.load(b.gep(self.window_ops, b.int(i), "i64"), "i64") for i, name in enumerate(SLAB_OPERANDS)}
+        write_pieces(
+            b, self.pieces_room, self.packed, op, self.image_row, lane, self.lane1, form.vectors, form.lanes,
+            form.element,
+        )  # fmt: skip
+        return [self.pieces_room]
 
     def _finish(self, sums: Val, row: Val, lane: Val, rows: Val, cols: Val) -> None:
         """Gives a finished tile to the epilogue, row by row of C."""

@@ -31,6 +31,7 @@ AHEAD_PARAMS = (
     ("ahead", "ptr"),  # what is fetched for the next tiles
     ("fetched", "i64"),  # bytes of it with each k
 )
+PIECES_PARAMS = (("pieces", "ptr"),)  # where the vectors of Q lie in two pieces, as `contract_slab` writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +72,17 @@ def tile_heights(target: Target) -> tuple[int, ...]:
     return tuple(h for h in (tallest, 8, 4, 2) if h <= tallest)
 
 
-def write_tile(b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = False) -> None:
+def write_tile(b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = False, in_pieces: bool = False) -> None:
     """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
 
     `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels, `ahead` that it takes
-    `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step.
+    `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step. With `in_pieces` it
+    takes `PIECES_PARAMS`, and Q is a table of what each k adds to these places, in bytes.
 
     Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
     of the step before, needs two registers for any height, and any strides run at the same speed.
     """
-    params = (*TILE_PARAMS, *AHEAD_PARAMS) if ahead else TILE_PARAMS
+    params = (*TILE_PARAMS, *(AHEAD_PARAMS if ahead else ()), *(PIECES_PARAMS if in_pieces else ()))
     p, prow, pk, q, qk, k, area, arow, cols, more, *fetching = b.begin_function(
         f"tile{height}", params, linkage="internal", attributes="noinline"
     )
@@ -98,13 +100,21 @@ def write_tile(b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = 
     p_slot = b.var("ptr", p)
     q_slot = b.var("ptr", q)
     ahead_slot = b.var("ptr", fetching[0]) if ahead else None
+    pieces = [_piece(b, fetching[-1], v, form) for v in range(form.vectors)] if in_pieces else []
+
+    def vectors(row: Val, masks: list[Val] | None) -> list[Val]:
+        """What a step along k loads of Q."""
+        if in_pieces:
+            further = b.load(row, "i64")
+            return [_joined(b, piece, further, held) for piece in pieces]
+        at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
+        return [b.masked_load(x, m, held) for x, m in zip(at, masks)] if masks else [b.load(x, held) for x in at]
 
     def steps(masks: list[Val] | None) -> None:
         """The loop along k; without masks all lanes exist."""
         with b.loop(b.int(0), k):
             row = b.get(q_slot, "ptr")
-            at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
-            along = [b.masked_load(x, m, held) for x, m in zip(at, masks)] if masks else [b.load(x, held) for x in at]
+            along = vectors(row, masks)
             b.set(q_slot, b.gep(row, qk, "i8"))
             here = b.get(p_slot, "ptr")
             b.set(p_slot, b.gep(here, pk, "i8"))
@@ -140,6 +150,20 @@ def write_tile(b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = 
             b.store(b.get(sums[r][v], summed), places[r][v], align)
     b.ret()
     b.end_function()
+
+
+def _piece(b: Builder, pieces: Val, v: int, form: Tile) -> tuple[Val, Val, Val, Val]:
+    """The two places of vector `v`, and the masks of its lanes that count from the one and from the other."""
+    at = [b.gep(pieces, b.int(3 * v + i), "i64") for i in range(3)]
+    near, far, left = b.load(at[0], "ptr"), b.load(at[1], "ptr"), b.load(at[2], "i64")
+    mask = b.lane_mask(b.int(0), left, form.lanes)
+    return near, far, mask, b.binary("xor", mask, b.splat(Val("true", "i1"), form.lanes))
+
+
+def _joined(b: Builder, piece: tuple[Val, Val, Val, Val], further: Val, held: str) -> Val:
+    near, far, mask, others = piece
+    first = b.masked_load(b.gep(near, further, "i8"), mask, held)
+    return b.masked_load(b.gep(far, further, "i8"), others, held, first)
 
 
 def _multiply_add(b: Builder, x: Val, y: Val, sums: Val) -> Val:
