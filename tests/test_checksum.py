@@ -12,6 +12,7 @@ import pytest
 import kagari
 from kagari.base.target import Target
 from kagari.compiler import checksum, llvm
+from kagari.eager import convert
 from kagari.engine import checksum as sums
 from kagari.runtime import cpu
 from kagari.serialization import filling
@@ -20,23 +21,28 @@ DATA = memoryview(random.Random(0).randbytes(70_001))
 
 
 @pytest.mark.parametrize("width", [16, 32, 64])
-def test_each_width(width: int) -> None:
+def test_each_width(width: int, tmp_path: Path) -> None:
     host = cpu.host_target()
     needed = "+pclmul" if width == 16 else "+vpclmulqdq"
     if needed not in host.features.split(",") or host.vector_bytes < width:
         pytest.skip("the processor has no such products")
     features = host.features.replace("+vpclmulqdq", "-vpclmulqdq") if width == 16 else host.features
-    kernel = checksum.fold_kernel(host._replace(features=features, vector_bytes=width))
-    assert kernel is not None and kernel.key.startswith(f"checksum {width} ")
-    code = llvm.compile_object(kernel.write().replace("@fold(", f"@fold{width}("), host, kernel.level)
-    place = cpu.load(code, (f"fold{width}",))[0]
-    fold = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_ssize_t, ctypes.c_ssize_t, ctypes.c_char_p)(place)
-    folded = ctypes.create_string_buffer(16)
-    for blocks in (1, 2, 3, 100):
-        data = bytes(DATA[3 : 3 + blocks * checksum.BLOCK])
-        for before in (0, 1, 0x80000000, 0xFFFFFFFF):
-            fold(data, len(data), before ^ 0xFFFFFFFF, folded)
-            assert zlib.crc32(folded, 0xFFFFFFFF) == zlib.crc32(data, before)
+    target = host._replace(features=features, vector_bytes=width)
+    fold = sums._function(checksum.fold_kernel(target), "pnp")
+    fill = sums._function(checksum.fill_kernel(target), "nnpnppn")
+    assert fold is not None and fill is not None
+    (tmp_path / "x").write_bytes(DATA)
+    memory, buffer = (convert.raw_array(kagari.zeros(n, dtype=kagari.uint8)) for n in (len(DATA), 512))
+    with open(tmp_path / "x", "rb") as file:
+        for blocks in (1, 2, 3, 100):
+            data = convert.raw_array(kagari.tensor(list(DATA[3 : 3 + blocks * checksum.BLOCK]), dtype=kagari.uint8))
+            for before in (0, 1, 0x80000000, 0xFFFFFFFF):
+                one, other = sums._state(before), sums._state(before)
+                at, other_at = ctypes.addressof(one), ctypes.addressof(other)
+                fold(data.ctypes.data, len(data), at)
+                args = (file.fileno(), 3, memory.ctypes.data, len(data), other_at, buffer.ctypes.data, len(buffer))
+                assert fill(*args) == len(data) and bytes(memory[: len(data)]) == bytes(data)
+                assert sums._of_state(one) == sums._of_state(other) == zlib.crc32(data, before)
 
 
 def test_other_processors() -> None:
@@ -51,8 +57,8 @@ def test_other_processors() -> None:
         binding.Target.from_triple(target.triple)
     except RuntimeError:
         pytest.skip("llvmlite was built without AArch64")
-    kernel = checksum.fold_kernel(target)
-    assert kernel is not None and "pmull" in llvm.disassemble(kernel.write(), target, kernel.level)
+    for kernel in (checksum.fold_kernel(target), checksum.fill_kernel(target)):
+        assert kernel is not None and "pmull" in llvm.disassemble(kernel.write(), target, kernel.level)
 
 
 def test_sums_are_those_of_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,10 +73,12 @@ def test_sums_are_those_of_zlib(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_damage_of_files_that_are_read_in_parts(threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each thread has three pieces, the last one fewer bytes, and the sums are those of a kernel."""
+    """There are pieces for all threads, in three parts each, and kernels for the sums."""
     monkeypatch.setattr(sums, "_summed", [1 << 26])
-    for where, name, value in ((sums, "_LEAST", 256), (filling, "_SHARE", 12288), (filling, "_CHUNK", 4096)):
-        monkeypatch.setattr(where, name, value)
+    monkeypatch.setattr(sums, "_buffers", [])
+    for name, value in (("_LEAST", 256), ("_BUFFER", 4096)):
+        monkeypatch.setattr(sums, name, value)
+    monkeypatch.setattr(filling, "_SHARE", 12288)
     before = kagari.get_num_threads()
     kagari.set_num_threads(threads)
     try:
@@ -93,13 +101,20 @@ def test_damage_of_files_that_are_read_in_parts(threads: int, tmp_path: Path, mo
 
 def test_a_file_that_becomes_shorter_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filling, "_SHARE", 4096)
+    monkeypatch.setattr(sums, "_LEAST", 256)
     path = tmp_path / "x"
     path.write_bytes(DATA)
-    with open(path, "rb") as file:
-        filler = filling.Filler(file)
-        target = memoryview(bytearray(len(DATA) - 5))
-        assert filler.fill(5, target) == zlib.crc32(DATA[5:]) and target == DATA[5:]
-        with open(path, "r+b") as other:
-            other.truncate(60_000)
-        with pytest.raises(EOFError):
-            filler.fill(5, target)
+    monkeypatch.setattr(filling, "_CHUNK", 1000)
+    memory = convert.raw_array(kagari.empty(len(DATA), dtype=kagari.uint8)).data
+    for summed in (0, 1 << 26):
+        monkeypatch.setattr(sums, "_summed", [summed])
+        for start in (0, 5):  # a kernel fills memory that is aligned
+            target = memory[start:]
+            path.write_bytes(DATA)
+            with open(path, "rb") as file:
+                filler = filling.Filler(file)
+                assert filler.fill(start, target) == zlib.crc32(DATA[start:]) and target == DATA[start:]
+                with open(path, "r+b") as other:
+                    other.truncate(60_000)
+                with pytest.raises(EOFError):
+                    filler.fill(start, target)

@@ -13,17 +13,18 @@ factors make up for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ..base.target import Target
 from .kernel import Kernel
 from .text import Builder, Val
 
 _POLYNOMIAL = 0xEDB88320  # P without its highest power, x^32
-ONE = 1 << 31
-_CHAINS = 4  # vectors that are folded independently of each other: a product takes some cycles
-
+_ONE = 1 << 31
 BLOCK = 256
-"""The kernel takes multiples of so many bytes."""
+"""Kernels take multiples of so many bytes, and a state has as many; its vectors are folded independently."""
+
+ALIGNMENT = 64
 
 
 def times(a: int, b: int) -> int:
@@ -39,7 +40,7 @@ def times(a: int, b: int) -> int:
 
 def power(n: int) -> int:
     """x^n modulo P."""
-    found, square = ONE, ONE >> 1
+    found, square = _ONE, _ONE >> 1
     while n:
         if n & 1:
             found = times(found, square)
@@ -48,15 +49,38 @@ def power(n: int) -> int:
     return found
 
 
+@lru_cache(64)
+def start(register: int) -> int:
+    """The first word of a state that stands for what zlib calls the register, the complement of a checksum.
+
+    Before it counts, a state is moved by the bytes of one step: here it is moved back, as x^(2^32 - 1) is 1.
+    """
+    return times(register, power((1 << 32) - 1 - 8 * BLOCK))
+
+
 def fold_kernel(target: Target) -> Kernel | None:
-    """`fold(data, nbytes, start, result)`: the first bytes are changed by `start`, as their checksum would be.
+    """`fold(data, nbytes, state)`: adds bytes to a state, and reduces it to 16 bytes behind it.
 
     None where the processor has no products without carries.
     """
+    return _kernel("fold", target)
+
+
+def fill_kernel(target: Target) -> Kernel | None:
+    """`fill(descriptor, offset, target, nbytes, state, buffer, capacity)`: the same for bytes of a file, which go into
+    memory by way of a buffer.
+
+    What goes through a buffer in the cache, and around the caches from there, takes the least from the memory's
+    rate. Returns how many bytes there were, or fewer after an error. The target lies at a multiple of `ALIGNMENT`.
+    """
+    return _kernel("fill", target)
+
+
+def _kernel(name: str, target: Target) -> Kernel | None:
     width = _width(target)
     if not width:
         return None
-    return Kernel(f"checksum {width} {target.triple}", "fold", lambda: _write(width, target.triple))
+    return Kernel(f"checksum {name} {width} {target.triple}", name, lambda: _write(name, width, target.triple))
 
 
 def _width(target: Target) -> int:
@@ -69,32 +93,67 @@ def _width(target: Target) -> int:
     return 16 if target.triple.startswith(("aarch64", "arm64")) and "+aes" in features else 0
 
 
-def _write(width: int, triple: str) -> str:
+def _write(name: str, width: int, triple: str) -> str:
     b = Builder()
-    params = ("data", "ptr"), ("nbytes", "i64"), ("start", "i64"), ("result", "ptr")
-    data, nbytes, start, result = b.begin_function("fold", params)
-    ty = f"<{width // 8} x i64>"
-    step = _CHAINS * width
+    if name == "fold":
+        params = ("data", "ptr"), ("nbytes", "i64"), ("state", "ptr")
+        _fold(b, "fold", params, width, triple)
+    else:
+        params = ("data", "ptr"), ("nbytes", "i64"), ("state", "ptr"), ("target", "ptr")
+        _fold(b, "fold", params, width, triple)
+        _fill(b)
+    return b.module()
 
-    def at(i: Val, chain: int) -> Val:
-        return b.load(b.gep(data, b.add(i, b.int(chain * width)), "i8"), ty, 1)
 
-    vectors = [at(b.int(0), chain) for chain in range(_CHAINS)]
-    first = b.value(f"insertelement {ty} zeroinitializer, i64 {start.name}, i64 0", ty)
-    slots = [b.var(ty, x) for x in (b.binary("xor", vectors[0], first), *vectors[1:])]
-    with b.loop(b.int(step), nbytes, step) as i:
+def _fold(b: Builder, name: str, params: Sequence[tuple[str, str]], width: int, triple: str) -> None:
+    """The function; with a target it copies the data, too."""
+    data, nbytes, state, *target = b.begin_function(name, params, linkage="internal" if len(params) > 3 else "")
+    ty, chains = f"<{width // 8} x i64>", BLOCK // width
+    places = [b.gep(state, b.int(chain * width), "i8") for chain in range(chains)]
+    slots = [b.var(ty, b.load(place, ty, 1)) for place in places]
+    with b.loop(b.int(0), nbytes, BLOCK) as i:
         for chain, slot in enumerate(slots):
-            b.set(slot, _folded(b, b.get(slot, ty), 8 * step, at(i, chain), triple))
-    total, *rest = (b.get(slot, ty) for slot in slots)
-    for x in rest:
-        total = _folded(b, total, 8 * width, x, triple)
-    total, *rest = (_part(b, total, i) for i in range(width // 16))
-    for x in rest:
+            at = b.add(i, b.int(chain * width))
+            x = b.load(b.gep(data, at, "i8"), ty, 1)
+            b.set(slot, _folded(b, b.get(slot, ty), 8 * BLOCK, x, triple))
+            if target:
+                b.store_past_caches(x, b.gep(target[0], at, "i8"))
+    vectors = [b.get(slot, ty) for slot in slots]
+    for x, place in zip(vectors, places):
+        b.store(x, place, 1)
+    parts = [_part(b, x, i) for x in vectors for i in range(width // 16)]
+    total = parts[0]
+    for x in parts[1:]:
         total = _folded(b, total, 128, x, triple)
-    b.store(total, result, 1)
+    b.store(total, b.gep(state, b.int(BLOCK), "i8"), 1)
     b.ret()
     b.end_function()
-    return b.module()
+
+
+def _fill(b: Builder) -> None:
+    names = "descriptor", "offset", "target", "nbytes", "state", "buffer", "capacity"
+    params = [(name, "ptr" if name in ("target", "state", "buffer") else "i64") for name in names]
+    descriptor, offset, target, nbytes, state, buffer, capacity = b.begin_function("fill", params, "i64")
+    number = b.cast("trunc", descriptor, "i32")
+    with b.loop(b.int(0), nbytes, capacity) as done:
+        size = b.intrinsic("smin", "i64", b.sub(nbytes, done), capacity)
+        got = b.var("i64", b.int(0))
+        more, step, whole, broken = b.label(), b.label(), b.label(), b.label()
+        b.jump(more)
+        b.block(more)
+        have = b.get(got, "i64")
+        b.branch(b.icmp("slt", have, size), step, whole)
+        b.block(step)
+        place = b.add(offset, b.add(done, have))
+        count = b.call("pread", "i64", number, b.gep(buffer, have, "i8"), b.sub(size, have), place)
+        b.set(got, b.add(have, count))
+        b.branch(b.icmp("sgt", count, b.int(0)), more, broken)
+        b.block(broken)
+        b.ret(done)
+        b.block(whole)
+        b.call_local("fold", buffer, size, state, b.gep(target, done, "i8"))
+    b.ret(nbytes)
+    b.end_function()
 
 
 def _part(b: Builder, x: Val, i: int) -> Val:
@@ -133,4 +192,4 @@ def _arm_products(b: Builder, x: Val, by: Val) -> tuple[Val, Val]:
     return first, last
 
 
-__all__ = ["BLOCK", "ONE", "fold_kernel", "power", "times"]
+__all__ = ["ALIGNMENT", "BLOCK", "fill_kernel", "fold_kernel", "power", "start", "times"]

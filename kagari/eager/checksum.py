@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..engine.checksum import crc32, joined
+from ..engine.checksum import crc32, filled, joined
 
-__all__ = ["crc32", "joined"]
+__all__ = ["crc32", "filled", "joined"]

@@ -3,43 +3,93 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import zlib
 from collections.abc import Callable
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
 from ..compiler import checksum
+from ..compiler.kernel import Kernel
 from ..runtime import cpu
 from . import code
 
-_LEAST = 1 << 16  # bytes that are worth a call of the kernel
-_WORTH_A_KERNEL = 1 << 26  # bytes that a process sums up before it has a kernel for it, which may have to be compiled
+_LEAST = 1 << 16  # bytes that are worth a call of a kernel
+_WORTH_A_KERNEL = 1 << 26  # bytes that a process sums up before it has kernels for it, which may have to be compiled
+_BUFFER = 1 << 18
 _summed = [0]
+_buffers: list[np.ndarray] = []  # that no thread uses
+
+
+def _is_worth_it(nbytes: int) -> bool:
+    if nbytes < _LEAST:
+        return False
+    _summed[0] += nbytes
+    return _summed[0] >= _WORTH_A_KERNEL
+
+
+def _function(kernel: Kernel | None, kinds: str) -> Callable[..., int] | None:
+    """The function of a kernel, whose parameters are pointers or numbers. Other threads go on while it runs."""
+    if kernel is None:
+        return None
+    types = [ctypes.c_void_p if kind == "p" else ctypes.c_ssize_t for kind in kinds]
+    return ctypes.CFUNCTYPE(ctypes.c_ssize_t, *types)(code.address(kernel))
 
 
 @cache
-def _kernel() -> Callable[[int, int, int, ctypes.Array[ctypes.c_char]], None] | None:
-    kernel = checksum.fold_kernel(cpu.host_target())
-    if kernel is None:
-        return None
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_ssize_t, ctypes.c_char_p)
-    return kind(code.address(kernel))
+def _fold() -> Callable[..., int] | None:
+    return _function(checksum.fold_kernel(cpu.host_target()), "pnp")
+
+
+@cache
+def _fill() -> Callable[..., int] | None:
+    return _function(checksum.fill_kernel(cpu.host_target()), "nnpnppn") if hasattr(os, "pread") else None
+
+
+def _state(before: int) -> Any:
+    """The state of a kernel before its first bytes."""
+    words = (ctypes.c_uint64 * (checksum.BLOCK // 8 + 2))()
+    words[0] = checksum.start(before ^ 0xFFFFFFFF)
+    return words
+
+
+def _of_state(words: Any) -> int:
+    """The checksum of what was added to a state: that of the 16 bytes behind it, as they are."""
+    return zlib.crc32(memoryview(words).cast("B")[checksum.BLOCK :], 0xFFFFFFFF)
 
 
 def crc32(data: memoryview, before: int = 0) -> int:
     """The checksum of bytes, behind others whose checksum is `before`. Other threads go on meanwhile."""
     n = len(data)
-    fold = None
-    if n >= _LEAST:
-        _summed[0] += n
-        fold = _kernel() if _summed[0] >= _WORTH_A_KERNEL else None
+    fold = _fold() if _is_worth_it(n) else None
     if fold is None:
         return zlib.crc32(data, before)
-    whole = n - n % checksum.BLOCK
-    folded = ctypes.create_string_buffer(16)
-    fold(np.frombuffer(data, np.uint8).ctypes.data, whole, before ^ 0xFFFFFFFF, folded)
-    return zlib.crc32(data[whole:], zlib.crc32(folded, 0xFFFFFFFF))
+    whole, state = n - n % checksum.BLOCK, _state(before)
+    fold(np.frombuffer(data, np.uint8).ctypes.data, whole, ctypes.addressof(state))
+    return zlib.crc32(data[whole:], _of_state(state))
+
+
+def filled(descriptor: int, offset: int, target: memoryview) -> tuple[int, int]:
+    """Fills memory from a place in a file. Returns how many bytes there were, and their checksum.
+
+    What is left to do by other means is what is there after an error, a few bytes at the end, or all of it.
+    """
+    n = len(target)
+    address = np.frombuffer(target, np.uint8).ctypes.data
+    fill = _fill() if address % checksum.ALIGNMENT == 0 and _is_worth_it(n) else None
+    if fill is None:
+        return 0, 0
+    try:
+        buffer = _buffers.pop()
+    except IndexError:
+        raw = np.empty(_BUFFER + checksum.ALIGNMENT, np.uint8)
+        buffer = raw[-raw.ctypes.data % checksum.ALIGNMENT :]
+    state, whole = _state(0), n - n % checksum.BLOCK
+    count = fill(descriptor, offset, address, whole, ctypes.addressof(state), buffer.ctypes.data, _BUFFER)
+    _buffers.append(buffer)
+    return count, _of_state(state) if count else 0
 
 
 def joined(first: int, second: int, nbytes: int) -> int:
@@ -52,4 +102,4 @@ def _moved(nbytes: int) -> int:
     return checksum.power(8 * nbytes)
 
 
-__all__ = ["crc32", "joined"]
+__all__ = ["crc32", "filled", "joined"]

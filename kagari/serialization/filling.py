@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import IO, Any
 
 from ..eager import get_num_threads
-from ..eager.checksum import crc32, joined
+from ..eager.checksum import crc32, filled, joined
 
 _CHUNK = 1 << 20  # what is summed up at once is in the cache still
-_SHARE = 1 << 21  # bytes that are worth a thread
-_PAGE = 1 << 12
+_SHARE = 1 << 22  # what a thread does at once
 
 
 def read_into(file: Any, offset: int, target: memoryview) -> int:
@@ -36,23 +35,32 @@ class Filler:
 
     def fill(self, offset: int, target: memoryview) -> int:
         """Fills the bytes from a place in the file. Returns their checksum. Raises EOFError where there are fewer."""
-        count = max(1, min(self._most, len(target) // _SHARE))
-        share = max(1, -(-len(target) // count // _PAGE)) * _PAGE
-        parts = [(at, target[at : at + share]) for at in range(share, len(target), share)]
-        if parts and self._threads is None:
+        starts = iter(range(0, len(target), _SHARE))
+        sums: dict[int, int] = {}
+
+        def work() -> None:
+            for at in starts:  # each thread takes the next ones when it is ready: none waits for a slow one
+                sums[at] = self._summed(offset + at, target[at : at + _SHARE])
+
+        helpers = min(self._most, len(target) // _SHARE) - 1
+        if helpers > 0 and self._threads is None:
             self._threads = ThreadPoolExecutor(self._most - 1)
-        others = [self._threads.submit(self._fill, offset + at, part) for at, part in parts] if self._threads else []
+        others = [self._threads.submit(work) for _ in range(helpers)] if self._threads else []
         try:
-            total = self._fill(offset, target[:share])
+            work()
         finally:
-            wait(others)  # whose memory it is may free it after an error
-        for other, (_, part) in zip(others, parts):
-            total = joined(total, other.result(), len(part))
+            wait([other for other in others if not other.cancel()])  # an error may free the memory
+        for other in others:
+            if not other.cancelled():
+                other.result()
+        total = 0
+        for at in range(0, len(target), _SHARE):
+            total = joined(total, sums[at], min(_SHARE, len(target) - at))
         return total
 
-    def _fill(self, offset: int, target: memoryview) -> int:
-        total = 0
-        for at in range(0, len(target), _CHUNK):
+    def _summed(self, offset: int, target: memoryview) -> int:
+        done, total = (0, 0) if self._descriptor is None else filled(self._descriptor, offset, target)
+        for at in range(done, len(target), _CHUNK):
             part = target[at : at + _CHUNK]
             if self._read(offset + at, part) < len(part):
                 raise EOFError
