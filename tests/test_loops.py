@@ -282,6 +282,20 @@ def test_one_copy_into_another_shape() -> None:
     assert len(bound.launches) == 1 and not bound.temps
 
 
+def test_parts_are_made_where_they_are_joined() -> None:
+    """Parts of one shape, and what else has it, are one loop; only what lies elsewhere already is copied."""
+    x = normal(6, 20)
+
+    def define(x: Value) -> tuple[Value, Value]:
+        y = ir.exp(x)
+        return graph.cat((y, x, ir.mul(y, 2), ir.mul(y, 2)), 1), ir.mul(y, y)
+
+    function = check(define, x)
+    traced, sizes = function.traced((x,))
+    bound = traced.variant(()).program.bind({0: x._layout}, sizes, cpu.host_target())
+    assert len(bound.launches) == 3 and not bound.temps
+
+
 def test_reductions_over_sizes_that_turn_out_to_be_one() -> None:
     def define(x: Value) -> Value:
         kept = graph.slice_(x, (0, 0), (1, 1), (x.shape[0], x.shape[1] // 4))

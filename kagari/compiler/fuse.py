@@ -51,11 +51,15 @@ class Stage:
 
 @dataclass(slots=True)
 class Schedule:
-    """The stages in order, and the values that are buffers."""
+    """The stages in order, and the values that are buffers.
+
+    `homes` has those that are parts of another buffer from the start: what is joined, and the number of the part.
+    """
 
     stages: list[Stage] = field(default_factory=list)
     buffers: set[Value] = field(default_factory=set)
     apart: set[Value] = field(default_factory=set)
+    homes: dict[Value, tuple[Value, int]] = field(default_factory=dict)
 
 
 def strip(v: Value) -> Value:
@@ -112,8 +116,9 @@ def rows_match(v: Value, space: Space) -> Value | None:
 class _Fuser:
     """`buffers` are the values that lie in memory; `apart` those whose readers must take them from there."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, overwrites: bool) -> None:
         self.graph = graph
+        self.overwrites = overwrites
         self.order = graph.values()
         self.users = graph.users()
         self.schedule = Schedule()
@@ -143,12 +148,21 @@ class _Fuser:
                 if v.op not in ("cat", "pad"):
                     self.buffers.update(strip(a) for a in v.args if strip(a).op not in LEAVES)
                     self.buffers.update(a for a in v.args if strip(a).op in LEAVES and strip(a).op != "input")
+                if v.op == "cat" and not self.overwrites:
+                    self.make_in_place(v)
             elif v.op in GATHERS:
                 self.buffers.add(strip(v.args[0]) if strip(v.args[0]).op not in LEAVES else v.args[0])
             elif v.op in MOVEMENT:
                 base = strip(v)
                 if (base.op in ELEMENTWISE and not is_number(base)) or base.op in GATHERS or base.op == "iota":
                     self.buffers.add(base)
+
+    def make_in_place(self, joined: Value) -> None:
+        """Element-wise parts of what is joined are made where they will lie, by one loop where they fit into one."""
+        for number, part in enumerate(joined.args):
+            if part.op in ELEMENTWISE and not is_number(part) and part not in self.buffers:
+                self.buffers.add(part)
+                self.schedule.homes[part] = joined, number
 
     def choose_inline(self) -> bool:
         """One sweep over the values. False where one was found that must be apart: then the sweep starts again."""
@@ -339,9 +353,9 @@ def in_rows(v: Value, r: Value) -> bool:
     return len(dims) < len(shape) and rows_match(v, space) is r
 
 
-def fuse(graph: Graph) -> Schedule:
-    """The schedule of a simplified graph."""
-    return _Fuser(graph).run()
+def fuse(graph: Graph, overwrites: bool) -> Schedule:
+    """The schedule of a simplified graph; `overwrites` says that its result takes the memory of an input."""
+    return _Fuser(graph, overwrites).run()
 
 
 def extent(space: Space) -> int:

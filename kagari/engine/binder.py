@@ -222,13 +222,10 @@ class Binder(Outputs):
         assert source is not None
         out = self.buffer(source)
         if source.op == "cat":
-            dim, at = source.attrs[0], 0
-            for part in source.args:
-                shape = self.numbers(part.shape)
-                self.write_part(
-                    part, Place(out.number, shape, out.strides, out.dtype, out.offset + at * out.strides[dim])
-                )
-                at += shape[dim]
+            homes = self.program.schedule.homes
+            for number, (part, to) in enumerate(zip(source.args, self.parts(source))):
+                if homes.get(part) != (source, number):
+                    self.write_part(part, to)
             return
         fill = fill_body(len(out.shape), out.dtype)
         fill.space = (out.shape, ())

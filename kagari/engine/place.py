@@ -84,12 +84,24 @@ class Places:
     def buffer(self, v: Value) -> Place:
         """The place of a value that is a buffer; a temporary one where it is no output."""
         place = self.places.get(v)
+        if place is None and v in self.program.schedule.homes:
+            joined, number = self.program.schedule.homes[v]
+            place = self.places[v] = self.parts(joined)[number]
         if place is None:
             shape = self.numbers(v.shape)
             strides = self.strides_of(v, shape)
             number = self.temp(v.dtype.itemsize * product(shape))
             place = self.places[v] = Place(number, shape, strides, v.dtype)
         return place
+
+    def parts(self, joined: Value) -> list[Place]:
+        """Where the parts of what is joined lie."""
+        out, dim, at, places = self.buffer(joined), joined.attrs[0], 0, []
+        for part in joined.args:
+            shape = self.numbers(part.shape)
+            places.append(replace(out, shape=shape, offset=out.offset + at * out.strides[dim]))
+            at += shape[dim]
+        return places
 
     def strides_of(self, v: Value, shape: Ints) -> Ints:
         """The strides of a buffer: row-major, but that attention lies as its query does, and a gradient of it as what

@@ -49,7 +49,7 @@ class Program(Recipe):
         self.graph = graph = simplify(lowered)
         self.symbols, self.order, self.into = symbols, order, into
         self.inputs = [v for v in graph.inputs if v.op == "input"]
-        self.schedule = fuse(graph)
+        self.schedule = fuse(graph, into is not None)
         self.bodies: dict[int, Body] = {}
         for i, stage in enumerate(self.schedule.stages):
             if stage.kind == "loop":
