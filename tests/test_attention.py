@@ -185,6 +185,23 @@ def test_second_gradient(options: dict[str, Any], oracle: ModuleType) -> None:
         same(ours, theirs, 1e-9)
 
 
+@pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"enable_gqa": True}, {"dropout_p": 0.1}])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_result_lies_as_the_query_does(options: dict[str, Any], turned: bool, oracle: ModuleType) -> None:
+    """Programs rely on it: `y.transpose(1, 2).view(batch, length, width)` is a view where heads are parts of rows."""
+
+    def strides(t: Any) -> Any:
+        q = t.ones(2, 6, 4, 8).transpose(1, 2) if turned else t.ones(2, 4, 6, 8)
+        found = (
+            [t.nn.functional.scaled_dot_product_attention(q, q[:, :2], q[:, :2], **options)]
+            if options.get("enable_gqa")
+            else [t.nn.functional.scaled_dot_product_attention(x, q, q, **options) for x in (q, q[:, :, :1], q[0])]
+        )
+        return [y.stride() for y in found]
+
+    assert strides(kagari) == strides(oracle)
+
+
 def attend(lib: ModuleType, q: Any, k: Any, v: Any, options: dict[str, Any]) -> Any:
     """The function; of PyTorch's kernels the one that has second gradients."""
     if lib is kagari:

@@ -56,7 +56,7 @@ def test_where_pytorch_goes_around() -> None:
 
 
 def test_a_compiled_call_says_so_too() -> None:
-    with pytest.raises(IndexError, match="out of range|out of bounds"):
+    with pytest.raises(IndexError, match=r"out of range|out of bounds"):
         step = kagari.compile(lambda x, i: kagari.index_select(x, 0, i).sum().item())
         for _ in range(5):
             step(kagari.ones(3), kagari.tensor([7]))

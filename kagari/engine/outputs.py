@@ -164,6 +164,10 @@ class Outputs(Places):
         places = [self.places[v] for v in self.program.inputs]
         if self.program.order == "operands":
             return operands_order(shape, [p for p in places if broadcasts(p.shape, shape)])
+        if self.program.order == "first":
+            first = next((p for v, p in zip(self.program.inputs, places) if v.attrs[0] == 0), None)
+            if first is not None and first.shape == shape and len(shape) == 4 and first.strides[-1] == 1:
+                return operands_order(shape, [first])
         if self.program.order == "last":
             return channels_last_strides(shape)
         if self.program.order in _CHANNELS and len(shape) in (4, 5):

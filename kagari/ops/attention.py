@@ -228,6 +228,7 @@ _SIZES = "must match the size of tensor"
     namespace="nn.functional",
     method=False,
     out=False,
+    order="first",
     dtypes="f",
     gradient=_attention_gradient,
     samples=_attended,

@@ -60,13 +60,15 @@ class Operator:
     `method`, `function`, `inplace`, `out` say which faces it has; `dunder` and `reflected` name the Python operators
     it stands behind. `pointwise` makes an element from the elements at its place. `order` says how results lie in
     memory: row by row, as the `operands` do (those of `pointwise` operators), with the channels last where those of an
-    argument are (`channels`) or those of all (`all channels`), or always (`last`). `gradient(g, *arguments)` returns a
-    gradient for each tensor argument where the derived one is not the best. `spread` names a static parameter that may
-    come as several integers, `refusal` says what a failed `require` means, `index_error` is the type of the exception
-    for an index that is out of bounds, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says
-    `fresh=False`). `autocast(arguments, low)` makes the arguments that the definition gets where autocast is on (see
-    autocast.py). `returns` names the parts of a result that is a pair, `synonyms` gives further names of parameters;
-    `namespace` is `torch`, `nn.functional`, `special`, or `linalg`, whose operators have names that begin with it.
+    argument are (`channels`) or those of all (`all channels`), or always (`last`), or as the `first` argument does,
+    where it is of the same shape with four dimensions. `gradient(g, *arguments)` returns a gradient for each tensor
+    argument where the derived one is not the best. `spread` names a static parameter that may come as several
+    integers, `refusal` says what a failed `require` means, `index_error` is the type of the exception for an index
+    that is out of bounds, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says
+    `fresh=False`). `autocast(arguments, low)` makes the arguments that the definition gets where autocast is on
+    (see autocast.py). `returns` names the parts of a result that is a pair, `synonyms` gives further names of
+    parameters; `namespace` is `torch`, `nn.functional`, `special`, or `linalg`, whose operators have names that
+    begin with it.
 
     For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer,
     boolean, complex), of which an operator may refuse some as PyTorch does, `errors` holds arguments that must fail,
