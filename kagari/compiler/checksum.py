@@ -95,19 +95,16 @@ def _width(target: Target) -> int:
 
 def _write(name: str, width: int, triple: str) -> str:
     b = Builder()
-    if name == "fold":
-        params = ("data", "ptr"), ("nbytes", "i64"), ("state", "ptr")
-        _fold(b, "fold", params, width, triple)
-    else:
-        params = ("data", "ptr"), ("nbytes", "i64"), ("state", "ptr"), ("target", "ptr")
-        _fold(b, "fold", params, width, triple)
+    params = [("data", "ptr"), ("nbytes", "i64"), ("state", "ptr")]
+    _fold(b, params if name == "fold" else [*params, ("target", "ptr")], width, triple)
+    if name == "fill":
         _fill(b)
     return b.module()
 
 
-def _fold(b: Builder, name: str, params: Sequence[tuple[str, str]], width: int, triple: str) -> None:
+def _fold(b: Builder, params: Sequence[tuple[str, str]], width: int, triple: str) -> None:
     """The function; with a target it copies the data, too."""
-    data, nbytes, state, *target = b.begin_function(name, params, linkage="internal" if len(params) > 3 else "")
+    data, nbytes, state, *target = b.begin_function("fold", params, linkage="internal" if len(params) > 3 else "")
     ty, chains = f"<{width // 8} x i64>", BLOCK // width
     places = [b.gep(state, b.int(chain * width), "i8") for chain in range(chains)]
     slots = [b.var(ty, b.load(place, ty, 1)) for place in places]
