@@ -65,21 +65,27 @@ def gpt(torch: Framework) -> Any:
     return GPT()
 
 
-def gpt_training(torch: Framework) -> tuple[Any, TrainStep]:
-    """The GPT's prediction of the next token: cross entropy, AdamW."""
+def gpt_training(torch: Framework, autocast: bool = False) -> tuple[Any, TrainStep]:
+    """The GPT's prediction of the next token: cross entropy, AdamW; with `autocast`, in bfloat16 where that is safe."""
     model = gpt(torch)
     tokens = torch.randint(0, GPT_VOCABULARY, (GPT_BATCH, GPT_SEQUENCE + 1))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
 
     def step() -> list[Any]:
         optimizer.zero_grad()
-        logits = model(tokens[:, :-1])
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            logits = model(tokens[:, :-1])
+            loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
         loss.backward()
         optimizer.step()
         return [loss]
 
     return model, step
+
+
+def gpt_autocast(torch: Framework) -> tuple[Any, TrainStep]:
+    """The GPT trained by autocast."""
+    return gpt_training(torch, autocast=True)
 
 
 def gpt_forward(torch: Framework) -> Step:

@@ -99,16 +99,22 @@ class Bench:
         """
         steps = build(self.torch), build(self.kagari)
         flops = self._operations(steps[0]) if count else 0.0
+        pytorch, kagari = self.least(steps)
+        return Pair(pytorch, kagari, flops, self.peak if count else math.inf)
+
+    def least(self, steps: Sequence[Step]) -> list[float]:
+        """The least seconds per call of each step; they take turns, one round in their order and one backwards."""
         plans = [self._plan(step) for step in steps]
-        best = [math.inf, math.inf]
-        for round_ in range(self._rounds(sum(seconds for _, seconds in plans))):
-            for side in (0, 1) if round_ % 2 == 0 else (1, 0):
+        best = [math.inf] * len(steps)
+        order = range(len(steps))
+        for round_ in range(self._rounds([seconds for _, seconds in plans])):
+            for side in order if round_ % 2 == 0 else reversed(order):
                 calls, seconds = plans[side]
                 time.sleep(SETTLE_SECONDS)
                 if seconds < LONG_SECONDS:
                     steps[side]()
                 best[side] = min(best[side], block(steps[side], calls))
-        return Pair(best[0], best[1], flops, self.peak if count else math.inf)
+        return best
 
     def _plan(self, step: Step) -> tuple[int, float]:
         """Warms up, and finds how many calls fill a block, and how long it takes."""
@@ -118,9 +124,9 @@ class Bench:
             calls = max(calls + 1, min(10 * calls, math.ceil(1.2 * calls * self.block_seconds / seconds)))
         return calls, seconds
 
-    def _rounds(self, seconds: float) -> int:
-        """How many rounds of so many seconds there are."""
-        fitting = int(self.budget_seconds / (seconds + 2 * SETTLE_SECONDS))
+    def _rounds(self, blocks: Sequence[float]) -> int:
+        """How many rounds of blocks of so many seconds there are: for more sides there is more time."""
+        fitting = int(self.budget_seconds * len(blocks) / 2 / (sum(blocks) + len(blocks) * SETTLE_SECONDS))
         return min(self.rounds, max(FEWEST_ROUNDS, fitting))
 
     @staticmethod

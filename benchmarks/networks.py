@@ -40,6 +40,7 @@ STEPS: dict[str, tuple[Build, float]] = {
     "ResNet-18, training step, 64 x 64, batch 8": (trained(vision.resnet_training), 1.6),
     "CNN for MNIST, training step, batch 64": (trained(vision.mnist), 2.0),
     "GPT, 6 layers of 384, training step, 8 x 256 tokens": (trained(language.gpt_training), 2.0),
+    "GPT, 6 layers of 384, training step in bfloat16 by autocast": (trained(language.gpt_autocast), 1.2),
     "GPT, 6 layers of 384, forward, 8 x 256 tokens": (language.gpt_forward, 2.0),
     "GPT, 6 layers of 384, 64 tokens generated one by one": (language.gpt_generation, 3.0),
     "LSTM, 2 layers of 200, 10,000 words, training step, 20 x 35 tokens": (trained(language.lstm_training), 2.0),

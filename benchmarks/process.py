@@ -1,4 +1,4 @@
-"""Scripts that run in a process of their own and print one number."""
+"""Scripts that run in a process of their own and print numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from pathlib import Path
 
 
 def number(source: str, **variables: str) -> float:
+    """The one number that the script prints."""
+    (result,) = numbers(source, **variables)
+    return result
+
+
+def numbers(source: str, **variables: str) -> list[float]:
     """What the script prints, run from the repository's root with these variables in its environment."""
     environment = os.environ | variables
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its byte code, as PyTorch has here
@@ -20,4 +26,4 @@ def number(source: str, **variables: str) -> float:
         text=True,
         check=True,
     )
-    return float(result.stdout)
+    return [float(word) for word in result.stdout.split()]

@@ -12,6 +12,7 @@ import kagari
 
 from . import (
     agreement,
+    compiled,
     conv,
     data,
     footprint,
@@ -33,6 +34,7 @@ FAMILIES = {
     "tiny": tiny,
     "training": training,
     "networks": networks,
+    "compiled": compiled,
     "matmul": matmul,
     "conv": conv,
     "layers": layers,

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 import kagari
-from benchmarks import framework, language, vision
+from benchmarks import framework, language, process, vision
 
 pytestmark = pytest.mark.oracle
 
 # These import PyTorch.
 measure = pytest.importorskip("benchmarks.measure")
 agreement = pytest.importorskip("benchmarks.agreement")
+compiled = pytest.importorskip("benchmarks.compiled")
 report = pytest.importorskip("benchmarks.report")
 
 
@@ -65,6 +66,18 @@ def test_long_steps_are_timed_a_few_times_without_warming_up(clocked: list[tuple
     # One call before anything is timed, one that finds out how long it takes, and three rounds.
     assert calls == {"torch": 5, "kagari": 5}
     assert pair.pytorch == pair.kagari == 4.0
+
+
+def test_any_number_of_sides_take_turns(clocked: list[tuple[str, int]]) -> None:
+    seconds = {"a": 3e-2, "b": 2e-2, "c": 1e-2}
+    assert bench().least([lambda name=name: (name, seconds[name]) for name in seconds]) == [3e-2, 2e-2, 1e-2]
+    assert [name for name, _ in clocked[3:9]] == ["a", "b", "c", "c", "b", "a"]
+
+
+def test_the_first_call_of_a_compiled_step_is_measured_in_a_process_of_its_own() -> None:
+    script = compiled.FIRST_CALLS.format(framework="kagari", what="linear regression")
+    first, three, later = process.numbers(script)
+    assert 0 < later < first < three
 
 
 def test_operations_are_counted(oracle: ModuleType) -> None:
