@@ -126,6 +126,8 @@ def constant(array: np.ndarray) -> Value:
 
 
 ATTENDED = [spaced(2, 3, 2), spaced(2, 4, 2, seed=4), spaced(2, 4, 3, seed=5), np.array(0.7)]
+PICTURES = [spaced(2, 2, 4, 5), spaced(2, 3, 2, seed=4), spaced(2, 2, 2, 3, seed=5)]
+SLIDING = ((2, 2), (1, 1), (1, 1))
 
 
 def slopes(causal: bool, argument: int, *args: Value) -> Value:
@@ -203,6 +205,11 @@ STRUCTURE: dict[str, list[tuple]] = {
         (graph.dot, spaced(2, 3), spaced(3, 2, seed=1)),
         (lambda a, b: graph.dot(a * a, b), spaced(2, 2, 3), spaced(2, 3, 1, seed=1)),
     ],
+    "depthwise": [
+        (lambda x, w: graph.depthwise("output", (x, w), (2, 2, 2, 3), *SLIDING), *PICTURES[:2]),
+        (lambda y, w: graph.depthwise("input", (y, w), (2, 2, 4, 5), *SLIDING), *PICTURES[:0:-1]),
+        (lambda x, y: graph.depthwise("weight", (x, y), (2, 3, 2), *SLIDING), *PICTURES[::2]),
+    ],
     "attend": [
         (lambda q, k, v, s: graph.attend((q, k, v, s), False), *ATTENDED),
         (lambda q, k, v, s: graph.attend((q, k, v, s), True), *ATTENDED),
@@ -231,7 +238,7 @@ def test_every_primitive_is_covered() -> None:
     others = {
         "pad", "cat", "cumsum", "cumprod", "argsort", "nth", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
         "gather", "pick", "dot", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min",
-        "attend", "attend_grad",
+        "depthwise", "attend", "attend_grad",
     }  # fmt: skip
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | others
     assert set(VJP) | NOT_DIFFERENTIABLE == known

@@ -180,7 +180,7 @@ def test_every_table_knows_every_primitive() -> None:
     other = {
         "pad", "cat", "cumsum", "cumprod", "argsort", "nth", "searchsorted", "argcummax", "argcummin", "logcumsumexp",
         "gather", "pick", "dot", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min",
-        "attend", "attend_grad",
+        "depthwise", "attend", "attend_grad",
     }  # fmt: skip
     known = graph.ELEMENTWISE | graph.MOVEMENT | graph.REDUCE | graph.LEAVES | other
     assert set(SPEC) == known

@@ -10,6 +10,7 @@ A *stage* makes one or more buffers from others. Its kinds:
     sort      places of elements in order
     select    elements at places of an order
     search    places of elements among ordered ones
+    depthwise convolution of each channel alone, or a gradient of it, with what follows it as epilogue
     attend, attend_grad   attention, or its gradients: all parts that are asked for of the same arguments
 
 Within a loop stage element-wise values are computed where they are used, never stored: movement of buffers becomes
@@ -34,7 +35,7 @@ _OWN_STAGE = {
     "scatter_prod": "scatter", "scatter_max": "scatter", "scatter_min": "scatter", "cumsum": "scan",
     "cumprod": "scan", "argsort": "sort", "nth": "select",
     "searchsorted": "search", "argcummax": "scan", "argcummin": "scan", "logcumsumexp": "scan",
-    "attend": "attend", "attend_grad": "attend_grad",
+    "depthwise": "depthwise", "attend": "attend", "attend_grad": "attend_grad",
 }  # fmt: skip
 """Primitives that a kernel of its own computes, with the kind of its stage."""
 
@@ -214,12 +215,13 @@ class _Fuser:
     # Placement: stages in the order of the values they store
 
     def place(self) -> None:
-        epilogues = self.dot_epilogues()
+        epilogues = self.epilogues()
         for v in self.order:
             if v not in self.buffers or v.op == "input":
                 continue
             if v in epilogues:
-                self.schedule.stages.append(Stage("dot", [v], source=epilogues[v]))
+                source = epilogues[v]
+                self.schedule.stages.append(Stage(_OWN_STAGE[source.op], [v], source=source))
             elif v.op in _OWN_STAGE:
                 self.own_stage(v)
             else:
@@ -235,11 +237,13 @@ class _Fuser:
                 return
         self.schedule.stages.append(Stage(_OWN_STAGE[v.op], [v], source=v))
 
-    def dot_epilogues(self) -> dict[Value, Value]:
-        """Buffers that are element-wise in one dot of the same shape, which nothing else reads: output -> dot."""
+    def epilogues(self) -> dict[Value, Value]:
+        """Buffers that are element-wise in one dot of the same shape, or a depthwise convolution, which nothing else
+        reads: output -> dot.
+        """
         result: dict[Value, Value] = {}
         for i, v in enumerate(self.order):
-            if v.op != "dot" or v in self.graph.outputs:
+            if v.op not in ("dot", "depthwise") or v.attrs[:1] == ("weight",) or v in self.graph.outputs:
                 continue
             w = self.outlet(v, i)
             if w is None or w.dtype.category != 2 or w in result:

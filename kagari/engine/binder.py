@@ -12,6 +12,7 @@ from ..compiler.attention import backward_launch, forward_launch
 from ..compiler.body import Body, Node
 from ..compiler.contract import contraction
 from ..compiler.contract_windows import Windows
+from ..compiler.depthwise import slide_launch, weight_launch
 from ..compiler.epilogue import BodyEpilogue
 from ..compiler.fuse import Stage
 from ..compiler.kernel import Launch
@@ -296,6 +297,28 @@ class Binder(Outputs):
         out, (edges, x) = self.buffer(source), (self.part(a) for a in source.args)
         if product(out.shape):
             self.add([search_launch(source.attrs[0], out, edges, x, self.target)], 32 * product(out.shape))
+
+    def stage_depthwise(self, stage: Stage, body: Body | None) -> None:
+        source = stage.source
+        assert source is not None
+        part, stride, low, dilation = source.attrs
+        form = (stride, self.numbers(low), dilation)
+        first, second = (self.part(a) for a in source.args)
+        out = self.buffer(stage.outputs[0])
+        if not product(out.shape):
+            return
+        taps = product(out.shape[1:] if part == "weight" else second.shape[1:])
+        work = product((second if part == "weight" else out).shape) * taps // 4
+        if part == "weight":
+            self.add([weight_launch(first, second, out, *form, self.target, self.temp)], work)
+            return
+        loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
+        sizes = [self.number(s) for s in body.sizes] if body else []
+        epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
+        written = out if _neighbours(out, -1) else self.in_lines(out)
+        self.add([slide_launch(part, first, second, written, *form, epilogue, self.target, self.temp)], work)
+        if written is not out:
+            self.copy(written, out)
 
     def stage_attend(self, stage: Stage, _: Body | None) -> None:
         source = stage.source

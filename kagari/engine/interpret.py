@@ -410,6 +410,34 @@ def _attend_grad(v: Value, args: list[Array], shape: tuple[int, ...], env: Mappi
     return np.matmul(np.swapaxes(slopes, -1, -2), q) if argument == 1 else np.matmul(np.swapaxes(weights, -1, -2), g)
 
 
+def _depthwise(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
+    """The sum over all taps, each of which sees the padded input shifted."""
+    part, stride, low, dilation = v.attrs
+    low = tuple(evaluate_size(n, env) for n in low)
+    x_shape = shape if part == "input" else args[0].shape
+    y_shape = shape if part == "output" else args[part == "weight"].shape
+    taps = shape[1:] if part == "weight" else args[1].shape[1:]
+    spans = [(p - 1) * s + (k - 1) * d + 1 for p, s, k, d in zip(y_shape[2:], stride, taps, dilation)]
+    around = [max(a + n, span) for a, n, span in zip(low, x_shape[2:], spans)]
+    inner = (slice(None), slice(None), *(slice(a, a + n) for a, n in zip(low, x_shape[2:])))
+    padded = np.zeros((*x_shape[:2], *around), args[0].dtype)
+    if part != "input":
+        padded[inner] = args[0]
+    result = padded if part == "input" else np.zeros(shape, args[0].dtype)
+    for tap in np.ndindex(*taps):
+        places = (slice(i * d, i * d + p * s, s) for i, d, p, s in zip(tap, dilation, y_shape[2:], stride))
+        seen = padded[(slice(None), slice(None), *places)]
+        if part == "weight":
+            result[(slice(None), *tap)] = np.sum(seen * args[1], axis=(0, 2, 3))
+            continue
+        weights = args[1][(slice(None), *tap)][:, None, None]
+        if part == "output":
+            result += seen * weights
+        else:
+            seen += args[0] * weights
+    return result[inner] if part == "input" else result
+
+
 STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str, int]], Array]] = {
     "const": _const,
     "iota": _iota,
@@ -447,6 +475,7 @@ STRUCTURE: dict[str, Callable[[Value, list[Array], tuple[int, ...], Mapping[str,
     "scatter_max": _scatter_by(np.maximum),
     "scatter_min": _scatter_by(np.minimum),
     "dot": lambda v, args, shape, env: np.matmul(*args),
+    "depthwise": _depthwise,
     "attend": _attend,
     "attend_grad": _attend_grad,
 }

@@ -54,7 +54,7 @@ class Program(Recipe):
         for i, stage in enumerate(self.schedule.stages):
             if stage.kind == "loop":
                 self.bodies[i] = build_body(stage, self.schedule.buffers, self.schedule.apart)
-            elif stage.kind == "dot" and stage.outputs[0] is not stage.source:
+            elif stage.kind in ("dot", "depthwise") and stage.outputs[0] is not stage.source:
                 self.bodies[i] = epilogue_body(stage, self.schedule.buffers)
         if into is not None:
             for body in self.bodies.values():

@@ -414,6 +414,16 @@ def _dot(v: Value, g: Value) -> tuple[Value, Value]:
     return graph.dot(g, b), graph.dot(a, g)
 
 
+def _depthwise(v: Value, g: Value) -> tuple[Value, Value]:
+    """Each part is linear in both others."""
+    (a, b), (part, *form) = v.args, v.attrs
+    if part == "output":  # of input and weight
+        return graph.depthwise("input", (g, b), a.shape, *form), graph.depthwise("weight", (a, g), b.shape, *form)
+    if part == "input":  # of output and weight
+        return graph.depthwise("output", (g, b), a.shape, *form), graph.depthwise("weight", (g, a), b.shape, *form)
+    return graph.depthwise("input", (b, g), a.shape, *form), graph.depthwise("output", (a, g), b.shape, *form)
+
+
 def _by_formula(v: Value, g: Value) -> tuple[Value | None, ...]:
     return tuple(differentiate([attention.formula(v)], [g], v.args, apart=True))
 
@@ -505,6 +515,7 @@ VJP: dict[str, Rule] = {
     "scatter_min": _scatter_extremum,
     "scatter": _scatter,
     "dot": _dot,
+    "depthwise": _depthwise,
     "attend": _attend,
     "attend_grad": _by_formula,
 }

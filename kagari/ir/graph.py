@@ -45,6 +45,9 @@ are the business of `build.py`, which is what operator definitions use.
     scatter_prod, scatter_max, scatter_min            as scatter_add: x multiplied by src, the extremum of both
     scatter     x, index, src        (dim,)           x with src written at index
     dot         a[.., m, k], b[.., k, n]              batched matrix product, floats accumulated in at least fp32
+    depthwise   two of x[n, c, h, w], k[c, i, j], y[n, c, p, q] (part, stride, low, dilation): the third, the `output`
+    y[n, c, p] = sum over i of x[n, c, p * stride + i * dilation - low] k[c, i], with zeros around x; the `input` or the
+    `weight` it is the gradient of, summed over the same triples
     attend      q[.., l, e], k[.., s, e], v[.., s, d], scale, perhaps a mask[.., l, s] (causal, part): the `result`
     softmax(scale q k^T + mask) v, or of each row of scores the `logsums`, the logarithm of the sum of exponentials. A
     boolean mask is true where a query looks at a key; causal: query i looks at keys 0 to i only. A query that looks at
@@ -363,6 +366,20 @@ def scatter(op: str, x: Value, index: Value, src: Value, dim: int) -> Value:
 def dot(a: Value, b: Value) -> Value:
     """The batched matrix product of a[.., m, k] and b[.., k, n]."""
     return Value("dot", (a, b), (), a.shape[:-1] + b.shape[-1:], a.dtype)
+
+
+def depthwise(
+    part: str,
+    args: tuple[Value, Value],
+    shape: tuple[Size, ...],
+    stride: tuple[int, ...],
+    low: tuple[Size, ...],
+    dilation: tuple[int, ...],
+) -> Value:
+    """Of an image, the weights of its channels and what they make of it the `output`, `input` or `weight`, of a shape
+    that is not empty but along the batch, from the two others.
+    """
+    return Value("depthwise", args, (part, stride, low, dilation), shape, args[0].dtype)
 
 
 def attend(args: tuple[Value, ...], causal: bool, part: str = "result") -> Value:

@@ -48,6 +48,7 @@ ATTRS = {
     "scatter_max": ("dim",),
     "scatter_min": ("dim",),
     "scatter": ("dim",),
+    "depthwise": ("part", "stride", "low", "dilation"),
     "attend": ("causal", "part"),
     "attend_grad": ("causal", "argument"),
 }

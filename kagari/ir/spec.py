@@ -139,7 +139,7 @@ KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
     **dict.fromkeys(("floor", "ceil", "trunc", "round", "maximum", "minimum"), (_real, "real numbers")),
     **dict.fromkeys(("argsort", "nth", "searchsorted", "argcummax", "argcummin"), (_real, "real numbers")),
     "logcumsumexp": (_real_float, "real floats"),
-    **dict.fromkeys(("atan2", "complex", "attend", "attend_grad"), (_real_float, "real floats")),
+    **dict.fromkeys(("atan2", "complex", "depthwise", "attend", "attend_grad"), (_real_float, "real floats")),
     **dict.fromkeys(("reduce_sum", "reduce_prod"), (_number, "numbers")),
     **dict.fromkeys((*UNARY_BITS, "bitand", "bitor", "bitxor"), (_integer_or_bool, "integers or booleans")),
     **dict.fromkeys(("idiv", "gcd", "shl", "shr"), (_integer, "integers")),
@@ -464,9 +464,25 @@ def _attend_grad(v: Value) -> None:
     _like(v, v.args[v.attrs[1]])
 
 
+def _depthwise(v: Value) -> None:
+    part, stride, low, dilation = v.attrs
+    _require(part in ("output", "input", "weight"), "it is the output, the input or the weights")
+    x, w, y = {"output": (*v.args, v), "input": (v, v.args[1], v.args[0]), "weight": (v.args[0], v, v.args[1])}[part]
+    _require((x.ndim, w.ndim, y.ndim) == (4, 3, 4), "images have four dimensions, weights three")
+    _require(_equal(x.shape[:2], y.shape[:2]), "input and output should have the same images and channels")
+    _require(_equal(w.shape[:1], x.shape[1:2]), "each channel should have its weights")
+    for x_ in v.args:
+        _same_dtype(x_, v)
+    _require(all(len(n) == 2 for n in (stride, low, dilation)), "there are two numbers for each attribute")
+    _require(all(n >= 1 for n in (*stride, *dilation)), "steps are positive")
+    _require(all(hint(n) >= 0 for n in low), "no amount of zeros is negative")
+
+
 ARITY: dict[str, int | tuple[int, int]] = {
     **dict.fromkeys(("input", "scalar", "size", "const", "iota"), 0),
-    **dict.fromkeys((*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot", "nth", "searchsorted"), 2),
+    **dict.fromkeys(
+        (*BINARY, *COMPARE, "complex", "require", "gather", "pick", "dot", "nth", "searchsorted", "depthwise"), 2
+    ),
     **dict.fromkeys(("where", "scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), 3),
     "cat": -1,
     "attend": (4, 5),
@@ -513,6 +529,7 @@ SPEC: dict[str, Check] = {
     "pick": _pick,
     **dict.fromkeys(("scatter", "scatter_add", "scatter_prod", "scatter_max", "scatter_min"), _scatter),
     "dot": _dot,
+    "depthwise": _depthwise,
     "attend": _attend,
     "attend_grad": _attend_grad,
 }

@@ -18,6 +18,7 @@ from ..base.symbols import Size, product, settled
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import depthwise
 from .movement import turned as flipped
 from .shapes import narrowed
 from .window import around, extent, is_one, spread, windowed
@@ -42,12 +43,15 @@ def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None,
     With `turned`, w is [O, *K, C/groups], and its taps count from the other end.
     """
     stride, low, high, dilation, groups = geometry
+    alone = groups > 1 and x.shape[1] == groups
+    if alone and not turned and depthwise.is_short(x, w.shape[2:], stride):
+        return depthwise.output(x, w, bias, stride, low, high, dilation)
     spatial, rank, batch = range(2, x.ndim), x.ndim - 2, x.shape[0]
     taps, channels = (w.shape[1:-1], w.shape[-1]) if turned else (w.shape[2:], w.shape[1])
     seen = windowed(around(x, spatial, low, high), spatial, taps, stride, dilation)  # [N, C, *P, *K]
     if turned:
         seen = flipped(seen, tuple(range(2 + rank, seen.ndim)))
-    if groups > 1 and x.shape[1] == groups:
+    if alone:
         return _with_bias(_depthwise(seen, graph.reshape(w, (w.shape[0], 1, *taps)), groups), bias)
     places, inner = seen.shape[2 : 2 + rank], product(w.shape[1:])
     lead = (batch, groups) if groups > 1 else (batch,)
@@ -123,6 +127,8 @@ def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
     """
     stride, low, _, dilation, groups = geometry
     rank = y.ndim - 2
+    if groups > 1 and is_one(w.shape[1]) and depthwise.is_short(y, w.shape[2:], stride):
+        return depthwise.input_(y, w, stride, low, dilation, groups, sizes)
     apart = [s if d > 1 else 1 for s, d in zip(stride, dilation)]
     y = spread(y, range(2, y.ndim), apart)
     stride = tuple([s // a for s, a in zip(stride, apart)])
@@ -222,11 +228,14 @@ def _phase_weights(w: Value, phases: Sequence[_Phase], groups: int) -> Value:
 def correlated(x: Value, y: Value, geometry: Geometry, taps: Sizes) -> Value:
     """w[o, c, k] = sum over n, p of x[n, c, p * stride + k * dilation - low] y[n, o, p]; w has `taps`."""
     stride, low, high, dilation, groups = geometry
+    alone = groups > 1 and x.shape[1] == groups
+    if alone and depthwise.is_short(x, taps, stride):
+        return depthwise.weight(x, y, stride, low, dilation, taps)
     rank, spatial = x.ndim - 2, range(2, x.ndim)
     seen = windowed(around(x, spatial, low, high), spatial, taps, stride, dilation)  # [N, C, *P, *K]
     places, batch = seen.shape[2 : 2 + rank], x.shape[0]
     inputs, outs = x.shape[1] // groups, y.shape[1] // groups
-    if groups > 1 and x.shape[1] == groups:
+    if alone:
         each = graph.reshape(y, (batch, groups, outs, *places, *(1,) * rank))
         product_ = ir.mul(each, graph.reshape(seen, (batch, groups, 1, *seen.shape[2:])))
         summed = ir.sum_(product_, (0, *range(3, 3 + rank)))

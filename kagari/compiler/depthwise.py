@@ -1,0 +1,180 @@
+"""Convolution of each channel alone, and its gradients: launches of the kernels that compute them.
+
+    output    y[n, c, p] = sum over i of x[n, c, p * stride + i * dilation - low] w[c, i]
+    input     x from y and w: for each phase of the stride its own taps, the results put between each other
+    weight    w from x and y
+
+There is no matrix in it: each weight meets one element of each window, so what counts is how often memory is read. All
+three copy bands of rows into lines with zeros around them (`depthwise_parts`), where each worker finds them again in
+its first-level cache. Output and input are one kernel (`depthwise_slide`), the weight another (`depthwise_weight`).
+
+Code depends on the number of taps, stride, dilation and dtype; every size and stride in memory is an operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..base.target import Target
+from . import depthwise_slide, depthwise_weight
+from .contract_common import ELEMENTS
+from .depthwise_parts import Axis
+from .epilogue import BodyEpilogue
+from .kernel import Kernel, Launch
+from .serial import Placed
+
+LONGEST_TAPS = 7  # taps along a dimension, which are unrolled
+LONGEST_STRIDE = 3
+LINES_BYTES = 24 << 10  # of the lines of a band, which stay in an L1 with the rows they come from
+PARALLEL_WORK = 1 << 16  # products worth waking other threads
+PIECES = 8  # for each thread, where there are as many
+
+Ints = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The sizes of an image, of the weights of a channel, and of what they make of it, along both dimensions."""
+
+    source: tuple[int, int]
+    taps: tuple[int, int]
+    result: tuple[int, int]
+
+
+def _fixed(n: int, most: int) -> int:
+    """A number that code depends on, as one that does not depend on sizes."""
+    return next(i for i in range(most + 1) if n == i)
+
+
+def _up(n: int, multiple: int) -> int:
+    return -(-n // multiple) * multiple
+
+
+def _axes(taps: Ints, stride: Ints, low: Ints, dilation: Ints, inverse: bool) -> list[Axis]:
+    return [
+        Axis(_fixed(k, LONGEST_TAPS), s, d, _fixed(a % s, s), inverse)
+        for k, s, d, a in zip(taps, stride, dilation, low)
+    ]
+
+
+def _lines(op: dict[str, int], axis: Axis, low: int, width: int, places: int, lanes: int) -> None:
+    """Which columns of the source lines hold, and how long they are; `places` of the result are computed."""
+    planes = 1 if axis.inverse else axis.stride
+    origin = axis.origin(low)
+    first = low // planes if planes > 1 else max(0, -origin)
+    op["skipped"] = max(0, origin)
+    op["kept"] = max(0, width - op["skipped"])
+    op["first"] = first
+    op["used"] = places + axis.reach // planes
+    copied = first + 1 + _up(-(-op["kept"] // planes), lanes)
+    op["pitch"] = _up(max(copied, op["used"]), lanes) + lanes
+
+
+def _band(lines_bytes: int, axis: Axis, places: int, height: int, line: int) -> int:
+    """Places of a band: as many as lines fit for, in whole tiles."""
+    fit = (lines_bytes // line - axis.reach - 1) // axis.step + 1
+    return min(max(height, _up(places, height)), max(height, fit // height * height))
+
+
+def _strides(op: dict[str, int], name: str, place: Placed, names: str) -> None:
+    for dim, stride in zip(names.split(), place.strides):
+        op[f"{name}_{dim}"] = stride
+    op[f"{name}_at"] = place.offset
+
+
+def _grain(total: int, work: int, target: Target) -> int:
+    parallel = target.threads > 1 and work >= PARALLEL_WORK
+    return max(1, total // (PIECES * target.threads)) if parallel else max(1, total)
+
+
+def slide_launch(
+    part: str,
+    source: Placed,
+    weight: Placed,
+    out: Placed,
+    stride: Ints,
+    low: Ints,
+    dilation: Ints,
+    epilogue: BodyEpilogue,
+    target: Target,
+    temp: Callable[[int], int],
+) -> Launch:
+    """The `output`, or the `input`, which is contiguous along its rows; none of them is empty."""
+    down, across = _axes(weight.shape[1:], stride, low, dilation, part == "input")
+    images, channels, rows, cols = out.shape
+    size, lanes = source.dtype.itemsize, target.lanes(source.dtype.itemsize)
+    across_places, places = -(-cols // across.phases), -(-rows // down.phases)
+    height, vectors = _tile(across_places, down, across, lanes, target)
+    form = depthwise_slide.Form(
+        ELEMENTS[source.dtype.name], lanes, target.vector_registers, down, across, height, vectors,
+        bool(source.strides[3] == 1 or source.shape[3] == 1),
+    )  # fmt: skip
+    op: dict[str, int] = {"channels": channels, "rows": rows, "cols": cols, "places": places}
+    _lines(op, across, low[1], source.shape[3], _up(across_places, vectors * lanes), lanes)
+    line = op["pitch"] * form.lines.planes * size
+    op["band"] = _band(LINES_BYTES, down, places, height, line)
+    op["bands"] = -(-places // op["band"])
+    op["source_rows"], op["origin"] = source.shape[2], down.origin(low[0])
+    _strides(op, "source", source, "image channel row col")
+    _strides(op, "weight", weight, "channel row col")
+    _strides(op, "out", out, "image channel row")
+    rows_held = (op["band"] - 1) * down.step + down.reach + 1
+    op["worker"] = _up(form.taps, lanes) + rows_held * form.lines.planes * op["pitch"]
+    memory = temp(op["worker"] * size * target.threads)
+    total = images * channels * op["bands"]
+    steps = [step * view.dtype.itemsize for view in epilogue.loads for step in view.strides[:2]]
+    key = f"depthwise.{form.key}.{epilogue.key}"
+    kernel = Kernel(key, "depthwise", lambda: depthwise_slide.write_slide(form, epilogue))
+    ops = (*(op[name] for name in depthwise_slide.OPERANDS), *epilogue.ops, *steps)
+    bufs = (source.number, weight.number, out.number, memory, *epilogue.bufs)
+    return Launch(kernel, bufs, ops, total, _grain(total, images * channels * rows * cols * form.taps, target))
+
+
+def _tile(places: int, down: Axis, across: Axis, lanes: int, target: Target) -> tuple[int, int]:
+    """How many places along the height a tile has, and how many vectors: its sums take half of the registers."""
+    sums = target.vector_registers // 2 // (down.phases * across.phases)
+    vectors = 1 if places <= lanes or sums < 4 else 2
+    return max(1, min(sums // vectors, 4 if vectors > 1 else 7)), vectors
+
+
+def weight_launch(
+    source: Placed,
+    slope: Placed,
+    out: Placed,
+    stride: Ints,
+    low: Ints,
+    dilation: Ints,
+    target: Target,
+    temp: Callable[[int], int],
+) -> Launch:
+    """The `weight`: of input and output, one image at least of each of which is not empty, or of no images."""
+    down, across = _axes(out.shape[1:], stride, low, dilation, False)
+    images, channels, rows, cols = slope.shape
+    size, lanes = source.dtype.itemsize, target.lanes(source.dtype.itemsize)
+    height = 4
+    together = max(1, min(across.taps, (target.vector_registers - height - 2) // down.taps))
+    beside = [bool(x.strides[3] == 1 or x.shape[3] == 1) for x in (source, slope)]
+    form = depthwise_weight.Form(
+        ELEMENTS[source.dtype.name], lanes, down, across, height, together, (beside[0], beside[1])
+    )
+    op: dict[str, int] = {"images": images, "rows": rows, "cols": cols}
+    _lines(op, across, low[1], source.shape[3], _up(cols, lanes), lanes)
+    op["slope_used"] = _up(cols, lanes)
+    op["slope_pitch"] = op["slope_used"] + lanes
+    line = (op["pitch"] * form.lines.planes * down.step + op["slope_pitch"]) * size // down.step
+    op["band"] = _band(LINES_BYTES, down, rows, height, line)
+    op["bands"] = -(-rows // op["band"])
+    op["source_rows"], op["origin"] = source.shape[2], down.origin(low[0])
+    _strides(op, "source", source, "image channel row col")
+    _strides(op, "slope", slope, "image channel row col")
+    _strides(op, "weight", out, "channel row col")
+    rows_held = (op["band"] - 1) * down.step + down.reach + 1
+    op["slopes_at"] = down.taps * across.taps * lanes + rows_held * form.lines.planes * op["pitch"]
+    op["worker"] = op["slopes_at"] + op["band"] * op["slope_pitch"]
+    memory = temp(op["worker"] * size * target.threads)
+    kernel = Kernel(f"depthwise_weight.{form.key}", "depthwise", lambda: depthwise_weight.write_weight(form))
+    ops = tuple(op[name] for name in depthwise_weight.OPERANDS)
+    bufs = (source.number, slope.number, out.number, memory)
+    work = images * channels * rows * cols * down.taps * across.taps
+    return Launch(kernel, bufs, ops, channels, _grain(channels, work, target))
