@@ -92,7 +92,7 @@ def state(layer: Any, rand: Any, batch: tuple[int, ...]) -> Any:
 
 @pytest.mark.parametrize("text", LAYERS)
 def test_layer(text: str, oracle: ModuleType) -> None:
-    compare(text, oracle, lambda t, rand, layer: layer(rand(5, 5, 3)))
+    compare(text, oracle, lambda t, rand, layer: layer(rand(9, 9, 3)))
 
 
 @pytest.mark.parametrize("text", LAYERS)

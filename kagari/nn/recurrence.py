@@ -20,6 +20,9 @@ State = tuple[Tensor, ...]
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 """How many gates of the size of the state each kind of network has."""
 
+FEW_ROWS, MANY_STEPS = 24, 8
+"""With up to so many rows in all of so many steps, the columns of a matrix are laid side by side once, not in each."""
+
 
 def _updated(mode: str, gates: Tensor, product: Tensor, state: State) -> State:
     """The state that gates make, of an LSTM before its projection."""
@@ -32,7 +35,10 @@ def _updated(mode: str, gates: Tensor, product: Tensor, state: State) -> State:
 
 
 def _slopes(mode: str, gates: Tensor, product: Tensor, state: State, grads: State) -> tuple[Tensor, Tensor, State]:
-    """The gradients of the gates, of the product, and of the old state apart from the product."""
+    """The gradients of the gates, of the product, and of the old state apart from the product.
+
+    The first two are one but for a GRU.
+    """
     if mode == "LSTM":
         slopes, by_cell = ops.lstm_slopes(gates, product, state[1], *grads)
         return slopes, slopes, (by_cell,)
@@ -109,6 +115,8 @@ def _run(
     have = sizes[0]
     state = tuple(part[:have] for part in begin)
     mixed = state[0].dtype is not weight.dtype
+    if max(sizes) <= FEW_ROWS and len(sizes) >= MANY_STEPS:
+        weight = weight.mT.contiguous().mT
     for gates, rows in zip(steps, sizes):
         if rows < have:
             ended.insert(0, tuple(part[rows:] for part in state))
@@ -200,10 +208,11 @@ def _gradients(
             joined.insert(0, tuple(part[had:] for part in carry))
             carry = tuple(part[:had] for part in carry)
     by_begin = tuple(ops.cat(found) for found in zip(carry, *joined)) if joined else carry
-    flat = ops.cat(by_products)
-    old = ops.cat([state[0] for state in reversed(before)]).to(flat.dtype)
+    flat = _joined(by_products[::-1], ctx.reverse)
+    old = _joined([state[0] for state in before], ctx.reverse).to(flat.dtype)
     return (
-        _joined(by_gates[::-1], ctx.reverse), flat.mT @ old, None if bias is None else flat.sum(0),
+        _joined(by_gates[::-1], ctx.reverse) if ctx.mode == "GRU" else flat,
+        flat.mT @ old, None if bias is None else flat.sum(0),
         None if projection is None else ops.cat(by_hidden).mT @ ops.cat(wholes[::-1]), *by_begin,
     )  # fmt: skip
 
