@@ -149,7 +149,7 @@ def test_numbers_are_operands() -> None:
 
 
 @pytest.mark.parametrize("dt", REAL, ids=lambda dt: dt.name)
-@pytest.mark.parametrize("shape", [(8, 8), (65, 63), (9, 200), (130, 67), (3, 70, 40), (12, 5, 33)])
+@pytest.mark.parametrize("shape", [(8, 8), (65, 63), (9, 200), (130, 67), (3, 70, 40), (12, 5, 33), (700, 811)])
 def test_transposing_copies(dt: dtype, shape: tuple[int, ...]) -> None:
     def turned(x: Value) -> Value:
         return graph.permute(x, (*range(1, x.ndim), 0))

@@ -27,7 +27,8 @@ class Nest:
     """All that the code of a loop kernel depends on.
 
     `tags` has an `o` for each kept dimension and an `r` for each reduced one. `wide` says that a block of columns is
-    accumulated in memory, with its width as an operand, and not in registers.
+    accumulated in memory, with its width as an operand, and not in registers, `far` that more is transposed than an L2
+    holds.
     """
 
     body: Body
@@ -42,13 +43,14 @@ class Nest:
     split: bool
     vector_bytes: int
     tile: int | None = None
+    far: bool = False
     stream: bool = False
     wide: bool = False
     partial: tuple[int, ...] = ()
 
     def key(self) -> str:
         views = ",".join("".join(c) + d.name + str(n) for c, d, n in zip(self.classes, self.dtypes, self.bufs))
-        forms = f"{int(self.split)}{int(self.stream)}{int(self.wide)}{self.tile}"
+        forms = f"{int(self.split)}{int(self.stream)}{int(self.wide)}{int(self.far)}{self.tile}"
         return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{forms}|{self.body.key}"
 
 

@@ -84,18 +84,27 @@ class _Writer(Reductions):
         buffers = {i: b.var(f"[{TILE * TILE} x {MEMORY[nest.dtypes[i].name]}]") for i in loads}
         across = self.squares(vec)
         down = self.squares(tile)
-        with b.loop(self.begin, self.end) as flat:
+
+        def square_at(flat: Val) -> tuple[dict[int, Val], Val, Val]:
             column = b.mul(b.binary("urem", flat, across), b.int(TILE))
             rest = b.binary("udiv", flat, across)
             row = b.mul(b.binary("urem", rest, down), b.int(TILE))
-            index = self.unravel(b.binary("udiv", rest, down), outer) if outer else {}
+            return self.unravel(b.binary("udiv", rest, down), outer) if outer else {}, row, column
+
+        with b.loop(self.begin, self.end) as flat:
+            ahead: dict[int, Val] = {}
+            if nest.far:
+                index, row, column = square_at(b.add(flat, b.int(1)))
+                self.index = {**index, tile: row, vec: column}
+                ahead = {i: self.pointer(i) for i in loads}
+            index, row, column = square_at(flat)
             self.prepare(range(len(self.nodes)), frozenset(outer), 0, index)
             rows = b.call("llvm.smin.i64", "i64", b.sub(self.sizes[tile], row), b.int(TILE))
             columns = b.call("llvm.smin.i64", "i64", b.sub(self.sizes[vec], column), b.int(TILE))
             self.tiled = {}
             for i in loads:
                 self.index = {**index, tile: row, vec: column}
-                self.transpose(i, buffers[i], rows, columns)
+                self.transpose(i, buffers[i], rows, columns, ahead.get(i))
             self.tiled = buffers
             self.square(index, row, column, rows, columns)
             self.memo = before
@@ -117,8 +126,12 @@ class _Writer(Reductions):
             with b.when(b.binary("xor", full, Val("true", "i1"))):
                 self.store_all(at, lanes, b.lane_mask(c, columns, lanes), 0)
 
-    def transpose(self, view: int, buffer: Val, rows: Val, columns: Val) -> None:
-        """Puts a square of a load that is contiguous along the tile into a buffer where it is so along the vector."""
+    def transpose(self, view: int, buffer: Val, rows: Val, columns: Val, ahead: Val | None) -> None:
+        """Puts a square of a load that is contiguous along the tile into a buffer where it is so along the vector.
+
+        Its lines lie apart, where no processor fetches ahead by itself: with each, the same one of the square that
+        begins at `ahead` is asked for.
+        """
         b, side = self.b, 16
         element = MEMORY[self.nest.dtypes[view].name]
         ty = vector(side, element)
@@ -133,6 +146,8 @@ class _Writer(Reductions):
                 inside = b.binary("and", mask, b.splat(b.icmp("slt", place, columns), side))
                 address = b.gep(b.gep(origin, b.mul(place, step), element), r, element)
                 lines.append(b.masked_load(address, inside, ty))
+                if ahead is not None:
+                    b.prefetch(b.gep(b.gep(ahead, b.mul(place, step), element), r, element))
             for k, line in enumerate(b.transposed(lines)):
                 to = b.gep(buffer, b.add(b.mul(b.add(r, b.int(k)), b.int(TILE)), c), element)
                 b.store(line, to)

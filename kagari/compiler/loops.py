@@ -102,6 +102,7 @@ def bind(
         split=pieces > 1,
         vector_bytes=target.vector_bytes,
         tile=tile,
+        far=tile is not None and _count(tuple(sizes_of)) * sum(v.dtype.itemsize for v in views) > target.l2_bytes,
         wide=width > lanes,
         stream=tags == "o" and _streams(sizes_of[0], views, len(loads)),
     )
@@ -220,6 +221,7 @@ def _kernel(nest: Nest) -> Kernel:
         nest.block,
         nest.split,
         nest.tile,
+        nest.far,
         nest.stream,
         nest.wide,
     )
