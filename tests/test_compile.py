@@ -379,21 +379,12 @@ def test_what_can_not_be_compiled_runs_singly(monkeypatch):
 
 def test_a_reset_begins_anew():
     compiled = check(lambda x: x.exp() + 1, torch.ones(3))
-    compiled.eager = True
+    compiled.choose(True)
     assert "exp + add" in torch.compiler.report() and "eagerly" in str(compiled.explain())
     torch.compiler.reset()
     assert compiled.eager is None and not compiled.used and str(compiled.explain()) not in torch.compiler.report()
     check(lambda x: x.exp() + 1, torch.ones(3))
     assert compiled(torch.zeros(3)).tolist() == [2, 2, 2] and len(compiled.used) == 1
-
-
-def test_the_slower_way_is_left():
-    compiled = torch.compile(lambda x: x + 1)
-    for _ in range(100):
-        compiled(torch.ones(2))
-    assert compiled.eager is not None
-    compiled.eager = True
-    assert compiled(torch.ones(2)).tolist() == [2, 2] and "eagerly" in str(compiled.explain())
 
 
 # The interface

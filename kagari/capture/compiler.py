@@ -16,7 +16,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def is_compiling() -> bool:
-    """Whether a compiled function is being called.
+    """Whether a compiled function is being called, other than one that was found to be faster eagerly.
 
     >>> import kagari as torch
     >>> torch.compiler.is_compiling(), torch.compile(torch.compiler.is_compiling)()

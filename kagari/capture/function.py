@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 TRIALS, PATIENCE = 8, 80
 # Segments that a report goes back to.
 MAX_USED = 64
+_THREAD = RUNNER.thread
 
 
-class CompiledFunction:
+class CompiledFunction(functools.partial[Any]):
     """A function whose calls are captured.
 
-    The first calls are measured: every other one runs eagerly, and where that is faster, it stays so.
+    The first calls are measured: every other one runs eagerly, and where that is faster, it stays so. It is a `partial`
+    because of what is called for it then: the function itself, by native code, as it may be one of a few microseconds.
     """
+
+    def __new__(cls, function: Callable[..., Any], fullgraph: bool = False) -> CompiledFunction:
+        """One that calls nothing yet."""
+        return super().__new__(cls, function)
 
     def __init__(self, function: Callable[..., Any], fullgraph: bool = False) -> None:
         self.function, self.fullgraph = function, fullgraph
@@ -37,21 +43,26 @@ class CompiledFunction:
         self.used: dict[bytes, Noted] = {}
         self.calls = 0
         self.settled = False  # whether the last captured call met nothing new: then native code may run it by itself
-        self.eager: bool | None = None  # None while it is being measured
         self.times: dict[bool, list[int]] = {False: [], True: []}
+        self.choose(None)
+
+    def choose(self, eager: bool | None) -> None:
+        """Calls are eager from now on, or captured, or None: measured."""
+        self.eager = eager
+        called = self.function if eager else self._run
+        self.__setstate__((called, (), {}, vars(self)))  # type: ignore[attr-defined]
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns."""
-        state = RUNNER.thread.state
+        state = _THREAD.state
         if state.compiling is not None or state.suspended:
             return self.function(*args, **kwargs)
-        eager = self.eager
-        if eager is None:
+        if self.eager is None:
             return self._measured(state, args, kwargs)
-        return self._eager(state, args, kwargs) if eager else self._captured(state, args, kwargs)
+        return self._captured(state, args, kwargs)
 
     def _eager(self, state: State, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         state.compiling = self
@@ -85,7 +96,7 @@ class CompiledFunction:
         if RUNNER.news == before:
             self.times[eager].append(time)
         if min(map(len, self.times.values())) >= TRIALS or self.calls >= PATIENCE:
-            self.eager = self._slower()
+            self.choose(self._slower())
         return result
 
     def use(self, words: bytes, noted: Noted) -> None:
