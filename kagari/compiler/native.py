@@ -41,7 +41,10 @@ EXTERNS = {
     "PyErr_CheckSignals": "i32",
     "PyDict_GetItem": "i64",
     "PyType_IsSubtype": "i32",
+    "PyIter_Next": "i64",
+    "PyList_Append": "i32",
     "Py_DecRef": "void",
+    "Py_IncRef": "void",
     "memcpy": "i64",
     "clock_gettime": "i32",
 }

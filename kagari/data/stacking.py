@@ -1,20 +1,23 @@
 """Batches that are made while their samples are read: what `default_collate` makes of the list of them.
 
-A sample's arrays and tensors are copied into the batch when it comes. They are in the cache then, and their memory is
-free for the next sample; and a worker has the batch where the main process can read it, without another copy.
+A sample's arrays, tensors and numbers are copied into the batch when it comes. They are in the cache then, and their
+memory is free for the next sample; and a worker has the batch where the main process can read it, without another copy.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from ..base import dtypes
 from ..base.dtypes import dtype
 from ..eager import Tensor, convert
+from ..eager.rows import ARRAYS, FLOATS, INTEGERS, OBJECTS, TENSORS, Rows
 from .collate import default_collate
 
 Allocate = Callable[[tuple[int, ...], dtype], Tensor]
@@ -24,49 +27,71 @@ def collate_each(samples: Iterable[Any], n: int, allocate: Allocate = convert.em
     """The batch of n samples, or of fewer where there are no more. Raises what `default_collate` raises."""
     stream = iter(samples)
     for first in stream:
-        kind = type(first)
-        if kind in (tuple, list) and first:
-            return _of_sequences(first, stream, n, allocate)
-        if kind is dict:
-            return _of_dicts(first, stream, n, allocate)
-        column = _column(first, n, allocate)
-        for sample in stream:
-            if not column.put(sample):
-                return default_collate([*column.samples(), sample, *stream])
-        return column.batch(list)
+        batch = _Batch(first, n, allocate)
+        stream = chain((first,), stream)
+        while True:
+            sample = batch.rows.put(stream)
+            if batch.rows.is_over:
+                return batch.made()
+            if not batch.put(sample):
+                return default_collate([*batch.samples(), sample, *stream])
     return default_collate([])
 
 
-def _of_sequences(first: Any, stream: Iterable[Any], n: int, allocate: Allocate) -> list[Any]:
-    kind, width = type(first), len(first)
-    columns = [_column(value, n, allocate) for value in first]
-    puts = [column.put for column in columns]
-    stream = iter(stream)
-    for sample in stream:
-        if type(sample) is not kind or len(sample) != width:
-            before = [kind(values) for values in zip(*(column.samples() for column in columns))]
-            found: list[Any] = default_collate([*before, sample, *stream])
-            return found
-        for at, value in enumerate(sample):
-            if not puts[at](value):
-                columns[at] = _Values([*columns[at].samples(), value])
-                puts[at] = columns[at].put
-    return [column.batch(tuple) for column in columns]
+class _Batch:
+    """Samples in columns: one for each place in a tuple, list or dictionary, else a single one."""
 
+    def __init__(self, first: Any, n: int, allocate: Allocate) -> None:
+        kind = type(first)
+        self.kind: Any = kind if kind is dict or (kind in (tuple, list) and first) else None
+        self.keys = list(first) if kind is dict else []
+        values = self._values(first)
+        self.rows = Rows(self.kind, len(values), n, self.keys)
+        self.columns = [_column(value, n, allocate) for value in values]
+        for number, column in enumerate(self.columns):
+            column.describe(self.rows, number)
 
-def _of_dicts(first: dict[Any, Any], stream: Iterable[Any], n: int, allocate: Allocate) -> dict[Any, Any]:
-    columns = {key: _column(value, n, allocate) for key, value in first.items()}
-    stream = iter(stream)
-    for sample in stream:
-        if type(sample) is not dict or not columns.keys() <= sample.keys():
-            values = zip(*(column.samples() for column in columns.values())) if columns else repeat((), 1)
-            before = [dict(zip(columns, row)) for row in values]
-            found: dict[Any, Any] = default_collate([*before, sample, *stream])
-            return found
-        for key, column in columns.items():
-            if not column.put(sample[key]):
-                columns[key] = _Values([*column.samples(), sample[key]])
-    return {key: column.batch(list) for key, column in columns.items()}
+    def _values(self, sample: Any) -> list[Any]:
+        if self.kind is None:
+            return [sample]
+        return [sample[key] for key in self.keys] if self.kind is dict else list(sample)
+
+    def put(self, sample: Any) -> bool:
+        """Adds a sample with a value that does not fit as it is. False where the sample is of another kind."""
+        if self.kind is not None and type(sample) is not self.kind:
+            return False
+        if self.kind is dict:
+            if not all(key in sample for key in self.keys):
+                return False
+        elif self.kind is not None and len(sample) != len(self.columns):
+            return False
+        at = self.rows.count
+        for number, value in enumerate(self._values(sample)):
+            column = self.columns[number]
+            if not column.put(at, value):
+                self.columns[number] = _Values([*column.samples(at), value])
+                self.columns[number].describe(self.rows, number)
+        self.rows.count = at + 1
+        return True
+
+    def samples(self) -> list[Any]:
+        """The samples that were put."""
+        count = self.rows.count
+        columns = [column.samples(count) for column in self.columns]
+        if self.kind is None:
+            return columns[0]
+        if self.kind is dict:
+            return [dict(zip(self.keys, (column[at] for column in columns))) for at in range(count)]
+        return [self.kind(values) for values in zip(*columns)]
+
+    def made(self) -> Any:
+        """The batch."""
+        # The kind is that of the list which `default_collate` would get.
+        kind = tuple if self.kind in (tuple, list) else list
+        batch = [column.batch(kind, self.rows.count) for column in self.columns]
+        if self.kind is None:
+            return batch[0]
+        return dict(zip(self.keys, batch)) if self.kind is dict else batch
 
 
 def rows_of(tensors: Sequence[Tensor], index: Sequence[Any], allocate: Allocate) -> list[Tensor] | None:
@@ -92,78 +117,119 @@ class _Values:
     def __init__(self, values: list[Any]) -> None:
         self.values = values
 
-    def put(self, value: Any) -> bool:
+    def describe(self, rows: Rows, number: int) -> None:
+        rows.describe(number, OBJECTS, self.values)
+
+    def put(self, at: int, value: Any) -> bool:
         """Adds a value. False where it is of another kind, and then it is not added."""
         self.values.append(value)
         return True
 
-    def samples(self) -> list[Any]:
+    def samples(self, count: int) -> list[Any]:
         """The values that were put."""
         return self.values
 
-    def batch(self, kind: Callable[[list[Any]], Any]) -> Any:
-        """What they are in the batch; `kind` is that of the list which `default_collate` would get."""
+    def batch(self, kind: Callable[[list[Any]], Any], count: int) -> Any:
+        """What they are in the batch."""
         return default_collate(kind(self.values))
 
 
-class _Arrays:
-    """Arrays of one shape and dtype, in the rows of the batch."""
+class _InRows:
+    """Values in the rows of a tensor."""
+
+    def __init__(self, shape: tuple[int, ...], n: int, dt: dtype, allocate: Allocate) -> None:
+        self.n = n
+        self.made = allocate((n, *shape), dt)
+        self.start = self.made._storage.data_ptr + self.made._offset
+
+    @cached_property
+    def array(self) -> np.ndarray:
+        """The rows, for values that need more than to be copied."""
+        return convert.raw_array(self.made)
+
+    def batch(self, kind: Any, count: int) -> Tensor:
+        return self.made if count == self.n else self.made[:count].clone()
+
+
+class _Arrays(_InRows):
+    """Arrays of one shape and dtype."""
 
     def __init__(self, first: np.ndarray, n: int, dt: dtype, allocate: Allocate) -> None:
-        self.shape, self.dtype = first.shape, first.dtype
-        self.made = allocate((n, *first.shape), dt)
-        self.rows = convert.raw_array(self.made)
-        self.count = 0
-        self.put(first)
+        super().__init__(first.shape, n, dt, allocate)
+        self.shape, self.dtype, self.nbytes = first.shape, first.dtype, first.nbytes
 
-    def put(self, value: Any) -> bool:
+    def describe(self, rows: Rows, number: int) -> None:
+        rows.describe(number, ARRAYS, self.start, self.nbytes, np.ndarray, self.dtype, self.shape)
+
+    def put(self, at: int, value: Any) -> bool:
         if type(value) is not np.ndarray or value.dtype is not self.dtype or value.shape != self.shape:
             return False
-        self.rows[self.count] = value
-        self.count += 1
+        self.array[at] = value
         return True
 
-    def samples(self) -> list[np.ndarray]:
-        return [np.array(row) for row in self.rows[: self.count]]
-
-    def batch(self, kind: Any) -> Tensor:
-        return self.made if self.count == len(self.rows) else self.made[: self.count].clone()
+    def samples(self, count: int) -> list[np.ndarray]:
+        return [np.array(row) for row in self.array[:count]]
 
 
-class _Tensors:
-    """Tensors of one layout, in the rows of the batch."""
+class _Tensors(_InRows):
+    """Tensors of one layout."""
 
     def __init__(self, first: Tensor, n: int, allocate: Allocate) -> None:
+        super().__init__(tuple(first.shape), n, first.dtype, allocate)
         self.layout = first._layout
-        self.made = allocate((n, *first.shape), first.dtype)
-        self.start = self.made.data_ptr()
-        self.n, self.count, self.nbytes = n, 0, self.layout.nbytes
-        self.put(first)
+        self.nbytes = self.layout.nbytes
 
-    def put(self, value: Any) -> bool:
+    def describe(self, rows: Rows, number: int) -> None:
+        rows.describe(number, TENSORS, self.start, self.nbytes, Tensor, self.layout)
+
+    def put(self, at: int, value: Any) -> bool:
         if type(value) is not Tensor or value._layout is not self.layout or value.requires_grad:
             return False
-        source = value._storage.data_ptr + value._offset
-        ctypes.memmove(self.start + self.count * self.nbytes, source, self.nbytes)
-        self.count += 1
+        ctypes.memmove(self.start + at * self.nbytes, value._storage.data_ptr + value._offset, self.nbytes)
         return True
 
-    def samples(self) -> list[Tensor]:
-        return [row.clone() for row in self.made[: self.count].unbind()]
-
-    def batch(self, kind: Any) -> Tensor:
-        return self.made if self.count == self.n else self.made[: self.count].clone()
+    def samples(self, count: int) -> list[Tensor]:
+        return [row.clone() for row in self.made[:count].unbind()]
 
 
-def _column(first: Any, n: int, allocate: Allocate) -> _Values | _Arrays | _Tensors:
-    """A place in the samples, with the value of the first one in it."""
-    if type(first) is np.ndarray:
+class _Numbers(_InRows):
+    """Numbers of one of Python's types, which fit into 8 bytes."""
+
+    def __init__(self, first: int | float, n: int, allocate: Allocate) -> None:
+        self.type = type(first)
+        super().__init__((), n, dtypes.int64 if self.type is int else dtypes.float64, allocate)
+
+    def describe(self, rows: Rows, number: int) -> None:
+        rows.describe(number, INTEGERS if self.type is int else FLOATS, self.start, 8, self.type)
+
+    def put(self, at: int, value: Any) -> bool:
+        if type(value) is not self.type or (self.type is int and not _is_word(value)):
+            return False
+        self.array[at] = value
+        return True
+
+    def samples(self, count: int) -> list[Any]:
+        found: list[Any] = self.array[:count].tolist()
+        return found
+
+
+def _is_word(value: float) -> bool:
+    return -(1 << 63) <= value < 1 << 63
+
+
+def _column(first: Any, n: int, allocate: Allocate) -> _Values | _Arrays | _Tensors | _Numbers:
+    """A place in the samples, for values like that of the first one."""
+    kind = type(first)
+    if kind is np.ndarray:
         dt = convert.FROM_NUMPY.get(first.dtype)
         if dt is not None and first.dtype.isnative and first.size:
             return _Arrays(first, n, dt, allocate)
-    elif type(first) is Tensor and first._layout.contiguous and first.numel() and not first.requires_grad:
-        return _Tensors(first, n, allocate)
-    return _Values([first])
+    elif kind is Tensor:
+        if first._layout.contiguous and first.numel() and not first.requires_grad:
+            return _Tensors(first, n, allocate)
+    elif kind is float or (kind is int and _is_word(first)):
+        return _Numbers(first, n, allocate)
+    return _Values([])
 
 
 __all__ = ["Allocate", "collate_each", "rows_of"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from . import cpu
 
-_FASTCALL, _KEYWORDS, _ONE = 0x80, 0x02, 0x08
+FASTCALL, _KEYWORDS, _ONE = 0x80, 0x02, 0x08
 _Pointer = ctypes.c_void_p
 
 
@@ -192,14 +192,14 @@ def _storage_type(dealloc: int, address: int) -> type:
 EXPORTS = {
     "allocate_storage": _ONE,
     "empty_cache": _ONE,
-    "insert": _FASTCALL,
-    "call_plan": _FASTCALL,
-    "make_tensor": _FASTCALL,
-    "run_pass": _FASTCALL,
+    "insert": FASTCALL,
+    "call_plan": FASTCALL,
+    "make_tensor": FASTCALL,
+    "run_pass": FASTCALL,
     "next_sequence": _ONE,
     "run_worker": _ONE,
     "set_mode": _ONE,
-    "foreach": _FASTCALL,
+    "foreach": FASTCALL,
     "capture": _ONE,
     "release": _ONE,
     "flush_queue": _ONE,
@@ -298,7 +298,7 @@ class Native:
 
     def operator_function(self, name: str, state: Any, doc: str) -> Callable[..., Any]:
         """The Python function of an operator; `state` is the Storage that holds its table's description."""
-        return pyfunction(name, self._operator_address, _FASTCALL | _KEYWORDS, state, doc)
+        return pyfunction(name, self._operator_address, FASTCALL | _KEYWORDS, state, doc)
 
     @staticmethod
     def bindable(function: Callable[..., Any]) -> Any:
@@ -313,14 +313,14 @@ class Native:
         number = self._used_methods
         self._used_methods += 1
         self._method_states[number] = state.data_ptr
-        return method(cls, name, self._methods[number], _FASTCALL | _KEYWORDS, doc)
+        return method(cls, name, self._methods[number], FASTCALL | _KEYWORDS, doc)
 
     def operator_reflected(self, cls: type, name: str, state: Any) -> Any:
         """A binary operator whose `self` is the second argument."""
         number = self._used_reflected
         self._used_reflected += 1
         self._reflected_states[number] = state.data_ptr
-        return method(cls, name, self._reflected[number], _FASTCALL)
+        return method(cls, name, self._reflected[number], FASTCALL)
 
     # Threads
 

@@ -32,3 +32,8 @@ def stubs_ir() -> str:
     lines += [_STUB.format(name="method", i=i, params=four) for i in range(METHODS)]
     lines += [_STUB.format(name="reflected", i=i, params=three) for i in range(REFLECTED)]
     return "\n".join(lines) + "\n"
+
+
+def rows_ir(triple: str) -> str:
+    """The LLVM IR of `put_rows`: a module of its own, for those that load data."""
+    return translate([(Path(__file__).parent / "rows.py").read_text()], triple)
