@@ -28,6 +28,8 @@ from .outputs import Output, Outputs
 from .place import Ints, Place, fill_body, over_rows, product
 
 SCANS = {"argcummax": arg_scan_launch, "argcummin": arg_scan_launch, "logcumsumexp": log_scan_launch}
+LEAST_PART = 512
+"""Columns of a part of a left factor: with fewer, sums go to memory and back so often that a copy takes less time."""
 
 
 @dataclass(slots=True)
@@ -196,12 +198,17 @@ class Binder(Outputs):
         return Place(place.number, self.numbers(v.shape), (*_batch(groups), 0, 0), v.dtype, windows=windows)
 
     def in_parts(self, v: Value) -> Place | None:
-        """A left factor whose columns are two dimensions, as those of a gradient are that sums over a batch."""
+        """A left factor whose columns are two dimensions, as those of a gradient are that sums over a batch.
+
+        None where these parts are short: then the factor is read from a copy.
+        """
         found = self.grouped(v)
         if found is None or found[0].offset or [len(group) for group in found[1][-2:]] != [1, 2]:
             return None
         place, groups = found
-        ((_, row),), ((_, column), outer) = groups[-2:]
+        ((_, row),), ((length, column), outer) = groups[-2:]
+        if length < LEAST_PART:
+            return None
         return Place(place.number, self.numbers(v.shape), (*_batch(groups), row, column), v.dtype, outer=outer)
 
     def grouped(self, v: Value) -> tuple[Place, list[list[tuple[int, int]]]] | None:
