@@ -8,10 +8,10 @@ import pytest
 from test_contract import TARGETS, guarded, run
 
 from kagari.base.target import Target
-from kagari.compiler.contract import contraction
+from kagari.compiler.contract import contraction, slab_for
 from kagari.compiler.contract_epilogue import Epilogue
 from kagari.compiler.contract_slab import slab_of
-from kagari.compiler.contract_windows import Windows
+from kagari.compiler.contract_windows import Border, Windows
 from kagari.compiler.llvm import compile_object
 
 RANDOM = np.random.default_rng(5)
@@ -110,6 +110,55 @@ def test_windows_read_in_place(kind: type, rows: tuple, lanes: tuple, m: int, of
     run(launches, arrays, "host")
     right = np.stack([x[i * apart :][places] for i in range(2)]).astype(np.float64)
     np.testing.assert_allclose(c, a.astype(np.float64) @ right, rtol=0, atol=np.finfo(kind).eps * 90 * k**0.5)
+
+
+@pytest.mark.parametrize(
+    ("taps", "step", "low", "high", "turned"),
+    [
+        ((3, 3), 1, (1, 1), (1, 1), False),
+        ((3, 3), 1, (1, 1), (1, 1), True),
+        ((7, 7), 2, (3, 3), (3, 3), False),
+        ((5, 4), 1, (0, 2), (3, 1), False),
+        ((5, 1), 1, (2, 0), (2, 0), False),
+        ((1, 6), 1, (0, 20), (0, 20), False),
+        ((4, 4), 2, (5, 1), (0, 4), False),
+    ],
+)
+def test_zeros_that_are_not_in_memory(taps: tuple, step: int, low: tuple, high: tuple, turned: bool) -> None:
+    images, planes, m, size = 2, 7, 18, (37, 41)
+    x = guarded((images, planes, *size), np.dtype(np.float32))
+    x[...] = RANDOM.standard_normal(x.shape)
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), *zip(low, high)))
+    seen = np.lib.stride_tricks.sliding_window_view(padded, taps, (2, 3))[:, :, ::step, ::step]
+    seen = seen[..., ::-1, ::-1] if turned else seen
+    places = seen.shape[2:4]
+    right = seen.transpose(0, 1, 4, 5, 2, 3).reshape(images, -1, places[0] * places[1])
+    k, n = right.shape[1:]
+    a, c = guarded((m, k), np.dtype(np.float32)), guarded((images, m, n), np.dtype(np.float32))
+    a[...], c[...] = RANDOM.standard_normal(a.shape), np.nan
+    arrays = [a, x, c]
+
+    def scratch(nbytes: int) -> int:
+        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
+        arrays[-1][...] = 0xFF
+        return len(arrays) - 1
+
+    line = padded.shape[3]
+    whole, inner = (planes * padded[0, 0].size, padded[0, 0].size, line), (planes * x[0, 0].size, x[0, 0].size, size[1])
+    sign = -1 if turned else 1
+    rows = tuple(d for d in ((taps[1], sign), (taps[0], sign * line), (planes, whole[1])) if d[0] > 1)
+    offset = (taps[0] - 1) * line + taps[1] - 1 if turned else 0
+    border = Border(whole, inner, 0, low, size)
+    windows = Windows(rows, ((places[1], step), (places[0], step * line)), offset, border)
+    assert slab_of(windows, TARGETS["host"].lanes(4)) is not None
+    if slab_for("float32", windows, TARGETS["host"]) is None:
+        pytest.skip("masks cost something")
+    launches = contraction(
+        "float32", (images,), m, n, k, (0, k, 1), (inner[0], 0, 0), (m * n, n, 1), 0, 1, 2, scratch,
+        Epilogue("float32"), TARGETS["host"], windows,
+    )  # fmt: skip
+    run(launches, arrays, "host")
+    np.testing.assert_allclose(c, a.astype(np.float64) @ right, rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("cpu", TARGETS)

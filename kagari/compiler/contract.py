@@ -164,7 +164,8 @@ def contraction(
     if windows is not None:
         if n > 1 and c_strides[-1] != 1:
             problem = replace(problem, c=out.turned, transposed=True)
-        problem = _read_in_place(problem, target) or _fold_images(problem)
+        slab = slab_for(dtype, windows, target) if outer[0] == 1 else None
+        problem = _fold_images(problem) if slab is None else replace(problem, slab=slab)
         problem, launches = _prepare(problem, scratch, target) if outer[0] == 1 else (problem, [])
         return [*launches, _launch(problem, scratch, epilogue, target)]
     if mode := _vector_mode(problem):
@@ -204,16 +205,19 @@ def _fold_batch(batch: tuple[int, ...], m: int, operands: list[Matrix]) -> tuple
     return batch[:-1], m * batch[-1], [replace(x, batch=x.batch[:-1], row=row) for x, row in zip(operands, rows)]
 
 
-def _read_in_place(problem: Problem, target: Target) -> Problem | None:
-    """The problem with tiles that read windows where they lie in a worker's slab, if they can."""
-    size = BITS[problem.element] // 8
-    if problem.windows is None or problem.outer[0] > 1 or target.vector_bytes < FREE_MASKS:
+def slab_for(dtype: str, windows: Windows, target: Target) -> Slab | None:
+    """What tiles read such windows from in place, if they can: masks have to be free, and a slab must fit."""
+    size = BITS[ELEMENTS[dtype]] // 8
+    lanes = target.lanes(size)
+    slab = slab_of(windows, lanes) if target.vector_bytes >= FREE_MASKS else None
+    if slab is None or slab.elements(slab.rows_of(VECTORS * lanes, windows.lanes[1][0])) * size > _room(target):
         return None
-    slab = slab_of(problem.windows, target.lanes(size))
-    least = VECTORS * target.lanes(size)
-    if slab is None or slab.elements(_rows_at_once(problem, slab, least)) * size > target.l2_bytes * SLAB_SHARE:
-        return None
-    return replace(problem, slab=slab)
+    return slab
+
+
+def _room(target: Target) -> float:
+    """Bytes of a slab at most."""
+    return target.l2_bytes * SLAB_SHARE
 
 
 def _rows_at_once(problem: Problem, slab: Slab, lanes: int) -> int:
@@ -548,12 +552,12 @@ def _slab_blocks(problem: Problem, slab: Slab, form: Form, target: Target, threa
     for count in SLAB_ROWS:
         wide = -(-min(count * slab.row, problem.lanes) // width)
         elements = slab.elements(_rows_at_once(problem, slab, wide * width))
-        if best is not None and elements * size > target.l2_bytes * SLAB_SHARE:
+        if best is not None and elements * size > _room(target):
             break
         for parts in SLAB_PARTS:
             tall = min(rows, -(-rows // (parts * height)) * height)
             pieces = problem.batches * -(-rows // tall) * -(-problem.lanes // (wide * width))
-            tiles = wide * k * _row_cycles(tall, form.heights)
+            tiles = wide * k * _row_cycles(int(tall), form.heights)
             streamed = k * tall * size / 16  # P arrives from L3
             cost = -(-pieces // threads) * (tiles + streamed + SLAB_CYCLES * elements + 3 * k + 300)
             if best is None or cost < best[0]:

@@ -4,16 +4,17 @@ A line of the image that a worker needs is copied once into its *slab*, where wi
 and of odd places are two lines. Neighbouring lanes then lie side by side for each row k of Q, and a table says how far
 from the first row each row lies. That takes a ninth of the room and of the copying that windows of 3 x 3 would.
 
+Zeros around an image need not be in memory: they come into being in the slab.
+
 A row of the result ends somewhere inside of a vector of lanes: a tile puts each vector together of two masked loads,
 one of the row and one of the row below. So masks have to cost nothing, and rows to be as long as a vector.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .contract_windows import Dims, Windows
+from .contract_windows import Border, Dims, Windows
 from .text import BITS, Builder, Val, vector
 
 SPARED = 1.5  # a slab is made where windows would take so many times its room, at least
@@ -28,7 +29,12 @@ OPERANDS = (
     "planes",
     "plane_step",  # from one plane (a channel) of the image to the next
     "plane",  # and of the slab
-    "extent",  # elements of a line of the image that are read
+    "begin",  # elements of a line of the image are read from here
+    "end",  # to there; those before and after are zeros
+    "top",  # the number of the first line of the image, which is negative above it
+    "row_tops",  # and how it grows from row to row of the result
+    "line_tops",  # and from line to line
+    "height",  # lines from here on are zeros
     "pitch",  # elements of a line of the slab, of which there are `phases` for each line of the image
     "phases",
     "first",  # offset of the first row of Q in the slab
@@ -64,7 +70,12 @@ class Slab:
     line_step: int
     planes: int
     plane_step: int
-    extent: int
+    begin: int
+    end: int
+    top: int
+    row_tops: int
+    line_tops: int
+    height: int
     pitch: int
     phases: int
     step: int
@@ -77,8 +88,8 @@ class Slab:
 
     def plane(self, rows: int) -> int:
         """Elements from one plane to the next, of a slab for so many rows of the result: an odd number of vectors."""
-        lines = (rows - 1) * self.row_lines + self.tap_lines
-        return lines * self.phases * self.pitch + (0 if lines * self.phases * self.pitch // 16 % 2 else 16)
+        whole = ((rows - 1) * self.row_lines + self.tap_lines) * self.phases * self.pitch
+        return whole + 16 * (1 - whole // 16 % 2)
 
     def elements(self, rows: int) -> int:
         """Elements of that slab, with those that a vector at its end touches."""
@@ -96,7 +107,8 @@ class Slab:
         records = [word for record in steps for word in record]
         return [
             self.corner, self.row, self.row_step, self.row_lines, self.tap_lines, self.line_step, self.planes,
-            self.plane_step, plane, self.extent, self.pitch, self.phases, first, *records,
+            self.plane_step, plane, self.begin, self.end, self.top, self.row_tops, self.line_tops, self.height,
+            self.pitch, self.phases, first, *records,
         ]  # fmt: skip
 
 
@@ -108,32 +120,63 @@ def slab_of(windows: Windows, lanes: int) -> Slab | None:
     if step not in (1, 2) or row < lanes - 1 or row_step <= 0:
         return None
     rows: Dims = (*windows.rows, *((1, 0),) * (3 - len(windows.rows)))
-    along, across, planes = sorted(range(3), key=lambda d: (rows[d][0] == 1, abs(rows[d][1])))
-    if (rows[across][0] - 1) * abs(rows[across][1]) >= count * row_step and rows[planes][0] == 1:
-        across, planes = planes, across  # two dimensions, of which one is channels
+    order = sorted(range(3), key=lambda d: (rows[d][0] == 1, abs(rows[d][1])))
+    if (rows[order[0]][0] - 1) * abs(rows[order[0]][1]) >= row_step:  # no taps along a line
+        order = [order[2], *order[:2]]
+    along, across, planes = order
+    if (rows[across][0] - 1) * abs(rows[across][1]) >= count * row_step and rows[planes][0] == 1:  # none across lines
+        across, planes = planes, across
     (taps, tap_step), (tall, tall_step), (many, plane_step) = rows[along], rows[across], rows[planes]
-    if plane_step < 0:
+    if plane_step < 0 or (taps - 1) * abs(tap_step) >= row_step:
         return None
     phases = 1
     if step == 2 and taps > 1 and tap_step % 2:
         if tap_step != 1 or along != 0:
             return None
         phases = 2
-    unit = math.gcd(tall_step, row_step)
+    apart = abs(tall_step) if tall > 1 else row_step
+    if row_step % apart == 0:
+        unit = apart
+    elif apart % row_step == 0:
+        unit = row_step
+    else:
+        return None
     reach = (taps - 1) * abs(tap_step)
     pitch = -(-(row + reach // step) // lanes) * lanes
     inside = [(0, 0, 0)] * 3
-    inside[along] = (0, 0, 1 if phases > 1 else int(tap_step / step))
-    inside[across], inside[planes] = (tall_step // unit, 0, 0), (0, 1, 0)
+    inside[along] = (0, 0, 1 if phases > 1 else tap_step // step)
+    inside[across], inside[planes] = (tall_step // unit if tall > 1 else 0, 0, 0), (0, 1, 0)
     corner = windows.offset + sum((size - 1) * s for size, s in rows if s < 0)
     slab = Slab(
-        corner, row, row_step, row_step // unit, (tall - 1) * abs(tall_step) // unit + 1, unit, many, plane_step,
-        (row - 1) * step + reach + 1, pitch, phases, step,
+        corner, row, row_step, row_step // unit, (tall - 1) * apart // unit + 1, unit, many, plane_step,
+        0, (row - 1) * step + reach + 1, 0, 0, 0, 1, pitch, phases, step,
         tuple([(size, *steps) for (size, _), steps in zip(rows, inside)]),
     )  # fmt: skip
     at_once = min(count, max(4, 2 * lanes // row + 2))
-    spares = SPARED * slab.elements(at_once) <= taps * tall * many * at_once * row
-    return slab if spares else None
+    if SPARED * slab.elements(at_once) > taps * tall * many * at_once * row:
+        return None
+    return slab if windows.border is None else _without_border(slab, windows.border)
+
+
+def _without_border(slab: Slab, border: Border) -> Slab | None:
+    """The slab of images whose zeros are not in memory; None where its steps are not those of images with a border."""
+    plane, line = border.whole[1:]
+    steps = [border.within(step) for step in (slab.row_step, slab.line_step, slab.plane_step)]
+    above = slab.corner % plane
+    top, left = above // line - border.low[0], above % line - border.low[1]
+    first = border.within(slab.corner - above)
+    row_step, line_step, plane_step = steps
+    if row_step is None or line_step is None or plane_step is None or first is None:
+        return None
+    if slab.plane_step % plane or slab.row_step % line or slab.line_step % line or slab.row_step >= plane:
+        return None
+    if above % line + slab.end > line:
+        return None
+    return replace(
+        slab, corner=border.offset + first + top * border.inner[2] + left, row_step=row_step, line_step=line_step,
+        plane_step=plane_step, begin=max(0, -left), end=min(slab.end, border.size[1] - left), top=top,
+        row_tops=slab.row_step // line, line_tops=slab.line_step // line, height=border.size[0],
+    )  # fmt: skip
 
 
 def write_slab_pack(b: Builder, mode: str, element: str, lanes: int) -> None:
@@ -144,7 +187,10 @@ def write_slab_pack(b: Builder, mode: str, element: str, lanes: int) -> None:
     held, double = vector(lanes, element), mode == "slab2"
     src = b.gep(src, b.add(op["corner"], b.mul(row0, op["row_step"])), element)
     lines = b.add(b.mul(b.sub(rows, b.int(1)), op["row_lines"]), op["tap_lines"])
+    top = b.add(op["top"], b.mul(row0, op["row_tops"]))
     with b.loop(b.int(0), op["planes"]) as plane, b.loop(b.int(0), lines) as line:
+        number = b.add(top, b.mul(line, op["line_tops"]))
+        end = b.select(b.icmp("ult", number, op["height"]), op["end"], b.int(0))
         here = b.gep(src, b.add(b.mul(plane, op["plane_step"]), b.mul(line, op["line_step"])), element)
         later = b.gep(here, op["plane_step"], element)
         pitch = b.mul(b.mul(line, op["pitch"]), op["phases"])
@@ -155,7 +201,9 @@ def write_slab_pack(b: Builder, mode: str, element: str, lanes: int) -> None:
             for half in range(2 if double else 1):
                 at = b.add(b.add(i, i) if double else i, b.int(half * lanes))
                 b.prefetch(b.gep(later, at, element))
-                pieces.append(b.masked_load(b.gep(here, at, element), b.lane_mask(at, op["extent"], lanes), held))
+                before, mask = (b.lane_mask(at, x, lanes) for x in (op["begin"], end))
+                mask = b.binary("and", mask, b.binary("xor", before, b.splat(Val("true", "i1"), lanes)))
+                pieces.append(b.masked_load(b.gep(here, at, element), mask, held))
             b.store(_every_second(b, pieces, 0) if double else pieces[0], place)
             if double:
                 with b.when(b.icmp("sgt", op["phases"], b.int(1))):

@@ -32,12 +32,36 @@ Dims = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Border:
+    """Zeros around images [N, C, H, W] that are not in memory: strides count as if they were, in rows without gaps.
+
+    `whole` are the steps of an image, a plane and a line with zeros, `inner` those in memory, without, which begins at
+    `offset`; elements of a line lie side by side.
+    """
+
+    whole: tuple[int, ...]
+    inner: tuple[int, ...]
+    offset: int
+    low: tuple[int, ...]  # lines above the image, and elements before its lines
+    size: tuple[int, ...]  # lines of the image, and elements of each
+
+    def within(self, step: int) -> int | None:
+        """A step from image to image, plane to plane or line to line as it is in memory; None for all others."""
+        total = 0
+        for whole, inner in zip(self.whole, self.inner):
+            total += step // whole * inner
+            step = step % whole
+        return None if step else total
+
+
+@dataclass(frozen=True, slots=True)
 class Windows:
     """The rows and the lanes of Q as dimensions: (size, stride in elements) of each, the innermost first."""
 
     rows: Dims
     lanes: Dims
     offset: int = 0
+    border: Border | None = None  # only of windows that are read in place
 
     @property
     def mode(self) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from ..base.dtypes import LOWERED, dtype, float32, float64
 from ..base.layout import contiguous_strides, reshape_strides
 from ..compiler.attention import backward_launch, forward_launch
 from ..compiler.body import Body, Node
-from ..compiler.contract import contraction
-from ..compiler.contract_windows import Windows
+from ..compiler.contract import contraction, slab_for
+from ..compiler.contract_windows import Border, Windows
 from ..compiler.depthwise import slide_launch, weight_launch
 from ..compiler.epilogue import BodyEpilogue
 from ..compiler.fuse import Stage
@@ -43,7 +44,15 @@ class Bound:
 
 
 class Binder(Outputs):
-    """Binds one program once."""
+    """Binds one program once.
+
+    Zeros around a value wait for the first one that reads them from memory, where nothing overwrites the value; a
+    product may do without.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.waiting: set[Value] = set()
 
     def run(self) -> Bound:
         program = self.program
@@ -83,8 +92,9 @@ class Binder(Outputs):
     def stage_dot(self, stage: Stage, body: Body | None) -> None:
         source = stage.source
         assert source is not None
-        b = self.in_windows(source.args[1]) or self.at_start(self.seen(source.args[1]))
-        a = (b.windows and self.in_parts(source.args[0])) or self.at_start(self.seen(source.args[0]))
+        left, factor = source.args
+        b = self.inside_zeros(factor) or self.in_windows(factor) or self.at_start(self.seen(factor))
+        a = (b.windows and b.windows.border is None and self.in_parts(left)) or self.at_start(self.seen(left))
         out = self.buffer(stage.outputs[0])
         *batch, m, n = self.numbers(source.shape)
         k = a.shape[-1]
@@ -197,6 +207,29 @@ class Binder(Outputs):
             return None
         return Place(place.number, self.numbers(v.shape), (*_batch(groups), 0, 0), v.dtype, windows=windows)
 
+    def inside_zeros(self, v: Value) -> Place | None:
+        """Such a factor of images inside zeros that are not in memory; None where they have to be."""
+        whole, _ = self.source(v)
+        if whole not in self.waiting or v.dtype not in (float32, float64) or whole.ndim != 4:
+            return None
+        base, moves = self.source(whole.args[0])
+        if base.op != "input" and base not in self.program.schedule.buffers:
+            return None
+        inner, low = self.moved(self.buffer(base), moves, copy=False), self.numbers(whole.attrs[0])
+        shape = self.numbers(whole.shape)
+        strides = contiguous_strides(shape)
+        found = self.grouped(v, Place(0, shape, strides, v.dtype))
+        if inner is None or inner.strides[-1] != 1 or inner.shape[:2] != shape[:2] or found is None:
+            return None
+        place, groups = found
+        border = Border(strides[:3], inner.strides[:3], inner.offset, low[2:], inner.shape[2:])
+        rows, columns = (tuple(group) or ((1, 0),) for group in groups[-2:])
+        windows = Windows(rows, columns, place.offset, border)
+        batch = tuple([s for s in map(border.within, _batch(groups)) if s is not None])
+        if len(batch) + 2 < len(groups) or slab_for(v.dtype.name, windows, self.target) is None:
+            return None
+        return Place(inner.number, self.numbers(v.shape), (*batch, 0, 0), v.dtype, windows=windows)
+
     def in_parts(self, v: Value) -> Place | None:
         """A left factor whose columns are two dimensions, as those of a gradient are that sums over a batch.
 
@@ -211,15 +244,16 @@ class Binder(Outputs):
             return None
         return Place(place.number, self.numbers(v.shape), (*_batch(groups), row, column), v.dtype, outer=outer)
 
-    def grouped(self, v: Value) -> tuple[Place, list[list[tuple[int, int]]]] | None:
+    def grouped(self, v: Value, at: Place | None = None) -> tuple[Place, list[list[tuple[int, int]]]] | None:
         """A reshape that strides can't express: what it is of, and the dimensions of that that each of its own joins.
 
-        None for all else, and where a dimension but the last two joins several.
+        `at` is where its buffer would be, if that is not in memory. None for all else, and where a dimension but the
+        last two joins several.
         """
         base, moves = self.source(v)
         if not moves or moves[-1].op != "reshape":
             return None
-        place, shape = self.moved(self.buffer(base), moves[:-1], copy=False), self.numbers(v.shape)
+        place, shape = self.moved(at or self.buffer(base), moves[:-1], copy=False), self.numbers(v.shape)
         if place is None or 0 in shape or reshape_strides(place.shape, place.strides, shape) is not None:
             return None
         groups = _grouped(place, shape)
@@ -228,7 +262,21 @@ class Binder(Outputs):
     def stage_copy(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
         assert source is not None
-        out = self.buffer(source)
+        if source.op == "pad" and source not in self.places and self.program.into is None:
+            self.waiting.add(source)
+            return
+        self.write_copy(source, self.buffer(source))
+
+    def buffer(self, v: Value) -> Place:
+        """The place of a value that is a buffer. What waits for its first reader is written now."""
+        place = super().buffer(v)
+        if v in self.waiting:
+            self.waiting.remove(v)
+            self.write_copy(v, place)
+        return place
+
+    def write_copy(self, source: Value, out: Place) -> None:
+        """Writes values side by side, or one inside of zeros."""
         if source.op == "cat":
             homes = self.program.schedule.homes
             for number, (part, to) in enumerate(zip(source.args, self.parts(source))):
