@@ -34,7 +34,6 @@ MISSING = {
     "ipu": "a device that is not there",
     "mtia": "a device that is not there",
     "xpu": "a device that is not there",
-    "share_memory": "tensors can't be moved to shared memory yet",
     "_get_item_by_idx": "positions are looked up in another way",
     "_get_abs_string_index": "positions are looked up in another way",
     "_key_to_attr": "keys are attributes as they are",

@@ -11,7 +11,6 @@ import io
 import mmap
 import os
 import pickle
-import tempfile
 import threading
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import recv_handle, send_handle
@@ -21,6 +20,7 @@ import numpy as np
 
 from ..base.layout import layout
 from ..eager import Tensor, convert
+from ..eager.shared import file_without_name
 
 ALIGNMENT = 64
 _arriving = threading.local()
@@ -105,9 +105,8 @@ class Sender:
             offsets = _placed(block, pickler.arrays)
         descriptor = None
         if block is None or offsets is None:
-            descriptor, size = _file_without_name(), sum(a.nbytes + ALIGNMENT for a in pickler.arrays)
-            size = 1 << max(size, 4096).bit_length()
-            os.ftruncate(descriptor, size)
+            size = 1 << max(sum(a.nbytes + ALIGNMENT for a in pickler.arrays), 4096).bit_length()
+            descriptor = file_without_name(size)
             self.blocks[at] = block = _Block(descriptor, size)
             offsets = _placed(block, pickler.arrays)
         block.used = 0
@@ -161,10 +160,3 @@ def _placed(block: _Block, arrays: list[np.ndarray | Tensor]) -> list[int] | Non
         np.ndarray(array.shape, array.dtype, block.bytes, room)[...] = array
         offsets.append(room)
     return offsets
-
-
-def _file_without_name() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("kagari batch")
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())

@@ -4,7 +4,9 @@ native code.
 
 from __future__ import annotations
 
+import copyreg
 from functools import reduce
+from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +56,14 @@ def install(loaded: Native) -> None:
     autograd_engine.install(loaded)
     for record in records().values():
         _install(loaded, record)
+    copyreg.pickle(type(loaded.allocate_storage(0)), _pickled)
+
+
+def _pickled(block: Any) -> tuple[Any, ...]:
+    """What a pickled operator is an attribute of. Its function is bound to the block that holds its state."""
+    if not any(getattr(f, "__self__", None) is block for f in FUNCTIONS.values()):
+        raise TypeError("cannot pickle a block of memory")
+    return import_module, (f"{__package__}.operators",)
 
 
 def register_parameter_type(cls: type) -> None:

@@ -96,7 +96,7 @@ def raw_array(t: Any) -> np.ndarray:
     """A NumPy array over the tensor's memory; of types that NumPy lacks the bits."""
     if not t._layout.numel:
         return np.empty(tuple(t._layout.shape), _NUMPY[t._layout.dtype.name])
-    t._storage.shown = native().captures
+    t._storage.shown = native().captures or -1
     return np.asarray(_Memory(t))
 
 

@@ -5,13 +5,13 @@ elements.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.layout import layout
 from ..engine.function import Hooks
-from . import convert, relayout
+from . import convert, relayout, shared
 from .calls import call
 from .legacy import tensortype
 from .storage import UntypedStorage, block_of
@@ -64,16 +64,21 @@ def set_(
     return self
 
 
-def share_memory_(self: Tensor) -> NoReturn:
-    """Raises NotImplementedError: a tensor's memory is this process's, and a child made by `fork` gets a copy."""
-    raise NotImplementedError(
-        "share_memory_(): memory that several processes write to is not there yet; a child process gets a copy"
-    )
+def share_memory_(self: Tensor) -> Tensor:
+    """Moves the tensor's memory, with all views of it, to where other processes see it, if it is not there.
+
+    >>> import kagari as torch
+    >>> x = torch.ones(2)
+    >>> x.share_memory_().is_shared(), x[1:].is_shared()
+    (True, True)
+    """
+    shared.share(self._storage)
+    return self
 
 
 def is_shared(self: Tensor) -> bool:
-    """Whether other processes see the memory, too."""
-    return False
+    """Whether other processes can see the memory, too."""
+    return shared.is_shared(self._storage)
 
 
 def is_pinned(self: Tensor, device: Any = None) -> bool:

@@ -7,6 +7,7 @@ Looking up an operator loads the resident code; importing this module does not.
 from __future__ import annotations
 
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 from ..autograd.library import records
@@ -52,6 +53,9 @@ WRITTEN: dict[str, Any] = {
 
 
 globals().update(WRITTEN)
+for _f in WRITTEN.values():
+    if isinstance(_f, FunctionType) and _f.__globals__.get(_f.__qualname__) is not _f:
+        _f.__module__ = __name__  # where pickle finds what is made under a name
 
 
 @cache

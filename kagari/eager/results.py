@@ -46,5 +46,6 @@ def named(call: Callable[..., Any], name: str, fields: tuple[str, ...], doc: str
         return kind(result) if type(result) is tuple else result
 
     function.__name__ = function.__qualname__ = name
+    function.__module__ = f"{__package__}.operators"  # where it is found by this name
     function.__doc__ = doc
     return function

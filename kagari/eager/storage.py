@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from ..engine.code import native
+from . import shared
 from .device import Device, check_device
 
 
@@ -122,6 +123,15 @@ class UntypedStorage:
     def cpu(self) -> UntypedStorage:
         """The storage itself: there is one device."""
         return self
+
+    def share_memory_(self) -> UntypedStorage:
+        """Moves the memory to where other processes see it, if it is not there."""
+        shared.share(self._block)
+        return self
+
+    def is_shared(self) -> bool:
+        """Whether other processes can see the memory, too."""
+        return shared.is_shared(self._block)
 
     def is_pinned(self, device: Any = None) -> bool:
         """Whether the memory can't be moved: no."""

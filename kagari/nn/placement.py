@@ -114,5 +114,9 @@ class Placement(Tree):
         """Casts floating-point members to 16 bits (brain float)."""
         return self._apply(lambda tensor: tensor.bfloat16() if tensor.is_floating_point() else tensor)
 
+    def share_memory(self) -> Self:
+        """Moves parameters and buffers to memory that other processes see: see :meth:`Tensor.share_memory_`."""
+        return self._apply(lambda tensor: tensor.share_memory_())
+
 
 __all__ = ["Placement", "parse_to"]

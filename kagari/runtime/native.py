@@ -163,7 +163,7 @@ def _storage_type(dealloc: int, address: int) -> type:
             _MemberDef(b"version", _LONGLONG, 32, 0, b"Number of times the contents were changed in place."),
             _MemberDef(b"history", _LONGLONG, 56, 0, b"Number of the last node that rewrote the history of views."),
             _MemberDef(b"owner", _OBJECT, 40, 0, b"The object whose memory this is, None for the pool's own."),
-            _MemberDef(b"shown", _LONGLONG, 72, 0, b"Number of the capture in which NumPy was shown the memory."),
+            _MemberDef(b"shown", _LONGLONG, 72, 0, b"In which capture NumPy was shown it, -1 before all."),
             _MemberDef(None, 0, 0, 0, None),
         )
     )
