@@ -6,6 +6,7 @@ import colorsys
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,15 @@ def test_leaves_definitions_and_compiler_to_the_first_operation() -> None:
     assert not {name for name in found if name.startswith("kagari.compiler.")}
     assert {name for name in found if name.startswith("kagari.ops.")} <= {"kagari.ops.check", "kagari.ops.updates"}
     assert not {"hashlib", "random"} & (found - loaded_by("import numpy"))
+
+
+def test_a_process_that_compiles_the_resident_code_imports_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KAGARI_CACHE_DIR", str(tmp_path))
+    statement = "from kagari.engine import code; import kagari; code.native()"
+    assert "kagari.engine.traced" in loaded_by(statement)
+    assert "kagari.engine.traced" not in loaded_by(statement)  # the store has the code by now
 
 
 THREADS = """

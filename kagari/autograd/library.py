@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.dtypes import dtype
 from ..base.symbols import hint
+from ..engine.code import SOON_NEEDED
 from ..engine.function import REQUIRED, Function, Parameter
 from ..ir.build import broadcast_shape, broadcast_to
 from ..ir.graph import Value, cast
@@ -16,6 +17,8 @@ from ..ops import records as families
 
 if TYPE_CHECKING:
     from ..ops.operator import Operator, Param
+
+SOON_NEEDED.append(lambda: families.OPERATORS)
 
 
 @cache

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,14 +87,31 @@ def _resident_objects() -> tuple[bytes, bytes]:
         key = f"{_salt()}|resident {name}"
         code = store().get(key)
         if code is None:
-            code = llvm.compile_object(write(), target, level)
+            text = write()
+            with _meanwhile():
+                code = llvm.compile_object(text, target, level)
             store().put(key, code)
         result.append(code)
     return result[0], result[1]
 
 
+@contextmanager
+def _meanwhile() -> Iterator[None]:
+    """While LLVM compiles, which needs no interpreter, another thread imports what the first operation will need.
+
+    That is modules of these floors alone: none of them waits for what the first thread may be importing.
+    """
+    thread = threading.Thread(target=lambda: [name() for name in SOON_NEEDED])
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 _loaded: list[Native] = []
 ON_LOAD: list[Callable[[Native], None]] = []  # what the floors above do once the resident code is there
+SOON_NEEDED: list[Callable[[], object]] = []  # names that the first operation will ask postponed modules for
 
 
 def native() -> Native:

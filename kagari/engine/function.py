@@ -15,7 +15,7 @@ from ..base.symbols import Guards
 from ..ir.graph import Value
 from ..runtime import cpu
 from . import traced as tracing
-from .code import native
+from .code import SOON_NEEDED, native
 from .plan import Origin, Plan, Tape
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ _CAST_STATES = 17
 _PLAIN = frozenset([int, float, bool, str, tuple, list, dtype, type(None)])
 NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 """What NumPy calls parameters: PyTorch accepts these, too."""
+
+SOON_NEEDED.append(lambda: tracing.Traced)
 
 
 class Parameter(NamedTuple):
