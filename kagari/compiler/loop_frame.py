@@ -237,17 +237,28 @@ class Frame:
         if (extra is None or not extra.lanes) and stride is not None and stride.name == "1":
             ty = vector(width, element)
             return from_memory(b, b.load(address, ty) if mask is None else b.masked_load(address, mask, ty), dt)
-        if extra is None and mask is None and stride is not None and stride.name == "2":
-            return from_memory(b, self.spaced(address, width, element), dt)
+        if extra is None and stride is not None and stride.name == "2":
+            return from_memory(b, self.spaced(address, width, mask, element), dt)
         offsets = b.mul(b.iota(width), b.splat(stride, width)) if stride is not None else b.zero(vector(width, "i64"))
         if extra is not None and extra.lanes:
             offsets = b.add(offsets, extra)
         return from_memory(b, self.collect(address, offsets, width, mask, element), dt)
 
-    def spaced(self, address: Val, width: int, element: str) -> Val:
-        """Every second element: the second of two loads begins with the last of the first, or it would read too far."""
+    def spaced(self, address: Val, width: int, mask: Val | None, element: str) -> Val:
+        """Every second element: the second of two loads begins with the last of the first, or it would read too far.
+
+        Under a mask, which ends somewhere, an element is read where the next one that counts exists.
+        """
         b, ty = self.b, vector(width, element)
-        parts = [b.load(b.gep(address, b.int(at), element), ty) for at in (0, width - 1)]
+        parts = []
+        for at in (0, width - 1):
+            here = b.gep(address, b.int(at), element)
+            if mask is None:
+                parts.append(b.load(here, ty))
+            else:
+                picks = ", ".join(f"i32 {(at + i + 1) // 2}" for i in range(width))
+                text = f"shufflevector {mask.type} {mask.name}, {mask.type} zeroinitializer, <{width} x i32> <{picks}>"
+                parts.append(b.masked_load(here, b.value(text, mask.type), ty))
         picks = ", ".join(f"i32 {2 * i if 2 * i < width else 2 * i + 1}" for i in range(width))
         listed = ", ".join(f"{x.type} {x.name}" for x in parts)
         return b.value(f"shufflevector {listed}, <{width} x i32> <{picks}>", ty)

@@ -72,12 +72,11 @@ def _first_inside(axis: Axis) -> Value | None:
     return None if total is None else ir.mul(total, axis.dilation)
 
 
-def _starts(axes: Sequence[Axis], strides: Sequence[Size], ndim: int) -> Value:
-    """Where each window starts, counted in the elements of one channel: int64, and broadcast."""
+def _starts(axes: Sequence[Axis], strides: Sequence[Size], shape: tuple[Size, ...]) -> Value:
+    """Where each window starts, counted in the elements of one channel."""
     total: Value | None = None
     for axis, stride in zip(axes, strides):
-        start = ir.mul(graph.cast(axis.positions(0), int64), stride)
-        start = along(start, axis, ndim)
+        start = ir.mul(ir.sub(ir.mul(graph.iota(shape, axis.dim), axis.step), axis.pad), stride)
         total = start if total is None else ir.add(total, start)
     assert total is not None
     return total
@@ -104,7 +103,7 @@ def _values_and_indices(x: Value, axes: Sequence[Axis]) -> tuple[Value, Value]:
         if tap.dtype.is_floating_point:
             better = ir.bitor(better, ir.ne(tap, tap))
         best, at = ir.where(better, tap, best), ir.where(better, offset, at)
-    return best, ir.add(graph.cast(at, int64), _starts(axes, strides, x.ndim))
+    return best, ir.add(graph.cast(at, int64), _starts(axes, strides, shape))
 
 
 def _large_with_indices(x: Value, axes: Sequence[Axis]) -> tuple[Value, Value]:
