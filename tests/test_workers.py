@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import kagari
-from kagari.data import transfer
+from kagari.data import transfer, workers
 from kagari.utils.data import DataLoader, IterableDataset, StackDataset, get_worker_info
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="descriptors are sent through sockets")
@@ -257,6 +257,29 @@ def test_a_pass_that_is_left_ends_its_workers() -> None:
     next(loader)
     processes = loader.workers.processes  # type: ignore[attr-defined]
     del loader
+    assert not any(p.is_alive() for p in processes)
+
+
+class Lingering:
+    """Data that leaves a thread behind in the process that reads it."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, i: int) -> int:
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        return i
+
+
+def test_workers_of_a_pass_that_is_over_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "GRACE", 0.1)
+    start = time.monotonic()
+    loader = iter(DataLoader(Lingering(), num_workers=2))
+    assert [x.item() for x in loader] == [0, 1] and time.monotonic() - start < 20
+    processes = loader.workers.processes  # type: ignore[attr-defined]
+    assert all(p.is_alive() for p in processes)
+    time.sleep(0.2)
+    assert [x.item() for x in DataLoader([3], num_workers=1)] == [3]  # whoever starts others ends them
     assert not any(p.is_alive() for p in processes)
 
 

@@ -147,7 +147,7 @@ class WorkerPass:
                 self._send()
         progress.finished = True
         if not self.loader.persistent_workers:
-            self.workers.close()
+            self.workers.dismiss()
         return END, None
 
 

@@ -7,6 +7,7 @@ out at once, so that a block is free again when the next task is sent.
 
 from __future__ import annotations
 
+import ctypes
 import io
 import mmap
 import os
@@ -22,7 +23,7 @@ from ..base.layout import layout
 from ..eager import Tensor, convert
 from ..eager.shared import file_without_name
 
-ALIGNMENT = 64
+ALIGNMENT, PAGE = 64, 4096
 _arriving = threading.local()
 
 
@@ -45,27 +46,42 @@ class _Pickler(pickle.Pickler):
 
 def _array(k: int, shape: tuple[int, ...], kind: str) -> np.ndarray:
     """Array k of the batch that is being read, copied out of shared memory."""
-    memory, offsets = _arriving.batch
+    memory, _, offsets = _arriving.batch
     return np.ndarray(shape, kind, memory, offsets[k]).copy()
 
 
 def _tensor(k: int, shape: tuple[int, ...], dt: Any, requires_grad: bool) -> Tensor:
-    memory, offsets = _arriving.batch
+    _, start, offsets = _arriving.batch
     made: Tensor = convert.empty(shape, dt)
-    nbytes = made.nbytes
-    if nbytes:
-        at = offsets[k]
-        convert.raw_array(made).reshape(-1).view(np.uint8)[:] = memory[at : at + nbytes]
+    if made.nbytes:
+        ctypes.memmove(made.data_ptr(), start + offsets[k], made.nbytes)
     return made.requires_grad_() if requires_grad else made
 
 
-class _Block:
-    """Memory that both ends see."""
+def _mapped(descriptor: int, size: int) -> np.ndarray:
+    """The memory of a file, with its pages there already: each that comes later costs far more."""
+    if not hasattr(mmap, "MAP_POPULATE"):
+        return np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
+    return np.frombuffer(mmap.mmap(descriptor, size, mmap.MAP_SHARED | mmap.MAP_POPULATE), np.uint8)
 
-    def __init__(self, descriptor: int, size: int) -> None:
-        self.bytes = np.frombuffer(mmap.mmap(descriptor, size), np.uint8)
+
+class _Block:
+    """Memory that both ends see: a file without a name, which `descriptor` is until the other end has it."""
+
+    def __init__(self, nbytes: int) -> None:
+        size = -(-(nbytes + nbytes // 8) // PAGE) * PAGE  # later batches may be a little larger
+        self.descriptor: int | None = file_without_name(size)
+        self.bytes = _mapped(self.descriptor, size)
         self.start: int = self.bytes.ctypes.data
         self.used = 0
+
+    def sent(self) -> None:
+        """Closes the descriptor."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
+
+    __del__ = sent
 
     def room(self, nbytes: int) -> int | None:
         """The offset of memory that is taken from here on; None where there is not enough."""
@@ -87,6 +103,8 @@ class Sender:
     def allocate(self, shape: tuple[int, ...], dt: Any) -> Tensor:
         """A tensor for the next batch, which need not be copied when it is sent, if there is room for it."""
         block, lay = self.blocks[self.turn], layout(shape, None, dt)
+        if block is None and lay.nbytes:
+            block = self.blocks[self.turn] = _Block(lay.nbytes + PAGE)
         at = None if block is None or not lay.nbytes else block.room(lay.nbytes)
         if block is None or at is None:
             made: Tensor = convert.empty(shape, dt)
@@ -100,20 +118,17 @@ class Sender:
         pickler = _Pickler(pickled)
         pickler.dump(data)
         at, self.turn = self.turn, (self.turn + 1) % len(self.blocks)
-        block, offsets = self.blocks[at], None
-        if block is not None:
-            offsets = _placed(block, pickler.arrays)
-        descriptor = None
+        block = self.blocks[at]
+        offsets = None if block is None else _placed(block, pickler.arrays)
         if block is None or offsets is None:
-            size = 1 << max(sum(a.nbytes + ALIGNMENT for a in pickler.arrays), 4096).bit_length()
-            descriptor = file_without_name(size)
-            self.blocks[at] = block = _Block(descriptor, size)
+            self.blocks[at] = block = _Block(sum(a.nbytes + ALIGNMENT for a in pickler.arrays) + PAGE)
             offsets = _placed(block, pickler.arrays)
         block.used = 0
+        descriptor = block.descriptor
         self.connection.send_bytes(pickle.dumps((label, at, descriptor is not None, offsets)) + pickled.getbuffer())
         if descriptor is not None:
             send_handle(self.connection, descriptor, self.receiver)
-            os.close(descriptor)
+            block.sent()
 
     def forget(self) -> None:
         """Takes back what was allocated for a batch that is not sent."""
@@ -127,7 +142,7 @@ class Receiver:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.blocks: dict[int, np.ndarray] = {}
+        self.blocks: dict[int, tuple[np.ndarray, int]] = {}  # their memory, and where it begins
 
     def receive(self) -> tuple[Any, Any]:
         """A label and a batch, in memory of this process. Raises EOFError where the sender is gone."""
@@ -135,9 +150,10 @@ class Receiver:
         label, at, grown, offsets = pickle.load(message)
         if grown:
             descriptor = recv_handle(self.connection)
-            self.blocks[at] = np.frombuffer(mmap.mmap(descriptor, os.fstat(descriptor).st_size), np.uint8)
+            memory = _mapped(descriptor, os.fstat(descriptor).st_size)
+            self.blocks[at] = memory, memory.ctypes.data
             os.close(descriptor)
-        _arriving.batch = self.blocks[at], offsets
+        _arriving.batch = *self.blocks[at], offsets
         try:
             return label, pickle.load(message)
         finally:

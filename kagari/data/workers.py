@@ -12,6 +12,7 @@ import gc
 import os
 import queue
 import random
+import select
 import signal
 import threading
 import time
@@ -26,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from ..eager import convert, set_num_threads
+from ..eager import convert, rows, set_num_threads
 from ..eager import operators as ops
+from .collate import default_collate
 from .fetch import Fetcher, Source, WorkerInfo, become_worker
 from .packing import Packed, packed, unpack
 from .stacking import Allocate
@@ -175,6 +177,30 @@ def _listen(connection: Connection, tasks: queue.SimpleQueue[Task | None]) -> No
         os._exit(1)
 
 
+def _ready(sources: list[int], timeout: float) -> list[int]:
+    """Those of the descriptors, or of Windows' handles, where something has come; none after so many seconds."""
+    if not hasattr(select, "poll"):
+        return wait(sources, timeout or None)  # type: ignore[return-value]
+    poll = select.poll()
+    for source in sources:
+        poll.register(source, select.POLLIN)
+    return [source for source, _ in poll.poll(1000 * timeout or None)]
+
+
+_leaving: list[tuple[Any, float]] = []  # processes that were told to end, and when they are to have ended
+
+
+def _reap() -> None:
+    """Sees off processes that have ended, and ends those that should have."""
+    for entry in list(_leaving):
+        process, deadline = entry
+        if process.is_alive() and time.monotonic() > deadline:
+            process.kill()
+            process.join()
+        if not process.is_alive():
+            _leaving.remove(entry)
+
+
 class Processes:
     """The worker processes of a loader."""
 
@@ -182,8 +208,11 @@ class Processes:
         self.connections: list[Connection] = []
         self.processes: list[Any] = []
         self.closed = False
+        _reap()
         forks = context.get_start_method() == "fork"
         lists = packed(job.source.dataset) if forks else []
+        if forks and job.source.collate_fn is default_collate:
+            rows.prepare()
         with warnings.catch_warnings():
             # Threads of the kernels' pool are let go in a fork.
             warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
@@ -205,11 +234,11 @@ class Processes:
 
     def receive(self, numbers: Sequence[int], timeout: float) -> tuple[int, Answer]:
         """The next answer of one of these workers, and whose it is. Raises RuntimeError where one is gone."""
-        sources = {self.connections[n]: n for n in numbers} | {self.processes[n].sentinel: n for n in numbers}
-        ready = wait(sources, timeout or None)
+        sources = {self.connections[n].fileno(): n for n in numbers} | {self.processes[n].sentinel: n for n in numbers}
+        ready = _ready(list(sources), timeout)
         if not ready:
             raise RuntimeError(f"DataLoader timed out after {timeout:g} seconds")
-        answered = [n for n in numbers if self.connections[n] in ready]
+        answered = [n for n in numbers if self.connections[n].fileno() in ready]
         for n in answered:
             try:
                 (kind, label, place), data = self.receivers[n].receive()
@@ -234,17 +263,22 @@ class Processes:
         """Ends all workers."""
         if self.closed:
             return
-        self.closed = True
-        for connection in self.connections:
-            with suppress(OSError):
-                connection.send(None)
-            connection.close()
+        self.dismiss()
         deadline = time.monotonic() + grace
         for process in self.processes:
             process.join(max(0.0, deadline - time.monotonic()))
             if process.is_alive():
                 process.kill()
                 process.join()
+
+    def dismiss(self) -> None:
+        """Tells all workers to end, without waiting for it: for those with nothing left to do."""
+        self.closed = True
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.send(None)
+            connection.close()
+        _leaving.extend((process, time.monotonic() + GRACE) for process in self.processes)
 
     def __del__(self) -> None:
         self.close()
@@ -289,10 +323,14 @@ class Threads:
                 return number, answer
             self.early[number].append(answer)
 
-    def close(self, grace: float = GRACE) -> None:
+    def dismiss(self) -> None:
         """Lets all workers end after what they are at; nobody waits for them."""
         for tasks in self.tasks:
             tasks.put(None)
+
+    def close(self, grace: float = GRACE) -> None:
+        """The same: threads can't be made to end."""
+        self.dismiss()
 
     def __del__(self) -> None:
         self.close()

@@ -18,7 +18,8 @@ _HEAD, _COLUMN = 16, 8  # words
 
 
 @cache
-def _put_rows() -> Callable[[int, Iterator[Any]], Any]:
+def prepare() -> Callable[[int, Iterator[Any]], Any]:
+    """The function of the resident code. Processes that are forked later have it, too."""
     code.native()
     triple = cpu.host_target().triple
     kernel = Kernel("rows of a batch", "put_rows", lambda: resident.rows_ir(triple))
@@ -66,7 +67,7 @@ class Rows:
 
     def put(self, samples: Iterator[Any]) -> Any:
         """Puts samples into the columns. Returns the first one that does not fit, where `is_over` is false then."""
-        return _put_rows()(self._address, samples)
+        return prepare()(self._address, samples)
 
     @property
     def count(self) -> int:
@@ -83,4 +84,4 @@ class Rows:
         return bool(self._words[4])
 
 
-__all__ = ["ARRAYS", "FLOATS", "INTEGERS", "OBJECTS", "Rows", "TENSORS"]
+__all__ = ["ARRAYS", "FLOATS", "INTEGERS", "OBJECTS", "Rows", "TENSORS", "prepare"]
