@@ -66,9 +66,12 @@ def _lines(op: dict[str, int], axis: Axis, low: int, width: int, places: int, la
     op["skipped"] = max(0, origin)
     op["kept"] = max(0, width - op["skipped"])
     op["first"] = first
-    op["used"] = places + axis.reach // planes
     copied = first + 1 + _up(-(-op["kept"] // planes), lanes)
-    op["pitch"] = _up(max(copied, op["used"]), lanes) + lanes
+    # Of a second plane the copied elements begin one earlier, where the zeros before them are no whole step.
+    early = int(planes > 1 and axis.rest > 0)
+    op["shift"] = -(op["first"] + early) % lanes
+    op["pitch"] = _up(max(copied, places + axis.reach // planes), lanes) + early
+    op["line"] = _up(op["pitch"] * planes, lanes)
 
 
 def _band(lines_bytes: int, axis: Axis, places: int, height: int, line: int) -> int:
@@ -112,15 +115,17 @@ def slide_launch(
     )  # fmt: skip
     op: dict[str, int] = {"channels": channels, "rows": rows, "cols": cols, "places": places}
     _lines(op, across, low[1], source.shape[3], _up(across_places, vectors * lanes), lanes)
-    line = op["pitch"] * form.lines.planes * size
-    op["band"] = _band(LINES_BYTES, down, places, height, line)
+    op["band"] = _band(LINES_BYTES, down, places, height, op["line"] * size)
     op["bands"] = -(-places // op["band"])
     op["source_rows"], op["origin"] = source.shape[2], down.origin(low[0])
     _strides(op, "source", source, "image channel row col")
     _strides(op, "weight", weight, "channel row col")
     _strides(op, "out", out, "image channel row")
     rows_held = (op["band"] - 1) * down.step + down.reach + 1
-    op["worker"] = _up(form.taps, lanes) + rows_held * form.lines.planes * op["pitch"]
+    op["ahead"] = source.strides[1] if op["bands"] == 1 else op["band"] * down.step * source.strides[2]
+    op["ahead_out"] = out.strides[1] if op["bands"] == 1 else op["band"] * down.phases * out.strides[2]
+    op["held"] = rows_held * op["line"]
+    op["worker"] = _up(form.taps, lanes) + op["held"] + lanes
     memory = temp(op["worker"] * size * target.threads)
     total = images * channels * op["bands"]
     steps = [step * view.dtype.itemsize for view in epilogue.loads for step in view.strides[:2]]
@@ -135,7 +140,7 @@ def _tile(places: int, down: Axis, across: Axis, lanes: int, target: Target) -> 
     """How many places along the height a tile has, and how many vectors: its sums take half of the registers."""
     sums = target.vector_registers // 2 // (down.phases * across.phases)
     vectors = 1 if places <= lanes or sums < 4 else 2
-    return max(1, min(sums // vectors, 4 if vectors > 1 else 7)), vectors
+    return max(1, min(sums // vectors, 7)), vectors
 
 
 def weight_launch(
@@ -160,9 +165,8 @@ def weight_launch(
     )
     op: dict[str, int] = {"images": images, "rows": rows, "cols": cols}
     _lines(op, across, low[1], source.shape[3], _up(cols, lanes), lanes)
-    op["slope_used"] = _up(cols, lanes)
-    op["slope_pitch"] = op["slope_used"] + lanes
-    line = (op["pitch"] * form.lines.planes * down.step + op["slope_pitch"]) * size // down.step
+    op["slope_pitch"] = _up(cols, lanes)
+    line = (op["line"] * down.step + op["slope_pitch"]) * size // down.step
     op["band"] = _band(LINES_BYTES, down, rows, height, line)
     op["bands"] = -(-rows // op["band"])
     op["source_rows"], op["origin"] = source.shape[2], down.origin(low[0])
@@ -170,10 +174,10 @@ def weight_launch(
     _strides(op, "slope", slope, "image channel row col")
     _strides(op, "weight", out, "channel row col")
     rows_held = (op["band"] - 1) * down.step + down.reach + 1
-    op["slopes_at"] = down.taps * across.taps * lanes + rows_held * form.lines.planes * op["pitch"]
+    op["slopes_at"] = down.taps * across.taps * lanes + rows_held * op["line"] + lanes
     op["worker"] = op["slopes_at"] + op["band"] * op["slope_pitch"]
     memory = temp(op["worker"] * size * target.threads)
-    kernel = Kernel(f"depthwise_weight.{form.key}", "depthwise", lambda: depthwise_weight.write_weight(form))
+    kernel = Kernel(f"depthwise_weight.{form.key}", "depthwise_weight", lambda: depthwise_weight.write_weight(form))
     ops = tuple(op[name] for name in depthwise_weight.OPERANDS)
     bufs = (source.number, slope.number, out.number, memory)
     work = images * channels * rows * cols * down.taps * across.taps

@@ -7,13 +7,15 @@ apart, a line is as many *planes*, each of every `stride`-th element. Any stride
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .contract_pack import shuffle
 from .text import Builder, Val, vector
 
+CACHE_LINE = 64
 FILL_PARAMS = (
-    ("to", "ptr"),  # lines [rows][planes][pitch]
+    ("to", "ptr"),  # lines [rows][planes]
     ("source", "ptr"),  # element (0, 0) of the channel
     ("row_step", "i64"),  # strides of the source, in elements
     ("col_step", "i64"),
@@ -22,9 +24,9 @@ FILL_PARAMS = (
     ("height", "i64"),  # rows of the source
     ("skipped", "i64"),  # columns of the source that no line holds
     ("cols", "i64"),  # and those that it holds
-    ("first", "i64"),  # where in a plane they begin
-    ("used", "i64"),  # elements of a plane that are read: zeros, where the source has none
-    ("pitch", "i64"),
+    ("first", "i64"),  # where in a plane they begin; what lies around them is zero before and stays so
+    ("pitch", "i64"),  # from one plane to the next
+    ("line", "i64"),  # from one row to the next
 )
 
 
@@ -103,67 +105,80 @@ class Lines:
 
 def write_fill(b: Builder, name: str, form: Lines) -> None:
     """Defines the function that fills lines."""
-    to, source, row_step, col_step, top, rows, height, skipped, cols, first, used, pitch = b.begin_function(
+    to, source, row_step, col_step, top, rows, height, skipped, cols, first, pitch, line = b.begin_function(
         name, FILL_PARAMS, linkage="internal", attributes="noinline"
     )
-    element, lanes, planes = form.element, form.lanes, form.planes
-    source = b.gep(source, b.mul(skipped, col_step), element)
-    together = b.int(lanes * planes)
-    with b.loop(b.int(0), rows) as i:
-        row = b.add(top, i)
-        count = b.select(b.icmp("ult", row, height), cols, b.int(0))
-        line = b.gep(to, b.mul(i, b.mul(pitch, b.int(planes))), element)
-        starts = [b.gep(line, b.mul(b.int(plane), pitch), element) for plane in range(planes)]
-        for start in starts:
-            with b.loop(b.int(0), b.add(first, b.int(1)), lanes) as j:
-                b.store(b.zero(form.held), b.gep(start, j, element))
-        read = b.gep(source, b.mul(row, row_step), element)
-        written = []
+    element, planes = form.element, form.planes
+    clamped = [b.intrinsic("smin", "i64", rows, b.intrinsic("smax", "i64", b.int(0), x))
+               for x in (b.sub(b.int(0), top), b.sub(height, top))]  # fmt: skip
+    copy = _Copy(b, form, cols, col_step)
+
+    def starts(i: Val) -> list[Val]:
+        """Where the columns that are so many apart begin, the first ones first."""
+        found = []
         for residue in range(planes):
             plane, shift = form.place(residue)
-            written.append(b.gep(starts[plane], b.add(first, b.int(shift)), element))
-        if form.beside:
-            _copy(b, form, read, written, count)
-        else:
-            for residue, start in enumerate(written):
-                with b.loop(b.int(residue), count, planes) as j:
-                    x = b.load(b.gep(read, b.mul(j, col_step), element), element)
-                    b.store(x, b.gep(start, b.binary("udiv", j, b.int(planes)), element))
-        # Behind the last vector that was stored, or behind the last element of a source that is not contiguous.
-        for residue, start in enumerate(written):
-            plane, shift = form.place(residue)
-            left = b.sub(b.add(count, b.int(planes - 1)), b.int(residue))
-            each = b.binary("udiv", left, b.int(planes))
-            if form.beside:
-                vectors = b.binary("udiv", b.add(count, b.sub(together, b.int(1))), together)
-                each = b.mul(vectors, b.int(lanes))
-            with b.loop(each, b.sub(used, b.add(first, b.int(shift))), lanes) as j:
-                b.store(b.zero(form.held), b.gep(start, j, element))
+            at = b.add(b.add(b.mul(i, line), b.mul(b.int(plane), pitch)), b.add(first, b.int(shift)))
+            found.append(b.gep(to, at, element))
+        return found
+
+    source = b.gep(source, b.add(b.mul(skipped, col_step), b.mul(top, row_step)), element)
+    for begin, end in ((b.int(0), clamped[0]), (clamped[1], rows)):
+        with b.loop(begin, end) as i:
+            copy.zeros(starts(i))
+    with b.loop(clamped[0], clamped[1]) as i:
+        copy.row(b.gep(source, b.mul(i, row_step), element), starts(i))
     b.ret()
     b.end_function()
 
 
-def _copy(b: Builder, form: Lines, read: Val, written: list[Val], count: Val) -> None:
-    """Copies a row of contiguous elements, whole vectors at a time; what is missing of the last ones becomes zeros."""
-    element, lanes, planes = form.element, form.lanes, form.planes
-    together = lanes * planes
+class _Copy:
+    """Copies the columns of a row; contiguous ones by vectors, of whose last ones what is missing becomes zeros."""
 
-    def step(at: Val, masked: bool) -> None:
+    def __init__(self, b: Builder, form: Lines, cols: Val, step: Val) -> None:
+        self.b, self.form, self.cols, self.step = b, form, cols, step
+        together = form.lanes * form.planes
+        self.whole = b.sub(cols, b.binary("urem", cols, b.int(together)))
+        self.ragged = b.icmp("ne", self.whole, cols)
+        firsts = [b.add(self.whole, b.int(v * form.lanes)) for v in range(form.planes)]
+        self.masks = [b.lane_mask(first, cols, form.lanes) for first in firsts]
+
+    def row(self, read: Val, written: list[Val]) -> None:
+        b, form = self.b, self.form
+        if not form.beside:
+            for residue, start in enumerate(written):
+                with b.loop(b.int(residue), self.cols, form.planes) as j:
+                    x = b.load(b.gep(read, b.mul(j, self.step), form.element), form.element)
+                    b.store(x, b.gep(start, b.binary("udiv", j, b.int(form.planes)), form.element))
+            return
+        with b.loop(b.int(0), self.whole, form.lanes * form.planes) as at:
+            self._vectors(read, written, at, [None] * form.planes)
+        with b.when(self.ragged):
+            self._vectors(read, written, self.whole, self.masks)
+
+    def _vectors(self, read: Val, written: list[Val], at: Val, masks: Sequence[Val | None]) -> None:
+        b, form = self.b, self.form
         parts = []
-        for v in range(planes):
-            here = b.add(at, b.int(v * lanes))
-            address = b.gep(read, here, element)
-            mask = b.lane_mask(here, count, lanes) if masked else None
+        for v, mask in enumerate(masks):
+            address = b.gep(read, b.add(at, b.int(v * form.lanes)), form.element)
             parts.append(b.load(address, form.held) if mask is None else b.masked_load(address, mask, form.held))
-        place = b.binary("udiv", at, b.int(planes))
+        place = b.binary("udiv", at, b.int(form.planes))
         for x, start in zip(apart(b, parts), written):
-            b.store(x, b.gep(start, place, element))
+            b.store(x, b.gep(start, place, form.element))
 
-    whole = b.sub(count, b.binary("urem", count, b.int(together)))
-    with b.loop(b.int(0), whole, together) as at:
-        step(at, False)
-    with b.when(b.icmp("ne", whole, count)):
-        step(whole, True)
+    def zeros(self, written: list[Val]) -> None:
+        """What stands for a row that is not there."""
+        b, form = self.b, self.form
+        for start in written:
+            with b.loop(b.int(0), self.cols, form.lanes * form.planes) as at:
+                place = b.binary("udiv", at, b.int(form.planes))
+                b.store(b.zero(form.held), b.gep(start, place, form.element))
+
+
+def write_zeros(b: Builder, to: Val, elements: Val, form: Lines) -> None:
+    """Zeros all lines, a multiple of vectors."""
+    with b.loop(b.int(0), elements, form.lanes) as i:
+        b.store(b.zero(form.held), b.gep(to, i, form.element))
 
 
 def apart(b: Builder, parts: list[Val]) -> list[Val]:

@@ -11,8 +11,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from .contract_epilogue import Context, Epilogue
-from .depthwise_parts import Axis, Lines, between, write_fill
-from .text import Builder, Val, vector
+from .depthwise_parts import CACHE_LINE, Axis, Lines, between, write_fill, write_zeros
+from .text import BITS, Builder, Val, vector
 
 OPERANDS = (
     "channels",
@@ -21,11 +21,14 @@ OPERANDS = (
     "places",  # along the height
     "rows", "cols",  # of the result
     "source_rows",
-    "skipped", "kept", "first", "used", "pitch",  # of lines, as `FILL_PARAMS`
+    "skipped", "kept", "first", "pitch", "line",  # of lines, as `FILL_PARAMS`
+    "shift",  # elements before the lines, with which what is copied lies in whole vectors
     "origin",  # the row of the source that the first place needs first
     "source_image", "source_channel", "source_row", "source_col", "source_at",  # strides and offsets, in elements
     "weight_channel", "weight_row", "weight_col", "weight_at",
     "out_image", "out_channel", "out_row", "out_at",
+    "ahead", "ahead_out",  # from what a piece reads and writes to what the next one does, in elements
+    "held",  # elements of all lines
     "worker",  # elements of scratch memory of one worker: the weights, then lines
 )  # fmt: skip
 # Behind these the operands of the epilogue, and for each of its buffers how many bytes apart images and channels lie.
@@ -96,12 +99,13 @@ class _Slide:
         self.epilogue_ops = tuple(words[len(OPERANDS) : len(OPERANDS) + len(epilogue.ops)])
         self.steps = words[len(OPERANDS) + len(epilogue.ops) :]
         self.factors = b.gep(scratch, b.mul(worker, self.op["worker"]), form.element)
-        self.lines = b.gep(self.factors, b.int(-(-form.taps // form.lanes) * form.lanes), form.element)
-        self.line = b.mul(self.op["pitch"], b.int(form.lines.planes))
+        room = b.gep(self.factors, b.int(-(-form.taps // form.lanes) * form.lanes), form.element)
+        self.lines, self.line = b.gep(room, self.op["shift"], form.element), self.op["line"]
 
     def pieces(self) -> None:
         """for each band of each channel in [begin, end)"""
         b, op, form = self.b, self.op, self.form
+        write_zeros(b, self.lines, op["held"], form.lines)
         with b.loop(self.begin, self.end) as piece:
             place, band = b.binary("udiv", piece, op["bands"]), b.binary("urem", piece, op["bands"])
             image, channel = b.binary("udiv", place, op["channels"]), b.binary("urem", place, op["channels"])
@@ -113,14 +117,18 @@ class _Slide:
             rows = b.add(b.mul(b.sub(count, b.int(1)), b.int(form.down.step)), b.int(form.down.reach + 1))
             b.call_local(
                 "fill", self.lines, source, op["source_row"], op["source_col"], top, rows, op["source_rows"],
-                op["skipped"], op["kept"], op["first"], op["used"], op["pitch"],
+                op["skipped"], op["kept"], op["first"], op["pitch"], op["line"],
             )  # fmt: skip
             more = []
             for i, pointer in enumerate(self.more):
                 step = b.add(b.mul(image, self.steps[2 * i]), b.mul(channel, self.steps[2 * i + 1]))
                 more.append(b.gep(pointer, step, "i8"))
+            later = b.mul(b.mul(first, b.int(form.down.step)), op["source_row"])
+            self.later = b.gep(source, b.add(later, op["ahead"]), form.element)
             self.context = Context(tuple(more), self.epilogue_ops, self.scalars, place)
             self.target = self._at(self.out, "out", image, channel, self.epilogue.element)
+            later = b.mul(b.mul(first, b.int(form.down.phases)), op["out_row"])
+            self.later_out = b.gep(self.target, b.add(later, op["ahead_out"]), self.epilogue.element)
             self._band(first, count)
 
     def _at(self, base: Val, name: str, image: Val, channel: Val, element: str = "") -> Val:
@@ -148,9 +156,9 @@ class _Slide:
             with b.loop(start, stop, height) as place:
                 line = b.gep(self.lines, b.mul(place, b.mul(self.line, b.int(form.down.step))), form.element)
                 row = b.mul(b.add(first, place), b.int(phases))
-                self._rows(line, row, height)
+                self._rows(line, place, row, height)
 
-    def _rows(self, line: Val, row: Val, height: int) -> None:
+    def _rows(self, line: Val, place: Val, row: Val, height: int) -> None:
         """All tiles beside each other."""
         b, form = self.b, self.form
         width, phases = form.vectors * form.lanes, form.across.phases
@@ -159,9 +167,9 @@ class _Slide:
         tiles = b.binary("udiv", self.op["cols"], wide)
         whole = b.mul(tiles, b.int(width))
         with b.loop(b.int(0), whole, width) as col:
-            self._tile(b.gep(line, col, form.element), row, col, height, weights, False)
+            self._tile(b.gep(line, col, form.element), place, row, col, height, weights, False)
         with b.when(b.icmp("ne", b.mul(tiles, wide), self.op["cols"])):
-            self._tile(b.gep(line, whole, form.element), row, whole, height, weights, True)
+            self._tile(b.gep(line, whole, form.element), place, row, whole, height, weights, True)
 
     def _weight(self, i: int, j: int) -> Val:
         b, form = self.b, self.form
@@ -172,10 +180,18 @@ class _Slide:
         return {(i, j): self._weight(i, j) for i in range(self.form.down.taps) for j in range(self.form.across.taps)}
 
     def _tile(
-        self, line: Val, row: Val, col: Val, height: int, weights: dict[tuple[int, int], Val] | None, ragged: bool
+        self,
+        line: Val,
+        place: Val,
+        row: Val,
+        col: Val,
+        height: int,
+        weights: dict[tuple[int, int], Val] | None,
+        ragged: bool,
     ) -> None:
         """Sums the rows of one tile, and stores them; with `ragged` some columns may not exist."""
         b, form = self.b, self.form
+        self._fetch(place, col, height)
         planes = form.lines.planes
         sums: dict[tuple[int, int, int], Val] = {}  # row, phase across, vector
         for j in range(form.across.taps):
@@ -194,6 +210,20 @@ class _Slide:
                             sums[r, phase, v] = b.fmul(x, here[i, j]) if old is None else b.fma(x, here[i, j], old)
                     at = b.gep(at, self.line, form.element)
         self._store(sums, row, col, height, ragged)
+
+    def _fetch(self, place: Val, col: Val, height: int) -> None:
+        """Asks for what the next piece will read, and write, where this one reads and writes for a tile."""
+        b, form, op = self.b, self.form, self.op
+        down, across = form.down, form.across
+        read = (self.later, op["source_row"], down.step, across.step, form.element, False)
+        written = (self.later_out, op["out_row"], down.phases, across.phases, self.epilogue.element, True)
+        for base, row_step, step, planes, element, write in (read, written) if form.beside else (written,):
+            at = b.add(b.mul(b.mul(place, b.int(step)), row_step), b.mul(col, b.int(planes)))
+            line = b.gep(base, at, element)
+            for _ in range(height * step):
+                for v in range(0, form.vectors * planes * form.lanes, CACHE_LINE // (BITS[element] // 8)):
+                    b.prefetch(b.gep(line, b.int(v), element), write)
+                line = b.gep(line, row_step, element)
 
     def _users(self, height: int) -> list[list[tuple[int, int]]]:
         """For each line of a tile which rows of the result it serves, by which row of taps."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .depthwise_parts import Axis, Lines, write_fill
-from .text import Builder, Val, vector
+from .depthwise_parts import CACHE_LINE, Axis, Lines, write_fill, write_zeros
+from .text import BITS, Builder, Val, vector
 
 OPERANDS = (
     "images",
@@ -18,9 +18,10 @@ OPERANDS = (
     "band",  # rows of the output in one of them
     "rows", "cols",  # of the output
     "source_rows",
-    "skipped", "kept", "first", "used", "pitch",  # of lines of the input, as `FILL_PARAMS`
+    "skipped", "kept", "first", "pitch", "line",  # of lines of the input, as `FILL_PARAMS`
+    "shift",  # elements before them, with which what is copied lies in whole vectors
     "origin",  # the row of the input that the first one of the output needs first
-    "slope_used", "slope_pitch",  # of lines of the output's gradient
+    "slope_pitch",  # of lines of the output's gradient
     "source_image", "source_channel", "source_row", "source_col", "source_at",  # strides and offsets, in elements
     "slope_image", "slope_channel", "slope_row", "slope_col", "slope_at",
     "weight_channel", "weight_row", "weight_col", "weight_at",
@@ -59,7 +60,7 @@ class Form:
 
 
 def write_weight(form: Form) -> str:
-    """The module of the kernel `depthwise`."""
+    """The module of the kernel `depthwise_weight`."""
     b = Builder()
     write_fill(b, "fill", form.lines)
     write_fill(b, "fill_slopes", Lines(form.element, form.lanes, 1, 0, form.beside[1]))
@@ -74,24 +75,29 @@ class _Weight:
 
     def __init__(self, b: Builder, form: Form) -> None:
         self.b, self.form = b, form
-        bufs, ops, _, self.begin, self.end, worker, _ = b.begin_function("depthwise")
+        bufs, ops, _, self.begin, self.end, worker, _ = b.begin_function("depthwise_weight")
         self.source, self.slopes, self.out, scratch = (b.load(b.gep(bufs, b.int(i), "ptr"), "ptr") for i in range(4))
+        self.sources = ((self.source, "source"), (self.slopes, "slope"))
         self.op = {name: b.load(b.gep(ops, b.int(i), "i64"), "i64") for i, name in enumerate(OPERANDS)}
         self.sums = b.gep(scratch, b.mul(worker, self.op["worker"]), form.element)
         taps = form.down.taps * form.across.taps
-        self.lines = b.gep(self.sums, b.int(taps * form.lanes), form.element)
+        self.lines = b.gep(self.sums, b.add(b.int(taps * form.lanes), self.op["shift"]), form.element)
         self.slope_lines = b.gep(self.sums, self.op["slopes_at"], form.element)
-        self.line = b.mul(self.op["pitch"], b.int(form.lines.planes))
+        self.line = self.op["line"]
 
     def pieces(self) -> None:
         """for each channel in [begin, end)"""
         b, op, form = self.b, self.op, self.form
         taps = form.down.taps * form.across.taps
+        rest = b.int(taps * form.lanes)
+        write_zeros(b, b.gep(self.sums, rest, form.element), b.sub(op["worker"], rest), form.lines)
         with b.loop(self.begin, self.end) as channel:
             for tap in range(taps):
                 b.store(b.zero(form.held), self._sum(tap))
-            with b.loop(b.int(0), op["images"]) as image, b.loop(b.int(0), op["bands"]) as band:
-                self._band(image, channel, b.mul(band, op["band"]))
+            with b.loop(b.int(0), op["images"]) as image:
+                self._later(image, channel)
+                with b.loop(b.int(0), op["bands"]) as band:
+                    self._band(image, channel, b.mul(band, op["band"]))
             base = b.add(op["weight_at"], b.mul(channel, op["weight_channel"]))
             name = f"llvm.vector.reduce.fadd.v{form.lanes}{'f32' if form.element == 'float' else 'f64'}"
             for tap in range(taps):
@@ -104,6 +110,28 @@ class _Weight:
     def _sum(self, tap: int) -> Val:
         return self.b.gep(self.sums, self.b.int(tap * self.form.lanes), self.form.element)
 
+    def _later(self, image: Val, channel: Val) -> None:
+        """Where the channel lies that comes after this one: in the next image, or the next one of the first image."""
+        b = self.b
+        after = b.add(image, b.int(1))
+        last = b.icmp("eq", after, self.op["images"])
+        place = b.select(last, b.int(0), after), b.select(last, b.add(channel, b.int(1)), channel)
+        self.later = [self._at(base, name, *place) for base, name in self.sources]
+
+    def _fetch(self, row: Val, col: Val, height: int) -> None:
+        """Asks for what of the next channel lies where a step reads in this one."""
+        b, form, op = self.b, self.form, self.op
+        steps = ((form.down.step, form.across.step), (1, 1))
+        for base, (_, name), (down, across), beside in zip(self.later, self.sources, steps, form.beside):
+            if not beside:
+                continue
+            step = op[f"{name}_row"]
+            line = b.gep(base, b.add(b.mul(b.mul(row, b.int(down)), step), b.mul(col, b.int(across))), form.element)
+            for _ in range(height * down):
+                for v in range(0, across * form.lanes, CACHE_LINE // (BITS[form.element] // 8)):
+                    b.prefetch(b.gep(line, b.int(v), form.element))
+                line = b.gep(line, step, form.element)
+
     def _band(self, image: Val, channel: Val, first: Val) -> None:
         """What a band of one image adds to all sums."""
         b, op, form = self.b, self.op, self.form
@@ -113,12 +141,12 @@ class _Weight:
         rows = b.add(b.mul(b.sub(count, b.int(1)), b.int(step)), b.int(form.down.reach + 1))
         b.call_local(
             "fill", self.lines, self._at(self.source, "source", image, channel), op["source_row"], op["source_col"],
-            top, rows, op["source_rows"], op["skipped"], op["kept"], op["first"], op["used"], op["pitch"],
+            top, rows, op["source_rows"], op["skipped"], op["kept"], op["first"], op["pitch"], op["line"],
         )  # fmt: skip
         none = b.int(0)
         b.call_local(
             "fill_slopes", self.slope_lines, self._at(self.slopes, "slope", image, channel), op["slope_row"],
-            op["slope_col"], first, count, op["rows"], none, op["cols"], none, op["slope_used"], op["slope_pitch"],
+            op["slope_col"], first, count, op["rows"], none, op["cols"], none, none, op["slope_pitch"],
         )  # fmt: skip
         tall = b.sub(count, b.binary("urem", count, b.int(form.height)))
         whole = b.binary("and", op["cols"], b.int(-form.lanes))
@@ -135,8 +163,12 @@ class _Weight:
                     line = b.gep(self.lines, b.mul(row, b.mul(self.line, b.int(step))), form.element)
                     slopes = b.gep(self.slope_lines, b.mul(row, op["slope_pitch"]), form.element)
                     with b.loop(none, whole, form.lanes) as col:
+                        if not start:
+                            self._fetch(b.add(first, row), col, height)
                         self._step(line, slopes, col, height, slots, None)
                     with b.when(b.icmp("ne", whole, op["cols"])):
+                        if not start:
+                            self._fetch(b.add(first, row), whole, height)
                         self._step(line, slopes, whole, height, slots, mask)
             for (i, j), slot in slots.items():
                 b.store(b.get(slot, form.held), self._sum(i * form.across.taps + j))

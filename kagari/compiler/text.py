@@ -276,9 +276,9 @@ class Builder:
         self._metadata.add("!0 = !{i32 1}")
         self.emit(f"store {x.type} {x.name}, ptr {pointer.name}, align {min(align, 64)}, !nontemporal !0")
 
-    def prefetch(self, pointer: Val) -> None:
-        """Asks for a cache line that will be read; a pointer into nowhere does no harm."""
-        self.call("llvm.prefetch.p0", "void", pointer, *(self.int(i, "i32") for i in (0, 3, 1)))
+    def prefetch(self, pointer: Val, write: bool = False) -> None:
+        """Asks for a cache line that will be read, or written; a pointer into nowhere does no harm."""
+        self.call("llvm.prefetch.p0", "void", pointer, *(self.int(i, "i32") for i in (int(write), 3, 1)))
 
     def transposed(self, rows: list[Val]) -> list[Val]:
         """As many vectors as each has lanes, transposed: each step swaps the off-diagonal blocks of one size."""
