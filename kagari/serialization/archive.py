@@ -24,9 +24,10 @@ from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from .filling import Filler
+from .options import default_byteorder
 
 ALIGNMENT = 64
-_HEADER = 30
+_HEADER, _SUM = 30, 14  # the size of what precedes a record, and where its checksum is there
 _UTF8 = 0x800
 # What a file may grow to when it is unpacked: compressed records are read, but none that are made to fill the memory.
 _UNPACKED, _RATIO = 1 << 30, 100
@@ -75,8 +76,13 @@ class Reader:
 
     def read(self, name: str) -> bytes:
         """A whole record."""
+        info = self._records[f"{self._top}/{name}"]
         with self._faults():
-            return self._zip.read(f"{self._top}/{name}")
+            if info.compress_type != zipfile.ZIP_STORED or self._is_summed(info):
+                return self._zip.read(info)
+            target = bytearray(info.file_size)
+            self._filler.fill(self._offset(info), memoryview(target))
+            return bytes(target)
 
     def check(self, name: str, nbytes: int) -> None:
         """Raises RuntimeError unless there is a record of this size."""
@@ -95,7 +101,7 @@ class Reader:
             target[:] = self.read(name)
             return
         with self._faults():
-            if self._filler.fill(self._offset(info), target) != info.CRC:
+            if self._filler.fill(self._offset(info), target) != info.CRC and self._is_summed(info):
                 raise zipfile.BadZipFile(f"Bad CRC-32 for file {info.filename!r}")
 
     def offset(self, name: str) -> int:
@@ -123,9 +129,17 @@ class Reader:
             raise EOFError
         return begin
 
+    def _is_summed(self, info: zipfile.ZipInfo) -> bool:
+        """Whether a record has a checksum. Where PyTorch is told to leave it out, it is 0 here and in the directory."""
+        file = self._zip.fp
+        assert file is not None
+        file.seek(info.header_offset + _SUM)
+        return info.CRC != 0 or file.read(4) != bytes(4)
+
     def swaps_bytes(self) -> bool:
         """Whether the numbers were written on a machine of the other byte order."""
-        return self.has("byteorder") and self.read("byteorder").decode() != sys.byteorder
+        order = self.read("byteorder").decode() if self.has("byteorder") else default_byteorder()
+        return order != sys.byteorder
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 from collections.abc import Callable
+from mmap import MAP_PRIVATE
 from typing import IO, Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from ..base import dtypes
 from ..eager.convert import adopt, empty, raw_array
 from . import legacy, names
 from .archive import Reader, seekable
+from .options import options
 from .rebuild import Block
 from .storages import MapLocation, Storages
-from .unpickle import SafeUnpickler
+from .unpickle import SafeUnpickler, named_in
 
 
 def load(
@@ -43,7 +45,7 @@ def load(
             tensors on a GPU need it
         weights_only (bool): whether to make data only. Default: ``True``
         mmap (bool): maps the file into memory, and so reads what is used only. Changes of the tensors don't reach the
-            file. Needs a path
+            file, unless :func:`set_default_mmap_options` says so. Needs a path
         pickle_load_args: passed to Python's unpickler where `weights_only` is off
 
     >>> import io, kagari as torch
@@ -118,7 +120,8 @@ class _ArchiveStorages(Storages):
     def __init__(self, reader: Reader, map_location: MapLocation, mapped: str | None) -> None:
         super().__init__(map_location)
         self.reader = reader
-        self.mapped = None if mapped is None else np.memmap(mapped, np.uint8, "c")
+        mode: Any = "c" if options.mapping == MAP_PRIVATE else "r+"
+        self.mapped = None if mapped is None else np.memmap(mapped, np.uint8, mode)
         self.swaps = reader.swaps_bytes()
 
     def memory(self, key: str, kind: names.StorageType, nbytes: int) -> Any:
@@ -127,6 +130,8 @@ class _ArchiveStorages(Storages):
             offset = self.reader.offset(f"data/{key}")
             return adopt(self.mapped[offset : offset + nbytes])
         target = empty((nbytes,), dtypes.uint8)
+        if options.without_data:
+            return target._storage
         bytes_of = raw_array(target)
         self.reader.read_into(f"data/{key}", bytes_of.data)
         if self.swaps and kind.dtype is not None:
@@ -134,4 +139,30 @@ class _ArchiveStorages(Storages):
         return target._storage
 
 
-__all__ = ["load"]
+def get_unsafe_globals_in_checkpoint(f: str | os.PathLike[str] | IO[bytes]) -> list[str]:
+    """The classes and functions that a file names and that `weights_only=True` does not let pass. Nothing is made.
+
+    >>> import io, kagari as torch
+    >>> file = io.BytesIO()
+    >>> torch.save(torch.nn.ReLU(), file)
+    >>> _ = file.seek(0)
+    >>> torch.serialization.get_unsafe_globals_in_checkpoint(file)
+    ['torch.nn.ReLU']
+    """
+    if isinstance(f, str | os.PathLike):
+        with open(f, "rb") as file:
+            return _unsafe(Reader(file, os.fspath(f)))
+    return _unsafe(Reader(seekable(f), "the file"))
+
+
+def _unsafe(reader: Reader) -> list[str]:
+    found: dict[str, None] = {}
+    for module, name in named_in(reader.read("data.pkl")):
+        try:
+            names.lookup_safe(module, name)
+        except KeyError:
+            found[f"{module}.{name}"] = None
+    return list(found)
+
+
+__all__ = ["get_unsafe_globals_in_checkpoint", "load"]

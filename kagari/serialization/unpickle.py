@@ -8,9 +8,10 @@ call that is not known ends it with an UnpicklingError.
 from __future__ import annotations
 
 import pickle
+import pickletools
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from reprlib import repr as short
 from typing import Any
 
@@ -186,6 +187,32 @@ def _check_keys(keys: Iterable[Any]) -> None:
             open_tuples.extend(x for x in inner if isinstance(x, tuple))
 
 
+def named_in(data: bytes) -> Iterator[tuple[str, str]]:
+    """Module and name of each class and function that a pickle asks for. Nothing in it is run.
+
+    Raises UnpicklingError for what is no pickle.
+    """
+    texts: list[Any] = [None, None]
+    memo: dict[int, Any] = {}
+    try:
+        for code, value, _ in pickletools.genops(data):
+            if code.name == "GLOBAL":
+                module, name = value.split(" ", 1)
+                yield module, name
+            elif code.name == "STACK_GLOBAL":
+                yield texts[-2], texts[-1]
+            elif code.name == "MEMOIZE":
+                memo[len(memo)] = texts[-1]
+            elif code.name in ("PUT", "BINPUT", "LONG_BINPUT"):
+                memo[value] = texts[-1]
+            elif code.name in ("GET", "BINGET", "LONG_BINGET"):
+                texts.append(memo.get(value))
+            elif isinstance(value, str):
+                texts.append(value)
+    except ValueError as error:
+        raise pickle.UnpicklingError(f"the pickle is damaged ({error})") from error
+
+
 def _refusal(module: str, name: str) -> str:
     """Why a name is not allowed, and what can be done."""
     if module == "torch" and name.endswith("Storage"):
@@ -255,4 +282,4 @@ _STEPS: dict[bytes, Callable[[SafeUnpickler], Any]] = {
     pickle.BINPERSID: SafeUnpickler.persistent,
 }
 
-__all__ = ["SafeUnpickler"]
+__all__ = ["SafeUnpickler", "named_in"]

@@ -14,6 +14,7 @@ from typing import IO, Any
 
 from ..eager.checksum import crc32
 from .archive import ALIGNMENT
+from .options import options
 
 _CHUNK = 1 << 20  # larger ones cost the system more
 _LARGE = 1 << 30  # records from this size on get the long form of the sizes
@@ -55,7 +56,13 @@ class Writer:
             fields = (b"PK\3\4", version, 0, 0, 0, _DATE, checksum, size, size, len(path), len(extra))
             return _LOCAL.pack(*fields) + path + extra
 
-        if self.goes_back and nbytes >= _WORTH_A_THREAD:
+        if options.without_data and name.startswith("data/"):
+            data = bytes(nbytes)
+        if not options.checksums:
+            checksum = 0
+            self._put(header(checksum))
+            self._put(data)
+        elif self.goes_back and nbytes >= _WORTH_A_THREAD:
             summing = self._thread.submit(crc32, data)
             try:
                 self._put(header(0))
