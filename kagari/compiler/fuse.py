@@ -147,8 +147,10 @@ class _Fuser:
             elif v.op in _OWN_STAGE:
                 self.buffers.add(v)
                 if v.op not in ("cat", "pad"):
-                    self.buffers.update(strip(a) for a in v.args if strip(a).op not in LEAVES)
-                    self.buffers.update(a for a in v.args if strip(a).op in LEAVES and strip(a).op != "input")
+                    # What is scattered over may be repeated numbers: these are written where the result will lie.
+                    stored = v.args[1:] if _OWN_STAGE[v.op] == "scatter" and strip(v.args[0]).op in LEAVES else v.args
+                    self.buffers.update(strip(a) for a in stored if strip(a).op not in LEAVES)
+                    self.buffers.update(a for a in stored if strip(a).op in LEAVES and strip(a).op != "input")
                 if v.op == "cat" and not self.overwrites:
                     self.make_in_place(v)
             elif v.op in GATHERS:

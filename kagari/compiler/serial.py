@@ -10,7 +10,7 @@ from ..base.target import Target
 from . import vecmath
 from .elementwise import INDEX_OUT_OF_RANGE, MEMORY, combine, compute_type, emit, from_memory, identity, to_memory
 from .kernel import Kernel, Launch
-from .text import Builder, Val
+from .text import Builder, Val, vector
 
 
 class Placed(Protocol):
@@ -74,9 +74,16 @@ _STEPS = {
 }  # fmt: skip
 
 
-def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed, target: Target) -> Launch:
+def fills_rows(dim: int, out: Placed, index: Placed) -> bool:
+    """Whether `scatter_launch` can make all rows of out itself: each is contiguous, and written by one thread."""
+    return 0 < dim == len(index.shape) - 1 and out.strides[dim] == 1 and index.shape[:-1] == out.shape[:-1]
+
+
+def scatter_launch(
+    op: str, dim: int, out: Placed, index: Placed, src: Placed, target: Target, fill: bool = False
+) -> Launch:
     """Writes (`scatter`), adds, multiplies or compares (`scatter_add`, `_prod`, `_max`, `_min`) each element of src
-    at its place in out, in order.
+    at its place in out, in order. With `fill` each row of out is zeros before.
 
     Rows along the last dimension are shared among the threads: what one of them writes no other one touches. Along
     another dimension the elements are taken one after the other, on one thread.
@@ -91,7 +98,7 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed, t
         *index.shape, *index.strides, *src.strides, *(out.strides[d] for d in others), out.strides[dim] if rank else 0,
         out.shape[dim] if rank else 1, index.offset, src.offset, out.offset,
     )  # fmt: skip
-    dt = out.dtype
+    dt, lanes = out.dtype, target.lanes(out.dtype.itemsize)
 
     def write() -> str:
         b = Builder()
@@ -123,6 +130,11 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed, t
                 b.add(off, offset_of(b, place, strides)) for off, strides in ((i_off, i_strides), (s_off, s_strides))
             )
             o_at = b.add(o_off, offset_of(b, place if in_rows else [place[d] for d in others], o_strides))
+            if fill:
+                row, whole = b.gep(pointers[0], o_at, MEMORY[dt.name]), b.binary("and", limit, b.int(-lanes))
+                for first, last, width in ((b.int(0), whole, lanes), (whole, limit, 0)):
+                    with b.loop(first, last, max(width, 1)) as i:
+                        b.store(b.zero(vector(width, MEMORY[dt.name])), b.gep(row, i, MEMORY[dt.name]))
             if in_rows:
                 with b.loop(b.int(0), shape[-1]) as i:
                     one(b.add(i_at, b.mul(i, i_strides[-1])), b.add(s_at, b.mul(i, s_strides[-1])), o_at)
@@ -137,7 +149,7 @@ def scatter_launch(op: str, dim: int, out: Placed, index: Placed, src: Placed, t
         total *= n
     shared = in_rows and total * index.shape[-1] > 32768
     grain = max(1, -(-total // target.threads)) if shared else max(1, total)
-    key = f"{op}|{rank}|{'rows' if in_rows else dim}|{dt.name}"
+    key = f"{op}|{rank}|{'rows' if in_rows else dim}|{dt.name}{f'|fill{lanes}' if fill else ''}"
     return Launch(Kernel(key, "scatter", write), (out.number, index.number, src.number), ops, total, grain)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,12 +20,12 @@ from ..compiler.fuse import Stage
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
 from ..compiler.scatter_rows import scatter_rows_launch
-from ..compiler.serial import arg_scan_launch, log_scan_launch, scan_launch, scatter_launch
+from ..compiler.serial import arg_scan_launch, fills_rows, log_scan_launch, scan_launch, scatter_launch
 from ..compiler.sort import sort_launch
 from ..compiler.sort_merge import merge_launches, piece_of
 from ..compiler.sort_search import search_launch
 from ..compiler.sort_select import select_launch
-from ..ir.graph import Value, attend
+from ..ir.graph import Value, attend, literal
 from .outputs import Output, Outputs
 from .place import Ints, Place, fill_body, over_rows, product
 
@@ -294,11 +295,15 @@ class Binder(Outputs):
     def stage_scatter(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
         assert source is not None
+        op, dim = source.op, source.attrs[0]
         out = self.buffer(source)
-        x, index, src = (self.part(a) for a in source.args)
-        self.copy(x, out)
+        index, src = (self.part(a) for a in source.args[1:])
+        if _zeros(source.args[0]) and product(index.shape) and fills_rows(dim, out, index):
+            self.add([scatter_launch(op, dim, out, index, src, self.target, fill=True)], product(out.shape))
+            return
+        self.write_part(source.args[0], out)
         if product(index.shape):
-            how = (source.op, source.attrs[0], out, index, src, self.target)
+            how = (op, dim, out, index, src, self.target)
             self.add([scatter_rows_launch(*how) or scatter_launch(*how)], product(index.shape))
 
     def stage_scan(self, stage: Stage, _: Body | None) -> None:
@@ -424,6 +429,12 @@ class Binder(Outputs):
         *outer, last = contiguous_strides((*shape[:dim], *shape[dim + 1 :], shape[dim]))
         strides = (*outer[:dim], last, *outer[dim:])
         return Place(self.temp(product(shape) * dt.itemsize), shape, strides, dt)
+
+
+def _zeros(v: Value) -> bool:
+    """Whether a value is filled with zeros, and not with -0."""
+    number = literal(v)
+    return bool(number == 0 and math.copysign(1, number) > 0)
 
 
 def _neighbours(place: Place, dim: int) -> bool:
