@@ -151,6 +151,10 @@ def test_sets() -> None:
     assert xp.unique_values(xp.asarray([[2, 1], [2, 2]])).tolist() == [1, 2]
     assert xp.unique_all(xp.zeros(0)).counts.shape == (0,)
     assert xp.unique_inverse(xp.asarray([[2, 1]])).inverse_indices.tolist() == [[1, 0]]
+    found = xp.unique_all(xp.asarray([[2j, 1], [complex("nan"), 2j]]))
+    assert found.values.tolist()[:2] == [2j, 1] and found.counts.tolist() == [2, 1, 1]
+    assert found.inverse_indices.tolist() == [[0, 1], [2, 0]]
+    assert xp.unique_values(xp.asarray([1j, 1j])).tolist() == xp.unique_counts(xp.asarray([1j])).values.tolist() == [1j]
 
 
 def test_creation() -> None:
@@ -159,6 +163,7 @@ def test_creation() -> None:
     assert xp.linspace(0, 1j, 3).tolist() == [0, 0.5j, 1j]
     assert xp.eye(2, 3, k=1).tolist() == [[0, 1, 0], [0, 0, 1]]
     assert xp.asarray([1, 2], dtype=xp.uint16).dtype is xp.uint16
+    assert xp.clip(xp.full(1, 2**64 - 1, dtype=xp.uint64), max=2**63).tolist() == [2**63]
     assert [m.shape for m in xp.meshgrid(xp.ones(2), xp.ones(3))] == [(3, 2), (3, 2)]
     assert xp.concat((xp.ones((1, 2)), xp.ones(1, dtype=xp.float64)), axis=None).dtype is xp.float64
 

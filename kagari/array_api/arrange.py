@@ -301,6 +301,19 @@ class UniqueInverse(NamedTuple):
     inverse_indices: Tensor
 
 
+def _unique(x: Tensor, **asked: bool) -> Any:
+    """`torch.unique`, of complex numbers too: in the order of their real parts, then of the imaginary ones."""
+    if not x.is_complex():
+        return operators.unique(x, **asked)
+    found = operators.unique(operators.view_as_real(x.reshape(-1)), dim=0, **asked)
+    if not asked:
+        return operators.view_as_complex(found)
+    values, *rest = found
+    if "return_inverse" in asked:
+        rest[0] = rest[0].reshape(x.shape)
+    return operators.view_as_complex(values), *rest
+
+
 def unique_all(x: Tensor, /) -> UniqueAll:
     """The distinct values in order, and all that is known of them. Each NaN is a value of its own.
 
@@ -308,7 +321,7 @@ def unique_all(x: Tensor, /) -> UniqueAll:
     >>> torch.array_api.unique_all(torch.tensor([2, 1, 2])).counts
     tensor([1, 2])
     """
-    values, inverse, counts = operators.unique(x, return_inverse=True, return_counts=True)
+    values, inverse, counts = _unique(x, return_inverse=True, return_counts=True)
     first = operators.index_select(argsort(inverse.reshape(-1)), 0, operators.cumsum(counts, 0) - counts)
     return UniqueAll(values, first, inverse, counts)
 
@@ -320,7 +333,7 @@ def unique_counts(x: Tensor, /) -> UniqueCounts:
     >>> torch.array_api.unique_counts(torch.tensor([2, 1, 2])).values
     tensor([1, 2])
     """
-    return UniqueCounts(*operators.unique(x, return_counts=True))
+    return UniqueCounts(*_unique(x, return_counts=True))
 
 
 def unique_inverse(x: Tensor, /) -> UniqueInverse:
@@ -330,7 +343,7 @@ def unique_inverse(x: Tensor, /) -> UniqueInverse:
     >>> torch.array_api.unique_inverse(torch.tensor([2, 1, 2])).inverse_indices
     tensor([1, 0, 1])
     """
-    return UniqueInverse(*operators.unique(x, return_inverse=True))
+    return UniqueInverse(*_unique(x, return_inverse=True))
 
 
 def unique_values(x: Tensor, /) -> Tensor:
@@ -340,7 +353,7 @@ def unique_values(x: Tensor, /) -> Tensor:
     >>> torch.array_api.unique_values(torch.tensor([2, 1, 2]))
     tensor([1, 2])
     """
-    values: Tensor = operators.unique(x)
+    values: Tensor = _unique(x)
     return values
 
 

@@ -94,7 +94,10 @@ def checked_value(value: Any, dt: dtype) -> Any:
         return bool(value)
     if not fits:
         raise RuntimeError(f"value cannot be converted to type {_C_NAMES[dt.name]} without overflow")
-    return int(value) if dt.category == 1 else value
+    if dt.category == 2:
+        return float(value) if isinstance(value, int) and value >> 63 not in (0, -1) else value
+    whole = int(value)
+    return whole - (1 << 64) if whole >> 63 > 0 else whole  # kernels get whole numbers as int64
 
 
 def integer(name: str, argument: str, position: int, given: Any) -> int:
