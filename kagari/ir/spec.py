@@ -22,8 +22,15 @@ class _IllegalError(Exception):
     """Why a value is not legal."""
 
 
+class _TypeError(_IllegalError):
+    """A primitive is not there for a dtype: the fault of whoever gave an operator tensors of it."""
+
+
 def verify(graph: Graph) -> None:
-    """Raises CompileError, showing the value and the reason, unless the graph keeps to the specification."""
+    """Raises CompileError, showing the value and the reason, unless the graph keeps to the specification.
+
+    A primitive that is not there for a dtype raises NotImplementedError, as an operator does.
+    """
     for v in graph.inputs:
         if v.op not in ("input", "scalar"):
             raise CompileError(f"Not an input: {format_value(v, [])}")
@@ -32,6 +39,8 @@ def verify(graph: Graph) -> None:
         try:
             _check_value(v)
             _require(v.op not in ("input", "scalar") or v in known, "the graph does not list it among its inputs")
+        except _TypeError as reason:
+            raise NotImplementedError(f"\"{v.op}\" not implemented for '{v.args[0].dtype.type_name}': {reason}") from None
         except _IllegalError as reason:
             args = [f"<{a.op} {format_type(a)}>" for a in v.args]
             raise CompileError(f"Illegal value: {format_value(v, args)}\n  {reason}") from None
@@ -149,7 +158,8 @@ KINDS: dict[str, tuple[Callable[[dtype], bool], str]] = {
 
 def _kind(op: str, x: Value) -> None:
     accepts, words = KINDS.get(op, (_any, ""))
-    _require(accepts(x.dtype), f"it takes {words}")
+    if not accepts(x.dtype):
+        raise _TypeError(f"it takes {words}")
 
 
 # The primitives
