@@ -167,6 +167,13 @@ def gradients_take_the_leafs_strides(t: Any) -> Any:
 
 
 @program
+def gradients_of_flips_run_forwards_in_memory(t: Any) -> Any:
+    x = t.arange(6.0).reshape(2, 3).requires_grad_()
+    (g,) = t.autograd.grad(x.flip(-1), x, t.arange(6.0).reshape(2, 3))
+    return g, g.stride()
+
+
+@program
 def kept_graphs(t: Any) -> Any:
     x = leaf(t)
     y = (x * x).sum()

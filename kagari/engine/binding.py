@@ -267,7 +267,7 @@ class Bindings:
         for lay in layouts.values():
             words.append(lay.dtype)
             if not lay.rows:
-                words.append(tuple([s if s < 2 else -1 for s in lay.strides]))
+                words.append(tuple([s if s < 2 else 2 for s in lay.strides]))
                 strides += [s for s in lay.strides if s >= 2]
         key = tuple(words)
         candidates = self.made.get(key)

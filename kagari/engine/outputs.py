@@ -73,7 +73,7 @@ class Outputs(Places):
             place = self.places[base]
             if v is base and program.aliases == "same":
                 return Output(SAME, self.layouts[base.attrs[0]], base.attrs[0])
-            seen = self.moved(place, chain(v), copy=False)
+            seen = self.view_of(place, v)
             if seen is not None:
                 offset = seen.offset * v.dtype.itemsize
                 return Output(VIEW, self.layout(shape, seen.strides, v.dtype), base.attrs[0], offset)
@@ -91,6 +91,11 @@ class Outputs(Places):
                 return Output(FRESH, self.layout(shape, strides, v.dtype))
         copies.append((v, Place(number, shape, strides, v.dtype)))
         return Output(FRESH, self.layout(shape, strides, v.dtype))
+
+    def view_of(self, place: Place, v: Value) -> Place | None:
+        """Where the movement of a buffer lies in its memory, if it can be a view: no tensor runs backwards."""
+        found = self.moved(place, chain(v), copy=False)
+        return found if found is not None and all(s >= 0 for s in found.strides) else None
 
     def refuse_copy(self, place: Place, shape: Ints) -> None:
         """Raises RuntimeError where a view was asked for, which this movement of a buffer can't be."""
@@ -140,7 +145,7 @@ class Outputs(Places):
             return None
         (base,) = bases
         place = self.places[base]
-        found = [self.moved(place, chain(v), copy=False) for v in parts]
+        found = [self.view_of(place, v) for v in parts]
         if any(f is None for f in found):
             self.refuse_copy(place, shape)
             return None
