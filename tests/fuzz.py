@@ -42,8 +42,8 @@ SHAPES = [
 ]
 DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16,
           torch.int8, torch.uint8, torch.bool]  # fmt: skip
-LEFT_OUT = ("set_", "seed", "manual_seed", "use_deterministic", "save", "install_as_torch")
-"""How names begin that change the process or write files rather than compute."""
+LEFT_OUT = ("set_", "seed", "manual_seed", "use_deterministic", "save", "load", "install_as_torch")
+"""How names begin that change the process, or write or read files rather than compute."""
 
 
 def tensor(pick: random.Random) -> Any:

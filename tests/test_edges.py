@@ -108,3 +108,30 @@ def test_decompositions_do_no_more_than_they_are_asked(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("driver", ["gels", "gelsy", "gelsd"])
 def test_least_squares_of_nothing(shape: str, driver: str, oracle: ModuleType) -> None:
     same(oracle, f"torch.linalg.lstsq(torch.ones({shape}), torch.ones({shape}), driver='{driver}')")
+
+
+REFUSED = {
+    "boolean size": lambda t: t.zeros(1).view(True, -1),
+    "boolean sizes": lambda t: t.zeros(1).view((True, -1)),
+    "boolean repeats": lambda t: t.zeros(1).repeat(True),
+    "boolean dimension": lambda t: t.zeros(1).flip((False,)),
+    "fraction as size": lambda t: t.nn.functional.interpolate(t.zeros(1, 2, 3), 0.5),
+    "row of values": lambda t: t.zeros(2, 5).index_fill(1, t.tensor([0, 1]), t.zeros(2)),
+    "made format": lambda t: t.memory_format("x"),
+    "bools without arithmetic": lambda t: t.nn.functional.triplet_margin_loss(*[t.ones(2, 3).bool()] * 3),
+    "bilinear bools": lambda t: t.nn.functional.bilinear(*[t.ones(2, 3).bool()] * 2, t.ones(2, 3, 3).bool()),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refusals_are_of_the_oracles_kind(what: str, oracle: ModuleType) -> None:
+    with pytest.raises(Exception) as theirs:
+        REFUSED[what](oracle)
+    with pytest.raises(RuntimeError if isinstance(theirs.value, RuntimeError) else theirs.type):
+        REFUSED[what](torch)
+
+
+@pytest.mark.parametrize("amounts", [(-1, 3), (-2, 2), (3, -1), (-4, 2)])
+def test_circular_padding_takes_from_what_is_left(amounts: tuple[int, int]) -> None:
+    with pytest.raises(RuntimeError, match=r"wrapping around|empty dimension"):
+        torch.nn.functional.pad(torch.zeros(2, 3), amounts, "circular")

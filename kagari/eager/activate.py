@@ -208,7 +208,7 @@ def _accepted(f: Function, p: Parameter, position: int, value: Any) -> Any:
         )
     if kind == "ints":
         for at, n in enumerate(value):
-            if not isinstance(n, int):
+            if not isinstance(n, int) or (type(n) is bool and not at):
                 raise TypeError(
                     f"{f.display}(): argument '{p.name}' (position {position + 1}) must be tuple of ints, but found "
                     f"element of type {type(n).__name__} at pos {at}"

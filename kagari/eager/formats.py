@@ -4,18 +4,23 @@ dimensions.
 
 from __future__ import annotations
 
+from typing import Self, TypeVar
+
 from ..base.layout import Layout, channels_last_strides, contiguous_strides, is_channels_last, suggests_channels_last
 
 Ints = tuple[int, ...]
+F = TypeVar("F", bound="layout")
 
 
 class layout:
     """The kind of storage of a tensor. There is one, `kagari.strided`."""
 
     __slots__ = ("name",)
+    name: str
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Raises TypeError: there are no others."""
+        raise TypeError(f"cannot create 'torch.{cls.__name__}' instances")
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -34,11 +39,17 @@ class memory_format(layout):
     __slots__ = ()
 
 
-strided = layout("strided")
-contiguous_format = memory_format("contiguous_format")
-preserve_format = memory_format("preserve_format")
-channels_last = memory_format("channels_last")
-channels_last_3d = memory_format("channels_last_3d")
+def _named(kind: type[F], name: str) -> F:
+    made = object.__new__(kind)
+    made.name = name
+    return made
+
+
+strided = _named(layout, "strided")
+contiguous_format = _named(memory_format, "contiguous_format")
+preserve_format = _named(memory_format, "preserve_format")
+channels_last = _named(memory_format, "channels_last")
+channels_last_3d = _named(memory_format, "channels_last_3d")
 _RANKS = {channels_last: 4, channels_last_3d: 5}
 
 

@@ -242,6 +242,9 @@ class Function:
         """Positional arguments, trailing defaults left out."""
         at = self.spread
         if at is not None and len(args) > at and hasattr(args[at], "__index__"):
+            if type(args[at]) is bool:
+                name = self.parameters[at].name
+                raise TypeError(f"{self.display}(): argument '{name}' (position {at}) must be tuple of ints, not bool")
             args = (*args[:at], tuple(args[at:]))
         if len(args) > self.positional and not self.many:
             raise TypeError(self._too_many(len(args)))

@@ -106,7 +106,9 @@ def _targets(
                     f"size with types {[type(s) for s in size]}"
                 )
             return tuple([int(s) for s in size]), (None,) * dims
-        return (size,) * dims, (None,) * dims
+        if isinstance(size, bool) or not isinstance(size, Integral):
+            raise TypeError(f"interpolate(): argument 'size' must be int or tuple of ints, not {type(size).__name__}")
+        return (int(size),) * dims, (None,) * dims
     if scale_factor is None:
         raise ValueError("either size or scale_factor should be defined")
     if isinstance(scale_factor, list | tuple):

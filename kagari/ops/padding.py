@@ -132,10 +132,11 @@ def _require_images(x: Value, amounts: Amounts, mode: str) -> None:
     if not 1 <= rank <= 3 or x.ndim not in (rank + 1, rank + 2):
         raise NotImplementedError(f"Padding size {2 * rank} is not supported for {x.ndim}D input tensor.")
     if mode == "circular":
-        if any(max(a, b) > x.shape[d] for d, a, b in amounts):
-            raise RuntimeError("Padding value causes wrapping around more than once.")
-        if any(x.shape[d] + a + b < 0 for d, a, b in amounts):
+        if any(x.shape[d] + a + b < 0 or x.shape[d] + min(a, 0) + min(b, 0) < 0 for d, a, b in amounts):
             raise RuntimeError("Negative padding value is resulting in an empty dimension")
+        # Where less is left than is added PyTorch reads what it has not written yet.
+        if any(max(a, b) > x.shape[d] + min(a, 0) + min(b, 0) for d, a, b in amounts):
+            raise RuntimeError("Padding value causes wrapping around more than once.")
         return
     if not x.dtype.category:
         raise NotImplementedError(f"\"{_KERNELS[mode]}{rank}d\" not implemented for '{TYPE_NAMES[x.dtype]}'")

@@ -19,8 +19,12 @@ def listed(shape: Sequence[Size]) -> str:
 def inferred(shape: tuple[int, ...], count: Size) -> tuple[Size, ...]:
     """The shape of `count` elements that a user asked for, its -1 replaced.
 
-    Raises RuntimeError where there is no such shape.
+    Raises RuntimeError where there is no such shape, and TypeError for what is no shape.
     """
+    if any(type(s) is bool for s in shape):
+        if type(shape[0]) is bool:
+            raise TypeError("argument 'shape' must be tuple of ints, but found element of type bool at pos 0")
+        shape = tuple([int(s) if type(s) is bool else s for s in shape])
     for i, s in enumerate(shape):
         if s < -1:
             raise RuntimeError(f"invalid shape dimension {s} at index {i} of shape {listed(shape)}")
