@@ -167,7 +167,7 @@ def test_illegal_values_are_named(value: Value, reason: str) -> None:
 )
 def test_primitives_refuse_types_as_operators_do(value: Value, reason: str) -> None:
     leaves = [v for v in Graph((), [value]).values() if v.op == "input"]
-    with pytest.raises(NotImplementedError, match=f"\"{value.op}\" not implemented for '.*{reason}"):
+    with pytest.raises(NotImplementedError, match=f'"{value.op}" not implemented for \'.*{reason}'):
         verify(Graph(leaves, [value]))
 
 

@@ -46,9 +46,11 @@ DIFFERENTIABLE = [
     and (c.dtype in ("float64", "complex128") or (c.dtype, c.number) == ("float32", 0))
 ]
 IN_PLACE = [
-    c for c in ALL if c.record.inplace and c.dtype in ("float32", "int64", "bool") and isinstance(c.args[0], Array)
+    c
+    for c in ALL
+    if c.record.inplace and c.dtype in ("float32", "int64", "bool", "complex64") and isinstance(c.args[0], Array)
 ]
-OUT = [c for c in ALL if c.record.out and c.record.function and c.dtype in ("float32", "int64")]
+OUT = [c for c in ALL if c.record.out and c.record.function and c.dtype in ("float32", "int64", "complex64")]
 
 
 def each(found: Sequence[Case]) -> Any:
@@ -286,7 +288,9 @@ def traced(case: Case) -> tuple[Graph, list[Any]]:
     return Graph(leaves, parts(case.record.define(*args, **kwargs))), inputs
 
 
-INTERPRETED = [c for c in ALL if c.dtype in ("float32", "int64", "bool") and c.record.function and not c.record.spread]
+INTERPRETED = [
+    c for c in ALL if c.dtype in ("float32", "int64", "bool", "complex64") and c.record.function and not c.record.spread
+]
 
 
 @each(INTERPRETED)
@@ -305,5 +309,7 @@ def test_interpreted(case: Case) -> None:
         if v.dtype.category == 2:
             tolerance = max(TOLERANCE[v.dtype.name], LOOSE.get(case.record.name, 0))
             np.testing.assert_allclose(numbers(a).astype(float), w.astype(float), rtol=tolerance, atol=tolerance)
+        elif v.dtype.category == 3:
+            np.testing.assert_allclose(numbers(a), w, rtol=TOLERANCE[v.dtype.name], atol=TOLERANCE[v.dtype.name])
         else:
             np.testing.assert_array_equal(numbers(a), w)

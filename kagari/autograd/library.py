@@ -78,7 +78,8 @@ def _cast_gradient(record: Operator, gradient: Callable[..., Any], low: dtype) -
 def _overwriting(record: Operator) -> Callable[..., Value]:
     """The definition whose result has the first argument's shape and dtype.
 
-    Raises RuntimeError where the result does not fit: a larger shape, or a dtype of a higher category.
+    Raises RuntimeError where the result does not fit: a larger shape, a dtype of a higher category, or the real size of
+    a complex number.
     """
 
     def define(*args: Any, **kwargs: Any) -> Value:
@@ -89,6 +90,8 @@ def _overwriting(record: Operator) -> Callable[..., Value]:
                 f"result type {result.dtype.type_name} can't be cast to the desired output type "
                 f"{target.dtype.type_name}"
             )
+        if target.dtype.is_complex and result.dtype.is_floating_point:
+            raise RuntimeError(f"In-place {record.name} is not supported for complex tensors.")
         if result.shape != target.shape:
             if broadcast_shape(result.shape, target.shape) != target.shape:
                 raise RuntimeError(

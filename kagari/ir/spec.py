@@ -40,7 +40,9 @@ def verify(graph: Graph) -> None:
             _check_value(v)
             _require(v.op not in ("input", "scalar") or v in known, "the graph does not list it among its inputs")
         except _TypeError as reason:
-            raise NotImplementedError(f"\"{v.op}\" not implemented for '{v.args[0].dtype.type_name}': {reason}") from None
+            raise NotImplementedError(
+                f"\"{v.op}\" not implemented for '{v.args[0].dtype.type_name}': {reason}"
+            ) from None
         except _IllegalError as reason:
             args = [f"<{a.op} {format_type(a)}>" for a in v.args]
             raise CompileError(f"Illegal value: {format_value(v, args)}\n  {reason}") from None

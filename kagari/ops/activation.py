@@ -99,7 +99,7 @@ def _hardtanh_gradient(g: Value, input: Value, min_val: Any = -1.0, max_val: Any
     inplace=True,
     gradient=_hardtanh_gradient,
     samples=_with({"min_val": -2, "max_val": 0.5}),
-    dtypes="f",
+    dtypes="fi",
     errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Bool inputs not supported for hardtanh")],
     **_nn,
 )

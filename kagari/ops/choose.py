@@ -82,7 +82,7 @@ _NO_BOUND = (args(wanted(2)), RuntimeError, "torch.clamp: At least one of 'min' 
     samples=_bounds,
     errors=[_NO_BOUND],
     aliases=("clip",),
-    dtypes="fi",
+    dtypes="fib",
 )
 def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Value:
     """`out_i = minimum(maximum(input_i, min_i), max_i)`; a bound may be left out.
@@ -96,6 +96,8 @@ def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
     dt = result_type(*[x for x in (input, min, max) if x is not None])
     if dt.is_complex:
         raise NotImplementedError("clamp is not supported for complex types")
+    if dt is bool_ and isinstance(min, Value) and isinstance(max, Value) and not (min.weak or max.weak):
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'")
     result = ir.astype(input, dt)
     if min is not None:
         result = ir.maximum(result, ir.astype(ir.lift(min), dt))
@@ -107,7 +109,7 @@ def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
     pointwise=True,
     gradient=lambda g, input, min: _clamp_gradient(g, input, min),
     samples=binary(),
-    dtypes="fi",
+    dtypes="fib",
 )
 def clamp_min(input: Tensor, min: Tensor | Number) -> Value:
     """`out_i = maximum(input_i, min_i)`."""
@@ -119,7 +121,7 @@ def clamp_min(input: Tensor, min: Tensor | Number) -> Value:
     pointwise=True,
     gradient=lambda g, input, max: _clamp_gradient(g, input, None, max),
     samples=binary(),
-    dtypes="fi",
+    dtypes="fib",
 )
 def clamp_max(input: Tensor, max: Tensor | Number) -> Value:
     """`out_i = minimum(input_i, max_i)`."""
@@ -188,7 +190,7 @@ def _masks(make: Callable[..., Any]) -> Iterator[Sample]:
     pointwise=True,
     samples=_masks,
     out=False,
-    dtypes="fic",
+    dtypes="fibc",
     errors=[
         (
             args(wanted(2), wanted(2, dtype="int64"), 2),

@@ -118,7 +118,7 @@ def _close(make: Callable[..., Any]) -> Iterator[Sample]:
     pointwise=True,
     differentiable=False,
     out=False,
-    dtypes="fic",
+    dtypes="fibc",
     samples=together(
         binary(numbers=()),
         special_pairs,
@@ -147,9 +147,9 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
         if value < 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value:g}")
     close = ir.eq(input, other)
-    if input.dtype is not bool_:
-        distance = ir.abs_(input - other)
-        close = close | (ir.le(distance, atol + rtol * ir.abs_(other)) & ir.lt(ir.abs_(distance * 1.0), math.inf))
+    a, b = (ir.astype(x, ir.default_dtype()) if x.dtype is bool_ else x for x in (input, other))
+    distance = ir.abs_(a - b)
+    close = close | (ir.le(distance, atol + rtol * ir.abs_(b)) & ir.lt(ir.abs_(distance * 1.0), math.inf))
     return close | (ir.ne(input, input) & ir.ne(other, other)) if equal_nan else close
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..base.dtypes import bool_, float16, float32, float64
+from ..base.dtypes import bool_, float16, float32, float64, int64
 from ..base.symbols import Size
 from ..ir import build as ir
 from ..ir import graph
@@ -136,7 +136,8 @@ def isreal(input: Tensor) -> Value:
 # Products, which are no reductions of the parts: factors are multiplied in pairs, by doubling
 
 
-def _doublings(count: Size) -> int:
+def doublings(count: Size) -> int:
+    """How often 1 has to be doubled to be no less than a count."""
     steps = 0
     while count > 1 << steps:
         steps += 1
@@ -149,7 +150,7 @@ def complex_product(x: Value, dims: tuple[int, ...]) -> Value:
     kept = tuple(x.shape[d] for d in rest)
     count = ir.count(x, dims)
     rows = graph.reshape(graph.permute(x, (*rest, *dims)), (*kept, count))
-    last, steps = len(kept), _doublings(count)
+    last, steps = len(kept), doublings(count)
     rows = graph.cat((rows, ir.full((*kept, (1 << steps) - count), 1, x.dtype)), last)
     for k in reversed(range(steps)):
         rows = narrowed(rows, last, 0, 1 << k) * narrowed(rows, last, 1 << k, 1 << k)
@@ -159,10 +160,34 @@ def complex_product(x: Value, dims: tuple[int, ...]) -> Value:
 def complex_running_product(x: Value, dim: int) -> Value:
     """The products of the elements up to each one along a dimension."""
     size = x.shape[dim]
-    for k in range(_doublings(size)):
+    for k in range(doublings(size)):
         ones = ir.full(replaced(x.shape, dim, 1 << k), 1, x.dtype)
         x = x * graph.cat((ones, narrowed(x, dim, 0, size - (1 << k))), dim)
     return x
+
+
+def scatter(op: str, x: Value, index: Value, src: Value, dim: int) -> Value:
+    """One of the primitives that scatter.
+
+    Complex factors are sorted by their places and multiplied as far as those are equal, by doubling; the last one of
+    each place is then the product that x is multiplied by.
+    """
+    if op != "scatter_prod" or not x.dtype.is_complex:
+        return graph.scatter(op, x, index, src, dim)
+    order = graph.argsort(index, dim)
+    places, factors = (graph.gather(v, order, dim) for v in (index, src))
+    size = index.shape[dim]
+    for k in range(doublings(size)):
+        start = (replaced(index.shape, dim, 1 << k), size - (1 << k))
+        before = graph.cat((ir.full(start[0], -1, int64), narrowed(places, dim, 0, start[1])), dim)
+        earlier = graph.cat((ir.full(start[0], 1, x.dtype), narrowed(factors, dim, 0, start[1])), dim)
+        factors = factors * ir.where(ir.eq(before, places), earlier, 1)
+    following = graph.cat((narrowed(places, dim, 1, size - 1), ir.full(replaced(index.shape, dim, 1), -1, int64)), dim)
+    last = ir.where(ir.ne(following, places), factors, 0)
+    products = graph.scatter("scatter_add", ir.full(x.shape, 0, x.dtype), places, last, dim)
+    ones = ir.full(index.shape, 1, int64)
+    count = graph.scatter("scatter_add", ir.full(x.shape, 0, int64), places, ones, dim)
+    return x * ir.where(ir.eq(count, 0), 1, products)
 
 
 OPERATORS: tuple[Operator, ...] = (

@@ -346,7 +346,7 @@ def _convolution_gradient(
     out=False,
     fresh=True,
     order="channels",
-    dtypes="f",
+    dtypes="fi",
     gradient=_convolution_gradient,
     samples=general_samples,
     errors=[

@@ -44,10 +44,11 @@ def length(x: Value, p: float, dims: tuple[int, ...]) -> Value:
 
 
 def distance(x1: Value, x2: Value, p: float, eps: Number) -> Value:
-    """The length of `x1 - x2 + eps` along the last dimension, of dtype and shape as they broadcast."""
+    """The length of `x1 - x2 + eps` along the last dimension, of the shape as they broadcast and their real dtype."""
     apart = ir.add(ir.sub(x1, x2), eps)
     apart = apart if apart.ndim else graph.reshape(apart, (1,))
-    return graph.cast(length(graph.cast(apart, accumulate(apart.dtype)), float(p), (apart.ndim - 1,)), apart.dtype)
+    size = ir.abs_(apart) if apart.dtype.is_complex else graph.cast(apart, accumulate(apart.dtype))
+    return graph.cast(length(size, float(p), (apart.ndim - 1,)), apart.dtype.to_real())
 
 
 def _two(make: Make) -> Iterator[Sample]:
@@ -74,7 +75,7 @@ _LAST = (
 )
 
 
-@operator(method=False, out=False, dtypes="f", samples=_neighbours, errors=[_LAST])
+@operator(method=False, out=False, dtypes="fic", samples=_neighbours, errors=[_LAST])
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: Number = 1e-6, keepdim: bool = False) -> Value:
     """The norm `sum(|x1_i - x2_i + eps| ** p) ** (1 / p)` of the difference of vectors, along the last dimension.
 
@@ -315,7 +316,7 @@ def _forms(make: Make) -> Iterator[Sample]:
 @operator(
     method=False,
     out=False,
-    dtypes="fc",
+    dtypes="fic",
     samples=_forms,
     errors=[
         (

@@ -81,7 +81,7 @@ def _tables(make: Make) -> Iterator[Sample]:
 @operator(
     method=False,
     out=False,
-    dtypes="fc",
+    dtypes="fibc",
     gradient=_embedding_gradient,
     samples=_tables,
     errors=[

@@ -47,7 +47,7 @@ def _exponents(make: Callable[..., Any]) -> Iterator[Sample]:
     yield (make(0, 3), make(3)), {}
 
 
-@operator(inplace=True, pointwise=True, samples=_exponents, dtypes="fic")
+@operator(inplace=True, pointwise=True, samples=_exponents, dtypes="fibc")
 def ldexp(input: Tensor, other: Tensor) -> Value:
     """`out_i = input_i * 2 ** other_i`.
 

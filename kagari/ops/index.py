@@ -13,6 +13,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import TYPE_NAMES
+from .complex import scatter as scatter_of
 from .operator import Number, Operator, Tensor, operator
 from .samples import Make, Sample, args, together, wanted
 from .shapes import listed, narrowed, replaced, without
@@ -138,7 +139,7 @@ def scatter_parts(x: Value, dim: int, index: Value, src: Value | float) -> tuple
 def scattered(op: str, x: Value, dim: int, index: Value, src: Value | float) -> Value:
     """x after one of the primitives that scatter."""
     target, at, source, dim = scatter_parts(x, dim, index, src)
-    return graph.reshape(graph.scatter(op, target, at, source, dim), x.shape)
+    return graph.reshape(scatter_of(op, target, at, source, dim), x.shape)
 
 
 def _scatter_samples(make: Make) -> Iterator[Sample]:
@@ -212,7 +213,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | Number, *, red
     return scattered(steps[reduce], input, dim, index, src)
 
 
-@operator(index_error=RuntimeError, inplace=True, samples=_scatter_samples, errors=_SCATTER_ERRORS, dtypes="fic")
+@operator(index_error=RuntimeError, inplace=True, samples=_scatter_samples, errors=_SCATTER_ERRORS, dtypes="fibc")
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Value:
     """`input` with `src` added at places along `dim`: `out[index[i][j]][j] += src[i][j]` for `dim=0`."""
     return scattered("scatter_add", input, dim, index, src)
@@ -397,7 +398,7 @@ _ROW_ERRORS = [
 ]
 
 
-@operator(inplace=True, samples=_added, errors=_ROW_ERRORS, dtypes="fic")
+@operator(inplace=True, samples=_added, errors=_ROW_ERRORS, dtypes="fibc")
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1) -> Value:
     """`input` with rows of `source`, times `alpha`, added at the places along `dim` that `index` names."""
     x, at, src, dim = checked_rows("index_add", input, dim, index, source)
@@ -410,13 +411,17 @@ def _filled(make: Make) -> Iterator[Sample]:
     yield (make(2, 5, noncontiguous=True), 1, make(values=[4, 1], dtype="int64"), 3), {}
 
 
-@operator(inplace=True, samples=_filled, dtypes="fic")
+@operator(inplace=True, samples=_filled, dtypes="fibc")
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Tensor | Number) -> Value:
     """`input` with `value` at the places along `dim` that the vector `index` names."""
     dim = ir.normalize_dim(dim, input.ndim)
     if index.dtype is not int64:
         raise IndexError("index_fill_(): Expected dtype int64 for index.")
     at = vector(index, "index_fill_(): Index is supposed to be a vector")
+    if isinstance(value, Value) and value.ndim:
+        raise RuntimeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
     x = at_least_1d(input)
     places = along(at, x.shape, dim)
     return graph.reshape(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ..base.dtypes import int32
 from ..ir import build as ir
+from ..ir import graph
 from ..ir.graph import Value
 from .check import require, result_type
 from .operator import Operator, Sample, Tensor, operator
@@ -54,9 +56,13 @@ def lcm(input: Tensor, other: Tensor) -> Value:
     >>> torch.lcm(torch.tensor([4, 3]), torch.tensor([6, 0]))
     tensor([12,  0])
     """
-    require("lcm_cpu", result_type(input, other), lowest=1, highest=1)
-    divisor = ir.gcd(input, other)
-    return ir.abs_(ir.idiv(input, ir.where(ir.eq(divisor, 0), 1, divisor)) * other)
+    dt = result_type(input, other)
+    require("lcm_cpu", dt, lowest=1, highest=1)
+    # The magnitude of small integers is taken before they wrap.
+    wide = int32 if dt.itemsize < 4 and dt.is_signed else dt
+    a, b = graph.cast(input, wide), graph.cast(other, wide)
+    divisor = ir.gcd(a, b)
+    return graph.cast(ir.abs_(ir.idiv(a, ir.where(ir.eq(divisor, 0), 1, divisor)) * b), dt)
 
 
 OPERATORS: tuple[Operator, ...] = (gcd, lcm)

@@ -50,7 +50,7 @@ def _hinges(make: Make) -> Iterator[Sample]:
     autocast=single,
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fi",
     samples=_hinges,
     errors=[
         (args(wanted(2, 3), wanted(2, 4)), RuntimeError, r"must match the size of tensor . \(.\) at non-singleton"),
@@ -79,7 +79,7 @@ def _rankings(make: Make) -> Iterator[Sample]:
     autocast=single,
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fi",
     samples=_rankings,
     errors=[
         (args(wanted(2, 3), wanted(2, 4), wanted(2, 4)), RuntimeError, _BROADCAST),
@@ -114,7 +114,7 @@ def _signed(make: Make) -> Iterator[Sample]:
     namespace="nn.functional",
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fc",
     gradient=_soft_margin_gradient,
     samples=_signed,
     errors=[
@@ -128,7 +128,7 @@ def _signed(make: Make) -> Iterator[Sample]:
 )
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     """`log(1 + exp(-y x))` of targets y that are 1 or -1."""
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_differentiable:
         raise RuntimeError(f"result type Float can't be cast to the desired output type {TYPE_NAMES[input.dtype]}")
     x = graph.cast(input, accumulate(input.dtype))
     return graph.cast(reduced(ir.log1p(ir.exp(ir.neg(ir.mul(x, target)))), reduction), input.dtype)
@@ -344,7 +344,7 @@ def _directions(make: Make) -> Iterator[Sample]:
     autocast=single,
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fib",
     samples=_directions,
     errors=[
         (
@@ -406,7 +406,7 @@ def _triples(make: Make) -> Iterator[Sample]:
     autocast=single,
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fic",
     samples=_triples,
     errors=[
         (

@@ -424,7 +424,7 @@ def _layers(make: Make) -> Iterator[Sample]:
     namespace="nn.functional",
     method=False,
     out=False,
-    dtypes="fc",
+    dtypes="fic",
     samples=_layers,
     errors=[
         (args(wanted(2, 3), wanted(4, 5)), RuntimeError, r"mat1 and mat2 shapes cannot be multiplied \(2x3 and 5x4\)"),

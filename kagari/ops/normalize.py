@@ -145,7 +145,7 @@ def _rms_layers(make: Make) -> Iterator[Sample]:
 @operator(
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fc",
     samples=_rms_layers,
     errors=_SHAPE_ERRORS,
 )
@@ -159,10 +159,10 @@ def rms_norm(
     """
     dims = _row_dims(input, normalized_shape, "[*")
     _require_parameter("weight", weight, normalized_shape)
-    require("rms_norm", input.dtype)
+    require("rms_norm", input.dtype, highest=3)
     x = graph.cast(input, accumulate(input.dtype))
     square = ir.div(graph.reduce("sum", ir.mul(x, x), dims), ir.count(x, dims))
-    rstd = ir.rsqrt(ir.add(square, EPSILON[x.dtype] if eps is None else eps))
+    rstd = ir.rsqrt(ir.add(square, EPSILON[x.dtype.to_real()] if eps is None else eps))
     return _scaled(ir.mul(x, spread(x, rstd, dims)), weight, None, input.dtype)
 
 

@@ -13,6 +13,7 @@ from ..ir import graph
 from ..ir.graph import Value
 from .autocast import widest
 from .check import TYPE_NAMES, require
+from .complex import scatter
 from .index import along, at_least_1d, checked_rows, numel, scatter_parts, vector
 from .operator import Operator, Tensor, operator
 from .pointwise import floored
@@ -79,7 +80,7 @@ def _into_row(make: Make) -> Iterator[Sample]:
 
 @operator(
     inplace=True,
-    dtypes="fic",
+    dtypes="fibc",
     out=False,
     samples=_into_row,
     errors=[
@@ -254,7 +255,7 @@ def _reduced(x: Value, dim: int, index: Value, src: Value, reduce: str, include_
     """x after a reduction of src, and of x itself unless told otherwise, at places along a dimension."""
     if not include_self:
         x = graph.scatter("scatter", x, index, ir.full(index.shape, _neutral(reduce, x.dtype), x.dtype), dim)
-    result = graph.scatter(_STEPS[reduce], x, index, src, dim)
+    result = scatter(_STEPS[reduce], x, index, src, dim)
     if reduce != "mean":
         return result
     ones = ir.full(index.shape, 1, x.dtype)
@@ -338,7 +339,7 @@ def _rows_reduced(make: Any) -> Iterator[Sample]:
 @operator(
     inplace=True,
     samples=_rows_reduced,
-    dtypes="fi",
+    dtypes="fic",
     errors=[
         (
             args(wanted(2, 3), 0, _TWO, wanted(2, 3), "sum"),
@@ -367,7 +368,9 @@ def index_reduce(
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     x, at, src, dim = checked_rows("index_reduce", input, dim, index, source)
     if reduce == "mean":
-        require("div_floor_cpu", x.dtype, lowest=1)
+        require("div_floor_cpu", x.dtype, lowest=1, highest=3)
+    if not include_self:
+        require("index_reduce_func_exclude_input_init", x.dtype, lowest=1)
     return graph.reshape(_reduced(x, dim, at, src, reduce, include_self), input.shape)
 
 

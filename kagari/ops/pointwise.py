@@ -195,7 +195,7 @@ DIVIDED = together(_divisors(3, -2.5), special_pairs)
     reflected="__rtruediv__",
     pointwise=True,
     samples=together(_divisors(3, -2.5), mixed(), special_pairs, ROUNDED),
-    dtypes="fic",
+    dtypes="fibc",
     aliases=("divide", "true_divide"),
     errors=[
         _sizes,
@@ -229,7 +229,7 @@ def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | 
     reflected="__rfloordiv__",
     pointwise=True,
     samples=DIVIDED,
-    dtypes="fi",
+    dtypes="fib",
     errors=[
         (args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError"),
         (_two_bools, NotImplementedError, "\"div_floor_cpu\" not implemented for 'Bool'"),
@@ -246,7 +246,7 @@ def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Value:
     reflected="__rmod__",
     pointwise=True,
     samples=DIVIDED,
-    dtypes="fi",
+    dtypes="fib",
     errors=[(args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError")],
 )
 def remainder(input: Tensor | Number, other: Tensor | Number) -> Value:
@@ -260,7 +260,7 @@ def remainder(input: Tensor | Number, other: Tensor | Number) -> Value:
     inplace=True,
     pointwise=True,
     samples=DIVIDED,
-    dtypes="fi",
+    dtypes="fib",
     errors=[(args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError")],
 )
 def fmod(input: Tensor, other: Tensor | Number) -> Value:
@@ -292,7 +292,7 @@ def _powers(make: Callable[..., Any]) -> Iterator[Sample]:
     reflected="__rpow__",
     pointwise=True,
     samples=together(_powers, special_pairs),
-    dtypes="fic",
+    dtypes="fibc",
     errors=[
         (args(wanted(2, dtype="int64"), -1), RuntimeError, "Integers to negative integer powers are not allowed"),
         (_two_bools, NotImplementedError, "\"pow\" not implemented for 'Bool'"),

@@ -158,7 +158,7 @@ def kron(input: Tensor, other: Tensor) -> Value:
 
 
 @operator(
-    dtypes="fi",
+    dtypes="fic",
     samples=lambda make: iter([((make(3), make(3)), {}), ((make(0), make(0)), {})]),
     errors=[
         (args(wanted(3), wanted(2, 3)), RuntimeError, "1D tensors expected, but got 1D and 2D tensors"),
@@ -290,7 +290,7 @@ def _outer_sums(make: Make) -> Iterator[Sample]:
 
 @operator(
     inplace=True,
-    dtypes="fic",
+    dtypes="fibc",
     samples=_outer_sums,
     errors=[
         (args(wanted(2, 3), wanted(3), wanted(3)), RuntimeError, r"The expanded size of the tensor \(3\) must match"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..base.dtypes import accumulate
+from ..base.dtypes import accumulate, int64
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
@@ -26,11 +26,13 @@ def reduced(x: Value, reduction: str) -> Value:
         return x
     if reduction not in ("mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
-    if reduction == "mean" and not x.dtype.is_floating_point:
+    if reduction == "mean" and not x.dtype.is_differentiable:
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
             f"{TYPE_NAMES[x.dtype]}"
         )
+    if not x.dtype.is_differentiable:
+        return ir.sum_(graph.cast(x, int64))
     wide = graph.cast(x, accumulate(x.dtype))
     return graph.cast(ir.sum_(wide) if reduction == "sum" else ir.mean(wide), x.dtype)
 

@@ -39,7 +39,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     namespace="nn.functional",
     method=False,
     out=False,
-    dtypes="fc",
+    dtypes="fic",
     samples=pairs(),
     errors=[
         *shape_errors(),
@@ -108,7 +108,7 @@ def _counts(make: Make) -> Iterator[Sample]:
     autocast=single,
     method=False,
     out=False,
-    dtypes="f",
+    dtypes="fic",
     samples=_counts,
     errors=[
         (

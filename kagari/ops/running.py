@@ -11,9 +11,11 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import require, result_type
+from .complex import doublings
 from .operator import Operator, Tensor, operator
+from .pointwise import logaddexp
 from .samples import Make, Sample, args, wanted
-from .shapes import narrowed
+from .shapes import narrowed, replaced
 
 _INF, _NAN = math.inf, math.nan
 _RANGE = args(wanted(2, 3), dim=2), IndexError, r"Dimension out of range \(expected to be in range of \[-2, 1\]"
@@ -67,7 +69,7 @@ def _exponents(make: Make) -> Iterator[Sample]:
 @operator(
     fresh=True,
     samples=_exponents,
-    dtypes="f",
+    dtypes="fc",
     errors=[
         _RANGE,
         (
@@ -85,8 +87,41 @@ def logcumsumexp(input: Tensor, dim: int) -> Value:
     tensor([0.0000, 0.6931, 1.0986])
     """
     dim = ir.normalize_dim(dim, input.ndim)
-    require("logcumsumexp_out_cpu", input.dtype)
-    return graph.scan("logcumsumexp", input, dim) if input.ndim else input
+    require("logcumsumexp_out_cpu", input.dtype, highest=3)
+    if input.dtype.is_complex and input.ndim and input.shape[dim] != 0:
+        return _joined_by_doubling(input, dim)
+    return graph.scan("logcumsumexp", input, dim) if input.ndim and not input.dtype.is_complex else input
+
+
+def _joined_by_doubling(x: Value, dim: int) -> Value:
+    """The logarithms of the sums so far, of complex numbers: each step joins sums that are next to each other.
+
+    Imaginary parts are those of adding one number after the other: they are not brought between -pi and pi.
+    """
+    given = x
+    size = x.shape[dim]
+    for k in range(doublings(size)):
+        nothing = ir.full(replaced(x.shape, dim, 1 << k), -math.inf, x.dtype)
+        before = graph.cat((nothing, narrowed(x, dim, 0, size - (1 << k))), dim)
+        x = logaddexp.define(before, x)
+    turns = ir.round_(graph.detach(_angles(given, x, dim) - ir.imag(x)) / (2 * math.pi))
+    return ir.complex_(ir.real(x), ir.imag(x) + turns * (2 * math.pi))
+
+
+def _angles(x: Value, sums: Value, dim: int) -> Value:
+    """Nearly the imaginary part of each sum: that of the last number above the sum before it, and what each later
+    number adds.
+    """
+    nothing = ir.full(replaced(x.shape, dim, 1), -math.inf, x.dtype)
+    before = graph.cat((nothing, narrowed(sums, dim, 0, x.shape[dim] - 1)), dim)
+    higher = ir.lt(ir.real(before), ir.real(x))
+    apart = ir.where(higher, before - x, x - before)
+    steps = ir.imag(ir.log1p(ir.exp(apart)))
+    steps = ir.where(ir.ne(steps, steps), 0, steps)
+    totals = graph.scan("cumsum", steps, dim)
+    places = ir.where(higher, graph.iota(x.shape, dim), 0)
+    start = graph.gather(places, graph.arg_scan("argcummax", places, dim), dim)
+    return graph.gather(ir.imag(x) - totals + steps, start, dim) + totals
 
 
 def _neighbours(make: Make) -> Iterator[Sample]:

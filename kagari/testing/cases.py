@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
@@ -74,7 +75,7 @@ class Maker:
         elif name == "bool":
             numbers = self.random.integers(0, 2, shape)
         else:
-            low = max(low, 0) if name == "uint8" else low
+            low = max(low, 0) if name.startswith("uint") else low
             bottom = int(np.ceil(low))
             numbers = self.random.integers(bottom, max(int(np.floor(high)), bottom) + 1, shape)
         return Array(_rounded(np.asarray(numbers), name), name, noncontiguous, constant)
@@ -93,7 +94,7 @@ def _rounded(numbers: np.ndarray, name: str) -> np.ndarray:
         )
     if name not in FLOATS | COMPLEX:
         numbers = np.nan_to_num(numbers, posinf=3, neginf=-3)
-        if name == "uint8":
+        if name.startswith("uint"):
             numbers = np.abs(numbers)
     return numbers.astype(name)
 
@@ -133,10 +134,15 @@ def cases(records: Iterable[Operator], dtypes: Iterable[str] | None = None) -> I
         names = [name for letter in record.dtypes for name in DTYPES[letter]]
         for name in names:
             if dtypes is None or name in dtypes:
-                yield from _cases_of(record, name, name == names[0])
+                count = COMPLEX_SAMPLES if name in COMPLEX else None
+                yield from islice(cases_in(record, name, name == names[0]), count)
 
 
-def _cases_of(record: Operator, dtype: str, first: bool) -> Iterator[Case]:
+def cases_in(record: Operator, dtype: str, first: bool = False) -> Iterator[Case]:
+    """The cases of a record's samples in one dtype, also one it does not state.
+
+    What does not depend on the dtype is among them only where that is the `first` one.
+    """
     assert record.samples is not None
     maker = Maker(dtype, record.name)
     samples = iter(record.samples(maker))
@@ -144,7 +150,7 @@ def _cases_of(record: Operator, dtype: str, first: bool) -> Iterator[Case]:
     while True:
         maker.used = False
         sample = next(samples, None)
-        if sample is None or (dtype in COMPLEX and number == COMPLEX_SAMPLES):
+        if sample is None:
             return
         if maker.used or first:
             yield Case(record, dtype, number, *sample)
