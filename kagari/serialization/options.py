@@ -55,7 +55,7 @@ def set_default_load_endianness(endianness: LoadEndianness | None) -> None:
 def default_byteorder() -> str:
     """The byte order of files that don't say theirs, as `sys.byteorder` names it."""
     found = options.endianness
-    return sys.byteorder if found in (None, LoadEndianness.NATIVE) else found.name.lower()  # type: ignore[union-attr]
+    return sys.byteorder if found in (None, LoadEndianness.NATIVE) else found.name.lower()
 
 
 def get_default_mmap_options() -> int:

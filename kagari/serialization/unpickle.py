@@ -195,6 +195,7 @@ def named_in(data: bytes) -> Iterator[tuple[str, str]]:
     texts: list[Any] = [None, None]
     memo: dict[int, Any] = {}
     try:
+        value: Any
         for code, value, _ in pickletools.genops(data):
             if code.name == "GLOBAL":
                 module, name = value.split(" ", 1)
