@@ -1,4 +1,4 @@
-"""Files from the network, kept in PyTorch's folder for them: `~/.cache/torch/hub`.
+"""Files and models from the network, kept in PyTorch's folder for them: `~/.cache/torch/hub`.
 
 A file is written beside its place and moved there when it is whole, so that nobody sees half of one.
 """
@@ -8,15 +8,21 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
 from http.client import HTTPException
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.error import URLError
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
-from .serialization import load
+from .serialization import load as load_file
 
 _HASH_IN_NAME = re.compile(r"-([a-f0-9]*)\.")
 _CHUNK = 1 << 17
@@ -112,8 +118,168 @@ def load_state_dict_from_url(
         print(f'Downloading: "{url}" to {path}', file=sys.stderr)
         found = _HASH_IN_NAME.search(path.name) if check_hash else None
         download_url_to_file(url, str(path), found[1] if found else None, progress)
-    state: dict[str, Any] = load(path, map_location=map_location, weights_only=weights_only)
+    state: dict[str, Any] = load_file(path, map_location=map_location, weights_only=weights_only)
     return state
 
 
-__all__ = ["download_url_to_file", "get_dir", "load_state_dict_from_url", "set_dir"]
+# Models of repositories
+
+
+_TRUSTED_OWNERS = frozenset(["facebookresearch", "facebookincubator", "pytorch", "fairinternal"])
+_CONFIGURATION, _GITHUB = "hubconf.py", "https://github.com"
+
+
+def load_model(
+    repo_or_dir: str,
+    model: str,
+    *args: Any,
+    source: str = "github",
+    trust_repo: bool | str | None = "check",
+    force_reload: bool = False,
+    verbose: bool = True,
+    skip_validation: bool = False,
+    **kwargs: Any,
+) -> Any:
+    """What a function of a repository's ``hubconf.py`` returns: a model, as a rule.
+
+    That file is a program and is run. One written for PyTorch says ``import torch``, which means Kagari where
+    :func:`kagari.install_as_torch` was called or the program was started by ``python -m kagari``.
+
+    Args:
+        repo_or_dir (str): ``owner/name``, or ``owner/name:branch_or_tag``, on GitHub; a folder if `source` is "local".
+        model (str): the name of the function.
+        args, kwargs: its arguments.
+        source (str): ``"github"`` or ``"local"``. Default: ``"github"``
+        trust_repo: ``True`` notes that the repository is trusted, ``False`` asks at the terminal, ``"check"`` asks
+            unless that was noted before. Default: ``"check"``
+        force_reload (bool): whether what was downloaded before is downloaded again. Default: ``False``
+        verbose (bool): whether to say where that was found. Default: ``True``
+        skip_validation (bool): accepted; a branch that is not there is an error of the download.
+
+    Raises ValueError for another source, RuntimeError for a function that is not there or packages that are missing.
+    """
+    source = source.lower()
+    if source not in ("github", "local"):
+        raise ValueError(f'Unknown source: "{source}". Allowed values: "github" | "local".')
+    folder = repo_or_dir
+    if source == "github":
+        folder = _repository(repo_or_dir, force_reload, trust_repo, "load", verbose)
+    return _entry(_configuration(folder), model)(*args, **kwargs)
+
+
+def list_models(
+    github: str,
+    force_reload: bool = False,
+    skip_validation: bool = False,
+    trust_repo: bool | str | None = "check",
+    verbose: bool = True,
+) -> Sequence[str]:
+    """The names of the functions that a repository's ``hubconf.py`` has; arguments as of :func:`load`."""
+    module = _configuration(_repository(github, force_reload, trust_repo, "list", verbose))
+    return [name for name, found in vars(module).items() if callable(found) and not name.startswith("_")]
+
+
+def help_of_model(
+    github: str,
+    model: str,
+    force_reload: bool = False,
+    skip_validation: bool = False,
+    trust_repo: bool | str | None = "check",
+) -> str | None:
+    """The docstring of a function that a repository's ``hubconf.py`` has; arguments as of :func:`load`."""
+    found: str | None = _entry(
+        _configuration(_repository(github, force_reload, trust_repo, "help", True)), model
+    ).__doc__
+    return found
+
+
+def _repository(github: str, force_reload: bool, trust_repo: bool | str | None, what: str, verbose: bool) -> str:
+    """The folder with a repository's files, downloaded if it is not there. Raises ValueError for another form."""
+    place, _, branch = github.partition(":")
+    owner, _, name = place.partition("/")
+    if not name or "/" in name:
+        raise ValueError(f"expected a repository as 'owner/name' or 'owner/name:branch', got {github!r}")
+    folder = os.path.join(get_dir(), f"{owner}_{name}_{(branch or 'main').replace('/', '_')}")
+    old = folder.removesuffix("_main") + "_master"
+    if not branch and not os.path.isdir(folder) and os.path.isdir(old):
+        folder = old
+    _ask(owner, name, trust_repo, what)
+    if os.path.isdir(folder) and not force_reload:
+        if verbose:
+            print(f"Using cache found in {folder}", file=sys.stderr)
+        return folder
+    os.makedirs(get_dir(), exist_ok=True)
+    for candidate in [branch] if branch else ["main", "master"]:
+        target = f"{folder.removesuffix('_main')}_{candidate}" if not branch else folder
+        try:
+            _unpack(f"{_GITHUB}/{owner}/{name}/zipball/{candidate}", target)
+        except RuntimeError as error:
+            failed = error
+        else:
+            return target
+    raise failed
+
+
+def _unpack(url: str, folder: str) -> None:
+    """Downloads an archive of one folder, whose files are in place when all are there."""
+    with tempfile.TemporaryDirectory(dir=get_dir()) as temporary:
+        archive = os.path.join(temporary, "archive.zip")
+        download_url_to_file(url, archive, progress=False)
+        with zipfile.ZipFile(archive) as opened:
+            top = opened.namelist()[0].partition("/")[0]
+            opened.extractall(temporary)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(os.path.join(temporary, top), folder)
+
+
+def _ask(owner: str, name: str, trust_repo: bool | str | None, what: str) -> None:
+    """Makes sure that a repository is trusted. Raises RuntimeError where the answer is no."""
+    noted = Path(get_dir()) / "trusted_list"
+    entry = f"{owner}_{name}"
+    known = noted.read_text().split() if noted.exists() else []
+    if trust_repo == "check" and (entry in known or owner in _TRUSTED_OWNERS):
+        return
+    if trust_repo is not True and entry not in known:
+        answer = input(
+            f"The repository {owner}/{name} does not belong to the list of trusted repositories and as such cannot be "
+            "downloaded. Do you trust this repository and wish to add it to the trusted list of repositories (y/N)?"
+        )
+        if answer.lower() not in ("y", "yes"):
+            raise RuntimeError(f"Untrusted repository: {owner}/{name}, asked for by {what}()")
+    if entry not in known:
+        noted.parent.mkdir(parents=True, exist_ok=True)
+        noted.write_text("\n".join([*known, entry]) + "\n")
+
+
+def _configuration(folder: str) -> ModuleType:
+    """The module ``hubconf`` of a folder, which finds its neighbours while it is imported."""
+    path = os.path.join(folder, _CONFIGURATION)
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f"there is no {_CONFIGURATION} in {folder}")
+    spec = spec_from_file_location("hubconf", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.path.insert(0, folder)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(folder)
+    missing = [name for name in getattr(module, "dependencies", ()) if find_spec(name) is None]
+    if missing:
+        raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
+    return module
+
+
+def _entry(module: ModuleType, name: str) -> Any:
+    if not isinstance(name, str):
+        raise ValueError("Invalid input: model should be a string of function name")
+    found = getattr(module, name, None)
+    if not callable(found):
+        raise RuntimeError(f"Cannot find callable {name} in hubconf")
+    return found
+
+
+load, list, help = load_model, list_models, help_of_model
+
+__all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]

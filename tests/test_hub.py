@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -67,3 +70,81 @@ def test_no_network(home: Path) -> None:
     ):
         hub.load_state_dict_from_url("http://127.0.0.1:9/x.pth")
     assert list((home / "checkpoints").iterdir()) == []
+
+
+# Models of repositories
+
+HUBCONF = """
+dependencies = ["math"]
+import neighbour
+
+def model(width, bias=True):
+    "A layer."
+    return neighbour.layer(width, bias)
+
+def _hidden():
+    pass
+"""
+NEIGHBOUR = """
+import kagari
+
+def layer(width, bias):
+    return kagari.nn.Linear(width, 1, bias)
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a model; and what stands for GitHub, where there is an archive of it."""
+    folder = tmp_path / "somebody-net-1234"
+    folder.mkdir()
+    (folder / "hubconf.py").write_text(HUBCONF)
+    (folder / "neighbour.py").write_text(NEIGHBOUR)
+    archives = tmp_path / "github" / "somebody" / "net" / "zipball"
+    archives.mkdir(parents=True)
+    with zipfile.ZipFile(archives / "master", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"{folder.name}/{path.name}")
+    monkeypatch.setattr(hub, "_GITHUB", (tmp_path / "github").as_uri())
+    monkeypatch.delitem(sys.modules, "neighbour", raising=False)
+    return folder
+
+
+def test_a_model_of_a_folder(repository: Path) -> None:
+    model = hub.load(str(repository), "model", 3, source="local", bias=False)
+    assert (model.in_features, model.bias) == (3, None)
+    assert str(repository) not in sys.path
+
+
+def test_a_model_of_a_repository(repository: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    answers = iter(["n", "yes"])
+    monkeypatch.setattr("builtins.input", lambda text: next(answers))
+    with pytest.raises(RuntimeError, match="Untrusted repository: somebody/net"):
+        hub.load("somebody/net", "model", 3)
+    assert not home.exists()
+    assert hub.load("somebody/net", "model", 3).in_features == 3
+    assert (home / "trusted_list").read_text() == "somebody_net\n"
+    assert sorted(path.name for path in home.iterdir()) == ["somebody_net_master", "trusted_list"]
+    capfd.readouterr()
+    assert list(hub.list("somebody/net")) == ["model"]  # it is there, and trusted
+    assert f"Using cache found in {home / 'somebody_net_master'}" in capfd.readouterr().err
+    assert hub.help("somebody/net", "model") == "A layer."
+    (home / "somebody_net_master" / "more").touch()
+    hub.load("somebody/net:master", "model", 3, verbose=False, force_reload=True)
+    assert not (home / "somebody_net_master" / "more").exists()
+
+
+def test_what_can_be_wrong_with_a_repository(repository: Path) -> None:
+    with pytest.raises(ValueError, match=r'Unknown source: "disk". Allowed values: "github" | "local".'):
+        hub.load(str(repository), "model", source="disk")
+    with pytest.raises(RuntimeError, match="Cannot find callable other in hubconf"):
+        hub.load(str(repository), "other", source="local")
+    with pytest.raises(FileNotFoundError, match=r"there is no hubconf.py in "):
+        hub.load(str(repository.parent), "model", source="local")
+    with pytest.raises(ValueError, match="expected a repository as 'owner/name'"):
+        hub.load("net", "model", trust_repo=True)
+    with pytest.raises(RuntimeError, match="can't download"):
+        hub.load("somebody/nothing", "model", trust_repo=True)
+    (repository / "hubconf.py").write_text("dependencies = ['math', 'a_package_that_is_not_there']")
+    with pytest.raises(RuntimeError, match="Missing dependencies: a_package_that_is_not_there"):
+        hub.load(str(repository), "model", source="local")

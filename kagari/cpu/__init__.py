@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from . import amp
 
 
@@ -38,4 +40,75 @@ def is_initialized() -> bool:
     return True
 
 
-__all__ = ["amp", "current_device", "device_count", "is_available", "is_initialized", "set_device", "synchronize"]
+class Stream:
+    """A queue of work. The CPU has one, which is done when an operator returns: all of them are the same."""
+
+    def __init__(self, priority: int = -1) -> None:
+        self.priority = priority
+
+    def wait_stream(self, stream: Stream) -> None:
+        """Waits for another stream."""
+
+    def wait_event(self, event: Event) -> None:
+        """Waits for an event."""
+
+    def record_event(self, event: Event | None = None) -> Event:
+        """An event at this place of the stream."""
+        return event if event is not None else Event()
+
+
+class Event:
+    """A place in a stream of work, which the CPU has always passed.
+
+    >>> import kagari as torch
+    >>> torch.cpu.current_stream().record_event().query()
+    True
+    """
+
+    def query(self) -> bool:
+        """Whether the work before it is done: yes."""
+        return True
+
+    def record(self, stream: Stream | None = None) -> None:
+        """Puts the event at the end of a stream."""
+
+    def synchronize(self) -> None:
+        """Waits for the work before it."""
+
+    def wait(self, stream: Stream | None = None) -> None:
+        """Lets a stream wait for it."""
+
+
+_local = threading.local()
+_default = Stream()
+
+
+def current_stream(device: object = None) -> Stream:
+    """The stream that :func:`stream` chose, of this thread."""
+    found: Stream = getattr(_local, "stream", _default)
+    return found
+
+
+class StreamContext:
+    """A block in which :func:`current_stream` is another one; None changes nothing."""
+
+    def __init__(self, stream: Stream | None) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> None:
+        self._before = current_stream()
+        _local.stream = self._before if self.stream is None else self.stream
+
+    def __exit__(self, *exception: object) -> None:
+        _local.stream = self._before
+
+
+def stream(stream: Stream | None) -> StreamContext:
+    """A block in which this is the current stream."""
+    return StreamContext(stream)
+
+
+__all__ = [
+    "Event", "Stream", "StreamContext", "amp", "current_device", "current_stream", "device_count", "is_available",
+    "is_initialized", "set_device", "stream", "synchronize",
+]  # fmt: skip
