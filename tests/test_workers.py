@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -281,6 +282,19 @@ def test_workers_of_a_pass_that_is_over_are_not_waited_for(monkeypatch: pytest.M
     time.sleep(0.2)
     assert [x.item() for x in DataLoader([3], num_workers=1)] == [3]  # whoever starts others ends them
     assert not any(p.is_alive() for p in processes)
+
+
+def _second_pass() -> None:
+    assert len(list(DataLoader([1, 2], num_workers=1))) == 2
+
+
+def test_a_process_that_is_forked_after_a_pass_has_workers_of_its_own() -> None:
+    list(DataLoader(range(4), num_workers=2))
+    assert workers._leaving
+    child = multiprocessing.get_context("fork").Process(target=_second_pass)
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
 
 
 def test_a_loader_that_is_left_ends_its_workers() -> None:

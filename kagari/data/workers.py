@@ -187,18 +187,20 @@ def _ready(sources: list[int], timeout: float) -> list[int]:
     return [source for source, _ in poll.poll(1000 * timeout or None)]
 
 
-_leaving: list[tuple[Any, float]] = []  # processes that were told to end, and when they are to have ended
+# Processes that were told to end: whose children they are, and when they are to have ended.
+_leaving: list[tuple[Any, int, float]] = []
 
 
 def _reap() -> None:
     """Sees off processes that have ended, and ends those that should have."""
-    for entry in list(_leaving):
-        process, deadline = entry
+    entries = [entry for entry in _leaving if entry[1] == os.getpid()]
+    _leaving.clear()
+    for process, parent, deadline in entries:
         if process.is_alive() and time.monotonic() > deadline:
             process.kill()
             process.join()
-        if not process.is_alive():
-            _leaving.remove(entry)
+        if process.is_alive():
+            _leaving.append((process, parent, deadline))
 
 
 class Processes:
@@ -278,7 +280,7 @@ class Processes:
             with suppress(OSError):
                 connection.send(None)
             connection.close()
-        _leaving.extend((process, time.monotonic() + GRACE) for process in self.processes)
+        _leaving.extend((process, os.getpid(), time.monotonic() + GRACE) for process in self.processes)
 
     def __del__(self) -> None:
         self.close()
