@@ -112,6 +112,37 @@ def trainer(model, optimizer, clip=True):
     return step
 
 
+def test_a_step_with_its_optimizer_is_one_part():
+    """Also where a parameter and its gradient lie differently, and where parameters are parts of one storage."""
+
+    def build():
+        torch.manual_seed(0)
+        turned = nn.Parameter(torch.randn(5, 4).t())
+        whole = torch.randn(10)
+        parts = [nn.Parameter(whole[:4]), nn.Parameter(whole[6:])]
+        optimizer = torch.optim.Adam([turned, *parts], 0.1)
+        x = torch.randn(8, 5)
+
+        def step():
+            optimizer.zero_grad()
+            loss = (((x @ turned.t() + parts[0]) * parts[1]) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return step, [turned, whole]
+
+    (step, tensors), (other, others) = build(), build()
+    compiled = torch.compile(step)
+    compiled.choose(False)
+    for _ in range(STEPS):
+        torch.testing.assert_close(compiled(), other())
+    torch.testing.assert_close(tensors, others)
+    part = compiled.explain().parts[-1]
+    updates = [k for k in part.kernels if k.operators == ("adam",)]
+    assert part.split == "the call ended" and [k.bytes for k in updates] == [7 * 80, 7 * 16, 7 * 16]
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", MODELS)
 def test_training(name, optimizer):

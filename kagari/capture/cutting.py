@@ -38,8 +38,8 @@ class Group:
     def enter(self, call: Call) -> None:
         """Takes a call in."""
         self.calls.append(call)
-        origin, shape = call.shape.plan.origin, call.shape
-        if origin is None:
+        shape = call.shape
+        if shape.program is None:
             return
         for place in places(call):
             if place not in self.made:
@@ -100,8 +100,8 @@ def cut(calls: Sequence[Call]) -> list[Group]:
 def _alone(call: Call) -> str:
     """Why a call can't share a program with others; nothing where it can."""
     shape, origin = call.shape, call.shape.plan.origin
-    if origin is None:
-        return "of no operator"
+    if origin is None or origin.program is None:
+        return f"{shape.name} is no operator"
     if shape.in_place:
         return f"{shape.name} writes in place"
     if any(not lay.rows for kind, lay in zip(shape.kinds, shape.layouts) if kind == FRESH):
@@ -112,8 +112,8 @@ def _alone(call: Call) -> str:
 
 
 def _begins(call: Call) -> str:
-    origin = call.shape.plan.origin
-    if origin is not None and any(stage.kind == "dot" for stage in origin.program.schedule.stages):
+    program = call.shape.program
+    if program is not None and any(stage.kind == "dot" for stage in program.schedule.stages):
         return f"{call.shape.name} multiplies matrices"
     return ""
 
@@ -137,7 +137,7 @@ def _unfit(group: Group, call: Call) -> str:
 def _overwrites(group: Group, call: Call) -> bool:
     """Whether an in-place call overwrites all of what the group has made, and nothing put off needs that."""
     origin, shape = call.shape.plan.origin, call.shape
-    if origin is None or shape.outputs != 1 or _begins(call):
+    if origin is None or origin.program is None or shape.outputs != 1 or _begins(call):
         return False
     ((slot, offset),), (lay,) = call.outputs, shape.layouts
     if any(dt in LOWERED for dt in (*origin.program.types, *(x.dtype for x in origin.layouts.values()))):

@@ -16,7 +16,7 @@ from ..engine.code import native
 from ..engine.plan import PLANS, Plan
 
 OWNER, ENTRIES, USED, SLOTS, SLOT_COUNT, NUMBERS, NUMBER_COUNT, RUNNING, CALLS, ALIVE, _, LAST, TRUSTED = range(13)
-READ, FULL, ENDED, FOREACH, SHARED = range(5)
+READ, FULL, ENDED, SHARED = range(4)
 GONE, WANTED, HELD = range(3)
 FRESH, SAME, VIEW, IN_PLACE = range(4)
 SLOT_WORDS = 5
@@ -43,6 +43,12 @@ class Shape:
         """The operator's name."""
         origin = self.plan.origin
         return origin.name if origin is not None else "?"
+
+    @property
+    def program(self) -> Any:
+        """The program that others may be joined with; None where there is none."""
+        origin = self.plan.origin
+        return origin.program if origin is not None else None
 
     @property
     def runs(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import queue
-from .queue import FRESH, Shape
+from .queue import FRESH, IN_PLACE, Shape
 from .runner import Noted
 from .segment import Step
 
@@ -20,7 +20,6 @@ _REASONS = {
     queue.FULL: "the queue was full, or plans were dropped, at {}",
     queue.ENDED: "the call ended",
     queue.SHARED: "an operator used memory that NumPy or others see as well, at {}",
-    queue.FOREACH: "an optimizer updated its parameters at {}",
 }
 
 
@@ -101,4 +100,4 @@ def _bytes(step: Step) -> int:
     """Bytes of the tensors that a step reads and writes, each counted once."""
     shape: Shape = step.shape
     total = sum(lay.nbytes for lay in {(at, lay): lay for at, lay in zip(step.inputs, step.layouts)}.values())
-    return total + sum(lay.nbytes for kind, lay in zip(shape.kinds, shape.layouts) if kind == FRESH)
+    return total + sum(lay.nbytes for kind, lay in zip(shape.kinds, shape.layouts) if kind in (FRESH, IN_PLACE))

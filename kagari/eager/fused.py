@@ -12,7 +12,6 @@ from typing import Any
 
 from ..base.dtypes import dtype
 from ..engine import foreach as engine
-from ..engine.code import native
 from ..ops.updates import (
     Rule,
     Structure,
@@ -48,7 +47,7 @@ def update(rule: Rule, structure: Structure, operands: Sequence[float], lists: S
             continue
         kernel = _kernel(rule, structure, len(lists), len(scalars), dt)
         part = lists if not start else [tensors[start:] for tensors in lists]
-        start += native().foreach(kernel.address, scalars, dt, *part)
+        start += kernel.run(scalars, part)
         if start < count and (lists[0][start]._layout.dtype is dt):
             _update_copied(kernel, scalars, [tensors[start] for tensors in lists])
             start += 1
@@ -77,14 +76,13 @@ def _writes(lists: int) -> tuple[bool, ...]:
 
 @cache
 def _kernel(rule: Rule, structure: Structure, lists: int, scalars: int, dt: dtype) -> engine.ForEach:
-    return engine.ForEach(over_values(rule, structure), _writes(lists), scalars, dt)
+    return engine.ForEach(rule.__name__, over_values(rule, structure), _writes(lists), scalars, dt)
 
 
 def _update_copied(kernel: engine.ForEach, scalars: tuple[float, ...], tensors: list[Any]) -> None:
     """One set whose layouts differ: the kernel runs on row-major copies, and what it wrote is copied back."""
-    dt = tensors[0]._layout.dtype
-    copies = [call("contiguous")(t.detach().to(dt)) for t in tensors]
-    done = native().foreach(kernel.address, scalars, dt, *[[c] for c in copies])
+    copies = [call("contiguous")(t.detach().to(kernel.dtype)) for t in tensors]
+    done = kernel.run(scalars, [[c] for c in copies])
     assert done == 1
     for t, c, written in zip(tensors, copies, _writes(len(tensors))):
         if written:

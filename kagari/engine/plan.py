@@ -14,7 +14,7 @@ from . import code
 if TYPE_CHECKING:
     from .binder import Bound
 
-LONG, GRADIENT, PRIVATE, REWRITES = 1, 2, 4, 8
+LONG, GRADIENT, PRIVATE, REWRITES, UNCHECKED = 1, 2, 4, 8, 16
 # Kinds of outputs, see `Output` in outputs.py.
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
 # Element operations from which a plan releases the GIL while it runs.
@@ -125,7 +125,10 @@ def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
 
 
 class Origin(NamedTuple):
-    """Where a plan comes from: the operator's name, its program, the layouts of its arguments and its sizes."""
+    """Where a plan comes from: the operator's name, its program, the layouts of its arguments and its sizes.
+
+    The update of an optimizer has no program.
+    """
 
     name: str
     program: Any

@@ -26,6 +26,7 @@ LONG = 1
 GRADIENT = 2
 PRIVATE = 4
 REWRITES = 8
+UNCHECKED = 16
 FRESH = 0
 SAME = 1
 VIEW = 2
@@ -588,10 +589,10 @@ def foreach(module, args, nargs):
 
     `launch` is the address of the words: 0 kernel, 1 lists, 2 -> for each list 1 where it is written, 3 operands, 4 ->
     operands, 5 grain. Operand 0 is the number of elements. Returns the number of the first set whose tensors do not
-    share one dense layout of the dtype, or the number of sets.
+    share one dense layout of the dtype, or the number of sets. -1: calls are noted, and nothing was done.
     """
-    if capturing() and flush(FOREACH) == 0:
-        return 0
+    if capturing():
+        return PyLong_FromLongLong(-1)
     words = PyLong_AsLongLong(args[0])
     values = args[1]
     n_lists = words[1]

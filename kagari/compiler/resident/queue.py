@@ -49,8 +49,7 @@ STEP_BYTES = 64
 READ = 0
 FULL = 1
 ENDED = 2
-FOREACH = 3
-SHARED = 4
+SHARED = 3
 
 
 def capture(module, arg):
@@ -256,7 +255,7 @@ def defer(plan, args, scalars, state, nargs):
         if (s[9] != 0 and s[9] == QUEUE[EPOCH]) or (s[5] != 0 and t[1] != ROOTS[PARAMETER]):
             shared = 1
         i += 1
-    if n_out > 0 and (plan[4])[0] == IN_PLACE:
+    if n_out > 0 and (plan[4])[0] == IN_PLACE and (plan[0] & UNCHECKED) == 0:
         if overlaps(plan, args):
             return fault(4, state, plan, args)
         if unclear(args[(plan[4])[2]]):
