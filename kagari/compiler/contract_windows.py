@@ -27,6 +27,9 @@ PACK_PARAMS = (
     ("depth", "i64"),  # k rounded up to whole vectors
 )
 TOGETHER = 4  # runs whose loads one pass over the rows puts together
+MOST_DIMS = 8  # of rows
+GROUP = 8  # vectors of lanes that are packed side by side
+ROWS = 64  # rows of each of them at a time, which read one part of the image
 
 Dims = tuple[tuple[int, int], ...]
 
@@ -67,6 +70,8 @@ class Windows:
     def mode(self) -> str:
         """How it is packed, with the step of a run; nothing where neither rows nor lanes have runs."""
         (row_size, row_step), (lane_size, lane_step) = self.rows[0], self.lanes[0]
+        if len(self.rows) > MOST_DIMS:
+            return ""
         if lane_step in (1, 2) and (row_step not in (1, 2) or lane_size >= min(row_size, 16)):
             return f"runs{lane_step}"
         return f"columns{row_step}" if row_step in (1, 2) else ""
@@ -98,16 +103,20 @@ class _Packer:
         self.row_dims = b.gep(dims, b.int(2), "i64")
         self.lane_dims = b.gep(self.row_dims, b.mul(self.row_rank, b.int(2)), "i64")
         self.fill_table()
-        with b.loop(b.int(0), self.count, self.lanes) as lane:
-            inside = b.binary("urem", lane, b.int(self.width))
-            start = b.add(b.mul(b.sub(lane, inside), self.depth), inside)
-            out = b.gep(self.dst, start, self.element)
-            if self.kind == "runs":
-                self.pack_runs(lane, out)
-            else:
-                self.pack_columns(lane, out)
+        if self.kind == "runs":
+            self.pack_runs()
+        else:
+            with b.loop(b.int(0), self.count, self.lanes) as lane:
+                self.pack_columns(lane, self.place(lane))
         b.ret()
         b.end_function()
+
+    def place(self, lane: Val) -> Val:
+        """Where the first row of a vector of lanes goes."""
+        b = self.b
+        inside = b.binary("urem", lane, b.int(self.width))
+        start = b.add(b.mul(b.sub(lane, inside), self.depth), inside)
+        return b.gep(self.dst, start, self.element)
 
     # Offsets
 
@@ -127,30 +136,94 @@ class _Packer:
         return b.get(total, "i64"), b.sub(size, b.binary("urem", index, size))
 
     def fill_table(self) -> None:
-        """table[i] = the offset of row k0 + i, in elements."""
+        """table[i] = the offset of row k0 + i, in elements: run by run, each found from the one before."""
         b = self.b
-        step = b.load(b.gep(self.row_dims, b.int(1), "i64"), "i64")
-        slot = b.var("i64", b.int(0))
+        size, step = self.record(b.int(0))
+        places = b.var(f"[{MOST_DIMS} x i64]")  # of a run, along each dimension but that of the run
+        rest = b.var("i64", b.binary("udiv", self.k0, size))
+        inside = b.binary("urem", self.k0, size)
+        start = b.var("i64", b.int(0))
+        with b.loop(b.int(1), self.row_rank) as d:
+            count, stride = self.record(d)
+            left = b.get(rest, "i64")
+            here = b.binary("urem", left, count)
+            b.store(here, b.gep(places, d, "i64"))
+            b.set(start, b.add(b.get(start, "i64"), b.mul(here, stride)))
+            b.set(rest, b.binary("udiv", left, count))
+        slot = b.var("i64", b.sub(b.int(0), inside))
         head, body, done = b.label(), b.label(), b.label()
         b.jump(head)
         b.block(head)
         first = b.get(slot, "i64")
         b.branch(b.icmp("slt", first, self.k), body, done)
         b.block(body)
-        start, length = self.offset(self.row_dims, self.row_rank, b.add(self.k0, first))
-        stop = b.intrinsic("smin", "i64", self.k, b.add(first, length))
-        with b.loop(first, stop) as i:
-            b.store(b.add(start, b.mul(b.sub(i, first), step)), b.gep(self.table, i, "i64"))
-        b.set(slot, stop)
+        stop = b.intrinsic("smin", "i64", self.k, b.add(first, size))
+        base = b.get(start, "i64")
+        with b.loop(b.intrinsic("smax", "i64", first, b.int(0)), stop) as i:
+            b.store(b.add(base, b.mul(b.sub(i, first), step)), b.gep(self.table, i, "i64"))
+        self.next_run(places, start)
+        b.set(slot, b.add(first, size))
         b.jump(head)
+        b.block(done)
+
+    def record(self, d: Val) -> tuple[Val, Val]:
+        """Size and stride of one of the rows' dimensions."""
+        b = self.b
+        at = b.gep(self.row_dims, b.mul(d, b.int(2)), "i64")
+        return b.load(at, "i64"), b.load(b.gep(at, b.int(1), "i64"), "i64")
+
+    def next_run(self, places: Val, start: Val) -> None:
+        """Moves on along the second dimension; at its end along the third, and so on."""
+        b = self.b
+        slot = b.var("i64", b.int(1))
+        head, body, wrap, stay, done = (b.label() for _ in range(5))
+        b.jump(head)
+        b.block(head)
+        d = b.get(slot, "i64")
+        b.branch(b.icmp("slt", d, self.row_rank), body, done)
+        b.block(body)
+        count, stride = self.record(d)
+        at = b.gep(places, d, "i64")
+        here = b.add(b.load(at, "i64"), b.int(1))
+        moved = b.add(b.get(start, "i64"), stride)
+        b.branch(b.icmp("eq", here, count), wrap, stay)
+        b.block(wrap)
+        b.store(b.int(0), at)
+        b.set(start, b.sub(moved, b.mul(count, stride)))
+        b.set(slot, b.add(d, b.int(1)))
+        b.jump(head)
+        b.block(stay)
+        b.store(here, at)
+        b.set(start, moved)
+        b.jump(done)
         b.block(done)
 
     # Lanes that run
 
-    def pack_runs(self, lane: Val, out: Val) -> None:
-        """One vector of lanes of all rows. Missing runs, up to a multiple of those done together, are empty."""
-        b, size = self.b, self.lanes + TOGETHER
-        bases, firsts, ends = (b.var(f"[{size} x i64]") for _ in range(3))
+    def pack_runs(self) -> None:
+        """Groups of vectors, a few rows of each at a time."""
+        b = self.b
+        size = self.lanes + TOGETHER
+        arrays = tuple([b.var(f"[{GROUP * size} x i64]") for _ in range(3)])
+        counts = b.var(f"[{GROUP} x i64]")
+        with b.loop(b.int(0), self.count, GROUP * self.lanes) as group:
+            stop = b.intrinsic("smin", "i64", self.count, b.add(group, b.int(GROUP * self.lanes)))
+            with b.loop(group, stop, self.lanes) as lane:
+                number = b.binary("udiv", b.sub(lane, group), b.int(self.lanes))
+                first = b.mul(number, b.int(size))
+                self.find_runs(lane, [b.gep(x, first, "i64") for x in arrays], b.gep(counts, number, "i64"))
+            with b.loop(b.int(0), self.k, ROWS) as row:
+                rows = (row, b.intrinsic("smin", "i64", self.k, b.add(row, b.int(ROWS))))
+                with b.loop(group, stop, self.lanes) as lane:
+                    number = b.binary("udiv", b.sub(lane, group), b.int(self.lanes))
+                    first = b.mul(number, b.int(size))
+                    runs = [b.gep(x, first, "i64") for x in arrays]
+                    self.pack_vector(rows, runs, b.load(b.gep(counts, number, "i64"), "i64"), self.place(lane))
+
+    def find_runs(self, lane: Val, arrays: list[Val], found: Val) -> None:
+        """The runs of one vector of lanes. Missing ones, up to a multiple of those done together, are empty."""
+        b = self.b
+        bases, firsts, ends = arrays
         limit = b.intrinsic("smin", "i64", b.int(self.lanes), b.sub(self.count, lane))
         slot, runs = b.var("i64", b.int(0)), b.var("i64", b.int(0))
         head, body, done = b.label(), b.label(), b.label()
@@ -169,27 +242,31 @@ class _Packer:
         b.jump(head)
         b.block(done)
         count = b.get(runs, "i64")
+        b.store(count, found)
         with b.loop(count, b.add(count, b.int(TOGETHER))) as i:
             for array in (bases, firsts, ends):
                 b.store(b.int(0), b.gep(array, i, "i64"))
-        arrays = (bases, firsts, ends)
-        few = (1, 2, TOGETHER)
+
+    def pack_vector(self, rows: tuple[Val, Val], arrays: list[Val], count: Val, out: Val) -> None:
+        """Some rows of one vector of lanes, out of its runs."""
+        b = self.b
+        few = (1, 2, 3, TOGETHER)
         for least, together in zip((0, *few), few):
             above = b.icmp("sgt", count, b.int(least))
             only = b.icmp("sle", count, b.int(together)) if together < TOGETHER else Val("true", "i1")
             with b.when(b.binary("and", above, only)):
-                self.put_together(together, arrays, b.int(0), out, False)
+                self.put_together(rows, together, arrays, b.int(0), out, False)
         with b.loop(b.int(TOGETHER), count, TOGETHER) as first_run:
-            self.put_together(TOGETHER, arrays, first_run, out, True)
+            self.put_together(rows, TOGETHER, arrays, first_run, out, True)
 
-    def put_together(self, count: int, arrays: tuple[Val, Val, Val], at: Val, out: Val, more: bool) -> None:
+    def put_together(self, rows: tuple[Val, Val], count: int, arrays: list[Val], at: Val, out: Val, more: bool) -> None:
         """Loads the lanes of `count` runs from each row; with `more` other lanes stay as they are."""
         b = self.b
         runs = []
         for r in range(count):
             base, first, end = [b.load(b.gep(x, b.add(at, b.int(r)), "i64"), "i64") for x in arrays]
             runs.append((base, self.mask(first, end), self.halves(first, end) if self.step > 1 else []))
-        with b.loop(b.int(0), self.k) as i:
+        with b.loop(*rows) as i:
             row = b.gep(self.src, b.load(b.gep(self.table, i, "i64"), "i64"), self.element)
             place = b.gep(out, b.mul(i, b.int(self.width)), self.element)
             made = b.load(place, self.held) if more else b.zero(self.held)
