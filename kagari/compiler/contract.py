@@ -43,7 +43,7 @@ from .contract_epilogue import Epilogue
 from .contract_micro import Form, write_contraction
 from .contract_prepare import OUTER_BLOCK, Rewrite, write_rewrite
 from .contract_slab import Slab, slab_of
-from .contract_tile import VECTORS, tile_heights
+from .contract_tile import VECTORS, tall_rows, tile_heights
 from .contract_vector import LONGEST, VectorForm, write_vector
 from .contract_windows import Windows
 from .kernel import Kernel, Launch
@@ -453,7 +453,8 @@ def _form(problem: Problem, target: Target) -> Form:
 
 @lru_cache(maxsize=256)
 def _form_of(element: str, transposed: bool, pack: str, target: Target) -> Form:
-    return Form(element, target.lanes(BITS[element] // 8), VECTORS, tile_heights(target), transposed, pack)
+    heights = tile_heights(target, finely=pack.startswith("slab"))
+    return Form(element, target.lanes(BITS[element] // 8), VECTORS, heights, transposed, pack)
 
 
 _kernels: dict[tuple[Form, str], Kernel] = {}
@@ -490,7 +491,8 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
     # The tiles beside each other together fetch the rows of P below them, which lie behind each other.
     fetched = -(-tallest // (lane_block // form.width)) * form.size if problem.p.col == 1 else 0
-    ops += [depth, tallest, fetched, worker_bytes, packed, sums_step, packed + sums]
+    tall = tall_rows(row_block, form.heights) if problem.slab is not None else row_block
+    ops += [depth, tallest, tall, fetched, worker_bytes, packed, sums_step, packed + sums]
     ops += [problem.image[0] or problem.lanes, problem.image[1], len(problem.batch), *epilogue.ops]
     ops += _records(problem.batch, problem.p, problem.q, problem.c)
     ops += window_ops

@@ -36,6 +36,7 @@ OPERANDS = (
     "crow",  # from one row of C to the next: of the tile's rows, or of its lanes where C is transposed
     "depth",  # k_block rounded up to whole vectors
     "tallest",  # no tile higher than this
+    "tall_rows",  # and none of the first height after so many rows of a block
     "fetched",  # bytes of P's next rows that a tile fetches ahead with each k
     "worker_bytes",  # scratch memory of one worker: the packed block of Q, then the sums of the whole block of C
     "sums_at",
@@ -68,6 +69,15 @@ class Form(Tile):
         return self.pack.startswith("slab")
 
     @property
+    def narrows(self) -> bool:
+        """Whether there are tiles of one vector for the last lanes, where they are no more: images have odd sizes."""
+        return self.pack.startswith(("runs", "slab"))
+
+    @property
+    def narrow(self) -> Tile:
+        return Tile(self.element, self.lanes, 1, self.heights)
+
+    @property
     def padded_height(self) -> int:
         """Rows of a tile's memory: whole squares, so that it can be transposed."""
         return -(-self.heights[0] // self.lanes) * self.lanes
@@ -87,6 +97,8 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
     b = Builder()
     for height in form.heights:
         write_tile(b, form, height, not form.pack, ahead=True, in_pieces=form.slab)
+        if form.narrows:
+            write_tile(b, form.narrow, height, ragged=False, ahead=True, in_pieces=form.slab, name="narrow")
     if form.slab:
         write_slab_pack(b, form.pack, form.element, form.lanes)
     elif form.windows:
@@ -165,7 +177,8 @@ class _Walk:
             b.call_local("pack", self.packed, q, qk, qlane, k, b.sub(self.lane1, self.lane0), op["depth"])
             q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
         sums_slot = b.var("ptr", self.sums)
-        with tall_first(b, form.heights, self.row0, self.row1, op["tallest"]) as (row, height, rows):
+        limits = (op["tallest"], op["tall_rows"])
+        with tall_first(b, form.heights, self.row0, self.row1, *limits) as (row, height, rows):
             p_row, q_slot = b.gep(p, b.mul(row, prow), "i8"), b.var("ptr", q)
             ahead_slot = b.var("ptr", b.gep(p_row, b.mul(rows, prow), "i8"))
             step = b.select(b.icmp("slt", rows, height), b.int(0), prow)
@@ -174,12 +187,23 @@ class _Walk:
                 sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
                 tile = (p_row, step, pk, q_panel, qk, k, sums, b.int(form.width * form.size), cols, self.more)
                 ahead, fetched = b.get(ahead_slot, "ptr"), op["fetched"]
-                call_tile(b, form.heights, height, *tile, ahead, fetched, *self._pieces_at(lane))
+                self._tile(height, cols, *tile, ahead, fetched, *self._pieces_at(lane))
                 b.set(ahead_slot, b.gep(ahead, b.mul(k, fetched), "i8"))
                 with b.when(last):
                     self._finish(sums, row, lane, rows, cols)
                 b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))
                 b.set(q_slot, b.gep(q_panel, panel_step, "i8"))
+
+    def _tile(self, height: Val, cols: Val, *args: Val) -> None:
+        b, form = self.b, self.form
+        if not form.narrows:
+            call_tile(b, form.heights, height, *args)
+            return
+        narrow = b.icmp("sle", cols, b.int(form.lanes))
+        with b.when(narrow):
+            call_tile(b, form.heights, height, *args, name="narrow")
+        with b.when(b.binary("xor", narrow, Val("true", "i1"))):
+            call_tile(b, form.heights, height, *args)
 
     def _pack_windows(self, q: Val, k0: Val, k: Val) -> None:
         b, op = self.b, self.op

@@ -66,14 +66,29 @@ class Tile:
         return self.lanes * self.size == 64
 
 
-def tile_heights(target: Target) -> tuple[int, ...]:
-    """Rows of the tiles: as many accumulators as registers allow, and smaller ones for the rows that are left."""
+def tile_heights(target: Target, finely: bool = False) -> tuple[int, ...]:
+    """Rows of the tiles: as many accumulators as registers allow, and smaller ones for the rows that are left.
+
+    `finely` adds tiles that are two rows lower than the tallest: any even number of many rows is a sum of both heights.
+    """
     tallest = (target.vector_registers - VECTORS - 2) // VECTORS
-    return tuple(h for h in (tallest, 8, 4, 2) if h <= tallest)
+    return tuple(h for h in (tallest, tallest - 2 if finely else 0, 8, 4, 2) if 0 < h <= tallest)
 
 
-def write_tile(b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = False, in_pieces: bool = False) -> None:
-    """Defines @tile<height>: area[height, width] (+)= P[height, k] @ Q[k, width].
+def tall_rows(rows: int, heights: tuple[int, ...]) -> int:
+    """How many rows have the tallest tiles, where the second heights are to fill the rest without a gap."""
+    tall, lower = heights[:2]
+    for count in range(1, min(lower, rows // lower + 1)):
+        rest = rows - count * lower
+        if rest >= 0 and rest % tall == 0:
+            return rest
+    return rows
+
+
+def write_tile(
+    b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = False, in_pieces: bool = False, name: str = "tile"
+) -> None:
+    """Defines @<name><height>: area[height, width] (+)= P[height, k] @ Q[k, width].
 
     `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels, `ahead` that it takes
     `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step. With `in_pieces` it
@@ -84,7 +99,7 @@ def write_tile(b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = 
     """
     params = (*TILE_PARAMS, *(AHEAD_PARAMS if ahead else ()), *(PIECES_PARAMS if in_pieces else ()))
     p, prow, pk, q, qk, k, area, arow, cols, more, *fetching = b.begin_function(
-        f"tile{height}", params, linkage="internal", attributes="noinline"
+        f"{name}{height}", params, linkage="internal", attributes="noinline"
     )
     held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
     sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
@@ -176,10 +191,13 @@ def _multiply_add(b: Builder, x: Val, y: Val, sums: Val) -> Val:
 
 
 @contextmanager
-def tall_first(b: Builder, heights: tuple[int, ...], first: Val, stop: Val, tallest: Val) -> Iterator[tuple[Val, ...]]:
+def tall_first(
+    b: Builder, heights: tuple[int, ...], first: Val, stop: Val, tallest: Val, tall_rows: Val | None = None
+) -> Iterator[tuple[Val, ...]]:
     """Cuts rows into tiles, tall ones first: yields the first row, the height of the tile and how many rows it has.
 
-    Where the smallest tile is taller than the rows left, which is one row, it has to compute this row again.
+    After so many `tall_rows` no tile has the first of the heights. Where the smallest tile is taller than the rows
+    left, which is one row, it has to compute this row again.
     """
     slot = b.var("i64", first)
     head, body, done = b.label(), b.label(), b.label()
@@ -189,6 +207,9 @@ def tall_first(b: Builder, heights: tuple[int, ...], first: Val, stop: Val, tall
     left = b.sub(stop, row)
     b.branch(b.icmp("sgt", left, b.int(0)), body, done)
     b.block(body)
+    if tall_rows is not None:
+        beyond = b.icmp("sge", b.sub(row, first), tall_rows)
+        tallest = b.intrinsic("smin", "i64", tallest, b.select(beyond, b.int(heights[1]), b.int(heights[0])))
     height, room = b.int(heights[-1]), b.intrinsic("smin", "i64", left, tallest)
     for h in reversed(heights[:-1]):
         height = b.select(b.icmp("sge", room, b.int(h)), b.int(h), height)
@@ -199,7 +220,7 @@ def tall_first(b: Builder, heights: tuple[int, ...], first: Val, stop: Val, tall
     b.block(done)
 
 
-def call_tile(b: Builder, heights: tuple[int, ...], height: Val, *args: Val) -> None:
+def call_tile(b: Builder, heights: tuple[int, ...], height: Val, *args: Val, name: str = "tile") -> None:
     """Calls the tile function of this height."""
     done = b.label()
     labels = [b.label() for _ in heights]
@@ -207,6 +228,6 @@ def call_tile(b: Builder, heights: tuple[int, ...], height: Val, *args: Val) -> 
     b.emit(f"switch i64 {height.name}, label %{labels[-1]} [ {cases} ]")
     for h, at in zip(heights, labels):
         b.block(at)
-        b.call_local(f"tile{h}", *args)
+        b.call_local(f"{name}{h}", *args)
         b.jump(done)
     b.block(done)
