@@ -7,6 +7,7 @@ memory is free for the next sample; and a worker has the batch where the main pr
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import chain
@@ -17,7 +18,7 @@ import numpy as np
 from ..base import dtypes
 from ..base.dtypes import dtype
 from ..eager import Tensor, convert
-from ..eager.rows import ARRAYS, FLOATS, INTEGERS, OBJECTS, TENSORS, Rows
+from ..eager.rows import ARRAYS, FLOATS, INTEGERS, OBJECTS, TENSORS, Rows, column
 from .collate import default_collate
 
 Allocate = Callable[[tuple[int, ...], dtype], Tensor]
@@ -46,10 +47,8 @@ class _Batch:
         self.kind: Any = kind if kind is dict or (kind in (tuple, list) and first) else None
         self.keys = list(first) if kind is dict else []
         values = self._values(first)
-        self.rows = Rows(self.kind, len(values), n, self.keys)
         self.columns = [_column(value, n, allocate) for value in values]
-        for number, column in enumerate(self.columns):
-            column.describe(self.rows, number)
+        self.rows = Rows(self.kind, [c.words() for c in self.columns], n, self.keys)
 
     def _values(self, sample: Any) -> list[Any]:
         if self.kind is None:
@@ -67,28 +66,27 @@ class _Batch:
             return False
         at = self.rows.count
         for number, value in enumerate(self._values(sample)):
-            column = self.columns[number]
-            if not column.put(at, value):
-                self.columns[number] = _Values([*column.samples(at), value])
-                self.columns[number].describe(self.rows, number)
+            if not self.columns[number].put(at, value):
+                self.columns[number] = _Values([*self.columns[number].samples(at), value])
+                self.rows.replace(number, self.columns[number].words())
         self.rows.count = at + 1
         return True
 
     def samples(self) -> list[Any]:
         """The samples that were put."""
         count = self.rows.count
-        columns = [column.samples(count) for column in self.columns]
+        columns = [c.samples(count) for c in self.columns]
         if self.kind is None:
             return columns[0]
         if self.kind is dict:
-            return [dict(zip(self.keys, (column[at] for column in columns))) for at in range(count)]
+            return [dict(zip(self.keys, (values[at] for values in columns))) for at in range(count)]
         return [self.kind(values) for values in zip(*columns)]
 
     def made(self) -> Any:
         """The batch."""
         # The kind is that of the list which `default_collate` would get.
         kind = tuple if self.kind in (tuple, list) else list
-        batch = [column.batch(kind, self.rows.count) for column in self.columns]
+        batch = [c.batch(kind, self.rows.count) for c in self.columns]
         if self.kind is None:
             return batch[0]
         return dict(zip(self.keys, batch)) if self.kind is dict else batch
@@ -117,8 +115,8 @@ class _Values:
     def __init__(self, values: list[Any]) -> None:
         self.values = values
 
-    def describe(self, rows: Rows, number: int) -> None:
-        rows.describe(number, OBJECTS, self.values)
+    def words(self) -> list[int]:
+        return column(OBJECTS, id(self.values))
 
     def put(self, at: int, value: Any) -> bool:
         """Adds a value. False where it is of another kind, and then it is not added."""
@@ -143,7 +141,7 @@ class _InRows:
         self.start = self.made._storage.data_ptr + self.made._offset
 
     @cached_property
-    def array(self) -> np.ndarray:
+    def view(self) -> np.ndarray:
         """The rows, for values that need more than to be copied."""
         return convert.raw_array(self.made)
 
@@ -157,18 +155,19 @@ class _Arrays(_InRows):
     def __init__(self, first: np.ndarray, n: int, dt: dtype, allocate: Allocate) -> None:
         super().__init__(first.shape, n, dt, allocate)
         self.shape, self.dtype, self.nbytes = first.shape, first.dtype, first.nbytes
+        self.sizes = array("q", first.shape)
 
-    def describe(self, rows: Rows, number: int) -> None:
-        rows.describe(number, ARRAYS, self.start, self.nbytes, np.ndarray, self.dtype, self.shape)
+    def words(self) -> list[int]:
+        return column(ARRAYS, self.start, self.nbytes, np.ndarray, self.dtype, self.sizes.buffer_info())
 
     def put(self, at: int, value: Any) -> bool:
         if type(value) is not np.ndarray or value.dtype is not self.dtype or value.shape != self.shape:
             return False
-        self.array[at] = value
+        self.view[at] = value
         return True
 
     def samples(self, count: int) -> list[np.ndarray]:
-        return [np.array(row) for row in self.array[:count]]
+        return [np.array(row) for row in self.view[:count]]
 
 
 class _Tensors(_InRows):
@@ -179,8 +178,8 @@ class _Tensors(_InRows):
         self.layout = first._layout
         self.nbytes = self.layout.nbytes
 
-    def describe(self, rows: Rows, number: int) -> None:
-        rows.describe(number, TENSORS, self.start, self.nbytes, Tensor, self.layout)
+    def words(self) -> list[int]:
+        return column(TENSORS, self.start, self.nbytes, Tensor, self.layout)
 
     def put(self, at: int, value: Any) -> bool:
         if type(value) is not Tensor or value._layout is not self.layout or value.requires_grad:
@@ -199,17 +198,17 @@ class _Numbers(_InRows):
         self.type = type(first)
         super().__init__((), n, dtypes.int64 if self.type is int else dtypes.float64, allocate)
 
-    def describe(self, rows: Rows, number: int) -> None:
-        rows.describe(number, INTEGERS if self.type is int else FLOATS, self.start, 8, self.type)
+    def words(self) -> list[int]:
+        return column(INTEGERS if self.type is int else FLOATS, self.start, 8, self.type)
 
     def put(self, at: int, value: Any) -> bool:
         if type(value) is not self.type or (self.type is int and not _is_word(value)):
             return False
-        self.array[at] = value
+        self.view[at] = value
         return True
 
     def samples(self, count: int) -> list[Any]:
-        found: list[Any] = self.array[:count].tolist()
+        found: list[Any] = self.view[:count].tolist()
         return found
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..engine.rows import ARRAYS, FLOATS, INTEGERS, OBJECTS, TENSORS, Rows, prepare
+from ..engine.rows import ARRAYS, FLOATS, INTEGERS, OBJECTS, TENSORS, Rows, column, prepare
 
-__all__ = ["ARRAYS", "FLOATS", "INTEGERS", "OBJECTS", "Rows", "TENSORS", "prepare"]
+__all__ = ["ARRAYS", "FLOATS", "INTEGERS", "OBJECTS", "Rows", "TENSORS", "column", "prepare"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from ..compiler import resident
@@ -18,6 +19,14 @@ _HEAD, _COLUMN = 16, 8  # words
 
 
 @cache
+def _constants() -> tuple[int, ...]:
+    """What all batches know of Python's types, and of a tensor's slots."""
+    roots = code.native().roots
+    slots = [roots[ROOT[f"at_{name}"]] for name in ("layout", "storage", "offset", "needs")]
+    return tuple.__basicsize__, id(tuple), id(list), id(None), id(True), *slots
+
+
+@cache
 def prepare() -> Callable[[int, Iterator[Any]], Any]:
     """The function of the resident code. Processes that are forked later have it, too."""
     code.native()
@@ -26,44 +35,29 @@ def prepare() -> Callable[[int, Iterator[Any]], Any]:
     return pyfunction("put_rows", code.address(kernel), FASTCALL)
 
 
-class Rows:
-    """A batch with room for some samples: tuples, lists, dictionaries with the keys, or values by themselves.
-
-    Each column is to be described before samples come.
+def column(
+    form: int, place: int, nbytes: int = 0, kind: type | None = None, like: Any = None, sizes: tuple[int, int] = (0, 0)
+) -> list[int]:
+    """The words of a column: where its rows begin, or its list of values lies; and of the values the type and what
+    they have. Whoever asks keeps it all alive. Of sizes it is where they lie and how many they are.
     """
+    return [form, place, nbytes, id(kind), id(like), sizes[1], sizes[0], 0]
 
-    def __init__(self, kind: type | None, columns: int, room: int, keys: Sequence[Any] = ()) -> None:
-        self._words = (ctypes.c_int64 * (_HEAD + _COLUMN * columns))()
-        self._address = ctypes.addressof(self._words)
-        self._kept: list[Any] = [None] * columns
-        self._keys = keys
-        roots = code.native().roots
-        slots = [roots[ROOT[f"at_{name}"]] for name in ("layout", "storage", "offset", "needs")]
-        objects = [id(o) for o in (tuple, list, None, True)]
-        head = [columns, id(kind) if kind else 0, 0, room, 0, tuple.__basicsize__, *objects, *slots]
-        for at, word in enumerate(head):
-            self._words[at] = word
 
-    def describe(
-        self,
-        number: int,
-        form: int,
-        place: int | list[Any],
-        nbytes: int = 0,
-        kind: type | None = None,
-        like: Any = None,
-        sizes: Sequence[int] = (),
-    ) -> None:
-        """A column: where its rows begin, or the list of its values; and of the values the type and what it has."""
-        dims = (ctypes.c_int64 * len(sizes))(*sizes)
-        key = self._keys[number] if self._keys else None
-        self._kept[number] = place, kind, like, dims, key
-        words = [
-            form, place if isinstance(place, int) else id(place), nbytes, id(kind), id(like), len(sizes),
-            ctypes.addressof(dims), id(key),
-        ]  # fmt: skip
-        for at, word in enumerate(words, _HEAD + _COLUMN * number):
-            self._words[at] = word
+class Rows:
+    """A batch with room for some samples: tuples, lists, dictionaries with the keys, or values by themselves."""
+
+    def __init__(self, kind: type | None, columns: Sequence[list[int]], room: int, keys: Sequence[Any] = ()) -> None:
+        for key, words in zip(keys, columns):
+            words[-1] = id(key)
+        words = [len(columns), id(kind) if kind else 0, 0, room, 0, *_constants(), 0, 0, *chain.from_iterable(columns)]
+        self._words = array("q", words)
+        self._address = self._words.buffer_info()[0]
+
+    def replace(self, number: int, column: list[int]) -> None:
+        """Has a column be another one from now on."""
+        begin = _HEAD + _COLUMN * number
+        self._words[begin : begin + _COLUMN - 1] = array("q", column[:-1])
 
     def put(self, samples: Iterator[Any]) -> Any:
         """Puts samples into the columns. Returns the first one that does not fit, where `is_over` is false then."""
@@ -84,4 +78,4 @@ class Rows:
         return bool(self._words[4])
 
 
-__all__ = ["ARRAYS", "FLOATS", "INTEGERS", "OBJECTS", "Rows", "TENSORS", "prepare"]
+__all__ = ["ARRAYS", "FLOATS", "INTEGERS", "OBJECTS", "Rows", "TENSORS", "column", "prepare"]
