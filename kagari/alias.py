@@ -70,6 +70,7 @@ def install_as_torch() -> None:
             "the program with python -m kagari"
         )
     sys.modules["torch"] = _torch()
+    _torch().Tensor.__module__ = "torch"  # as programs print it
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
     if str(folder) not in sys.path:

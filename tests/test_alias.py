@@ -265,3 +265,9 @@ file.seek(0)
 print(type(torch.load(file, weights_only=False)) is Net)
 """)
     assert run("-m", "kagari", str(program)) == "True"
+
+
+def test_tensors_are_of_the_class_that_programs_name() -> None:
+    code = "import {0}, pickle; print({0}.Tensor, pickle.loads(pickle.dumps({0}.Tensor)) is {0}.Tensor)"
+    assert on_kagari(code.format("torch")) == "<class 'torch.Tensor'> True"
+    assert run("-c", code.format("kagari")) == "<class 'kagari.Tensor'> True"

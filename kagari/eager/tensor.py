@@ -612,6 +612,9 @@ def _name(t: Tensor) -> str:
     }.get(t._layout.dtype.name, t._layout.dtype.type_name)  # fmt: skip
 
 
+Tensor.__module__ = __name__.partition(".")[0]  # where programs find it
+
+
 def offsets(loaded: Native) -> None:
     """Tells the resident code where the slots of tensors and nodes are."""
     names = ["layout", "storage", "offset", "needs", "grad_fn", "grad", "base", "extra"]
