@@ -31,22 +31,31 @@ def epilogue_body(stage: Stage, buffers: set[Value]) -> Body:
 
 
 class BodyEpilogue(Epilogue):
-    """An epilogue made from a body. Loads have strides over (batch..., row, column); those of the batch are 0."""
+    """An epilogue made from a body. Loads have strides over (batch..., row, column).
 
-    def __init__(self, body: Body | None, out: dtype, loads: list[View], sizes: list[int]) -> None:
+    `apart` has for each load how far those of one matrix lie from those of the next one, where there is one dimension
+    of the batch; by default all matrices have the same.
+    """
+
+    def __init__(
+        self, body: Body | None, out: dtype, loads: list[View], sizes: list[int], apart: tuple[int, ...] = ()
+    ) -> None:
         self.body, self.loads, self.dtype = body, loads, out
+        self.apart = 3 * len(loads) + len(sizes) if any(apart) else 0  # where their operands begin
         classes = [
             "".join("0" if s == 0 else "1" if s == 1 else "s" for s in v.strides[-2:]) + v.dtype.name for v in loads
         ]
         rank = len(body.space[0]) if body else 0
-        key = f"body{rank}.{body.key}.{classes}" if body else "store"
+        key = f"body{rank}.{body.key}.{classes}{'.apart' * any(apart)}" if body else "store"
         ops: list[int] = []
         for v in loads:
             ops += [v.offset, *v.strides[-2:]]
         self.row = rank - 2  # the dimension that counts rows
-        folds = all(not any(v.strides[:-1]) for v in loads)
+        folds = not self.apart and all(not any(v.strides[:-1]) for v in loads)
         folds = folds and not (body and any(n.op == "iota" and n.extra == self.row for n in body.nodes))
-        super().__init__(out.name, key, tuple(v.buf for v in loads), (*ops, *sizes), folds)
+        super().__init__(
+            out.name, key, tuple(v.buf for v in loads), (*ops, *sizes, *(apart if self.apart else ())), folds
+        )
 
     def store(
         self, b: Builder, out: Val, acc: Val, row: Val, col: Val, lanes: int, mask: Val | None, context: Context
@@ -93,6 +102,8 @@ class BodyEpilogue(Epilogue):
         element = MEMORY[view.dtype.name]
         offset, row_step, col_step = context.ops[3 * number : 3 * number + 3]
         address = b.gep(context.bufs[number], offset, element)
+        if self.apart:
+            address = b.gep(address, b.mul(context.batch, context.ops[self.apart + number]), element)
         if view.strides[-2]:
             address = b.gep(address, b.mul(row, row_step), element)
         if not view.strides[-1]:

@@ -80,10 +80,10 @@ def located(v: Value, buffers: set[Value]) -> tuple[Value, tuple[Value, ...]]:
 
 
 def reshaped(v: Value) -> bool:
-    """Whether v is another shape of what a kernel of its own makes: the memory of one is that of the other."""
+    """Whether v is another shape of what a kernel makes: the memory of one is that of the other."""
     while v.op == "reshape":
         v = v.args[0]
-    return v.op in _OWN_STAGE or v.op in GATHERS or v.op in REDUCTIONS
+    return v.op in _OWN_STAGE or v.op in GATHERS or v.op in REDUCTIONS or v.op in ELEMENTWISE
 
 
 def kept(v: Value) -> tuple[Size, ...]:
@@ -270,8 +270,8 @@ class _Fuser:
         return None
 
     def loads_only(self, v: Value, dot: Value) -> bool:
-        """All that v reads besides the dot is computed element by element from what lies in memory before the dot."""
-        before = set(self.order[: self.order.index(dot)])
+        """All that v reads besides the dot is computed element by element from what lies in memory before v."""
+        before = set(self.order[: self.order.index(v)])
         stack, seen = [v], set()
         while stack:
             w = stack.pop()

@@ -121,12 +121,15 @@ class Binder(Outputs):
         joined, rows, right = tuple(batch), m, b.strides
         if not across:
             joined, rows, right, views = _joined_rows(joined, m, right, views)
-        if body is not None and not (contiguous and all(not any(s[: len(joined)]) for s in views[2:])):
+        several = [d for d, size in enumerate(joined) if size > 1]
+        shared = all(not any(s[d] for d in several) for s in views[2:])
+        if body is not None and not (contiguous and (shared or len(several) == 1)):
             self.unfused_dot(stage, body, loads, sizes, a, b, tuple(batch), m, n, k, out)
             return
         loads = [replace(v, strides=s) for v, s in zip(loads, views[2:])]
         loads = [v.turned for v in loads] if across else loads
-        epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
+        apart = () if shared else tuple([s[several[0]] for s in views[2:]])
+        epilogue = BodyEpilogue(body, out.dtype, loads, sizes, apart)
         self.launches += contraction(
             source.dtype.name,
             joined,

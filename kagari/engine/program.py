@@ -16,6 +16,7 @@ from ..base.target import Target
 from ..compiler.body import Body, build_body
 from ..compiler.epilogue import epilogue_body
 from ..compiler.fuse import fuse, strip
+from ..ir.flatten import flatten
 from ..ir.graph import MOVEMENT, Graph
 from ..ir.lower import lower
 from ..ir.simplify import simplify
@@ -46,7 +47,8 @@ class Program(Recipe):
         self.strict_view, self.aliases = strict_view, aliases
         self.types = [v.dtype for v in graph.outputs]
         lowered, self.counts = lower(graph)
-        self.graph = graph = simplify(lowered)
+        graph = simplify(lowered)
+        self.graph = graph = flatten(graph) if into is None else graph
         self.symbols, self.order, self.into = symbols, order, into
         self.inputs = [v for v in graph.inputs if v.op == "input"]
         self.schedule = fuse(graph, into is not None)
