@@ -453,3 +453,32 @@ def test_modules_compiled_in_place():
         if compile:
             model.compile()
         assert copy.deepcopy(model).padding_idx is None
+
+
+def test_stance() -> None:
+    doubled = torch.compile(lambda x: x * 2)
+    set_stance = torch.compiler.set_stance
+
+    @set_stance("force_eager")
+    def calls() -> Any:
+        return doubled(torch.ones(2))
+
+    for _ in range(3):
+        assert calls().tolist() == [2.0, 2.0]
+    with set_stance("force_eager"), set_stance("force_eager"):
+        doubled(torch.ones(2))
+    set_stance("force_eager")
+    doubled(torch.ones(2))
+    with set_stance("default"):
+        assert not doubled.used
+        doubled(torch.ones(2))
+        assert doubled.calls == 1
+    doubled(torch.ones(2))
+    set_stance("default")
+    assert doubled.calls == 1
+    doubled(torch.ones(2))
+    assert doubled.calls == 2
+    with pytest.raises(RuntimeError, match="invalid stance 'slow'"):
+        set_stance("slow")
+    with pytest.raises(RuntimeError, match="can't be called in a compiled function"):
+        torch.compile(lambda: set_stance("default"))()

@@ -89,3 +89,83 @@ def cudagraph_mark_step_begin() -> None:
 def allow_in_graph(fn: _F) -> _F:
     """The function itself: whatever Python a compiled function calls is run."""
     return fn
+
+
+def assume_constant_result(fn: _F) -> _F:
+    """The function itself: it is called each time."""
+    return fn
+
+
+def nested_compile_region(fn: _F | None = None, **options: Any) -> Any:
+    """The function itself: what repeats is compiled once in any case. The options are accepted."""
+    return fn if fn is not None else nested_compile_region
+
+
+def is_exporting() -> bool:
+    """Whether a program is being exported: no."""
+    return False
+
+
+STANCES = (
+    "default", "eager_then_compile", "aot_eager_then_compile", "eager_on_recompile", "fail_on_recompile", "force_eager",
+)  # fmt: skip
+
+
+class set_stance:
+    """Says what happens to calls of compiled functions, in this thread. A function, a context manager, a decorator.
+
+    Args:
+        stance (str): ``"force_eager"`` runs them as if they were not compiled. The others of PyTorch's,
+            ``"default"``, ``"eager_then_compile"``, ``"aot_eager_then_compile"``, ``"eager_on_recompile"`` and
+            ``"fail_on_recompile"``, all mean the same here, where the first calls are eager and nothing is compiled
+            again for other sizes.
+        skip_guard_eval_unsafe, force_backend: accepted.
+
+    Raises RuntimeError inside of a compiled function, and for another word.
+
+    >>> import kagari as torch
+    >>> double = torch.compile(lambda x: x * 2)
+    >>> with torch.compiler.set_stance("force_eager"):
+    ...     double(torch.ones(1))
+    tensor([2.])
+    >>> double.used
+    {}
+    """
+
+    def __init__(
+        self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, force_backend: Any = None
+    ) -> None:
+        if stance not in STANCES:
+            raise RuntimeError(f"invalid stance {stance!r}: expected one of {', '.join(STANCES)}")
+        if is_compiling():
+            raise RuntimeError("set_stance() can't be called in a compiled function")
+        self.forced = stance == "force_eager"
+        self._before = self._set(self.forced)
+
+    @staticmethod
+    def _set(forced: bool) -> bool:
+        state = RUNNER.thread.state
+        before = state.forced_eager
+        state.forced_eager = forced
+        state.suspended += forced - before
+        return before
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        self._set(self._before)
+
+    def __call__(self, fn: _F) -> _F:
+        """The function as one that runs with this stance, which is not taken here."""
+        self._set(self._before)
+
+        @functools.wraps(fn)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            before = self._set(self.forced)
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                self._set(before)
+
+        return wrapped  # type: ignore[return-value]

@@ -74,15 +74,16 @@ class Noted:
 
 
 class State:
-    """What a thread is doing: the compiled function whose call is going on, whether its operators are noted, and how
-    many functions that were excluded from compilation are running.
+    """What a thread is doing: the compiled function whose call is going on, whether its operators are noted, how many
+    functions that were excluded from compilation are running, and whether all calls are to be eager, which counts as
+    one of them.
     """
 
-    __slots__ = ("compiling", "capturing", "suspended")
+    __slots__ = ("compiling", "capturing", "suspended", "forced_eager")
 
     def __init__(self) -> None:
         self.compiling: Any = None
-        self.capturing, self.suspended = False, 0
+        self.capturing, self.suspended, self.forced_eager = False, 0, False
 
 
 class Thread(threading.local):
