@@ -4,9 +4,10 @@
     input     x from y and w: for each phase of the stride its own taps, the results put between each other
     weight    w from x and y
 
-There is no matrix in it: each weight meets one element of each window, so what counts is how often memory is read. All
-three copy bands of rows into lines with zeros around them (`depthwise_parts`), where each worker finds them again in
-its first-level cache. Output and input are one kernel (`depthwise_slide`), the weight another (`depthwise_weight`).
+There is no matrix in it: each weight meets one element of each window, so what counts is how often memory is read.
+Bands of rows are copied into lines with zeros around them (`depthwise_parts`), where each worker finds them again in
+its first-level cache, or are read in place where that is as fast. Output and input are one kernel (`depthwise_slide`),
+the weight another (`depthwise_weight`); while they compute, both fetch what comes next.
 
 Code depends on the number of taps, stride, dilation and dtype; every size and stride in memory is an operand.
 """
@@ -26,6 +27,7 @@ from .serial import Placed
 
 LONGEST_TAPS = 7  # taps along a dimension, which are unrolled
 LONGEST_STRIDE = 3
+WIDE = 64  # bytes of vectors of which masked loads cost no more than others
 LINES_BYTES = 24 << 10  # of the lines of a band, which stay in an L1 with the rows they come from
 PARALLEL_WORK = 1 << 16  # products worth waking other threads
 PIECES = 8  # for each thread, where there are as many
@@ -109,22 +111,24 @@ def slide_launch(
     size, lanes = source.dtype.itemsize, target.lanes(source.dtype.itemsize)
     across_places, places = -(-cols // across.phases), -(-rows // down.phases)
     height, vectors = _tile(across_places, down, across, lanes, target)
+    beside = bool(source.strides[3] == 1 or source.shape[3] == 1)
+    direct = beside and (part == "input" or across.stride == 1) and target.vector_bytes == WIDE
     form = depthwise_slide.Form(
-        ELEMENTS[source.dtype.name], lanes, target.vector_registers, down, across, height, vectors,
-        bool(source.strides[3] == 1 or source.shape[3] == 1),
-    )  # fmt: skip
+        ELEMENTS[source.dtype.name], lanes, target.vector_registers, down, across, height, vectors, beside, direct
+    )
     op: dict[str, int] = {"channels": channels, "rows": rows, "cols": cols, "places": places}
     _lines(op, across, low[1], source.shape[3], _up(across_places, vectors * lanes), lanes)
     op["band"] = _band(LINES_BYTES, down, places, height, op["line"] * size)
     op["bands"] = -(-places // op["band"])
-    op["source_rows"], op["origin"] = source.shape[2], down.origin(low[0])
+    op["source_rows"], op["source_cols"] = source.shape[2:]
+    op["origin"], op["left"] = down.origin(low[0]), across.origin(low[1])
     _strides(op, "source", source, "image channel row col")
     _strides(op, "weight", weight, "channel row col")
     _strides(op, "out", out, "image channel row")
     rows_held = (op["band"] - 1) * down.step + down.reach + 1
     op["ahead"] = source.strides[1] if op["bands"] == 1 else op["band"] * down.step * source.strides[2]
     op["ahead_out"] = out.strides[1] if op["bands"] == 1 else op["band"] * down.phases * out.strides[2]
-    op["held"] = rows_held * op["line"]
+    op["held"] = _up(op["source_cols"], lanes) if direct else rows_held * op["line"]
     op["worker"] = _up(form.taps, lanes) + op["held"] + lanes
     memory = temp(op["worker"] * size * target.threads)
     total = images * channels * op["bands"]

@@ -1,8 +1,9 @@
 """The kernel of depthwise convolution that weighs windows: forward, and the gradient of its input.
 
-A piece of the parallel range is a band of rows of one channel. Its lines lie in the first-level cache; of these a
-*tile*, a few rows of the result times one or two vectors, is summed in registers, all taps unrolled. So a vector that
-is loaded serves all rows of the tile, and a weight all vectors.
+A piece of the parallel range is a band of rows of one channel. A *tile* of it, a few rows of the result times one or
+two vectors, is summed in registers, all taps unrolled. So a vector that is loaded serves all rows of the tile, and a
+weight all vectors. Tiles read lines in the first-level cache, or the source in place: where its columns are neighbours,
+a convolution leaves none of them out and masks cost nothing. Then rows that are not there are one row of zeros.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ OPERANDS = (
     "band",  # places along the height in one of them
     "places",  # along the height
     "rows", "cols",  # of the result
-    "source_rows",
+    "source_rows", "source_cols",
     "skipped", "kept", "first", "pitch", "line",  # of lines, as `FILL_PARAMS`
     "shift",  # elements before the lines, with which what is copied lies in whole vectors
-    "origin",  # the row of the source that the first place needs first
+    "origin", "left",  # the row and the column of the source that the first place needs first
     "source_image", "source_channel", "source_row", "source_col", "source_at",  # strides and offsets, in elements
     "weight_channel", "weight_row", "weight_col", "weight_at",
     "out_image", "out_channel", "out_row", "out_at",
@@ -46,6 +47,7 @@ class Form:
     height: int
     vectors: int
     beside: bool
+    direct: bool  # whether the source is read in place
 
     @property
     def held(self) -> str:
@@ -72,13 +74,15 @@ class Form:
         axes = ".".join(
             f"{a.taps}-{a.stride}-{a.dilation}-{a.rest}{'i' if a.inverse else ''}" for a in (self.down, self.across)
         )
-        return f"{self.element}.{self.lanes}x{self.height}x{self.vectors}.{axes}.{'c' if self.beside else 's'}"
+        read = "direct" if self.direct else "beside" if self.beside else "apart"
+        return f"{self.element}.{self.lanes}x{self.height}x{self.vectors}.{axes}.{read}"
 
 
 def write_slide(form: Form, epilogue: Epilogue) -> str:
     """The module of the kernel `depthwise`."""
     b = Builder()
-    write_fill(b, "fill", form.lines)
+    if not form.direct:
+        write_fill(b, "fill", form.lines)
     _Slide(b, form, epilogue).pieces()
     b.ret()
     b.end_function()
@@ -113,12 +117,14 @@ class _Slide:
             count = b.intrinsic("smin", "i64", op["band"], b.sub(op["places"], first))
             self._copy_weights(channel)
             source = self._at(self.source, "source", image, channel)
-            top = b.add(b.mul(first, b.int(form.down.step)), op["origin"])
-            rows = b.add(b.mul(b.sub(count, b.int(1)), b.int(form.down.step)), b.int(form.down.reach + 1))
-            b.call_local(
-                "fill", self.lines, source, op["source_row"], op["source_col"], top, rows, op["source_rows"],
-                op["skipped"], op["kept"], op["first"], op["pitch"], op["line"],
-            )  # fmt: skip
+            self.place = source
+            if not form.direct:
+                top = b.add(b.mul(first, b.int(form.down.step)), op["origin"])
+                rows = b.add(b.mul(b.sub(count, b.int(1)), b.int(form.down.step)), b.int(form.down.reach + 1))
+                b.call_local(
+                    "fill", self.lines, source, op["source_row"], op["source_col"], top, rows, op["source_rows"],
+                    op["skipped"], op["kept"], op["first"], op["pitch"], op["line"],
+                )  # fmt: skip
             more = []
             for i, pointer in enumerate(self.more):
                 step = b.add(b.mul(image, self.steps[2 * i]), b.mul(channel, self.steps[2 * i + 1]))
@@ -147,29 +153,51 @@ class _Slide:
                 b.store(x, b.gep(self.factors, b.int(i * form.across.taps + j), form.element))
 
     def _band(self, first: Val, count: Val) -> None:
+        """Columns as wide as a tile, of which some may not exist, or need what is not there."""
+        b, form, op = self.b, self.form, self.op
+        phases, width = form.across.phases, form.vectors * form.lanes
+        weights = self._all_weights() if form.keeps_weights else None
+        with b.loop(b.int(0), b.add(op["cols"], b.int(phases - 1)), width * phases) as start:
+            col = b.binary("udiv", start, b.int(phases))
+            whole = b.icmp("sle", b.add(start, b.int(width * phases)), op["cols"])
+            if form.direct:
+                seen = b.add(col, op["left"])
+                end = b.add(seen, b.int(width + form.across.reach))
+                whole = b.binary("and", whole, b.icmp("sge", seen, b.int(0)))
+                whole = b.binary("and", whole, b.icmp("sle", end, op["source_cols"]))
+            for ragged in (False, True):
+                with b.when(b.binary("xor", whole, Val("true", "i1")) if ragged else whole):
+                    self._column(col, first, count, weights, ragged)
+
+    def _column(
+        self, col: Val, first: Val, count: Val, weights: dict[tuple[int, int], Val] | None, ragged: bool
+    ) -> None:
         """Tiles of full height, then those of one place, of whose rows the last ones may not exist."""
-        b, form, phases = self.b, self.form, self.form.down.phases
-        whole = b.sub(b.binary("udiv", self.op["rows"], b.int(phases)), first)
+        b, form, op = self.b, self.form, self.op
+        phases, lanes = form.across.phases, form.lanes
+        self.seen: dict[int, Val] = {}
+        self.stored: list[Val] = []
+        if ragged:
+            left = b.mul(col, b.int(phases))
+            ends = range(0, form.vectors * phases * lanes, lanes)
+            self.stored = [b.lane_mask(b.add(left, b.int(at)), op["cols"], lanes) for at in ends]
+        if ragged and form.direct:
+            taps = (form.across.offset(phase, j) for phase in range(phases) for j in range(form.across.taps))
+            for at in sorted(
+                {offset + v * lanes for offset in taps if offset is not None for v in range(form.vectors)}
+            ):
+                here = b.cast("trunc", b.add(b.add(col, op["left"]), b.int(at)), "i32")
+                place = b.add(b.splat(here, lanes), b.iota(lanes, "i32"))
+                end = b.splat(b.cast("trunc", op["source_cols"], "i32"), lanes)
+                self.seen[at] = b.icmp("ult", place, end)
+        whole = b.sub(b.binary("udiv", op["rows"], b.int(form.down.phases)), first)
         whole = b.intrinsic("smin", "i64", count, whole)
         tall = b.sub(whole, b.binary("urem", whole, b.int(form.height)))
         for start, stop, height in ((b.int(0), tall, form.height), (tall, count, 1)):
             with b.loop(start, stop, height) as place:
-                line = b.gep(self.lines, b.mul(place, b.mul(self.line, b.int(form.down.step))), form.element)
-                row = b.mul(b.add(first, place), b.int(phases))
-                self._rows(line, place, row, height)
-
-    def _rows(self, line: Val, place: Val, row: Val, height: int) -> None:
-        """All tiles beside each other."""
-        b, form = self.b, self.form
-        width, phases = form.vectors * form.lanes, form.across.phases
-        weights = self._all_weights() if form.keeps_weights else None
-        wide = b.int(width * phases)
-        tiles = b.binary("udiv", self.op["cols"], wide)
-        whole = b.mul(tiles, b.int(width))
-        with b.loop(b.int(0), whole, width) as col:
-            self._tile(b.gep(line, col, form.element), place, row, col, height, weights, False)
-        with b.when(b.icmp("ne", b.mul(tiles, wide), self.op["cols"])):
-            self._tile(b.gep(line, whole, form.element), place, row, whole, height, weights, True)
+                self._fetch(place, col, height)
+                sums = self._tile(first, place, col, height, weights)
+                self._store(sums, b.mul(b.add(first, place), b.int(form.down.phases)), col, height)
 
     def _weight(self, i: int, j: int) -> Val:
         b, form = self.b, self.form
@@ -180,20 +208,15 @@ class _Slide:
         return {(i, j): self._weight(i, j) for i in range(self.form.down.taps) for j in range(self.form.across.taps)}
 
     def _tile(
-        self,
-        line: Val,
-        place: Val,
-        row: Val,
-        col: Val,
-        height: int,
-        weights: dict[tuple[int, int], Val] | None,
-        ragged: bool,
-    ) -> None:
-        """Sums the rows of one tile, and stores them; with `ragged` some columns may not exist."""
+        self, first: Val, place: Val, col: Val, height: int, weights: dict[tuple[int, int], Val] | None
+    ) -> dict[tuple[int, int, int], Val]:
+        """The sums of one tile: by row, phase across and vector."""
         b, form = self.b, self.form
-        self._fetch(place, col, height)
-        planes = form.lines.planes
-        sums: dict[tuple[int, int, int], Val] = {}  # row, phase across, vector
+        users, planes = self._users(height), form.lines.planes
+        rows = self._rows_in_place(first, place, col, len(users)) if form.direct else []
+        line = b.gep(self.lines, b.mul(place, b.mul(self.line, b.int(form.down.step))), form.element)
+        line = b.gep(line, col, form.element)
+        sums: dict[tuple[int, int, int], Val] = {}
         for j in range(form.across.taps):
             here = weights or {(i, j): self._weight(i, j) for i in range(form.down.taps)}
             for phase in range(form.across.phases):
@@ -201,15 +224,31 @@ class _Slide:
                 if offset is None:
                     continue
                 at = b.gep(line, b.mul(b.int(offset % planes), self.op["pitch"]), form.element)
-                at = b.gep(at, b.int(offset // planes), form.element)
-                for users in self._users(height):
-                    for v in range(form.vectors if users else 0):
-                        x = b.load(b.gep(at, b.int(v * form.lanes), form.element), form.held)
-                        for r, i in users:
+                shift = offset // planes
+                for k, served in enumerate(users):
+                    at = rows[k] if form.direct else at
+                    for v in range(0, form.vectors * form.lanes if served else 0, form.lanes):
+                        mask = self.seen.get(shift + v)
+                        source = b.gep(at, b.int(shift + v), form.element)
+                        x = b.load(source, form.held) if mask is None else b.masked_load(source, mask, form.held)
+                        for r, i in served:
                             old = sums.get((r, phase, v))
                             sums[r, phase, v] = b.fmul(x, here[i, j]) if old is None else b.fma(x, here[i, j], old)
-                    at = b.gep(at, self.line, form.element)
-        self._store(sums, row, col, height, ragged)
+                    at = at if form.direct else b.gep(at, self.line, form.element)
+        return sums
+
+    def _rows_in_place(self, first: Val, place: Val, col: Val, count: int) -> list[Val]:
+        """Where the rows of the source that a tile reads begin for it; zeros for those that are not there."""
+        b, op, form = self.b, self.op, self.form
+        shift = b.add(col, op["left"])
+        zeros, source = (b.gep(base, shift, form.element) for base in (self.lines, self.place))
+        top = b.add(b.mul(b.add(first, place), b.int(form.down.step)), op["origin"])
+        found = []
+        for k in range(count):
+            row = b.add(top, b.int(k))
+            there = b.icmp("ult", row, op["source_rows"])
+            found.append(b.select(there, b.gep(source, b.mul(row, op["source_row"]), form.element), zeros))
+        return found
 
     def _fetch(self, place: Val, col: Val, height: int) -> None:
         """Asks for what the next piece will read, and write, where this one reads and writes for a tile."""
@@ -237,7 +276,7 @@ class _Slide:
                         users[place * down.step + offset].append((place * down.phases + phase, i))
         return users
 
-    def _store(self, sums: dict[tuple[int, int, int], Val], row: Val, col: Val, height: int, ragged: bool) -> None:
+    def _store(self, sums: dict[tuple[int, int, int], Val], row: Val, col: Val, height: int) -> None:
         b, form, op = self.b, self.form, self.op
         phases = form.across.phases
         left = b.mul(col, b.int(phases))
@@ -247,9 +286,10 @@ class _Slide:
             certain = height > 1 or form.down.phases == 1
             with nullcontext() if certain else b.when(b.icmp("slt", here, op["rows"])):
                 for v in range(form.vectors):
-                    parts = [sums.get((r, phase, v)) or b.zero(form.held) for phase in range(phases)]
-                    for k, x in enumerate(between(b, parts)):
-                        at = b.add(left, b.int((v * phases + k) * form.lanes))
-                        mask = b.lane_mask(at, op["cols"], form.lanes) if ragged else None
+                    first = (sums.get((r, phase, v * form.lanes)) for phase in range(phases))
+                    parts = [x or b.zero(form.held) for x in first]
+                    for k, x in enumerate(between(b, parts), v * phases):
+                        at = b.add(left, b.int(k * form.lanes))
+                        mask = self.stored[k] if self.stored else None
                         place = b.gep(line, at, self.epilogue.element)
                         self.epilogue.store(b, place, x, here, at, form.lanes, mask, self.context)
