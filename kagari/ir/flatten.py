@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..base.symbols import Size, identical
 from . import graph
-from .graph import ELEMENTWISE, LEAVES, MOVEMENT, Graph, Value
+from .graph import ELEMENTWISE, LEAVES, MOVEMENT, REDUCE, Graph, Value
 from .simplify import is_number, reshape_of_expand
 
 
@@ -40,6 +40,8 @@ def _moved(g: Graph, product: Value) -> tuple[Value, Value] | None:
     seen = [v for v in made if v in g.outputs or any(u not in made for u in users[v])]
     if len(seen) != 1 or seen[0] is image or seen[0].dtype.category != 2:
         return None
+    if seen[0] not in g.outputs and any(u.op in REDUCE for u in users[seen[0]]):
+        return None  # a sum's kernel computes its terms, and does not round them
     known: dict[Value, Value] = {image: product}
     flat = _flat(seen[0], product.shape, known)
     if flat is None or any(u not in known for v in known if v.op in ELEMENTWISE and v not in seen for u in users[v]):
