@@ -460,7 +460,7 @@ def test_stance() -> None:
     set_stance = torch.compiler.set_stance
 
     @set_stance("force_eager")
-    def calls() -> Any:
+    def calls() -> torch.Tensor:
         return doubled(torch.ones(2))
 
     for _ in range(3):
