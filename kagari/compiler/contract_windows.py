@@ -27,7 +27,7 @@ PACK_PARAMS = (
     ("depth", "i64"),  # k rounded up to whole vectors
 )
 TOGETHER = 4  # runs whose loads one pass over the rows puts together
-MOST_DIMS = 8  # of rows
+MOST_DIMS = 8  # of rows, and of lanes
 GROUP = 8  # vectors of lanes that are packed side by side
 ROWS = 64  # rows of each of them at a time, which read one part of the image
 
@@ -70,7 +70,7 @@ class Windows:
     def mode(self) -> str:
         """How it is packed, with the step of a run; nothing where neither rows nor lanes have runs."""
         (row_size, row_step), (lane_size, lane_step) = self.rows[0], self.lanes[0]
-        if len(self.rows) > MOST_DIMS:
+        if max(len(self.rows), len(self.lanes)) > MOST_DIMS:
             return ""
         if lane_step in (1, 2) and (row_step not in (1, 2) or lane_size >= min(row_size, 16)):
             return f"runs{lane_step}"
@@ -86,6 +86,17 @@ class Windows:
 def write_window_pack(b: Builder, mode: str, element: str, lanes: int, vectors: int) -> None:
     """Defines @pack for windows; `mode` is that of `Windows`."""
     _Packer(b, mode, element, lanes, vectors).write()
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """An offset that goes on from row to row, or from lane to lane: in the code, its place along each dimension."""
+
+    dims: Val
+    rank: Val
+    first: int
+    places: Val
+    total: Val
 
 
 class _Packer:
@@ -106,8 +117,9 @@ class _Packer:
         if self.kind == "runs":
             self.pack_runs()
         else:
+            walk = self.walk(self.lane_dims, self.lane_rank, 0, self.lane0)
             with b.loop(b.int(0), self.count, self.lanes) as lane:
-                self.pack_columns(lane, self.place(lane))
+                self.pack_columns(lane, walk, self.place(lane))
         b.ret()
         b.end_function()
 
@@ -138,19 +150,9 @@ class _Packer:
     def fill_table(self) -> None:
         """table[i] = the offset of row k0 + i, in elements: run by run, each found from the one before."""
         b = self.b
-        size, step = self.record(b.int(0))
-        places = b.var(f"[{MOST_DIMS} x i64]")  # of a run, along each dimension but that of the run
-        rest = b.var("i64", b.binary("udiv", self.k0, size))
-        inside = b.binary("urem", self.k0, size)
-        start = b.var("i64", b.int(0))
-        with b.loop(b.int(1), self.row_rank) as d:
-            count, stride = self.record(d)
-            left = b.get(rest, "i64")
-            here = b.binary("urem", left, count)
-            b.store(here, b.gep(places, d, "i64"))
-            b.set(start, b.add(b.get(start, "i64"), b.mul(here, stride)))
-            b.set(rest, b.binary("udiv", left, count))
-        slot = b.var("i64", b.sub(b.int(0), inside))
+        size, step = (b.load(b.gep(self.row_dims, b.int(i), "i64"), "i64") for i in (0, 1))
+        walk = self.walk(self.row_dims, self.row_rank, 1, b.binary("udiv", self.k0, size))
+        slot = b.var("i64", b.sub(b.int(0), b.binary("urem", self.k0, size)))
         head, body, done = b.label(), b.label(), b.label()
         b.jump(head)
         b.block(head)
@@ -158,43 +160,57 @@ class _Packer:
         b.branch(b.icmp("slt", first, self.k), body, done)
         b.block(body)
         stop = b.intrinsic("smin", "i64", self.k, b.add(first, size))
-        base = b.get(start, "i64")
+        base = b.get(walk.total, "i64")
         with b.loop(b.intrinsic("smax", "i64", first, b.int(0)), stop) as i:
             b.store(b.add(base, b.mul(b.sub(i, first), step)), b.gep(self.table, i, "i64"))
-        self.next_run(places, start)
+        self.go_on(walk)
         b.set(slot, b.add(first, size))
         b.jump(head)
         b.block(done)
 
-    def record(self, d: Val) -> tuple[Val, Val]:
-        """Size and stride of one of the rows' dimensions."""
+    def walk(self, dims: Val, rank: Val, first: int, index: Val) -> _Walk:
+        """Begins at this index along the dimensions from the first one on."""
         b = self.b
-        at = b.gep(self.row_dims, b.mul(d, b.int(2)), "i64")
+        walk = _Walk(dims, rank, first, b.var(f"[{MOST_DIMS} x i64]"), b.var("i64", b.int(0)))
+        rest = b.var("i64", index)
+        with b.loop(b.int(first), rank) as d:
+            size, stride = self.dimension(walk, d)
+            left = b.get(rest, "i64")
+            here = b.binary("urem", left, size)
+            b.store(here, b.gep(walk.places, d, "i64"))
+            b.set(walk.total, b.add(b.get(walk.total, "i64"), b.mul(here, stride)))
+            b.set(rest, b.binary("udiv", left, size))
+        return walk
+
+    def dimension(self, walk: _Walk, d: Val) -> tuple[Val, Val]:
+        """Size and stride."""
+        b = self.b
+        at = b.gep(walk.dims, b.mul(d, b.int(2)), "i64")
         return b.load(at, "i64"), b.load(b.gep(at, b.int(1), "i64"), "i64")
 
-    def next_run(self, places: Val, start: Val) -> None:
-        """Moves on along the second dimension; at its end along the third, and so on."""
-        b = self.b
-        slot = b.var("i64", b.int(1))
+    def go_on(self, walk: _Walk) -> None:
+        """Moves on by one along the first dimension; at its end along the next, and so on."""
+        b, total = self.b, walk.total
+        slot = b.var("i64", b.int(walk.first))
         head, body, wrap, stay, done = (b.label() for _ in range(5))
         b.jump(head)
         b.block(head)
         d = b.get(slot, "i64")
-        b.branch(b.icmp("slt", d, self.row_rank), body, done)
+        b.branch(b.icmp("slt", d, walk.rank), body, done)
         b.block(body)
-        count, stride = self.record(d)
-        at = b.gep(places, d, "i64")
+        size, stride = self.dimension(walk, d)
+        at = b.gep(walk.places, d, "i64")
         here = b.add(b.load(at, "i64"), b.int(1))
-        moved = b.add(b.get(start, "i64"), stride)
-        b.branch(b.icmp("eq", here, count), wrap, stay)
+        moved = b.add(b.get(total, "i64"), stride)
+        b.branch(b.icmp("eq", here, size), wrap, stay)
         b.block(wrap)
         b.store(b.int(0), at)
-        b.set(start, b.sub(moved, b.mul(count, stride)))
+        b.set(total, b.sub(moved, b.mul(size, stride)))
         b.set(slot, b.add(d, b.int(1)))
         b.jump(head)
         b.block(stay)
         b.store(here, at)
-        b.set(start, moved)
+        b.set(total, moved)
         b.jump(done)
         b.block(done)
 
@@ -303,15 +319,15 @@ class _Packer:
 
     # Rows that run
 
-    def pack_columns(self, lane: Val, out: Val) -> None:
+    def pack_columns(self, lane: Val, walk: _Walk, out: Val) -> None:
         """One vector of lanes of all rows; lanes beyond the last repeat it."""
         b, q = self.b, quad(self.lanes)
         places = b.var(f"[{self.lanes} x i64]")
         last = b.sub(self.count, b.int(1))
         with b.loop(b.int(0), b.int(self.lanes)) as i:
-            index = b.add(self.lane0, b.intrinsic("smin", "i64", b.add(lane, i), last))
-            start, _ = self.offset(self.lane_dims, self.lane_rank, index)
-            b.store(start, b.gep(places, i, "i64"))
+            b.store(b.get(walk.total, "i64"), b.gep(places, i, "i64"))
+            with b.when(b.icmp("slt", b.add(lane, i), last)):
+                self.go_on(walk)
         starts = [b.load(b.gep(places, b.int(i), "i64"), "i64") for i in range(self.lanes)]
         rows = [b.gep(self.src, start, self.element) for start in starts]
         size = b.load(self.row_dims, "i64")
@@ -325,25 +341,33 @@ class _Packer:
         b.block(body)
         stop = b.intrinsic("smin", "i64", self.k, b.add(first, b.get(length, "i64")))
         at = b.load(b.gep(self.table, first, "i64"), "i64")
-        with b.loop(first, stop, q) as i:
-            columns = self.turned(rows, b.add(at, b.mul(b.sub(i, first), b.int(self.step))), b.sub(stop, i))
-            whole = b.icmp("sle", b.add(i, b.int(q)), stop)
+        whole = b.add(first, b.binary("and", b.sub(stop, first), b.int(-q)))
+        with b.loop(first, whole, q) as i:
             target = b.gep(out, b.mul(i, b.int(self.width)), self.element)
-            for r, x in enumerate(columns):
-                exists = b.binary("or", whole, b.icmp("slt", b.add(i, b.int(r)), stop))
-                with b.when(exists):
+            for r, x in enumerate(self.turned(rows, b.add(at, b.mul(b.sub(i, first), b.int(self.step))), None)):
+                b.store(x, b.gep(target, b.int(r * self.width), self.element))
+        with b.when(b.icmp("slt", whole, stop)):
+            left, target = b.sub(stop, whole), b.gep(out, b.mul(whole, b.int(self.width)), self.element)
+            columns = self.turned(rows, b.add(at, b.mul(b.sub(whole, first), b.int(self.step))), left)
+            for r, x in enumerate(columns[:-1]):
+                with b.when(b.icmp("slt", b.int(r), left)):
                     b.store(x, b.gep(target, b.int(r * self.width), self.element))
         b.set(slot, stop)
         b.set(length, size)
         b.jump(head)
         b.block(done)
 
-    def turned(self, rows: list[Val], at: Val, left: Val) -> list[Val]:
-        """A few rows of Q, from as many elements of each lane; `left` of them exist."""
-        b, q = self.b, quad(self.lanes)
-        count = q * self.step
-        mask = b.lane_mask(b.int(0), b.sub(b.mul(left, b.int(self.step)), b.int(self.step - 1)), count)
-        pieces = [b.masked_load(b.gep(row, at, self.element), mask, vector(count, self.element)) for row in rows]
-        if self.step > 1:
-            pieces = [shuffle(b, x, x, range(0, count, 2)) for x in pieces]
+    def turned(self, rows: list[Val], at: Val, left: Val | None) -> list[Val]:
+        """A few rows of Q, from as many elements of each lane; all of them exist, or only `left`."""
+        b, q, step = self.b, quad(self.lanes), self.step
+        count = q * step
+        held = vector(count, self.element)
+        places = [b.gep(row, at, self.element) for row in rows]
+        if left is None and step == 1:
+            return transpose(b, [b.load(place, held) for place in places])
+        exist = b.int(q) if left is None else left
+        mask = b.lane_mask(b.int(0), b.sub(b.mul(exist, b.int(step)), b.int(step - 1)), count)
+        pieces = [b.masked_load(place, mask, held) for place in places]
+        if step > 1:
+            pieces = [shuffle(b, x, x, range(0, count, step)) for x in pieces]
         return transpose(b, pieces)
