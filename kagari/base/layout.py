@@ -60,8 +60,8 @@ class Layout:
             raise RuntimeError(
                 f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}"
             )
-        self.contiguous = self.numel == 0 or is_contiguous(shape, strides)
         self.rows = strides == contiguous_strides(shape)
+        self.contiguous = self.rows or self.numel == 0 or is_contiguous(shape, strides)
         self.dense = self.contiguous or is_dense(shape, strides)
         self._element: tuple[Layout, int, int] | None = None
 

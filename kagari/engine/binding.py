@@ -11,8 +11,8 @@ weighed anew where a size has grown or shrunk about fourfold.
 from __future__ import annotations
 
 import operator
-import re
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,38 +34,36 @@ class Recorder:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.known: dict[str, str] = {}
+        self.known: dict[str, int] = {}  # what has been computed or decided, by its text
+        self._parts: list[tuple[str, tuple[int, ...]]] = []  # for each line the name it sets, if any, and what of
 
-    def computed(self, value: int, text: str, low: int, high: int) -> int:
+    def computed(self, value: int, text: str, low: int, high: int, *of: int) -> int:
         if low == high:
             return low
-        name = self.known.get(text)
-        if name is None:
-            name = self.known[text] = f"v{len(self.known)}"
-            self.lines.append(f"{name} = {text}")
-        return Number(value, name, self, low, high)
+        name = f"v{len(self.known)}"
+        self.lines.append(f"{name} = {text}")
+        self._parts.append((name, of))
+        number = self.known[text] = Number(value, name, self, low, high)
+        return number
 
-    def decided(self, answer: bool, text: str) -> bool:
+    def decided(self, answer: bool, text: str, *of: int) -> bool:
         if text not in self.known:
-            self.known[text] = ""
-            self.require(f"not ({text})" if answer else text)
+            self.known[text] = answer
+            self.require(f"not ({text})" if answer else text, *of)
         return answer
 
-    def require(self, unless: str) -> None:
+    def require(self, unless: str, *of: int) -> None:
         self.lines.append(f"if {unless}: return None")
+        self._parts.append(("", of))
 
-    def needed(self, result: str) -> list[str]:
+    def needed(self, results: Iterable[int]) -> list[str]:
         """The lines without those whose value nothing uses."""
-        used, kept = set(_NAME.findall(result)), []
-        for line in reversed(self.lines):
-            name, computes, text = line.partition(" = ")
-            if not computes or name in used:
+        used, kept = {n.name for n in results if type(n) is Number}, []
+        for line, (name, of) in zip(reversed(self.lines), reversed(self._parts)):
+            if not name or name in used:
                 kept.append(line)
-                used.update(_NAME.findall(text if computes else line))
+                used.update([n.name for n in of if type(n) is Number])
         return kept[::-1]
-
-
-_NAME = re.compile(r"\bv\d+")
 
 
 class Number(int):
@@ -82,10 +80,16 @@ class Number(int):
         return made
 
     def __neg__(self) -> int:
-        return self.recorder.computed(-int(self), f"-{self.name}", -self.high, -self.low)
+        text = f"-{self.name}"
+        known = self.recorder.known.get(text)
+        return self.recorder.computed(-int(self), text, -self.high, -self.low, self) if known is None else known
 
     def __abs__(self) -> int:
-        return self if self.low >= 0 else self.recorder.computed(abs(int(self)), f"abs({self.name})", 0, HIGH)
+        if self.low >= 0:
+            return self
+        text = f"abs({self.name})"
+        known = self.recorder.known.get(text)
+        return self.recorder.computed(abs(int(self)), text, 0, HIGH, self) if known is None else known
 
     def __divmod__(self, other: int) -> tuple[Any, Any]:
         return self // other, self % other
@@ -175,8 +179,12 @@ def _arithmetic(symbol: str, compute: Any, simpler: Any, bounds: Any, swapped: b
         found = simpler(a, b)
         if found is not None:
             return found
+        text = f"{_text(a)} {symbol} {_text(b)}"
+        known = self.recorder.known.get(text)
+        if known is not None:
+            return known
         low, high = bounds(*_bounds(a), *_bounds(b))
-        return self.recorder.computed(compute(int(a), int(b)), f"{_text(a)} {symbol} {_text(b)}", low, high)
+        return self.recorder.computed(compute(int(a), int(b)), text, low, high, a, b)
 
     return method
 
@@ -188,7 +196,7 @@ def _comparison(symbol: str, compare: Callable[[int, int], bool]) -> Callable[[N
         answer = compare(int(self), int(other))
         if _alike(self, other) or _always(symbol, self.low, self.high, *_bounds(other)):
             return answer
-        return self.recorder.decided(answer, f"{self.name} {symbol} {_text(other)}")
+        return self.recorder.decided(answer, f"{self.name} {symbol} {_text(other)}", self, other)
 
     return method
 
@@ -255,13 +263,14 @@ class Bindings:
         self.program, self.frame = program, frame
         self.target: Any = None
         self.made: dict[Any, list[Made]] = {}
+        self.written: dict[Any, Made] = {}
         self.proven: set[Made] = set()
         self.tries: dict[Any, int] = {}
 
     def packed(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:
         """The words of the program bound to these layouts, by argument number, and values of its symbols."""
         if target is not self.target:
-            self.target, self.made = target, {}
+            self.target, self.made, self.written = target, {}, {}
         words: list[Any] = [n.bit_length() >> 1 for n in sizes]
         strides: list[int] = []
         for lay in layouts.values():
@@ -306,7 +315,7 @@ class Bindings:
         for i, lay in layouts.items():
             named[i] = pattern(shapes.get(i, ()), self._named(lay, names, recorder), lay.dtype)
             if i in shapes:
-                recorder.require(f"layouts[{i}].shape != ({_listed(shapes[i])})")
+                recorder.require(f"layouts[{i}].shape != ({_listed(shapes[i])})", *shapes[i])
         bound = self.program.bind(named, tuple(symbols), target, pattern)
         outputs: list[Any] = []
 
@@ -316,15 +325,23 @@ class Bindings:
             return Number(0, f"id(l{len(outputs) - 1})", recorder, 0, HIGH)
 
         result = packed(self.frame, bound, identity)
-        constants: dict[str, Any] = {"Packed": Packed, "layout": layout, "references": result.references}
-        for k, lay in enumerate(outputs):
-            constants[f"d{k}"] = lay.dtype
         made = [f"l{k} = {_layout(lay, k, named)}" for k, lay in enumerate(outputs)]
+        sets = [f"words[{at}] = {n.name}" for at, n in enumerate(result.words) if type(n) is Number]
         seen = "".join(f"l{k}, " for k in range(self.frame.visible))
-        returns = f"return Packed(({_listed(result.words)}), references, ({seen}))"
-        body = "\n ".join([*recorder.needed("".join((*made, returns))), *made, returns])
-        exec(f"def made(layouts, {', '.join(names)}):\n {body}", constants)
-        function: Made = constants["made"]
+        asked = [n for lay in outputs for n in (*lay.shape, *lay.strides)]
+        lines = [*recorder.needed((*result.words, *asked)), *made, "words = block[:]", *sets]
+        text = "\n ".join(
+            [f"def made(layouts, {', '.join(names)}):", *lines, f"return Packed(words, references, ({seen}))"]
+        )
+        block = array("q", [0 if type(n) is Number else n for n in result.words])
+        dtypes = tuple([lay.dtype for lay in outputs])
+        key = (text, block.tobytes(), result.references, dtypes)
+        function = self.written.get(key)  # sizes of another magnitude are often bound by the very same function
+        if function is None:
+            constants: dict[str, Any] = {f"d{k}": dt for k, dt in enumerate(dtypes)}
+            constants |= {"Packed": Packed, "layout": layout, "references": result.references, "block": block}
+            exec(text, constants)
+            function = self.written[key] = constants["made"]
         return function
 
     @staticmethod

@@ -168,9 +168,12 @@ class Function:
         if len(args) > MAX_WORDS or self._ways.get(plan.address, 0) >= MAX_WAYS:
             return
         entry = [plan.address]
-        modes = Hooks.mode() & 1
+        gradients, types = Hooks.mode() & 1, Hooks.tensor_types
         for a, static in zip(args, self.kinds):
-            word = self._word(a, static, modes)
+            if type(a) in types:
+                entry.append(id(a._layout) | (gradients if a._needs else 0))
+                continue
+            word = self._word(a, static)
             if word is None:
                 return
             entry.append(word)
@@ -180,7 +183,8 @@ class Function:
             self._grow(self._capacity * 4)
         self._entries += 1
         self._ways[plan.address] = self._ways.get(plan.address, 0) + 1
-        self._kept += [plan, *(a for a, static in zip(args, self.kinds) if static and type(a) not in (int, bool))]
+        self._kept.append(plan)
+        self._kept += [a for a, static in zip(args, self.kinds) if static and type(a) not in (int, bool)]
         self._inserted.append(tuple(entry))
         native().insert(self.state.data_ptr, *entry)
 
@@ -192,11 +196,9 @@ class Function:
         self._grow(8)
 
     @staticmethod
-    def _word(a: Any, static: bool, gradients: int) -> int | None:
-        """The argument's word, as resident/dispatch.py makes it; None where it makes none."""
+    def _word(a: Any, static: bool) -> int | None:
+        """The word of an argument that is no tensor, as resident/dispatch.py makes it; None where it makes none."""
         kind = type(a)
-        if kind in Hooks.tensor_types:
-            return id(a._layout) | (gradients if a._needs else 0)
         if static:
             if kind is int:
                 return (a << 1) | 1 if -(1 << 61) < a < 1 << 61 else None
@@ -383,13 +385,13 @@ class Function:
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
         """The trace of these arguments' structure, and the values of its symbols."""
-        names: dict[int, str] = {}
+        names: dict[int, int] = {}  # sizes by the order of their first appearance, as numbers below zero
         key: list[Any] = [default_dtype()]
         for i, a in enumerate(args):
             if isinstance(a, Hooks.tensor_types):
                 lay = a._layout
                 key.append(
-                    (lay.dtype, tuple([n if n < 2 else names.setdefault(n, f"s{len(names)}") for n in lay.shape]))
+                    (lay.dtype, tuple([n if n < 2 else names.setdefault(n, -len(names) - 1) for n in lay.shape]))
                 )
             elif type(a) in (int, float, bool) and not (i < len(self.kinds) and self.kinds[i]):
                 key.append(type(a))
