@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 import kagari as torch
-from kagari.capture import function, groups
+from kagari.capture import function, groups, segment
 from kagari.capture.runner import RUNNER
 
 
@@ -25,7 +27,7 @@ def test_a_function_that_is_slower_captured_stays_eager(monkeypatch, captured, e
         now += captured if RUNNER.captures() else eager
         return (x + 1).exp()
 
-    monkeypatch.setattr(function, "thread_time_ns", lambda: now)
+    monkeypatch.setattr(function, "clock_gettime_ns", lambda clock: now)
     compiled = torch.compile(f)
     x = torch.randn(5)
     for _ in range(4 * function.TRIALS):
@@ -46,11 +48,18 @@ def test_a_function_no_call_of_which_is_like_one_before_stays_eager():
 
 
 def test_a_function_is_captured_where_no_split_is_allowed(monkeypatch):
-    monkeypatch.setattr(function, "thread_time_ns", iter(range(10**9)).__next__)
+    times = iter(range(10**9))
+    monkeypatch.setattr(function, "clock_gettime_ns", lambda clock: next(times))
     compiled = torch.compile(lambda x: x + 1, fullgraph=True)
     for _ in range(2 * function.PATIENCE):
         compiled(torch.ones(2))
     assert compiled.eager is False
+
+
+def test_time_of_one_thread_is_its_own_and_of_several_what_passes(monkeypatch):
+    for threads, expected in ((1, time.CLOCK_THREAD_CPUTIME_ID), (2, time.CLOCK_MONOTONIC)):
+        monkeypatch.setattr(segment, "get_num_threads", lambda threads=threads: threads)
+        assert segment.clock() == expected
 
 
 @pytest.mark.parametrize("fused", [True, False])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from time import thread_time_ns
+from time import clock_gettime_ns
 from typing import TYPE_CHECKING, Any
 
-from . import queue, report
+from . import queue, report, segment
 from .runner import RUNNER, Noted, State
 
 if TYPE_CHECKING:
@@ -88,9 +88,10 @@ class CompiledFunction(functools.partial[Any]):
         self.calls += 1
         eager = not self.fullgraph and len(self.times[True]) < len(self.times[False])
         before = RUNNER.news
-        begin = thread_time_ns()
+        clock = segment.clock()
+        begin = clock_gettime_ns(clock)
         result = self._eager(state, args, kwargs) if eager else self._captured(state, args, kwargs)
-        time = thread_time_ns() - begin
+        time = clock_gettime_ns(clock) - begin
         if not eager:
             self.settled = RUNNER.news == before and not self.fullgraph
         if RUNNER.news == before:

@@ -252,8 +252,8 @@ class Choice:
 
     @property
     def faster_fused(self) -> bool:
-        """Whether the group is to be fused."""
-        return min(self.fused) <= min(self.single)
+        """Whether the group is to be fused, also where that is as fast, but for chance: it takes less memory."""
+        return min(self.fused) <= 1.01 * min(self.single)
 
 
 NONE = Choice()  # where there is nothing to choose

@@ -9,8 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..base.layout import Layout
+from ..engine.code import get_num_threads
 from ..engine.plan import words
 from .queue import GONE, At, Call, Shape
+
+
+def clock() -> int:
+    """The clock that tells which way is faster: that of the thread, as long as there is but one, since it stands still
+    while other programs run. Of several threads the one that launches may have done much or little of the work.
+    """
+    return time.CLOCK_THREAD_CPUTIME_ID if get_num_threads() == 1 else time.CLOCK_MONOTONIC
 
 
 @dataclass(slots=True)
@@ -60,14 +68,14 @@ class Segment:
         most = max((step.shape.buffers + _numbers(step) for step in self.steps), default=1)
         self.times = words(*[0] * len(self.steps))
         self._head = words(
-            len(self.steps), self._words(records), most, 0, time.CLOCK_THREAD_CPUTIME_ID, self._words(array("q", key)),
+            len(self.steps), self._words(records), most, 0, 0, self._words(array("q", key)),
             len(key) // 8 - len(slots), len(slots), self._words(slots), 0, 0,
         )  # fmt: skip
         self.address = ctypes.addressof(self._head)
 
     def measure(self, on: bool) -> None:
-        """Whether runs write into `times` how many nanoseconds of the thread each step took."""
-        self._head[3] = ctypes.addressof(self.times) if on else 0
+        """Whether runs write into `times` how many nanoseconds each step took."""
+        self._head[3], self._head[4] = (ctypes.addressof(self.times), clock()) if on else (0, 0)
 
     def followed_by(self, other: Segment) -> None:
         """Has native code look first whether the next queue is the one for another segment."""
