@@ -20,6 +20,7 @@ from .text import BITS, Builder, Val, vector
 
 # The side of the square that is transposed at once, through a buffer that stays in the first-level cache.
 TILE = 64
+LINES_AHEAD = 16  # how far ahead of steps by two memory is fetched
 
 
 @dataclass(slots=True)
@@ -251,6 +252,9 @@ class Frame:
         """
         b, ty = self.b, vector(width, element)
         parts = []
+        line = 512 // BITS[element]
+        for at in range(0, 2 * width if mask is None else 0, line):  # such loads outrun what the processor fetches
+            b.prefetch(b.gep(address, b.int(at + LINES_AHEAD * line), element))
         for at in (0, width - 1):
             here = b.gep(address, b.int(at), element)
             if mask is None:
