@@ -30,9 +30,9 @@ class Context:
 class Epilogue:
     """Converts and stores; the base of all epilogues.
 
-    `key` names the code `store` writes. `bufs` and `ops` are the buffer numbers and operands it needs. `folds` says
-    that `store` looks neither at the row nor at the batch index, so that rows of several matrices may count as those of
-    one; None means that this holds where there are no buffers.
+    `key` names the code `store` writes, and `plain` says that it does nothing else. `bufs` and `ops` are the buffer
+    numbers and operands it needs. `folds` says that `store` looks neither at the row nor at the batch index, so that
+    rows of several matrices may count as those of one; None means that this holds where there are no buffers.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Epilogue:
         folds: bool | None = None,
     ) -> None:
         self.out_dtype, self.bufs, self.ops = out_dtype, bufs, ops
-        self.key = f"{key}.{out_dtype}"
+        self.key, self.plain = f"{key}.{out_dtype}", key == "store"
         self.element = ELEMENTS[out_dtype]
         self.folds = not bufs if folds is None else folds
 

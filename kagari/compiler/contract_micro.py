@@ -133,7 +133,7 @@ class _Walk:
         self.sums = b.select(single, self.tile, b.gep(self.packed, self.op["sums_at"], "i8"))
 
     def bytes(self, name: str) -> Val:
-        """A stride of P or Q in bytes."""
+        """A stride of P or Q in bytes, or one of C that holds plain sums."""
         return self.b.mul(self.op[name], self.b.int(self.form.size))
 
     def pieces(self) -> None:
@@ -185,14 +185,37 @@ class _Walk:
             with b.loop(self.lane0, self.lane1, form.width) as lane:
                 cols = b.intrinsic("smin", "i64", b.int(form.width), b.sub(self.lane1, lane))
                 sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
-                tile = (p_row, step, pk, q_panel, qk, k, sums, b.int(form.width * form.size), cols, self.more)
+                area, apart, pending = self._area(sums, row, lane, b.icmp("eq", rows, height), cols, last)
+                tile = (p_row, step, pk, q_panel, qk, k, area, apart, cols, self.more)
                 ahead, fetched = b.get(ahead_slot, "ptr"), op["fetched"]
                 self._tile(height, cols, *tile, ahead, fetched, *self._pieces_at(lane))
                 b.set(ahead_slot, b.gep(ahead, b.mul(k, fetched), "i8"))
-                with b.when(last):
+                with b.when(pending):
                     self._finish(sums, row, lane, rows, cols)
                 b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))
                 b.set(q_slot, b.gep(q_panel, panel_step, "i8"))
+
+    def _area(self, sums: Val, row: Val, lane: Val, whole: Val, cols: Val, last: Val) -> tuple[Val, Val, Val]:
+        """Where a tile puts its sums, how far its rows lie apart there, and whether they wait for the epilogue then.
+
+        Sums that are C already go there at once, if the tile is full and all of k is one block.
+        """
+        b, op, form = self.b, self.op, self.form
+        apart = b.int(form.width * form.size)
+        if form.transposed or not self.epilogue.plain or self.epilogue.element != form.sum_type:
+            return sums, apart, last
+        at, base = lane, self.c_base
+        if form.windows:
+            image = b.binary("udiv", lane, op["image"])
+            at = b.sub(lane, b.mul(image, op["image"]))
+            base = b.gep(base, b.mul(image, op["image_step"]), self.epilogue.element)
+            whole = b.binary("and", whole, b.icmp("sle", b.add(at, b.int(form.width)), op["image"]))
+        whole = b.binary("and", whole, b.icmp("eq", cols, b.int(form.width)))
+        first = b.binary("xor", self.more, Val("true", "i1"))
+        straight = b.binary("and", b.binary("and", whole, last), first)
+        c = b.gep(base, b.add(b.mul(row, op["crow"]), at), self.epilogue.element)
+        pending = b.binary("and", last, b.binary("xor", straight, Val("true", "i1")))
+        return b.select(straight, c, sums), b.select(straight, self.bytes("crow"), apart), pending
 
     def _tile(self, height: Val, cols: Val, *args: Val) -> None:
         b, form = self.b, self.form

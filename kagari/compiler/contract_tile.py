@@ -22,7 +22,7 @@ TILE_PARAMS = (
     ("q", "ptr"),
     ("qk", "i64"),  # bytes from one k of Q to the next
     ("k", "i64"),
-    ("area", "ptr"),  # sums [height][width], aligned to vectors
+    ("area", "ptr"),  # sums [height][width]
     ("arow", "i64"),  # bytes from one row of them to the next
     ("cols", "i64"),  # lanes that exist
     ("more", "i1"),  # add to the sums in the area
@@ -107,11 +107,10 @@ def write_tile(
     for _ in range(height - 1):
         rows.append(b.gep(rows[-1], arow, "i8"))
     places = [[b.gep(row, b.int(v * form.lanes), form.sum_type) for v in range(form.vectors)] for row in rows]
-    align = form.lanes * form.size
     with b.when(more):
         for r in range(height):
             for v in range(form.vectors):
-                b.set(sums[r][v], b.load(places[r][v], summed, align))
+                b.set(sums[r][v], b.load(places[r][v], summed))
     p_slot = b.var("ptr", p)
     q_slot = b.var("ptr", q)
     ahead_slot = b.var("ptr", fetching[0]) if ahead else None
@@ -162,7 +161,7 @@ def write_tile(
             b.block(done)
     for r in range(height):
         for v in range(form.vectors):
-            b.store(b.get(sums[r][v], summed), places[r][v], align)
+            b.store(b.get(sums[r][v], summed), places[r][v])
     b.ret()
     b.end_function()
 
