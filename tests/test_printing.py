@@ -134,3 +134,36 @@ def test_like_the_oracle(oracle: ModuleType, options: dict) -> None:
             assert got == repr(tensor)
     finally:
         oracle.set_printoptions(profile="default")
+
+
+RESULTS = (
+    "x.mean()", "x.mean(0)", "x.sum(1, keepdim=True)", "x.t()", "x + 1", "1 - x", "2 ** x", "x * x", "x @ x.t()",
+    "x.relu()", "x.view(-1)", "x.half()", "x.bfloat16().exp()", "x.to(torch.complex64) * 1j", "x[::2, 1:]", "x[0]",
+    "nn.Parameter(x.detach())", "x.detach()", "x.max(0)", "x.max()", "x / 0", "-x / 0", "torch.cat([x, x])",
+    "x.expand(2, 2, 3)", "x.unsqueeze(0)", "x.squeeze()", "x.std()", "x.var(0)", "x.norm()", "x.flip(0)",
+    "x.clamp(1, 2)", "x.clamp(min=1)", "x.softmax(1)", "F.cross_entropy(x, torch.tensor([0, 1]))",
+    "F.mse_loss(x, x.detach())", "F.layer_norm(x, (3,))", "F.dropout(x, 0.0)", "x.reshape(3, 2)", "x.transpose(0, 1)",
+    "x.permute(1, 0)", "x.topk(2)", "x.sort()", "x.cumsum(0)", "x.prod(1)", "x.logsumexp(0)",
+    "x.where(x > 2, torch.zeros(()))", "torch.where(x > 2, x, 0.0)", "x.clone().add_(1)", "x.clone().mul_(2).t()",
+    "x.double().requires_grad_()", "torch.zeros(0, 3)", "torch.zeros(0, 3).requires_grad_()", "x.pow(2)", "x ** x",
+    "x.abs()", "x > 2", "torch.tensor(1.5, requires_grad=True)", "x.sum()", "torch.eye(3, dtype=torch.bfloat16)",
+    "x.tril()", "torch.outer(x[0], x[0])", "x.gather(1, torch.tensor([[0], [1]]))",
+    "x.index_select(0, torch.tensor([1]))", "x.repeat(2, 1)", "torch.bmm(x[None], x.t()[None])",
+    "torch.addmm(torch.zeros(2, 2), x, x.t())", "F.conv1d(x[None], torch.ones(1, 2, 2))", "F.max_pool1d(x[None], 2)",
+    "F.avg_pool2d(x[None, None], 2)", "F.pad(x, (1, 1))", "F.embedding(torch.tensor([0, 1]), x)", "x.view_as(x)",
+    "x.flatten()", "x.new_tensor([1.0]) * x", "x.lerp(x, 0.5)", "x.fmod(2)", "x.remainder(2)", "x.floor()", "x.round()",
+    "x.sign()", "x.exp().log()", "x.atan2(x)", "torch.view_as_real(x.to(torch.complex64))",
+    "x.to(torch.complex64).abs()", "x.unfold(1, 2, 1)", "x.diagonal()", "x.roll(1)", "x.narrow(0, 0, 1)",
+    "x.swapaxes(0, 1)", "x.clone()", "x.t().contiguous()", "x.masked_fill(x > 2, 0.0)", "x.aminmax()", "x.median()",
+    "x.median(0)", "torch.hstack([x, x])", "x.T", "x.mT", "x.mean((0, 1))", "torch.var_mean(x)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("source", RESULTS)
+def test_results_with_the_names_of_their_nodes(source: str, oracle: ModuleType) -> None:
+    shown = []
+    for library in (kagari, oracle):
+        x = library.arange(6.0).reshape(2, 3).requires_grad_()
+        names = {"torch": library, "F": library.nn.functional, "nn": library.nn, "x": x}
+        shown.append(repr(eval(source, names)))
+    assert shown[0] == shown[1]

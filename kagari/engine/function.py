@@ -101,7 +101,7 @@ class Function:
         self.name, self.parameters, self.define = name, parameters, define
         self.display = display or name
         self.gradient, self.order, self.into, self.differentiable = gradient, order, into, differentiable
-        self.node_name = "".join(p.capitalize() for p in name.strip("_").split("_")) + "Backward0"
+        self.name_node: Callable[[tuple[Any, ...]], str] = lambda args: f"{name}Backward0"
         self.traces: dict[Any, list[Traced]] = {} if traces is None else traces
         self.plans: dict[Any, Plan] = {}
         self.spread = [p.name for p in parameters].index(spread) if spread else None
@@ -367,8 +367,9 @@ class Function:
         packed = variant.bindings.packed(layouts, sizes, cpu.host_target())
         tape = None
         if variant.backward is not None:
-            backward = self.backward(variant.backward, variant)
-            tape = Tape(backward, variant.saved, variant.edges, self.node_name, sizes, packed.layouts)
+            name = self.name_node(args)
+            backward = self.backward(variant.backward, variant, name)
+            tape = Tape(backward, variant.saved, variant.edges, name, sizes, packed.layouts)
         origin = Origin(self.name, variant.program, layouts, sizes)
         return Plan(packed, tape, self.private_views, origin)
 
@@ -376,11 +377,11 @@ class Function:
         False  # whether views are results of their own, which no in-place change ties to what they are views of
     )
 
-    def backward(self, traced: Traced, variant: Any) -> Any:
+    def backward(self, traced: Traced, variant: Any, name: str) -> Any:
         """The native function of a trace's backward operator, made once."""
         found = self._backwards.get(id(variant))
         if found is None:
-            found = self._backwards[id(variant)] = BackwardFunction(self, traced, variant)
+            found = self._backwards[id(variant)] = BackwardFunction(self, traced, variant, name)
         return found.function
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
@@ -460,13 +461,13 @@ class BackwardFunction(Function):
 
     private_views = True
 
-    def __init__(self, forward: Function, traced: Traced, variant: Variant) -> None:
+    def __init__(self, forward: Function, traced: Traced, variant: Variant, name: str) -> None:
         saved, visible = len(variant.saved), variant.visible
         parameters = [Parameter(f"saved{i}", "operand") for i in range(saved)]
         parameters.append(Parameter("sizes", "static"))
         parameters += [Parameter(f"grad{k}", "tensor", None, optional=True) for k in range(visible)]
         super().__init__(f"{forward.name}_backward", tuple(parameters), None)
-        self.node_of = forward.node_name
+        self.node_of = name
         self.argument_names = ["self" if p.name == "input" else p.name for p in forward.parameters]
         self.saved_names = [self._saved_name(code, visible) for code in variant.saved]
         self.base, self.at_sizes, self.variant = traced, saved, variant
@@ -487,7 +488,7 @@ class BackwardFunction(Function):
         if self._exact is None:
             exact = self.variant.exact
             assert exact is not None
-            self._exact = self if exact is self.base else BackwardFunction(self, exact, self.variant)
+            self._exact = self if exact is self.base else BackwardFunction(self, exact, self.variant, self.node_of)
         return self._exact
 
     def miss(self, *args: Any) -> Any:
