@@ -48,6 +48,14 @@ class Epilogue:
         self.element = ELEMENTS[out_dtype]
         self.folds = not bufs if folds is None else folds
 
+    @property
+    def streams(self) -> bool:
+        """Whether it reads elements that no other tile does, for which a tile asks before it computes."""
+        return False
+
+    def ask(self, b: Builder, row: Val, col: Val, rows: Val, cols: int, context: Context) -> None:
+        """Asks for what C[row : row + rows, col : col + cols] will need."""
+
     def store(
         self, b: Builder, out: Val, acc: Val, row: Val, col: Val, lanes: int, mask: Val | None, context: Context
     ) -> None:

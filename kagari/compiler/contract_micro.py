@@ -187,6 +187,9 @@ class _Walk:
                 sums, q_panel = b.get(sums_slot, "ptr"), b.get(q_slot, "ptr")
                 area, apart, pending = self._area(sums, row, lane, b.icmp("eq", rows, height), cols, last)
                 tile = (p_row, step, pk, q_panel, qk, k, area, apart, cols, self.more)
+                if self.epilogue.streams:
+                    with b.when(last):
+                        self._ask(row, lane, rows, cols)
                 ahead, fetched = b.get(ahead_slot, "ptr"), op["fetched"]
                 self._tile(height, cols, *tile, ahead, fetched, *self._pieces_at(lane))
                 b.set(ahead_slot, b.gep(ahead, b.mul(k, fetched), "i8"))
@@ -254,6 +257,17 @@ class _Walk:
             form.element,
         )  # fmt: skip
         return [self.pieces_room]
+
+    def _ask(self, row: Val, lane: Val, rows: Val, cols: Val) -> None:
+        """Has the epilogue ask for what it will need of a tile; what lies in its second image comes when it is read."""
+        b, op, form = self.b, self.op, self.form
+        image = b.binary("udiv", lane, op["image"])
+        context = replace(self.context, batch=b.add(self.context.batch, image))
+        lane = b.sub(lane, b.mul(image, op["image"]))
+        if form.transposed:
+            self.epilogue.ask(b, lane, row, cols, form.heights[0], context)
+        else:
+            self.epilogue.ask(b, row, lane, rows, form.width, context)
 
     def _finish(self, sums: Val, row: Val, lane: Val, rows: Val, cols: Val) -> None:
         """Gives a finished tile to the epilogue, row by row of C."""

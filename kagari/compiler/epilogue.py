@@ -6,6 +6,7 @@ from ..base.dtypes import dtype
 from ..ir.graph import Value
 from .body import Body, BodyBuilder, Node
 from .contract_epilogue import Context, Epilogue, put
+from .depthwise_parts import CACHE_LINE
 from .elementwise import COMPUTE, MEMORY, convert, emit, from_memory, to_memory
 from .fuse import Stage
 from .loops import View
@@ -57,6 +58,21 @@ class BodyEpilogue(Epilogue):
             out.name, key, tuple(v.buf for v in loads), (*ops, *sizes, *(apart if self.apart else ())), folds
         )
 
+    @property
+    def streams(self) -> bool:
+        """Whether it reads elements that no other tile does, for which a tile asks before it computes."""
+        return any(v.strides[-2] and v.strides[-1] == 1 for v in self.loads)
+
+    def ask(self, b: Builder, row: Val, col: Val, rows: Val, cols: int, context: Context) -> None:
+        """Asks for what C[row : row + rows, col : col + cols] will need."""
+        for number, view in enumerate(self.loads):
+            if view.strides[-2] and view.strides[-1] == 1:
+                element, line = MEMORY[view.dtype.name], CACHE_LINE // view.dtype.itemsize
+                with b.loop(b.int(0), rows) as r:
+                    address = b.gep(self._row(b, number, b.add(row, r), context), col, element)
+                    for i in range(0, cols, line):
+                        b.prefetch(b.gep(address, b.int(i), element))
+
     def store(
         self, b: Builder, out: Val, acc: Val, row: Val, col: Val, lanes: int, mask: Val | None, context: Context
     ) -> None:
@@ -97,15 +113,20 @@ class BodyEpilogue(Epilogue):
             return emit(b, node.op, self.body.nodes[node.args[-1]].dtype, args, lambda bad, bit: None)
         return b.splat(x, lanes) if lanes and not x.lanes else x
 
-    def _load(self, b: Builder, number: int, row: Val, col: Val, lanes: int, mask: Val | None, context: Context) -> Val:
+    def _row(self, b: Builder, number: int, row: Val, context: Context) -> Val:
+        """Where a row of what is loaded begins."""
         view = self.loads[number]
         element = MEMORY[view.dtype.name]
-        offset, row_step, col_step = context.ops[3 * number : 3 * number + 3]
+        offset, step = context.ops[3 * number : 3 * number + 2]
         address = b.gep(context.bufs[number], offset, element)
         if self.apart:
             address = b.gep(address, b.mul(context.batch, context.ops[self.apart + number]), element)
-        if view.strides[-2]:
-            address = b.gep(address, b.mul(row, row_step), element)
+        return b.gep(address, b.mul(row, step), element) if view.strides[-2] else address
+
+    def _load(self, b: Builder, number: int, row: Val, col: Val, lanes: int, mask: Val | None, context: Context) -> Val:
+        view = self.loads[number]
+        element, col_step = MEMORY[view.dtype.name], context.ops[3 * number + 2]
+        address = self._row(b, number, row, context)
         if not view.strides[-1]:
             return from_memory(b, b.load(address, element), view.dtype)
         if view.strides[-1] == 1:
