@@ -59,6 +59,21 @@ def test_a_process_that_compiles_the_resident_code_imports_meanwhile(
     assert "kagari.engine.traced" not in loaded_by(statement)  # the store has the code by now
 
 
+CAPTURE = """
+import kagari
+from kagari.engine import code
+x = kagari.ones(3, requires_grad=True)
+(x * 2).sum().backward()
+assert "capture" not in vars(code.native())
+assert kagari.compile(lambda x: (x * 2).sum())(x).item() == 6
+assert "capture" in vars(code.native())
+"""
+
+
+def test_deferred_execution_is_loaded_with_the_first_capture() -> None:
+    loaded_by(CAPTURE)
+
+
 THREADS = """
 import threading
 import kagari

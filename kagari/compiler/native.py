@@ -16,7 +16,7 @@ Beyond these, functions call each other, the C functions listed in `EXTERNS`, an
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .text import Builder, Val
 
@@ -72,15 +72,22 @@ class _Translator:
     """Writes one function at a time into a builder."""
 
     def __init__(
-        self, builder: Builder, constants: dict[str, int], arrays: Iterable[str], functions: dict[str, int]
+        self,
+        builder: Builder,
+        constants: dict[str, int],
+        arrays: Iterable[str],
+        functions: Iterable[str],
+        exported: Sequence[str],
+        later: Sequence[str],
     ) -> None:
-        self.b, self.constants, self.arrays, self.functions = builder, constants, set(arrays), functions
+        self.b, self.constants, self.arrays, self.functions = builder, constants, set(arrays), set(functions)
+        self.exported, self.later = exported, later
         self.locals: dict[str, Val] = {}
         self.loops: list[tuple[str, str]] = []
 
     def function(self, node: ast.FunctionDef) -> None:
         params = [(a.arg, "i64") for a in node.args.args]
-        exported = bool(params) and params[0][0] in ENTRY_PARAMS
+        exported = node.name in self.exported or (bool(params) and params[0][0] in ENTRY_PARAMS)
         values = self.b.begin_function(
             node.name, params, "i64", "" if exported else "internal", "noinline" if node.name in NEVER_INLINED else ""
         )
@@ -210,9 +217,13 @@ class _Translator:
         if builtin is not None:
             return builtin(*args)
         values = [self.value(a) for a in args]
+        listed = ", ".join(f"i64 {v.name}" for v in values)
         if name in self.functions:
-            listed = ", ".join(f"i64 {v.name}" for v in values)
             return self.b.value(f"call i64 @{name}({listed})", "i64")
+        if name in self.later:
+            word = self.b.gep(Val("@LATER", "ptr"), self.b.int(self.later.index(name)), "i64")
+            pointer = self.b.cast("inttoptr", self.b.load(word, "i64"), "ptr")
+            return self.b.value(f"call i64 {pointer.name}({listed})", "i64")
         returns = EXTERNS[name]
         result = self.b.call(name, returns, *values)
         if returns == "void":
@@ -276,27 +287,50 @@ def _integer(e: ast.Constant) -> int:
     return e.value
 
 
-def translate(sources: Iterable[str], triple: str) -> str:
-    """LLVM IR of all functions in the given Python sources, which share constants, arrays and functions."""
-    functions: dict[str, ast.FunctionDef] = {}
-    constants: dict[str, int] = {}
-    arrays: dict[str, int] = {}
-    for source in sources:
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.FunctionDef):
-                functions[node.name] = node
-            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                name = node.targets[0].id
-                if isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "WORDS":
-                    arrays[name] = node.value.args[0].value  # type: ignore[attr-defined]
-                elif isinstance(node.value, ast.Constant):
-                    constants[name] = _integer(node.value)
+class _Sources:
+    """The functions, constants and arrays in some Python sources."""
+
+    def __init__(self, sources: Iterable[str]) -> None:
+        self.functions: dict[str, ast.FunctionDef] = {}
+        self.constants: dict[str, int] = {}
+        self.arrays: dict[str, int] = {}
+        for source in sources:
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.FunctionDef):
+                    self.functions[node.name] = node
+                elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    name = node.targets[0].id
+                    if isinstance(node.value, ast.Call) and getattr(node.value.func, "id", "") == "WORDS":
+                        self.arrays[name] = node.value.args[0].value  # type: ignore[attr-defined]
+                    elif isinstance(node.value, ast.Constant):
+                        self.constants[name] = _integer(node.value)
+
+
+def translate(
+    sources: Iterable[str],
+    triple: str,
+    loaded: Iterable[str] = (),
+    exported: Sequence[str] = (),
+    later: Sequence[str] = (),
+) -> str:
+    """LLVM IR of all functions in the given Python sources, which share constants, arrays and functions.
+
+    `loaded` are the sources of a module that is there already, whose constants, arrays and `exported` functions these
+    know. With no such module, `exported` are functions of these that another one may call, and `later` those of the
+    other one that these call, by the addresses in the array LATER.
+    """
+    own, other = _Sources(sources), _Sources(loaded)
     builder = Builder()
-    translator = _Translator(builder, constants, arrays, {n: len(f.args.args) for n, f in functions.items()})
-    for node in functions.values():
+    known = [*own.functions, *[name for name in exported if name in other.functions]]
+    arrays = other.arrays | own.arrays
+    translator = _Translator(builder, other.constants | own.constants, arrays, known, exported, later)
+    for node in own.functions.values():
         translator.function(node)
-    storage = "\n".join(f"@{name} = global [{count} x i64] zeroinitializer, align 64" for name, count in arrays.items())
-    return storage + "\n" + _relax(triple) + builder.module()
+    lines = [f"@{name} = global [{count} x i64] zeroinitializer, align 64" for name, count in own.arrays.items()]
+    lines += [f"@{name} = external global [{count} x i64], align 64" for name, count in other.arrays.items()]
+    for name in known[len(own.functions) :]:
+        lines.append(f"declare i64 @{name}({', '.join(['i64'] * len(other.functions[name].args.args))})")
+    return "\n".join(lines) + "\n" + _relax(triple) + builder.module()
 
 
 def _relax(triple: str) -> str:

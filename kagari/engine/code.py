@@ -80,19 +80,15 @@ def kernel_at(place: int) -> Kernel | None:
     return _kernels.get(place)
 
 
-def _resident_objects() -> tuple[bytes, bytes]:
-    target = cpu.host_target()
-    result = []
-    for name, write, level in (("core", lambda: resident.core_ir(target.triple), 1), ("stubs", resident.stubs_ir, 0)):
-        key = f"{_salt()}|resident {name}"
-        code = store().get(key)
-        if code is None:
-            text = write()
-            with _meanwhile():
-                code = llvm.compile_object(text, target, level)
-            store().put(key, code)
-        result.append(code)
-    return result[0], result[1]
+def _resident_object(name: str, write: Callable[[], str], level: int) -> bytes:
+    key = f"{_salt()}|resident {name}"
+    code = store().get(key)
+    if code is None:
+        text = write()
+        with _meanwhile():
+            code = llvm.compile_object(text, cpu.host_target(), level)
+        store().put(key, code)
+    return code
 
 
 @contextmanager
@@ -127,7 +123,11 @@ def is_loaded() -> bool:
 def _load() -> Native:
     with _lock:
         if not _loaded:
-            loaded = Native(*_resident_objects(), resident.METHODS, resident.REFLECTED, subset.EXTERNS)
+            triple = cpu.host_target().triple
+            core = _resident_object("core", lambda: resident.core_ir(triple), 1)
+            stubs = _resident_object("stubs", resident.stubs_ir, 0)
+            sizes = resident.METHODS, resident.REFLECTED
+            loaded = Native(core, stubs, *sizes, subset.EXTERNS, resident.SHARED, _load_queue)
             _loaded.append(loaded)
             if hasattr(os, "register_at_fork"):
                 # No other thread may be compiling while the process is copied: its locks would stay locked in the
@@ -137,6 +137,14 @@ def _load() -> Native:
             for function in ON_LOAD:
                 function(loaded)
         return _loaded[0]
+
+
+def _load_queue(loaded: Native) -> None:
+    """Adds deferred execution to the resident code, with the first capture."""
+    with _lock:
+        if "capture" not in vars(loaded):
+            triple = cpu.host_target().triple
+            loaded.add_queue(_resident_object("queue", lambda: resident.queue_ir(triple), 1), resident.LATER)
 
 
 def _after_fork() -> None:

@@ -200,19 +200,17 @@ EXPORTS = {
     "run_worker": _ONE,
     "set_mode": _ONE,
     "foreach": FASTCALL,
-    "capture": _ONE,
-    "release": _ONE,
-    "flush_queue": _ONE,
-    "look_at_slots": _ONE,
-    "run_segment": _ONE,
 }
+
+# The functions of deferred execution, which come with code of their own.
+QUEUE_EXPORTS = {"capture": _ONE, "release": _ONE, "flush_queue": _ONE, "look_at_slots": _ONE, "run_segment": _ONE}
 
 
 class Native:
     """The loaded resident code.
 
     `roots`, `stats`, `job` and `queue` are views of the words it shares with Python; every name of `EXPORTS` is a
-    function.
+    function, and so is every name of `QUEUE_EXPORTS`, with the first of which that code is loaded.
     """
 
     allocate_storage: Callable[[int], Any]
@@ -231,16 +229,26 @@ class Native:
     look_at_slots: Callable[[None], None]
     run_segment: Callable[[int], None]
 
-    def __init__(self, core: bytes, stubs: bytes, methods: int, reflected: int, externs: dict[str, str]) -> None:
+    def __init__(
+        self,
+        core: bytes,
+        stubs: bytes,
+        methods: int,
+        reflected: int,
+        externs: dict[str, str],
+        shared: tuple[str, ...],
+        later: Callable[[Native], None],
+    ) -> None:
+        self._add_queue = later
         for name in externs:
             function = getattr(ctypes.pythonapi, name, None) or getattr(ctypes.CDLL(None), name)
             cpu.define(name, cpu.address_of(function))
         names = (
             *EXPORTS, "call_operator", "call_method", "call_reflected", "storage_dealloc", "storage_address",
-            "shared_words",
+            "shared_words", *shared,
         )  # fmt: skip
         addresses = dict(zip(names, cpu.load(core, names)))
-        for name in ("call_method", "call_reflected"):
+        for name in ("call_method", "call_reflected", *shared):
             cpu.define(name, addresses[name])
         stub_names = [f"method_{i}" for i in range(methods)] + [f"reflected_{i}" for i in range(reflected)]
         found = cpu.load(stubs, tuple(stub_names))
@@ -257,6 +265,9 @@ class Native:
         self._method_states = (ctypes.c_longlong * methods).from_address(words[4])
         self._reflected_states = (ctypes.c_longlong * reflected).from_address(words[5])
         self.queue = (ctypes.c_longlong * 16).from_address(words[6])
+        self._later = (ctypes.c_longlong * 8).from_address(words[7])
+        cpu.define("ROOTS", words[0])
+        cpu.define("QUEUE", words[6])
         self._used_methods = self._used_reflected = 0
         self.Storage = keep(_storage_type(addresses["storage_dealloc"], addresses["storage_address"]))
         self.set_roots(
@@ -274,6 +285,20 @@ class Native:
         self.roots[ROOT["madvise"]] = (
             cpu.optional_symbol("madvise") if os.name == "posix" and hasattr(os, "sched_getaffinity") else 0
         )
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in QUEUE_EXPORTS:
+            raise AttributeError(f"the resident code has no {name!r}")
+        self._add_queue(self)
+        return self.__dict__[name]
+
+    def add_queue(self, code: bytes, later: tuple[str, ...]) -> None:
+        """Loads deferred execution; `later` are the functions of it that the core calls."""
+        addresses = cpu.load(code, (*later, *QUEUE_EXPORTS))
+        for i in range(len(later)):
+            self._later[i] = addresses[i]
+        for (name, flags), address in zip(QUEUE_EXPORTS.items(), addresses[len(later) :]):
+            setattr(self, name, pyfunction(name, address, flags))
 
     def set_roots(self, **objects: Any) -> None:
         """Tells native code where Python objects are."""

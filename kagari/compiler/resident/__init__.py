@@ -1,4 +1,4 @@
-"""Resident code: the part of the runtime that is native but no kernel, as one module of LLVM IR."""
+"""Resident code: the part of the runtime that is native but no kernel, as modules of LLVM IR."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from pathlib import Path
 
 from ..native import translate
 
-FILES = ("memory.py", "threads.py", "dispatch.py", "queue.py", "tape.py")
+FILES = ("memory.py", "threads.py", "dispatch.py", "pending.py", "tape.py")
+# What the queue's module calls of the core, and the core of the queue's, in the order of the array LATER.
+SHARED = (
+    "byte_offset", "deliver", "fault", "give_block", "give_temps", "make_output", "new_tensor", "no_memory", "overlaps",
+    "record_node", "reference", "run_plan", "settle", "size_class", "take_block", "ticks", "unclear", "wait",
+)  # fmt: skip
+LATER = ("defer", "flush")
 METHODS = 64
 
 REFLECTED = 32
@@ -15,14 +21,18 @@ REFLECTED = 32
 _STUB = "define i64 @{name}_{i}({params}) {{\n  %r = tail call i64 @call_{name}(i64 {i}, {params})\n  ret i64 %r\n}}"
 
 
-def sources() -> list[str]:
-    """The Python sources of the resident code."""
-    return [(Path(__file__).parent / name).read_text() for name in FILES]
+def _sources(*names: str) -> list[str]:
+    return [(Path(__file__).parent / name).read_text() for name in names]
 
 
 def core_ir(triple: str) -> str:
-    """The LLVM IR of the resident functions."""
-    return translate(sources(), triple)
+    """The LLVM IR of the resident functions that every program needs."""
+    return translate(_sources(*FILES), triple, exported=SHARED, later=LATER)
+
+
+def queue_ir(triple: str) -> str:
+    """The LLVM IR of deferred execution: a module of its own, for those that capture."""
+    return translate(_sources("queue.py"), triple, _sources(*FILES), exported=(*SHARED, *LATER))
 
 
 def stubs_ir() -> str:
@@ -36,4 +46,4 @@ def stubs_ir() -> str:
 
 def rows_ir(triple: str) -> str:
     """The LLVM IR of `put_rows`: a module of its own, for those that load data."""
-    return translate([(Path(__file__).parent / "rows.py").read_text()], triple)
+    return translate(_sources("rows.py"), triple)

@@ -581,6 +581,7 @@ def shared_words(module):
     module[4] = METHOD_STATES
     module[5] = REFLECTED_STATES
     module[6] = QUEUE
+    module[7] = LATER
 
 
 def foreach(module, args, nargs):

@@ -17,39 +17,14 @@ slots, 8 -> for each slot what `look_at_slots` wrote, 9 the segment that ran nex
 did not see. Step record: 0 plan, 1 state,
 2 -> slot and offset of each input, 3 -> the same of each output, 4 where the step's numbers begin in NUMBERS, or -1,
 5 -> then the places of its numbers there, after their count, 6 slots to free afterwards, 7 -> their numbers.
+
+A module of its own, for those that capture: pending.py has what the dispatcher needs to know of it.
 """
-
-from compiler.native import WORDS
-
-QUEUE = WORDS(16)
-
-# QUEUE
-OWNER = 0
-ENTRIES = 1
-WORDS_USED = 2
-SLOTS = 3
-SLOT_COUNT = 4
-NUMBERS = 5
-NUMBER_COUNT = 6
-RUNNING = 7
-CALLS = 8
-ALIVE = 9
-HELD = 10
-LAST = 11
-TRUSTED = 12
-EPOCH = 13
 
 MAX_ENTRY_WORDS = 131072
 MAX_SLOTS = 32768
 MAX_NUMBERS = 65536
-SLOT_BYTES = 40
 STEP_BYTES = 64
-
-# Why the queue is run
-READ = 0
-FULL = 1
-ENDED = 2
-SHARED = 3
 
 
 def capture(module, arg):
@@ -81,22 +56,6 @@ def release(module, arg):
     if fine == 0:
         return 0
     return reference(ROOTS[NONE])
-
-
-def capturing():
-    """Whether the calling thread's calls are noted: not while it runs the queue."""
-    if QUEUE[OWNER] == 0:
-        return 0
-    me = PyThreadState_Get()
-    return QUEUE[OWNER] == me and QUEUE[RUNNING] != me
-
-
-def wait():
-    """Waits while another thread runs the queue."""
-    me = PyThreadState_Get()
-    while QUEUE[RUNNING] != 0 and QUEUE[RUNNING] != me:
-        thread = PyEval_SaveThread()
-        PyEval_RestoreThread(thread)
 
 
 def flush(reason):
@@ -160,24 +119,6 @@ def flush_queue(module, arg):
     return reference(ROOTS[NONE])
 
 
-def settle(s):
-    """Gives a storage that the queue works on the contents it would have by now. 0 where Python raised."""
-    wait()
-    if s[8] != 0 and flush(READ) == 0:
-        return 0
-    if s[2] == 0:
-        return PyObject_Vectorcall(ROOTS[ON_LOST], 0, 0, 0)
-    return 1
-
-
-def storage_address(holder, closure):
-    """Python: Storage.data_ptr."""
-    if holder[2] == 0 or holder[8] != 0:
-        if settle(holder) == 0:
-            return 0
-    return PyLong_FromLongLong(holder[2])
-
-
 # Noting a call
 
 
@@ -203,11 +144,6 @@ def new_slot(s, nbytes):
     slot[3] = 0
     slot[4] = 0
     return slot
-
-
-def leave_slot(s):
-    """Notes that a pending storage is gone."""
-    (QUEUE[SLOTS] + (s[8] - 1) * SLOT_BYTES)[0] = 0
 
 
 def pending_tensor(layout, nbytes):
