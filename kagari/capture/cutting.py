@@ -1,7 +1,8 @@
 """Where a queue is cut into groups, which become one program each, so that fusion crosses operators.
 
-The order of the calls is kept. A group begins with a product of matrices, which the element-wise calls after it join
-as its epilogue, and ends before the next one. So the layers of a network give equal groups, which are compiled once.
+The order of the calls is kept. A group begins with a product of matrices or a depthwise convolution, which the
+element-wise calls after it join as its epilogue, and ends before the next one. So the layers of a network give equal
+groups, which are compiled once.
 
 A call that writes in place joins as a value where it overwrites what the group has made itself. Elsewhere, as in the
 running statistics of a normalisation, it is put off until after the group, unless that needs what it writes.
