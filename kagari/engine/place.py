@@ -267,14 +267,12 @@ class Places:
         """The place with its first element at the buffer's start, copied there where it is not."""
         if not place.offset:
             return place
-        whole = Place(
-            self.temp(product(place.shape) * place.dtype.itemsize),
-            place.shape,
-            contiguous_strides(place.shape),
-            place.dtype,
-        )
-        self.copy(place, whole)
-        return whole
+        # What is repeated is copied once.
+        shape = tuple([1 if s == 0 else n for n, s in zip(place.shape, place.strides)])
+        whole = Place(self.temp(product(shape) * place.dtype.itemsize), shape, contiguous_strides(shape), place.dtype)
+        self.copy(replace(place, shape=shape), whole)
+        strides = tuple([0 if old == 0 else new for old, new in zip(place.strides, whole.strides)])
+        return replace(whole, shape=place.shape, strides=strides)
 
 
 def model_of(v: Value) -> Value | None:
