@@ -162,9 +162,9 @@ def test_zeros_that_are_not_in_memory(taps: tuple, step: int, low: tuple, high: 
 
 
 @pytest.mark.parametrize("cpu", TARGETS)
-@pytest.mark.parametrize(("parts", "inner"), [(3, 49), (8, 7), (2, 2300), (5, 1)])
+@pytest.mark.parametrize(("parts", "inner"), [(3, 49), (8, 7), (300, 9), (2, 2300), (5, 1)])
 def test_sums_in_parts(cpu: str, parts: int, inner: int) -> None:
-    """The columns of the left factor are two dimensions, as those of a gradient are that sums over a batch."""
+    """The columns of the left factor are two dimensions, as channels and taps of weights, or images and places, are."""
     m, n = 29, 40
     a, x = guarded((parts, m, inner), np.dtype(np.float32)), guarded((parts, n, inner), np.dtype(np.float32))
     c = guarded((m, n), np.dtype(np.float32))

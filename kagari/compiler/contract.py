@@ -22,7 +22,8 @@ against packing and streaming P. A sum over k is always done by one worker.
 **Windows.** The vector operand of a convolution is a view of more dimensions than two. Workers copy the lines of the
 image that they need, and tiles read windows of them in place (`contract_slab`). Where rows of the result are short,
 workers pack windows straight from where they lie (`contract_windows`). The lanes of small images are those of the whole
-batch, and so are those of small matrices that are all multiplied by one.
+batch, and so are those of small matrices that are all multiplied by one. Of P, k may be two dimensions then: weights of
+a channel have several taps. Tiles step over both; where the inner one is long, the sums wait in memory in between.
 
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
 the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
@@ -111,6 +112,7 @@ class Problem:
     transposed: bool
     windows: Windows | None = None  # what Q is made of, in place of its strides
     outer: tuple[int, int] = (1, 0)  # k is so many parts, between which P steps by so much
+    inner: int = 0  # where tiles do so, of so many k each
     image: tuple[int, int] = (0, 0)  # where lanes are those of several images: how many of each, and C's step between
     slab: Slab | None = None  # how tiles read windows in place, where they do
 
@@ -158,13 +160,15 @@ def contraction(
         batch, m, operands = _fold_batch(batch, m, operands)
     p, q, out = operands
     problem = Problem(ELEMENTS[dtype], batch, m, n, k, p, q, out, transposed=False, windows=windows, outer=outer)
+    if outer[0] > 1 and k // outer[0] < K_BLOCK:
+        problem = replace(problem, inner=k // outer[0])
     if _is_ragged(problem, target):
         windows = Windows(((k, q.row),), ((n, q.col),))
         problem = replace(problem, windows=windows)
     if windows is not None:
         if n > 1 and c_strides[-1] != 1:
             problem = replace(problem, c=out.turned, transposed=True)
-        slab = slab_for(dtype, windows, target) if outer[0] == 1 else None
+        slab = slab_for(dtype, windows, target) if outer[0] == 1 or problem.inner else None
         problem = _fold_images(problem) if slab is None else replace(problem, slab=slab)
         problem, launches = _prepare(problem, scratch, target) if outer[0] == 1 else (problem, [])
         return [*launches, _launch(problem, scratch, epilogue, target)]
@@ -448,13 +452,14 @@ def _cycles(problem: Problem, target: Target) -> float:
 
 def _form(problem: Problem, target: Target) -> Form:
     """The code a problem needs."""
-    return _form_of(problem.element, problem.transposed, _packing(problem, BITS[problem.element] // 8), target)
+    pack = _packing(problem, BITS[problem.element] // 8)
+    return _form_of(problem.element, problem.transposed, pack, problem.inner > 0, target)
 
 
 @lru_cache(maxsize=256)
-def _form_of(element: str, transposed: bool, pack: str, target: Target) -> Form:
+def _form_of(element: str, transposed: bool, pack: str, in_parts: bool, target: Target) -> Form:
     heights = tile_heights(target, finely=pack.startswith("slab"))
-    return Form(element, target.lanes(BITS[element] // 8), VECTORS, heights, transposed, pack)
+    return Form(element, target.lanes(BITS[element] // 8), VECTORS, heights, transposed, pack, in_parts)
 
 
 _kernels: dict[tuple[Form, str], Kernel] = {}
@@ -468,10 +473,11 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
         key = f"contract.{form.key}.{epilogue.key}"
         kernel = Kernel(key, "contract", lambda: write_contraction(form, epilogue), level=1)
         _kernels[form, epilogue.key] = kernel
-    parts, apart = problem.outer
+    parts, apart = (1, problem.outer[1]) if problem.inner else problem.outer
     k = problem.k // parts
     whole = k <= K_WHOLE or problem.slab is not None
     k_block = max(1, k if whole else -(-k // -(-k // K_BLOCK)))
+    k_block = -(-k_block // problem.inner) * problem.inner if problem.inner else k_block
     parallel = _is_parallel(problem, target)
     row_block, lane_block = _blocks(problem, form, k_block, target, target.threads if parallel else 1)
     row_blocks, lane_blocks = -(-problem.rows // row_block), -(-problem.lanes // lane_block)
@@ -487,7 +493,19 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     table = -(-k_block // 8) * 64 if problem.windows is not None else 0
     worker_bytes = packed + sums + table
     memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
-    ops = [problem.rows, problem.lanes, k, parts, apart, row_block, lane_block, k_block, row_blocks, lane_blocks]
+    ops = [
+        problem.rows,
+        problem.lanes,
+        k,
+        parts,
+        apart,
+        problem.inner,
+        row_block,
+        lane_block,
+        k_block,
+        row_blocks,
+        lane_blocks,
+    ]
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
     # The tiles beside each other together fetch the rows of P below them, which lie behind each other.
     fetched = -(-tallest // (lane_block // form.width)) * form.size if problem.p.col == 1 else 0

@@ -24,6 +24,7 @@ OPERANDS = (
     "k",  # the sum: `outer` times so many
     "outer",
     "pouter",  # from one of these parts of P to the next
+    "inner",  # how many k a part has, where tiles step over parts themselves; `outer` is 1 then
     "row_block",  # a piece of the parallel range is a block of C: this many rows
     "lane_block",  # and this many lanes, a multiple of the tile's width
     "k_block",
@@ -55,10 +56,12 @@ class Form(Tile):
 
     `transposed` says that C's contiguous dimension runs along the rows. `pack` says how a worker
     copies its block of Q: `copy`, `transpose`, `gather`, a mode of `Windows` or of a `Slab`, or not at all.
+    `in_parts` says that tiles step over parts of P.
     """
 
     transposed: bool
     pack: str
+    in_parts: bool
 
     @property
     def windows(self) -> bool:
@@ -89,16 +92,17 @@ class Form(Tile):
     @property
     def key(self) -> str:
         shape = f"{'-'.join(map(str, self.heights))}x{self.vectors}x{self.lanes}"
-        return f"{self.element}.{shape}.{'t' if self.transposed else 'n'}.{self.pack or 'direct'}"
+        how = f"{'t' if self.transposed else 'n'}{'p' if self.in_parts else ''}"
+        return f"{self.element}.{shape}.{how}.{self.pack or 'direct'}"
 
 
 def write_contraction(form: Form, epilogue: Epilogue) -> str:
     """The module of one kernel, `contract`."""
     b = Builder()
     for height in form.heights:
-        write_tile(b, form, height, not form.pack, ahead=True, in_pieces=form.slab)
+        write_tile(b, form, height, not form.pack, True, form.in_parts, form.slab)
         if form.narrows:
-            write_tile(b, form.narrow, height, ragged=False, ahead=True, in_pieces=form.slab, name="narrow")
+            write_tile(b, form.narrow, height, False, True, form.in_parts, form.slab, name="narrow")
     if form.slab:
         write_slab_pack(b, form.pack, form.element, form.lanes)
     elif form.windows:
@@ -164,7 +168,10 @@ class _Walk:
         self.more = b.icmp("sgt", place, b.int(0))
         last = b.icmp("sge", b.add(place, op["k_block"]), b.mul(op["k"], op["outer"]))
         prow, pk, qk, qlane = (self.bytes(name) for name in ("prow", "pk", "qk", "qlane"))
-        p = b.gep(p, b.mul(k0, pk), "i8")
+        if form.in_parts:
+            p = b.gep(p, b.mul(b.binary("udiv", k0, op["inner"]), self.bytes("pouter")), "i8")
+        else:
+            p = b.gep(p, b.mul(k0, pk), "i8")
         q_base, q = q, b.gep(b.gep(q, b.mul(place, qk), "i8"), b.mul(self.lane0, qlane), "i8")
         panel_step = b.int(form.width * form.size)
         if form.slab:
@@ -191,8 +198,9 @@ class _Walk:
                     with b.when(last):
                         self._ask(row, lane, rows, cols)
                 ahead, fetched = b.get(ahead_slot, "ptr"), op["fetched"]
-                self._tile(height, cols, *tile, ahead, fetched, *self._pieces_at(lane))
-                b.set(ahead_slot, b.gep(ahead, b.mul(k, fetched), "i8"))
+                parts = (op["inner"], self.bytes("pouter")) if form.in_parts else ()
+                self._tile(height, cols, *tile, ahead, fetched, *parts, *self._pieces_at(lane))
+                b.set(ahead_slot, b.gep(ahead, b.mul(op["inner"] if form.in_parts else k, fetched), "i8"))
                 with b.when(pending):
                     self._finish(sums, row, lane, rows, cols)
                 b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))

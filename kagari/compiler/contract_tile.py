@@ -31,6 +31,10 @@ AHEAD_PARAMS = (
     ("ahead", "ptr"),  # what is fetched for the next tiles
     ("fetched", "i64"),  # bytes of it with each k
 )
+PARTS_PARAMS = (
+    ("inner", "i64"),  # k goes on by `pk` for so many steps
+    ("pouter", "i64"),  # bytes from the first of these to that of the next
+)
 PIECES_PARAMS = (("pieces", "ptr"),)  # where the vectors of Q lie in two pieces, as `contract_slab` writes it
 
 
@@ -86,21 +90,31 @@ def tall_rows(rows: int, heights: tuple[int, ...]) -> int:
 
 
 def write_tile(
-    b: Builder, form: Tile, height: int, ragged: bool, ahead: bool = False, in_pieces: bool = False, name: str = "tile"
+    b: Builder,
+    form: Tile,
+    height: int,
+    ragged: bool,
+    ahead: bool = False,
+    in_parts: bool = False,
+    in_pieces: bool = False,
+    name: str = "tile",
 ) -> None:
     """Defines @<name><height>: area[height, width] (+)= P[height, k] @ Q[k, width].
 
     `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels, `ahead` that it takes
-    `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step. With `in_pieces` it
-    takes `PIECES_PARAMS`, and Q is a table of what each k adds to these places, in bytes.
+    `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step. With `in_parts`
+    it takes `PARTS_PARAMS`: k of P is two dimensions. With `in_pieces` it takes `PIECES_PARAMS`, and Q is a table of
+    what each k adds to these places, in bytes.
 
     Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
     of the step before, needs two registers for any height, and any strides run at the same speed.
     """
-    params = (*TILE_PARAMS, *(AHEAD_PARAMS if ahead else ()), *(PIECES_PARAMS if in_pieces else ()))
-    p, prow, pk, q, qk, k, area, arow, cols, more, *fetching = b.begin_function(
-        f"{name}{height}", params, linkage="internal", attributes="noinline"
-    )
+    params = TILE_PARAMS
+    for more_params, taken in ((AHEAD_PARAMS, ahead), (PARTS_PARAMS, in_parts), (PIECES_PARAMS, in_pieces)):
+        params = (*params, *(more_params if taken else ()))
+    values = b.begin_function(f"{name}{height}", params, linkage="internal", attributes="noinline")
+    p, prow, pk, q, qk, k, area, arow, cols, more, *_ = values
+    value = dict(zip([param for param, _ in params], values))
     held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
     sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
     rows = [area]
@@ -113,8 +127,8 @@ def write_tile(
                 b.set(sums[r][v], b.load(places[r][v], summed))
     p_slot = b.var("ptr", p)
     q_slot = b.var("ptr", q)
-    ahead_slot = b.var("ptr", fetching[0]) if ahead else None
-    pieces = [_piece(b, fetching[-1], v, form) for v in range(form.vectors)] if in_pieces else []
+    ahead_slot = b.var("ptr", value["ahead"]) if ahead else None
+    pieces = [_piece(b, value["pieces"], v, form) for v in range(form.vectors)] if in_pieces else []
 
     def vectors(row: Val, masks: list[Val] | None) -> list[Val]:
         """What a step along k loads of Q."""
@@ -124,23 +138,37 @@ def write_tile(
         at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
         return [b.masked_load(x, m, held) for x, m in zip(at, masks)] if masks else [b.load(x, held) for x in at]
 
+    def step(masks: list[Val] | None) -> None:
+        """One k; without masks all lanes exist."""
+        row = b.get(q_slot, "ptr")
+        along = vectors(row, masks)
+        b.set(q_slot, b.gep(row, qk, "i8"))
+        here = b.get(p_slot, "ptr")
+        b.set(p_slot, b.gep(here, pk, "i8"))
+        if ahead_slot is not None:
+            later = b.get(ahead_slot, "ptr")
+            b.prefetch(later)
+            b.set(ahead_slot, b.gep(later, value["fetched"], "i8"))
+        for r in range(height):
+            here = b.gep(here, prow, "i8") if r else here
+            one = b.splat(b.load(here, form.element), form.lanes)
+            for v in range(form.vectors):
+                b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
+
     def steps(masks: list[Val] | None) -> None:
-        """The loop along k; without masks all lanes exist."""
-        with b.loop(b.int(0), k):
-            row = b.get(q_slot, "ptr")
-            along = vectors(row, masks)
-            b.set(q_slot, b.gep(row, qk, "i8"))
-            here = b.get(p_slot, "ptr")
-            b.set(p_slot, b.gep(here, pk, "i8"))
-            if ahead_slot is not None:
-                later = b.get(ahead_slot, "ptr")
-                b.prefetch(later)
-                b.set(ahead_slot, b.gep(later, fetching[1], "i8"))
-            for r in range(height):
-                here = b.gep(here, prow, "i8") if r else here
-                one = b.splat(b.load(here, form.element), form.lanes)
-                for v in range(form.vectors):
-                    b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
+        """The loop along k."""
+        if not in_parts:
+            with b.loop(b.int(0), k):
+                step(masks)
+            return
+        inner, jumps = value["inner"], [(p_slot, pk)]
+        if ahead_slot is not None:
+            jumps.append((ahead_slot, value["fetched"]))
+        with b.loop(b.int(0), k, inner):
+            with b.loop(b.int(0), inner):
+                step(masks)
+            for slot, along in jumps:
+                b.set(slot, b.gep(b.get(slot, "ptr"), b.sub(value["pouter"], b.mul(inner, along)), "i8"))
 
     if not ragged:
         steps(None)

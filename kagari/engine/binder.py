@@ -12,7 +12,7 @@ from ..base.dtypes import LOWERED, dtype, float32, float64
 from ..base.layout import contiguous_strides, reshape_strides
 from ..compiler.attention import backward_launch, forward_launch
 from ..compiler.body import Body, Node
-from ..compiler.contract import contraction, slab_for
+from ..compiler.contract import K_BLOCK, contraction, slab_for
 from ..compiler.contract_windows import Border, Windows
 from ..compiler.depthwise import slide_launch, weight_launch
 from ..compiler.epilogue import BodyEpilogue
@@ -30,8 +30,6 @@ from .outputs import Output, Outputs
 from .place import Ints, Place, fill_body, over_rows, product
 
 SCANS = {"argcummax": arg_scan_launch, "argcummin": arg_scan_launch, "logcumsumexp": log_scan_launch}
-LEAST_PART = 512
-"""Columns of a part of a left factor: with fewer, sums go to memory and back so often that a copy takes less time."""
 
 
 @dataclass(slots=True)
@@ -95,7 +93,7 @@ class Binder(Outputs):
         assert source is not None
         left, factor = source.args
         b = self.inside_zeros(factor) or self.in_windows(factor) or self.at_start(self.seen(factor))
-        a = (b.windows and b.windows.border is None and self.in_parts(left)) or self.at_start(self.seen(left))
+        a = (b.windows and self.in_parts(left, b.windows.border is not None)) or self.at_start(self.seen(left))
         out = self.buffer(stage.outputs[0])
         *batch, m, n = self.numbers(source.shape)
         k = a.shape[-1]
@@ -234,17 +232,17 @@ class Binder(Outputs):
             return None
         return Place(inner.number, self.numbers(v.shape), (*batch, 0, 0), v.dtype, windows=windows)
 
-    def in_parts(self, v: Value) -> Place | None:
-        """A left factor whose columns are two dimensions, as those of a gradient are that sums over a batch.
+    def in_parts(self, v: Value, short: bool) -> Place | None:
+        """A left factor whose columns are two dimensions: channels and taps of weights, or images and places.
 
-        None where these parts are short: then the factor is read from a copy.
+        With `short`, only one of parts that tiles go through by themselves.
         """
-        found = self.grouped(v)
+        found = self.grouped(v.args[0] if v.op == "expand" else v)  # all matrices of a batch may have the same one
         if found is None or found[0].offset or [len(group) for group in found[1][-2:]] != [1, 2]:
             return None
         place, groups = found
         ((_, row),), ((length, column), outer) = groups[-2:]
-        if length < LEAST_PART:
+        if short and length >= K_BLOCK:
             return None
         return Place(place.number, self.numbers(v.shape), (*_batch(groups), row, column), v.dtype, outer=outer)
 

@@ -37,17 +37,19 @@ class Geometry(NamedTuple):
     groups: int
 
 
-def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None, turned: bool = False) -> Value:
+def convolved(
+    x: Value, w: Value, geometry: Geometry, bias: Value | None = None, turned: bool = False, last: bool = False
+) -> Value:
     """y[n, o, p] = sum over c, k of x[n, c, p * stride + k * dilation - low] w[o, c, k], plus bias[o].
 
-    With `turned`, w is [O, *K, C/groups], and its taps count from the other end.
+    With `turned`, the taps of w count from the other end. With `last`, w is [O, *K, C/groups].
     """
     stride, low, high, dilation, groups = geometry
     alone = groups > 1 and x.shape[1] == groups
     if alone and not turned and depthwise.is_short(x, w.shape[2:], stride):
         return depthwise.output(x, w, bias, stride, low, high, dilation)
     spatial, rank, batch = range(2, x.ndim), x.ndim - 2, x.shape[0]
-    taps, channels = (w.shape[1:-1], w.shape[-1]) if turned else (w.shape[2:], w.shape[1])
+    taps, channels = (w.shape[1:-1], w.shape[-1]) if last else (w.shape[2:], w.shape[1])
     seen = windowed(around(x, spatial, low, high), spatial, taps, stride, dilation)  # [N, C, *P, *K]
     if turned:
         seen = flipped(seen, tuple(range(2 + rank, seen.ndim)))
@@ -58,7 +60,7 @@ def convolved(x: Value, w: Value, geometry: Geometry, bias: Value | None = None,
     apart = graph.reshape(seen, (*lead, channels, *seen.shape[2:]))
     at = len(lead)
     tap_dims = range(at + 1 + rank, apart.ndim)
-    rows_of = (*tap_dims, at) if turned else (at, *tap_dims)
+    rows_of = (*tap_dims, at) if last else (at, *tap_dims)
     order = (*range(at), *rows_of, *range(at + 1, at + 1 + rank))
     columns = graph.reshape(graph.permute(apart, order), (*lead, inner, product(places)))
     outs = w.shape[0] // groups
@@ -138,8 +140,9 @@ def scattered(y: Value, w: Value, geometry: Geometry, sizes: Sizes) -> Value:
     before = tuple([p.before for p in phases])
     after = tuple([p.length + p.dilation * (p.taps - 1) - p.before - n for p, n in zip(phases, y.shape[2:])])
     form = Geometry((1,) * rank, before, after, tuple([p.dilation for p in phases]), groups)
-    made = convolved(y, _phase_weights(w, phases, groups), form, turned=True)  # [N, C * R.., Q..]
-    return _interleaved(made, phases, sizes) if any(p.stride > 1 for p in phases) else made
+    last = any(p.stride > 1 for p in phases)
+    made = convolved(y, _phase_weights(w, phases, groups, last), form, turned=True, last=last)  # [N, C * R.., Q..]
+    return _interleaved(made, phases, sizes) if last else made
 
 
 def _is_uneven(w: Value, stride: Ints, groups: int) -> bool:
@@ -165,7 +168,7 @@ def _phase_by_phase(y: Value, w: Value, stride: Ints, low: Sizes, dilation: Ints
         weights = graph.permute(weights, (0, 2, *range(3, weights.ndim), 1))
         weights = graph.reshape(weights, (groups * w.shape[1], *weights.shape[2:]))  # [C, *T, O / groups]
         form = Geometry((1,) * len(stride), tuple(before), tuple(after), dilation, groups)
-        made[phase] = convolved(y, weights, form, turned=True)
+        made[phase] = convolved(y, weights, form, turned=True, last=True)
     return _merged(made, stride, sizes)
 
 
@@ -212,17 +215,19 @@ def _interleaved(made: Value, phases: Sequence[_Phase], sizes: Sizes) -> Value:
     return made
 
 
-def _phase_weights(w: Value, phases: Sequence[_Phase], groups: int) -> Value:
-    """w[O, C/groups, *K] as the weights [C * R.., *T, O/groups] of the convolutions that make x of y.
+def _phase_weights(w: Value, phases: Sequence[_Phase], groups: int, last: bool) -> Value:
+    """w[O, C/groups, *K] as the weights [C * R.., O/groups, *T] of the convolutions that make x of y.
 
-    The order makes one matrix transposed of it where all strides are 1.
+    With `last`, as [C * R.., *T, O/groups]: a copy in that order takes less time. Where all strides are 1 none is made,
+    products read w where it lies.
     """
     rank, outs = len(phases), w.shape[0] // groups
     rest = [p.taps * p.each - p.front - k for p, k in zip(phases, w.shape[2:])]
     w = around(w, range(2, w.ndim), [p.front for p in phases], rest)
     w = graph.reshape(w, (groups, outs, w.shape[1], *[n for p in phases for n in (p.taps, p.each)]))
-    w = graph.permute(w, (0, 2, *range(4, w.ndim, 2), *range(3, w.ndim, 2), 1))
-    return graph.reshape(w, (product(w.shape[: 2 + rank]), *[p.taps for p in phases], outs))
+    taps = range(3, w.ndim, 2)
+    w = graph.permute(w, (0, 2, *range(4, w.ndim, 2), *((*taps, 1) if last else (1, *taps))))
+    return graph.reshape(w, (product(w.shape[: 2 + rank]), *w.shape[2 + rank :]))
 
 
 def correlated(x: Value, y: Value, geometry: Geometry, taps: Sizes) -> Value:
