@@ -215,3 +215,13 @@ def test_steps_of_parameters_with_channels_last(oracle: ModuleType) -> None:
     np.testing.assert_allclose(
         np.concatenate([np.ravel(x) for x in seen[0]]), np.concatenate([np.ravel(x) for x in seen[1]])
     )
+
+
+@pytest.mark.parametrize("dim", range(4))
+def test_stacks_and_flips_keep_channels_last(dim: int, oracle: ModuleType) -> None:
+    seen = []
+    for lib in (kagari, oracle):
+        x = lib.arange(120.0).reshape(2, 3, 4, 5).to(memory_format=lib.channels_last)
+        stacked, flipped = lib.stack([x, x + 1], dim), x.flip(dim)
+        seen.append([(t.stride(), t.tolist()) for t in (stacked, flipped)])
+    assert seen[0] == seen[1]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
+from ..base.layout import suggests_channels_last
 from ..engine.function import Hooks
 from . import inplace
 from .calls import call
@@ -155,8 +156,12 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
                 f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(t.shape)} "
                 f"at entry {i}"
             )
-    unsqueeze = call("unsqueeze")
-    joined = _joined([unsqueeze(t, dim) for t in given], dim)
+    rank = len(shape)
+    if dim < rank and rank in (4, 5) and suggests_channels_last(shape, given[0]._layout.strides):
+        joined = call("unflatten")(_joined(given, dim), dim, (len(given), shape[dim]))  # channels stay the last
+    else:
+        unsqueeze = call("unsqueeze")
+        joined = _joined([unsqueeze(t, dim) for t in given], dim)
     return joined if out is None else written(out, joined)
 
 

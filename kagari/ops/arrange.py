@@ -60,6 +60,7 @@ def rot90(input: Tensor, k: int = 1, dims: tuple[int, ...] = (0, 1)) -> Value:
 @operator(
     out=False,
     fresh=True,
+    order="operands",
     samples=calls(((2, 3), args()), ((2, 3, 2), args()), ((0, 3), args())),
     errors=[(args(wanted(3)), RuntimeError, "Input must be >= 2-d.")],
 )
@@ -73,6 +74,7 @@ def fliplr(input: Tensor) -> Value:
 @operator(
     out=False,
     fresh=True,
+    order="operands",
     samples=calls(((2, 3), args()), ((3,), args()), ((0, 3), args())),
     errors=[(args(wanted()), RuntimeError, "Input must be >= 1-d.")],
 )

@@ -414,6 +414,7 @@ def slice_(input: Tensor, dim: int, start: int, end: int, step: int) -> Value:
     spread="dims",
     out=False,
     fresh=True,
+    order="operands",
     samples=calls(
         ((2, 3), args((0,))),
         ((2, 3, 4), args((-1, 0))),
