@@ -117,6 +117,7 @@ REFUSED = {
     "boolean dimension": lambda t: t.zeros(1).flip((False,)),
     "fraction as size": lambda t: t.nn.functional.interpolate(t.zeros(1, 2, 3), 0.5),
     "row of values": lambda t: t.zeros(2, 5).index_fill(1, t.tensor([0, 1]), t.zeros(2)),
+    "kernel of nothing": lambda t: t.nn.functional.conv_transpose2d(t.zeros(2, 2, 3, 4), t.zeros(2, 3, 3, 0)),
     "made format": lambda t: t.memory_format("x"),
     "bools without arithmetic": lambda t: t.nn.functional.triplet_margin_loss(*[t.ones(2, 3).bool()] * 3),
     "bilinear bools": lambda t: t.nn.functional.bilinear(*[t.ones(2, 3).bool()] * 2, t.ones(2, 3, 3).bool()),

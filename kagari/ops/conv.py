@@ -143,8 +143,14 @@ def _wide(x: Value, w: Value, third: Value | None) -> tuple[Value, Value, Value 
     return graph.cast(x, dt), graph.cast(w, dt), None if third is None else graph.cast(third, dt)
 
 
+def _require_kernel(w: Value) -> None:
+    if any(isinstance(k, int) and k == 0 for k in w.shape[2:]):
+        raise RuntimeError(f"kernel size should be greater than zero, but got {listed(w.shape[2:])}")
+
+
 def _forward(x: Value, w: Value, bias: Value | None, form: Geometry) -> Value:
     _require_shapes(x, w, bias, form.groups, False)
+    _require_kernel(w)
     padded = [a + s + b for a, s, b in zip(form.low, x.shape[2:], form.high)]
     spans = [extent(k, d) for k, d in zip(w.shape[2:], form.dilation)]
     if any(p < span for p, span in zip(padded, spans)) or any(p == 0 for p in padded):
@@ -164,6 +170,7 @@ def _forward(x: Value, w: Value, bias: Value | None, form: Geometry) -> Value:
 def _forward_transposed(x: Value, w: Value, bias: Value | None, form: Geometry, more: Ints) -> Value:
     _require_positive("output_padding", more, 0)
     _require_shapes(x, w, bias, form.groups, True)
+    _require_kernel(w)
     _require_less(more, form)
     _require_dtypes(x, w, bias, form.dilation, True)
     sizes = [
