@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..base.dtypes import bool_
+from ..base.dtypes import bool_, complex128
 from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from .check import require, result_type
-from .complex import doublings
 from .operator import Operator, Tensor, operator
-from .pointwise import logaddexp
 from .samples import Make, Sample, args, wanted
 from .shapes import narrowed, replaced
 
@@ -82,6 +80,8 @@ def _exponents(make: Make) -> Iterator[Sample]:
 def logcumsumexp(input: Tensor, dim: int) -> Value:
     """The logarithm of the sum of exponentials up to each element: `log(exp(x_0) + ... + exp(x_i))`, along `dim`.
 
+    Of complex numbers, those whose real part is 700 or more below the largest one of their row count as nothing.
+
     >>> import kagari as torch
     >>> torch.logcumsumexp(torch.zeros(3), 0)
     tensor([0.0000, 0.6931, 1.0986])
@@ -89,23 +89,23 @@ def logcumsumexp(input: Tensor, dim: int) -> Value:
     dim = ir.normalize_dim(dim, input.ndim)
     require("logcumsumexp_out_cpu", input.dtype, highest=3)
     if input.dtype.is_complex and input.ndim and input.shape[dim] != 0:
-        return _joined_by_doubling(input, dim)
+        return _complex_exponents(input, dim)
     return graph.scan("logcumsumexp", input, dim) if input.ndim and not input.dtype.is_complex else input
 
 
-def _joined_by_doubling(x: Value, dim: int) -> Value:
-    """The logarithms of the sums so far, of complex numbers: each step joins sums that are next to each other.
+def _complex_exponents(x: Value, dim: int) -> Value:
+    """The logarithms of the sums so far, of complex numbers, which are divided by the largest one: before a number
+    whose real part is larger by 700 or more the sums count as nothing.
 
     Imaginary parts are those of adding one number after the other: they are not brought between -pi and pi.
     """
-    given = x
-    size = x.shape[dim]
-    for k in range(doublings(size)):
-        nothing = ir.full(replaced(x.shape, dim, 1 << k), -math.inf, x.dtype)
-        before = graph.cat((nothing, narrowed(x, dim, 0, size - (1 << k))), dim)
-        x = logaddexp.define(before, x)
-    turns = ir.round_(graph.detach(_angles(given, x, dim) - ir.imag(x)) / (2 * math.pi))
-    return ir.complex_(ir.real(x), ir.imag(x) + turns * (2 * math.pi))
+    wide = graph.cast(x, complex128)
+    largest = graph.reduce("max", ir.real(wide), (dim,))
+    largest = ir.where(ir.lt(ir.abs_(largest), math.inf), largest, 0)
+    largest = graph.detach(ir.broadcast_to(ir.unsqueeze(largest, dim), x.shape))
+    sums = ir.log(graph.scan("cumsum", ir.exp(wide - largest), dim)) + largest
+    turns = ir.round_(graph.detach(_angles(wide, sums, dim) - ir.imag(sums)) / (2 * math.pi))
+    return graph.cast(ir.complex_(ir.real(sums), ir.imag(sums) + turns * (2 * math.pi)), x.dtype)
 
 
 def _angles(x: Value, sums: Value, dim: int) -> Value:
