@@ -278,27 +278,23 @@ class _Packer:
     def put_together(self, rows: tuple[Val, Val], count: int, arrays: list[Val], at: Val, out: Val, more: bool) -> None:
         """Loads the lanes of `count` runs from each row; with `more` other lanes stay as they are."""
         b = self.b
-        runs = []
+        runs, masks = [], []
         for r in range(count):
             base, first, end = [b.load(b.gep(x, b.add(at, b.int(r)), "i64"), "i64") for x in arrays]
-            runs.append((base, self.mask(first, end), self.halves(first, end) if self.step > 1 else []))
+            runs.append((base, self.halves(first, end) if self.step > 1 else [self.mask(first, end)]))
+            masks.append(self.mask(first, end))
+        for other in masks[1:]:
+            masks[0] = b.binary("or", masks[0], other)
         with b.loop(*rows) as i:
             row = b.gep(self.src, b.load(b.gep(self.table, i, "i64"), "i64"), self.element)
             place = b.gep(out, b.mul(i, b.int(self.width)), self.element)
-            made = b.load(place, self.held) if more else b.zero(self.held)
-            for base, mask, halves in runs:
-                here = b.gep(row, base, self.element)
-                made = self.spaced(here, mask, halves, made) if halves else b.masked_load(here, mask, self.held, made)
-            b.store(made, place)
-
-    def spaced(self, at: Val, mask: Val, halves: list[Val], other: Val) -> Val:
-        """Every second one of twice as many elements, where the mask is on."""
-        b = self.b
-        low, high = [
-            b.masked_load(b.gep(at, b.int(i * self.lanes), self.element), half, self.held)
-            for i, half in enumerate(halves)
-        ]
-        return b.select(mask, shuffle(b, low, high, range(0, 2 * self.lanes, 2)), other)
+            made = [b.zero(self.held) for _ in range(self.step)]
+            for base, halves in runs:
+                for half, mask in enumerate(halves):
+                    here = b.gep(b.gep(row, base, self.element), b.int(half * self.lanes), self.element)
+                    made[half] = b.masked_load(here, mask, self.held, made[half])
+            whole = made[0] if self.step == 1 else shuffle(b, made[0], made[-1], range(0, 2 * self.lanes, 2))
+            b.store(b.select(masks[0], whole, b.load(place, self.held)) if more else whole, place)
 
     def mask(self, first: Val, end: Val) -> Val:
         """The lanes from first to end; both may lie outside of the vector."""
