@@ -282,6 +282,25 @@ def test_one_copy_into_another_shape() -> None:
     assert len(bound.launches) == 1 and not bound.temps
 
 
+@pytest.mark.parametrize("step", [1, 2, 3])
+@pytest.mark.parametrize("dt", ["float32", "float16", "int64"])
+def test_zeros_around_what_a_loop_reads(step: int, dt: str) -> None:
+    """They are not in memory: one kernel reads windows that begin before an input and end behind it."""
+    x = tensor(np.random.default_rng(3).integers(-9, 9, (3, 5, 77)), getattr(dtypes, dt), "contiguous")
+
+    def define(x: Value) -> Value:
+        n, rows, columns = x.shape
+        whole = graph.pad(x, (0, 1, 2), (0, 1, 2))
+        count = (columns + 3) // step
+        taps = [graph.slice_(whole, (0, i, j), (1, 1, step), (n, rows, count)) for i in (0, 2) for j in range(2)]
+        return ir.add(ir.mul(taps[0], taps[1]), ir.sub(taps[2], taps[3]))
+
+    function = check(define, x)
+    traced, sizes = function.traced((x,))
+    bound = traced.variant(()).program.bind({0: x._layout}, sizes, cpu.host_target())
+    assert len(bound.launches) == 1 and not bound.temps
+
+
 def test_parts_are_made_where_they_are_joined() -> None:
     """Parts of one shape, and what else has it, are one loop; only what lies elsewhere already is copied."""
     x = normal(6, 20)

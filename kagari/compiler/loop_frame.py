@@ -29,7 +29,8 @@ class Nest:
 
     `tags` has an `o` for each kept dimension and an `r` for each reduced one. `wide` says that a block of columns is
     accumulated in memory, with its width as an operand, and not in registers, `far` that more is transposed than an L2
-    holds.
+    holds. `ranges` are dimensions of which some views have elements in a range only, for each view those numbered in
+    `inside`; around them are zeros.
     """
 
     body: Body
@@ -48,11 +49,14 @@ class Nest:
     stream: bool = False
     wide: bool = False
     partial: tuple[int, ...] = ()
+    ranges: tuple[int, ...] = ()
+    inside: tuple[tuple[int, ...], ...] = ()
 
     def key(self) -> str:
         views = ",".join("".join(c) + d.name + str(n) for c, d, n in zip(self.classes, self.dtypes, self.bufs))
         forms = f"{int(self.split)}{int(self.stream)}{int(self.wide)}{int(self.far)}{self.tile}"
-        return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{forms}|{self.body.key}"
+        zeros = f"|{self.ranges}{self.inside}" if self.ranges else ""
+        return f"loop|{self.tags}|{self.vec}|{views}|{self.iotas}|{self.block}|{forms}{zeros}|{self.body.key}"
 
 
 class Frame:
@@ -65,6 +69,8 @@ class Frame:
     status: Val
     begin: Val
     end: Val
+    # Where a loop under a mask ends
+    stop: Val
     # Where in a square that is transposed
     tile_row: Val
     tile_column: Val
@@ -92,6 +98,7 @@ class Frame:
             deps = frozenset().union(*(result[a] for a in node.args)) if node.args else frozenset()
             if node.op in ("load", "gather"):
                 deps |= {d for d, c in enumerate(self.nest.classes[node.extra]) if c != "0"}
+                deps |= {self.nest.ranges[n] for n in self.inside(node.extra) if self.nest.ranges[n] >= 0}
             elif node.op == "iota":
                 place = next(iotas)
                 deps = frozenset((place,)) if place >= 0 else frozenset()
@@ -119,10 +126,15 @@ class Frame:
             self.strides.append([self.stride(c) for c in classes])
             self.gather_strides.append(self.operand())
         self.size_values = [self.operand() for _ in self.body.sizes]
+        self.limits = [(self.operand(), self.operand()) for _ in nest.ranges]
         self.width = self.operand() if nest.wide else b.int(nest.block)
         if nest.split:
             self.length, self.count, self.pieces = self.operand(), self.operand(), self.operand()
             self.partials = [b.load(b.gep(self.bufs, b.int(i), "ptr"), "ptr") for i in nest.partial]
+
+    def inside(self, view: int) -> tuple[int, ...]:
+        """The ranges in which a view has elements."""
+        return self.nest.inside[view] if self.nest.ranges else ()
 
     def stride(self, kind: str) -> Val | None:
         """The stride of a class of `_classes`."""
@@ -232,6 +244,8 @@ class Frame:
         address = self.pointer(view)
         if extra is not None and not extra.lanes:
             address = b.gep(address, extra, element)
+        if self.inside(view):
+            return from_memory(b, self.amid_zeros(view, address, width, mask, element), dt)
         if not width:
             return from_memory(b, b.load(address, element), dt)
         stride = self.strides[view][self.nest.vec]
@@ -245,7 +259,41 @@ class Frame:
             offsets = b.add(offsets, extra)
         return from_memory(b, self.collect(address, offsets, width, mask, element), dt)
 
-    def spaced(self, address: Val, width: int, mask: Val | None, element: str) -> Val:
+    def amid_zeros(self, view: int, address: Val, width: int, mask: Val | None, element: str) -> Val:
+        """A load that gives zeros beyond the ranges of its view."""
+        b, inside, lanes = self.b, Val("true", "i1"), None
+        for n in self.inside(view):
+            (first, end), d = self.limits[n], self.nest.ranges[n]
+            i = b.int(0) if d < 0 else self.index[d]
+            if width and d == self.nest.vec:
+                end = end if mask is None else b.intrinsic("smin", "i64", end, self.stop)
+                lanes = b.sub(first, i), b.sub(end, i)
+            else:
+                for holds in (b.icmp("sge", i, first), b.icmp("slt", i, end)):
+                    inside = b.binary("and", inside, holds)
+        stride = self.strides[view][self.nest.vec]
+        if width and (stride is None or stride.name not in ("1", "2")):
+            counting = mask or b.splat(Val("true", "i1"), width) if lanes is None else self.between(*lanes, width)
+            offsets = b.mul(b.iota(width), b.splat(stride or b.int(0), width))
+            return self.collect(address, offsets, width, b.binary("and", counting, b.splat(inside, width)), element)
+        room = f"[{2 * width or 1} x {element}]"
+        address = b.select(inside, address, b.var(room, Val("zeroinitializer", room)))
+        if not width:
+            return b.load(address, element)
+        if stride is not None and stride.name == "2":
+            return self.spaced(address, width, mask, element, lanes)
+        mask, held = mask if lanes is None else self.between(*lanes, width), vector(width, element)
+        return b.load(address, held) if mask is None else b.masked_load(address, mask, held)
+
+    def between(self, first: Val, end: Val, width: int) -> Val:
+        """The lanes from the first on that lie before the end."""
+        b = self.b
+        before = b.binary("xor", b.lane_mask(b.int(0), first, width), b.splat(Val("true", "i1"), width))
+        return b.binary("and", before, b.lane_mask(b.int(0), end, width))
+
+    def spaced(
+        self, address: Val, width: int, mask: Val | None, element: str, lanes: tuple[Val, Val] | None = None
+    ) -> Val:
         """Every second element: the second of two loads begins with the last of the first, or it would read too far.
 
         Under a mask, which ends somewhere, an element is read where the next one that counts exists.
@@ -257,7 +305,10 @@ class Frame:
             b.prefetch(b.gep(address, b.int(at + LINES_AHEAD * line), element))
         for at in (0, width - 1):
             here = b.gep(address, b.int(at), element)
-            if mask is None:
+            if lanes is not None:
+                first, end = (b.sub(b.add(x, x), b.int(at)) for x in lanes)
+                parts.append(b.masked_load(here, self.between(first, b.sub(end, b.int(1)), width), ty))
+            elif mask is None:
                 parts.append(b.load(here, ty))
             else:
                 picks = ", ".join(f"i32 {(at + i + 1) // 2}" for i in range(width))
@@ -323,6 +374,7 @@ class Frame:
         with b.loop(begin, stop, lanes) as i:
             body(lanes, i, None)
             b.set(rest, b.add(i, b.int(lanes)))
+        self.stop = end
         with b.loop(b.get(rest, "i64"), end, self.tail) as i:
             body(self.tail, i, b.lane_mask(i, end, self.tail))
 

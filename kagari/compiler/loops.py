@@ -41,7 +41,8 @@ STREAMED = 40 << 20
 class View:
     """Where an access or an output finds its elements:
 
-    buffer number, element offset and a stride for each dimension.
+    buffer number, element offset and a stride for each dimension. Where it has elements only in ranges of some
+    dimensions, there are zeros around them: `inside` has the dimension, a name that equal ranges share, first and end.
     """
 
     buf: int
@@ -49,6 +50,7 @@ class View:
     strides: tuple[int, ...]
     dtype: dtype
     gather_stride: int = 0
+    inside: tuple[tuple[int, object, int, int], ...] = ()
 
     @property
     def turned(self) -> View:
@@ -70,15 +72,17 @@ def bind(
     if not _count(tuple(n for d, n in enumerate(shape) if d not in reduced)):
         return []
     views = loads + stores
-    flat = None if reduced else _flat(views, stores[0].strides)
+    ranges = {name: (d, first, end) for v in loads for d, name, first, end in v.inside}
+    flat = None if reduced or ranges else _flat(views, stores[0].strides)
     if flat is not None and is_contiguous(shape, stores[0].strides) and not body.has_iota:
         return [_flat_launch(body, _count(shape), flat, views, len(loads), sizes, target)]
     order = _order(shape, reduced, views, stores, body)
-    dims, strides, iotas = _collapse(shape, reduced, order, [v.strides for v in views], _iota_dims(body))
+    indexed = [*_iota_dims(body), *(d for d, _, _ in ranges.values())]
+    dims, strides, places = _collapse(shape, reduced, order, [v.strides for v in views], indexed)
     vec = _vector_dim(dims, strides[: len(loads)], all(not body.nodes[r].whole for r in body.roots))
     sizes_of = [n for n, _ in dims]
     tags = "".join("r" if r else "o" for _, r in dims)
-    tile = _tile_dim(tags, sizes_of, vec, strides[: len(loads)])
+    tile = None if ranges else _tile_dim(tags, sizes_of, vec, strides[: len(loads)])
     columns = "r" in tags and tags[vec] == "o"
     lanes = _lanes(body, target, sizes_of[vec] if columns else None)
     width = _width(columns, sizes_of, vec, strides[: len(loads)], body, lanes, target)
@@ -97,7 +101,9 @@ def bind(
         dtypes=tuple(v.dtype for v in views),
         loads=len(loads),
         bufs=tuple(number[v.buf] for v in views),
-        iotas=tuple(iotas),
+        iotas=tuple(places[: len(places) - len(ranges)]),
+        ranges=tuple(places[len(places) - len(ranges) :]),
+        inside=tuple(tuple([list(ranges).index(name) for _, name, _, _ in v.inside]) for v in views),
         block=lanes,
         split=pieces > 1,
         vector_bytes=target.vector_bytes,
@@ -112,6 +118,8 @@ def bind(
         ops += [s for s, c in zip(row, cls) if c == "s"]
         ops += [view.gather_stride]
     ops += sizes
+    for _, first, end in ranges.values():
+        ops += [first, end]
     if nest.wide:
         ops.append(width)
     if pieces > 1:
@@ -224,6 +232,8 @@ def _kernel(nest: Nest) -> Kernel:
         nest.far,
         nest.stream,
         nest.wide,
+        nest.ranges,
+        nest.inside,
     )
     found = _kernels.get(short)
     if found is None:
@@ -262,11 +272,11 @@ def _collapse(
     reduced: tuple[int, ...],
     order: list[int],
     strides: list[tuple[int, ...]],
-    iota_dims: list[int],
+    indexed: list[int],
 ) -> tuple[list[tuple[int, bool]], list[tuple[int, ...]], list[int]]:
     """Dimensions without those of size 1, neighbours joined where every view allows it:
 
-    (size, reduced), strides, iota places.
+    (size, reduced), strides, where those are whose index counts.
     """
     dims: list[list[int]] = []  # size, reduced, last original dimension
     columns: list[list[int]] = []
@@ -276,7 +286,7 @@ def _collapse(
         if n == 1:
             continue
         mine = [s[d] for s in strides]
-        joins = dims and dims[-1][1] == r and d not in iota_dims and dims[-1][2] not in iota_dims
+        joins = dims and dims[-1][1] == r and d not in indexed and dims[-1][2] not in indexed
         if joins and all(a == n * s for a, s in zip(columns[-1], mine)):
             dims[-1][0] *= n
             dims[-1][2] = d
@@ -290,7 +300,7 @@ def _collapse(
         dims.append([1, int(bool(reduced)), -1])
         columns.append([0] * len(strides))
     rows = [tuple(c[i] for c in columns) for i in range(len(strides))]
-    return [(n, bool(r)) for n, r, _ in dims], rows, [place.get(d, -1) for d in iota_dims]
+    return [(n, bool(r)) for n, r, _ in dims], rows, [place.get(d, -1) for d in indexed]
 
 
 def _vector_dim(dims: list[tuple[int, bool]], loads: list[tuple[int, ...]], spaced: bool) -> int:

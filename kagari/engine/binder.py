@@ -11,7 +11,7 @@ from typing import Any
 from ..base.dtypes import LOWERED, dtype, float32, float64
 from ..base.layout import contiguous_strides, reshape_strides
 from ..compiler.attention import backward_launch, forward_launch
-from ..compiler.body import Body, Node
+from ..compiler.body import Access, Body, Node
 from ..compiler.contract import K_BLOCK, contraction, slab_for
 from ..compiler.contract_windows import Border, Windows
 from ..compiler.depthwise import slide_launch, weight_launch
@@ -75,7 +75,7 @@ class Binder(Outputs):
     def stage_loop(self, stage: Stage, body: Body) -> None:
         shape = self.numbers(stage.space[0])
         dims = stage.space[1]
-        loads = [self.load_view(a, shape, dims) for a in body.accesses]
+        loads = [(None if dims else self.amid_zeros(a)) or self.load_view(a, shape, dims) for a in body.accesses]
         stores = []
         for v in stage.outputs:
             place = self.buffer(v)
@@ -87,6 +87,27 @@ class Binder(Outputs):
             bind(body, shape, loads, stores, sizes, self.target, self.scratch),
             product(shape) * (4 if body.heavy else 1),
         )
+
+    def amid_zeros(self, access: Access) -> View | None:
+        """A view of a value inside of zeros that are not in memory; None where they have to be."""
+        whole, moves = access.base, access.moves
+        if whole not in self.waiting or access.gather or any(v.op != "slice" or min(v.attrs[1]) < 1 for v in moves):
+            return None
+        base, before = self.source(whole.args[0])
+        inner = self.moved(self.buffer(base), before, copy=False) if self.stored(base) else None
+        if inner is None:
+            return None
+        offset, strides, inside = inner.offset, [], []
+        for d, (low, high) in enumerate(zip(*whole.attrs)):
+            first, step = -self.number(low), 1
+            for v in moves:
+                first, step = first + self.number(v.attrs[0][d]) * step, step * v.attrs[1][d]
+            offset += first * inner.strides[d]
+            strides.append(inner.strides[d] * step)
+            if low != 0 or high != 0:
+                name = (whole, d, *((str(v.attrs[0][d]), v.attrs[1][d]) for v in moves))
+                inside.append((d, name, -(first // step), -((first - inner.shape[d]) // step)))
+        return View(inner.number, offset, tuple(strides), whole.dtype, inside=tuple(inside))
 
     def stage_dot(self, stage: Stage, body: Body | None) -> None:
         source = stage.source
@@ -215,7 +236,7 @@ class Binder(Outputs):
         if whole not in self.waiting or v.dtype not in (float32, float64) or whole.ndim != 4:
             return None
         base, moves = self.source(whole.args[0])
-        if base.op != "input" and base not in self.program.schedule.buffers:
+        if not self.stored(base):
             return None
         inner, low = self.moved(self.buffer(base), moves, copy=False), self.numbers(whole.attrs[0])
         shape = self.numbers(whole.shape)

@@ -188,6 +188,10 @@ class Places:
         assert place is not None
         return place
 
+    def stored(self, base: Value) -> bool:
+        """Whether a value is in memory."""
+        return base.op == "input" or base in self.program.schedule.buffers
+
     def source(self, v: Value) -> tuple[Value, tuple[Value, ...]]:
         """The buffer that v is movement of, and the movement; repeated literals may be buffers themselves."""
         return located(v, self.program.schedule.buffers)
@@ -222,7 +226,7 @@ class Places:
     def write_part(self, part: Value, to: Place) -> None:
         part, to = self.before_reshape(part, to)
         base, _ = self.source(part)
-        if base.op == "input" or base in self.program.schedule.buffers:
+        if self.stored(base):
             self.copy(self.seen(part), to)
             return
         body = build_body(
@@ -256,7 +260,7 @@ class Places:
     def part(self, v: Value) -> Place:
         """A value in memory, computed into a temporary buffer where it is not yet."""
         base, _ = self.source(v)
-        if base.op == "input" or base in self.program.schedule.buffers:
+        if self.stored(base):
             return self.seen(v)
         shape = self.numbers(v.shape)
         place = Place(self.temp(product(shape) * v.dtype.itemsize), shape, contiguous_strides(shape), v.dtype)

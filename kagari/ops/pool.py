@@ -30,6 +30,12 @@ def lowest(dt: dtype) -> Any:
     return -(2 ** (8 * dt.itemsize - 1)) if dt.is_signed else 0
 
 
+def _above(tap: Value, best: Value) -> Value:
+    """Where a tap takes the place of the best one before it: NaN is above all."""
+    above = ir.gt(tap, best)
+    return ir.bitor(above, ir.ne(tap, tap)) if tap.dtype.is_floating_point else above
+
+
 def _values(x: Value, axes: Sequence[Axis]) -> Value:
     """The largest element of each window."""
     if tap_count(axes) > MAX_TAPS:
@@ -37,7 +43,7 @@ def _values(x: Value, axes: Sequence[Axis]) -> Value:
     best: Value | None = None
     for numbers, tap in taps_of(padded(x, axes), axes):
         tap = masked(tap, axes, numbers, lowest)
-        best = tap if best is None else ir.maximum(best, tap)
+        best = tap if best is None else ir.where(_above(tap, best), tap, best)
     assert best is not None
     return best
 
@@ -99,9 +105,7 @@ def _values_and_indices(x: Value, axes: Sequence[Axis]) -> tuple[Value, Value]:
         offset = ir.full((), 0, int32)
         for axis, number, stride in zip(axes, numbers, narrow):
             offset = ir.add(offset, ir.mul(stride, number * axis.dilation))
-        better = ir.gt(tap, best)
-        if tap.dtype.is_floating_point:
-            better = ir.bitor(better, ir.ne(tap, tap))
+        better = _above(tap, best)
         best, at = ir.where(better, tap, best), ir.where(better, offset, at)
     return best, ir.add(graph.cast(at, int64), _starts(axes, strides, shape))
 
