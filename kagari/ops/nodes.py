@@ -107,12 +107,14 @@ NODES: dict[str, Name] = {
     "scatter": lambda args: f"Scatter{int(not _is_tensor(args[3]))}",
     "sort": lambda args: f"Sort{int(_given(args, 3) is not None)}",
     # Other operators
-    "to_dtype": "ToCopy0", "contiguous": "Clone0", "unfold_view": "Unfold0",
+    "quantile": "Squeeze4", "nanquantile": "Squeeze4", "to_dtype": "ToCopy0", "contiguous": "Clone0",
+    "unfold_view": "Unfold0",
     "square": "Pow0", "ndtr": "Mul1", "relu6": "Hardtanh0", "selu": "Elu0", "logsigmoid": "LogSigmoid0",
     "softsign": "Div0", "tanhshrink": "Sub0", "prelu": "PreluKernel0", "nanmean": "Div0", "norm": "LinalgVectorNorm0",
     "trapezoid": "Mul1", "cumulative_trapezoid": "Cumsum0", "reshape": _reshaped, "flatten": _reshaped,
     "unflatten": "View0", "sum_to_size": "Sum1", "corrcoef": "Clamp1",
-    "swapaxes": "Transpose0", "movedim": "Permute0", "broadcast_to": "Expand0", "narrow": "Slice0", "tile": "Repeat0",
+    "swapaxes": "Transpose0", "movedim": "Permute0", "broadcast_to": "Expand0", "expand_as": "Expand0",
+    "narrow": "Slice0", "tile": "Repeat0",
     "pad": _padded, "diag": lambda args: "DiagEmbed0" if _dims(args) == 1 else "DiagonalBackward0_copy",
     "diagflat": "DiagEmbed0",
     "fliplr": "Flip0", "flipud": "Flip0", "take_along_dim": "Gather0", "matmul": _product, "outer": "Mul0",
@@ -155,5 +157,18 @@ def node_name(operator: str, namespace: str, args: Arguments) -> str:
 
 
 _VIEWS = frozenset(
-    ["unfold", "slice", "squeeze", "unsqueeze", "permute", "transpose", "t", "expand", "select", "diagonal", "alias"]
+    [
+        "view",
+        "unfold",
+        "slice",
+        "squeeze",
+        "unsqueeze",
+        "permute",
+        "transpose",
+        "t",
+        "expand",
+        "select",
+        "diagonal",
+        "alias",
+    ]
 )
