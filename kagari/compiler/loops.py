@@ -27,7 +27,7 @@ from .loop_reductions import WIDEST
 from .loop_writer import write_nest
 
 # Elements below which a second thread costs more than it brings, for plain and for heavy bodies.
-GRAIN, HEAVY_GRAIN = 32768, 4096
+GRAIN, HEAVY_GRAIN = 16384, 4096
 # A row longer than this, where there are too few rows for the threads, is cut into pieces that are joined by a second
 # kernel.
 PIECE = 32768
