@@ -96,8 +96,6 @@ CALLS: dict[str, Callable[[Any, Any], Any]] = {
     "padding far outside": lambda t, F: F.embedding(vector(t, 0), t.ones(3, 2), -4),
     "floats as numbers of rows": lambda t, F: F.embedding(t.ones(2), t.ones(3, 2)),
     "table of integers": lambda t, F: F.embedding(vector(t, 1), t.ones(3, 2, dtype=t.int64)),
-    "row outside": lambda t, F: F.embedding(vector(t, 3), t.ones(3, 2)),
-    "row below": lambda t, F: F.embedding(vector(t, -1), t.ones(3, 2)),
     "layer padded outside": lambda t, F: t.nn.Embedding(3, 4, padding_idx=3),
     "layer of another table": lambda t, F: t.nn.Embedding(3, 4, _weight=t.ones(2, 2)),
     "layer of a vector": lambda t, F: t.nn.Embedding.from_pretrained(t.ones(2)),

@@ -12,9 +12,9 @@ from ..engine.code import SOON_NEEDED
 from ..engine.function import REQUIRED, Function, Parameter
 from ..ir.build import broadcast_shape, broadcast_to
 from ..ir.graph import Value, cast
+from ..ops import nodes
 from ..ops import operator as definitions
 from ..ops import records as families
-from ..ops.nodes import node_name
 
 if TYPE_CHECKING:
     from ..ops.operator import Operator, Param
@@ -50,7 +50,7 @@ def make(record: Operator, *, dunder: str = "", inplace: bool = False, low: dtyp
         traces=base.traces if base else None,
     )  # fmt: skip
     made.record, made.dunder = record, dunder
-    made.name_node = partial(node_name, record.name, record.namespace)
+    made.name_node = partial(nodes.node_name, record.name, record.namespace)
     if record.autocast is not None and not inplace and low is None:
         made.casting = lambda low: make(record, dunder=dunder, low=low)
     return made

@@ -2,4 +2,4 @@
 
 from ..base.later import postpone
 
-postpone(__name__, "operator", "records")
+postpone(__name__, "nodes", "operator", "records")
