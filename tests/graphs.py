@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
+import pytest
 
 from kagari.base.dtypes import bfloat16, dtype, float32, float64, int64
 from kagari.base.layout import contiguous_strides, layout
@@ -19,6 +23,7 @@ from kagari.engine.function import Function, Parameter
 from kagari.engine.interpret import interpret
 from kagari.ir import build, graph
 from kagari.ir.graph import Graph, Value
+from kagari.runtime import cpu
 
 PAGE = mmap.PAGESIZE
 # Relative error a compiled kernel may have against the interpreter; integers have none.
@@ -310,3 +315,14 @@ def compare(t: Tensor, expected: np.ndarray, tolerance: float = 0) -> None:
         np.testing.assert_allclose(values, expected, rtol=tolerance, atol=tolerance * (scale + 1e-30))
     else:
         np.testing.assert_array_equal(values, expected)
+
+
+def run_with_256_bit_vectors(file: str, chosen: str) -> None:
+    """Runs the chosen tests of a file in another process, as on a processor with AVX2; skips where this is one."""
+    if cpu.host_target().vector_bytes <= 32:
+        pytest.skip("this processor has no wider vectors")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", file, "-k", chosen]
+    done = subprocess.run(
+        command, env={**os.environ, "KAGARI_ISA": "avx2"}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout[-3000:]

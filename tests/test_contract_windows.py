@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
@@ -15,6 +17,17 @@ from kagari.compiler.contract_windows import Border, Windows
 from kagari.compiler.llvm import compile_object
 
 RANDOM = np.random.default_rng(5)
+
+
+def scratch_in(arrays: list) -> Callable[[int], int]:
+    """Adds buffers of other bytes than 0, with guards, to the arrays of a launch, and gives their numbers."""
+
+    def scratch(nbytes: int) -> int:
+        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
+        arrays[-1][...] = 0xFF
+        return len(arrays) - 1
+
+    return scratch
 
 
 def offsets(dims: tuple[tuple[int, int], ...]) -> np.ndarray:
@@ -54,16 +67,12 @@ def test_windows(cpu: str, kind: type, mode: str, rows: tuple, lanes: tuple, m: 
     x[...], a[...], c[...] = RANDOM.standard_normal(x.shape), RANDOM.standard_normal(a.shape), np.nan
     arrays = [a, x, c]
 
-    def scratch(nbytes: int) -> int:
-        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
-        arrays[-1][...] = 0xFF
-        return len(arrays) - 1
-
     windows = Windows(rows, lanes, offset)
     assert windows.mode == mode
     name = np.dtype(kind).name
     launches = contraction(
-        name, (batch,), m, n, k, (m * k, k, 1), (apart, 0, 0), (m * n, n, 1), 0, 1, 2, scratch, Epilogue(name),
+        name, (batch,), m, n, k, (m * k, k, 1), (apart, 0, 0), (m * n, n, 1), 0, 1, 2, scratch_in(arrays),
+        Epilogue(name),
         TARGETS[cpu], windows,
     )  # fmt: skip
     run(launches, arrays, cpu)
@@ -98,13 +107,8 @@ def test_windows_read_in_place(kind: type, rows: tuple, lanes: tuple, m: int, of
     x[...], a[...], c[...] = RANDOM.standard_normal(x.shape), RANDOM.standard_normal(a.shape), np.nan
     arrays = [a, x, c]
 
-    def scratch(nbytes: int) -> int:
-        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
-        arrays[-1][...] = 0xFF
-        return len(arrays) - 1
-
     launches = contraction(
-        name, (2,), m, n, k, (0, k, 1), (apart, 0, 0), (m * n, n, 1), 0, 1, 2, scratch, Epilogue(name),
+        name, (2,), m, n, k, (0, k, 1), (apart, 0, 0), (m * n, n, 1), 0, 1, 2, scratch_in(arrays), Epilogue(name),
         TARGETS["host"], windows,
     )  # fmt: skip
     run(launches, arrays, "host")
@@ -138,11 +142,6 @@ def test_zeros_that_are_not_in_memory(taps: tuple, step: int, low: tuple, high: 
     a[...], c[...] = RANDOM.standard_normal(a.shape), np.nan
     arrays = [a, x, c]
 
-    def scratch(nbytes: int) -> int:
-        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
-        arrays[-1][...] = 0xFF
-        return len(arrays) - 1
-
     line = padded.shape[3]
     whole, inner = (planes * padded[0, 0].size, padded[0, 0].size, line), (planes * x[0, 0].size, x[0, 0].size, size[1])
     sign = -1 if turned else 1
@@ -154,7 +153,7 @@ def test_zeros_that_are_not_in_memory(taps: tuple, step: int, low: tuple, high: 
     if slab_for("float32", windows, TARGETS["host"]) is None:
         pytest.skip("masks cost something")
     launches = contraction(
-        "float32", (images,), m, n, k, (0, k, 1), (inner[0], 0, 0), (m * n, n, 1), 0, 1, 2, scratch,
+        "float32", (images,), m, n, k, (0, k, 1), (inner[0], 0, 0), (m * n, n, 1), 0, 1, 2, scratch_in(arrays),
         Epilogue("float32"), TARGETS["host"], windows,
     )  # fmt: skip
     run(launches, arrays, "host")
@@ -171,14 +170,10 @@ def test_sums_in_parts(cpu: str, parts: int, inner: int) -> None:
     a[...], x[...], c[...] = RANDOM.standard_normal(a.shape), RANDOM.standard_normal(x.shape), np.nan
     arrays = [a, x, c]
 
-    def scratch(nbytes: int) -> int:
-        arrays.append(guarded((-(-nbytes // 64) * 64,), np.dtype(np.uint8)))
-        arrays[-1][...] = 0xFF
-        return len(arrays) - 1
-
     windows = Windows(((inner, 1), (parts, n * inner)), ((n, inner),))
     launches = contraction(
-        "float32", (), m, n, parts * inner, (inner, 1), (0, 0), (n, 1), 0, 1, 2, scratch, Epilogue("float32"),
+        "float32", (), m, n, parts * inner, (inner, 1), (0, 0), (n, 1), 0, 1, 2, scratch_in(arrays),
+        Epilogue("float32"),
         TARGETS[cpu], windows, (parts, m * inner),
     )  # fmt: skip
     run(launches, arrays, cpu)

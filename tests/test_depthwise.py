@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from graphs import check, tensor
+from graphs import check, run_with_256_bit_vectors, tensor
 
 import kagari
 from kagari.base.dtypes import float32, float64
-from kagari.compiler.depthwise import LONGEST_STRIDE, LONGEST_TAPS
 from kagari.ir import graph
-from kagari.ops import depthwise
-from kagari.runtime import cpu
 
 F = kagari.nn.functional
 
@@ -199,26 +193,5 @@ def test_sizes_are_operands() -> None:
     assert kagari.backends.kagari.kernels_compiled() == before
 
 
-def test_bounds_agree() -> None:
-    """Operators choose the primitive for what kernels can be written for."""
-    assert (depthwise.LONGEST_TAPS, depthwise.LONGEST_STRIDE) == (LONGEST_TAPS, LONGEST_STRIDE)
-
-
-@pytest.mark.skipif(cpu.host_target().vector_bytes <= 32, reason="this processor has no wider vectors")
 def test_with_256_bit_vectors() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        __file__,
-        "-k",
-        "interpreter or float32",
-    ]
-    done = subprocess.run(
-        command, env={**os.environ, "KAGARI_ISA": "avx2"}, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    run_with_256_bit_vectors(__file__, "interpreter or float32")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from graphs import RandomGraph, RichGraph, SmoothGraph, array, check, compare, compiled, guarded, interpreted, tensor
+from graphs import (
+    RandomGraph,
+    RichGraph,
+    SmoothGraph,
+    array,
+    check,
+    compare,
+    compiled,
+    guarded,
+    interpreted,
+    run_with_256_bit_vectors,
+    tensor,
+)  # fmt: skip
 
 from kagari.base import dtypes
 from kagari.base.dtypes import dtype, float32, float64, int64
@@ -804,25 +813,9 @@ def test_gradients(define: Callable[..., Any], shapes: list[tuple[int, ...]]) ->
 # Other processors
 
 
-@pytest.mark.skipif(cpu.host_target().vector_bytes <= 32, reason="this processor has no wider vectors")
 def test_with_256_bit_vectors() -> None:
     chosen = "every_dtype or every_shape or primitive or casts or transposing or reductions or extrema or row_kernels"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        __file__,
-        "-k",
-        f"({chosen}) and not pieces",
-    ]
-    done = subprocess.run(
-        command, env={**os.environ, "KAGARI_ISA": "avx2"}, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    run_with_256_bit_vectors(__file__, f"({chosen}) and not pieces")
 
 
 def test_kernels_compile_for_aarch64() -> None:

@@ -9,6 +9,7 @@ import pytest
 from programs import Program, collector, outcome
 
 import kagari
+from kagari.autograd import modes
 from kagari.autograd.graph import saved_tensors_hooks
 from kagari.engine.code import native
 
@@ -196,8 +197,19 @@ def test_error(failing: Any, oracle: ModuleType) -> None:
     assert not kagari.autograd.packing._region.hooks
 
 
+def test_a_region_may_be_entered_again() -> None:
+    x, packed = kagari.ones(2, requires_grad=True), []
+    region = saved_tensors_hooks(lambda t: packed.append(1) or t, lambda t: t)  # type: ignore[func-returns-value]
+    before = modes.mode()
+    with region, region:
+        x.exp()
+    assert packed == [1]
+    assert modes.mode() == before
+
+
 def test_hooks_have_to_be_functions() -> None:
-    with pytest.raises(TypeError, match="expected two functions, got int and str"), saved_tensors_hooks(1, "a"):  # type: ignore[arg-type]
+    region = saved_tensors_hooks(1, "a")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected two functions, got int and str"), region:
         pass
 
 

@@ -19,7 +19,7 @@ from .node import Node, edge_of
 
 class _Region(threading.local):
     def __init__(self) -> None:
-        self.hooks: list[tuple[Callable[[Any], Any], Callable[[Any], Any]]] = []
+        self.hooks: list[tuple[Callable[[Any], Any], Callable[[Any], Any], int]] = []  # and the modes before
         self.forbidden: list[str] = []  # why there may be no hooks
         self.since = 0  # number of the last node that was looked at
 
@@ -56,14 +56,13 @@ class saved_tensors_hooks:
             raise TypeError(f"saved_tensors_hooks(): expected two functions, got {kinds[0]} and {kinds[1]}")
         if _region.forbidden:
             raise RuntimeError(_region.forbidden[-1])
-        self._before = modes.mode()
+        before = modes.mode()
         _region.since = native().next_sequence(None)
-        _region.hooks.append((self.pack_hook, self.unpack_hook))
-        modes.set_mode(self._before | modes.WATCHED)
+        _region.hooks.append((self.pack_hook, self.unpack_hook, before))
+        modes.set_mode(before | modes.WATCHED)
 
     def __exit__(self, *exception: object) -> None:
-        _region.hooks.pop()
-        modes.restore(modes.WATCHED, self._before)
+        modes.restore(modes.WATCHED, _region.hooks.pop()[2])
 
 
 class save_on_cpu(saved_tensors_hooks):
@@ -169,7 +168,7 @@ def pack(node: Any) -> None:
     saved = node._saved
     if saved is None or len(saved) < 2:
         return
-    packing, unpacking = region.hooks[-1]
+    packing, unpacking, _ = region.hooks[-1]
     items, packed = list(saved), {}
     with modes.no_grad():
         for i, t in enumerate(saved[: len(saved) >> 1]):

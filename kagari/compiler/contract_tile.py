@@ -110,88 +110,112 @@ def write_tile(
     of the step before, needs two registers for any height, and any strides run at the same speed.
     """
     params = TILE_PARAMS
-    for more_params, taken in ((AHEAD_PARAMS, ahead), (PARTS_PARAMS, in_parts), (PIECES_PARAMS, in_pieces)):
-        params = (*params, *(more_params if taken else ()))
+    for more, taken in ((AHEAD_PARAMS, ahead), (PARTS_PARAMS, in_parts), (PIECES_PARAMS, in_pieces)):
+        params = (*params, *(more if taken else ()))
     values = b.begin_function(f"{name}{height}", params, linkage="internal", attributes="noinline")
-    p, prow, pk, q, qk, k, area, arow, cols, more, *_ = values
-    value = dict(zip([param for param, _ in params], values))
-    held, summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
-    sums = [[b.var(summed, b.zero(summed)) for _ in range(form.vectors)] for _ in range(height)]
-    rows = [area]
-    for _ in range(height - 1):
-        rows.append(b.gep(rows[-1], arow, "i8"))
-    places = [[b.gep(row, b.int(v * form.lanes), form.sum_type) for v in range(form.vectors)] for row in rows]
-    with b.when(more):
-        for r in range(height):
-            for v in range(form.vectors):
-                b.set(sums[r][v], b.load(places[r][v], summed))
-    p_slot = b.var("ptr", p)
-    q_slot = b.var("ptr", q)
-    ahead_slot = b.var("ptr", value["ahead"]) if ahead else None
-    pieces = [_piece(b, value["pieces"], v, form) for v in range(form.vectors)] if in_pieces else []
+    writer = _TileWriter(b, form, height, dict(zip([param for param, _ in params], values)))
+    writer.begin()
+    writer.products(ragged)
+    writer.end()
 
-    def vectors(row: Val, masks: list[Val] | None) -> list[Val]:
-        """What a step along k loads of Q."""
-        if in_pieces:
-            further = b.load(row, "i64")
-            return [_joined(b, piece, further, held) for piece in pieces]
-        at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
-        return [b.masked_load(x, m, held) for x, m in zip(at, masks)] if masks else [b.load(x, held) for x in at]
 
-    def step(masks: list[Val] | None) -> None:
-        """One k; without masks all lanes exist."""
-        row = b.get(q_slot, "ptr")
-        along = vectors(row, masks)
-        b.set(q_slot, b.gep(row, qk, "i8"))
-        here = b.get(p_slot, "ptr")
-        b.set(p_slot, b.gep(here, pk, "i8"))
-        if ahead_slot is not None:
-            later = b.get(ahead_slot, "ptr")
-            b.prefetch(later)
-            b.set(ahead_slot, b.gep(later, value["fetched"], "i8"))
-        for r in range(height):
-            here = b.gep(here, prow, "i8") if r else here
-            one = b.splat(b.load(here, form.element), form.lanes)
-            for v in range(form.vectors):
-                b.set(sums[r][v], _multiply_add(b, one, along[v], b.get(sums[r][v], summed)))
+class _TileWriter:
+    """Writes one tile's function. `value` has its parameters by name: those that are there say what it can do."""
 
-    def steps(masks: list[Val] | None) -> None:
-        """The loop along k."""
-        if not in_parts:
-            with b.loop(b.int(0), k):
-                step(masks)
+    def __init__(self, b: Builder, form: Tile, height: int, value: dict[str, Val]) -> None:
+        self.b, self.form, self.height, self.value = b, form, height, value
+        self.held, self.summed = vector(form.lanes, form.element), vector(form.lanes, form.sum_type)
+        self.sums = [[b.var(self.summed, b.zero(self.summed)) for _ in range(form.vectors)] for _ in range(height)]
+        rows = [value["area"]]
+        for _ in range(height - 1):
+            rows.append(b.gep(rows[-1], value["arow"], "i8"))
+        self.places = [[b.gep(row, b.int(v * form.lanes), form.sum_type) for v in range(form.vectors)] for row in rows]
+
+    def begin(self) -> None:
+        """Sums from before, and where P and Q begin."""
+        b, form, value = self.b, self.form, self.value
+        with b.when(value["more"]):
+            for slots, places in zip(self.sums, self.places):
+                for slot, place in zip(slots, places):
+                    b.set(slot, b.load(place, self.summed))
+        self.p, self.q = b.var("ptr", value["p"]), b.var("ptr", value["q"])
+        self.ahead = b.var("ptr", value["ahead"]) if "ahead" in value else None
+        self.pieces = [_piece(b, value["pieces"], v, form) for v in range(form.vectors)] if "pieces" in value else []
+
+    def products(self, ragged: bool) -> None:
+        """The loop along k; two of them, where lanes may be missing and masks cost something."""
+        b, form, cols = self.b, self.form, self.value["cols"]
+        if not ragged:
+            self.steps(None)
             return
-        inner, jumps = value["inner"], [(p_slot, pk)]
-        if ahead_slot is not None:
-            jumps.append((ahead_slot, value["fetched"]))
-        with b.loop(b.int(0), k, inner):
+        masks = [b.lane_mask(b.int(v * form.lanes), cols, form.lanes) for v in range(form.vectors)]
+        if form.free_masks:
+            self.steps(masks)
+            return
+        whole = b.icmp("sge", cols, b.int(form.width))
+        full, partly, done = b.label(), b.label(), b.label()
+        b.branch(whole, full, partly)
+        b.block(full)
+        self.steps(None)
+        b.jump(done)
+        b.block(partly)
+        self.steps(masks)
+        b.jump(done)
+        b.block(done)
+
+    def steps(self, masks: list[Val] | None) -> None:
+        """The loop along k; without masks all lanes exist."""
+        b, value = self.b, self.value
+        if "inner" not in value:
+            with b.loop(b.int(0), value["k"]):
+                self.step(masks)
+            return
+        inner, jumps = value["inner"], [(self.p, value["pk"])]
+        if self.ahead is not None:
+            jumps.append((self.ahead, value["fetched"]))
+        with b.loop(b.int(0), value["k"], inner):
             with b.loop(b.int(0), inner):
-                step(masks)
+                self.step(masks)
             for slot, along in jumps:
                 b.set(slot, b.gep(b.get(slot, "ptr"), b.sub(value["pouter"], b.mul(inner, along)), "i8"))
 
-    if not ragged:
-        steps(None)
-    else:
-        masks = [b.lane_mask(b.int(v * form.lanes), cols, form.lanes) for v in range(form.vectors)]
-        if form.free_masks:
-            steps(masks)
-        else:
-            whole = b.icmp("sge", cols, b.int(form.width))
-            full, partly, done = b.label(), b.label(), b.label()
-            b.branch(whole, full, partly)
-            b.block(full)
-            steps(None)
-            b.jump(done)
-            b.block(partly)
-            steps(masks)
-            b.jump(done)
-            b.block(done)
-    for r in range(height):
-        for v in range(form.vectors):
-            b.store(b.get(sums[r][v], summed), places[r][v])
-    b.ret()
-    b.end_function()
+    def step(self, masks: list[Val] | None) -> None:
+        """One k: the vectors of Q times each row's element of P."""
+        b, form, value = self.b, self.form, self.value
+        row = b.get(self.q, "ptr")
+        along = self.vectors(row, masks)
+        b.set(self.q, b.gep(row, value["qk"], "i8"))
+        here = b.get(self.p, "ptr")
+        b.set(self.p, b.gep(here, value["pk"], "i8"))
+        if self.ahead is not None:
+            later = b.get(self.ahead, "ptr")
+            b.prefetch(later)
+            b.set(self.ahead, b.gep(later, value["fetched"], "i8"))
+        for r, slots in enumerate(self.sums):
+            here = b.gep(here, value["prow"], "i8") if r else here
+            one = b.splat(b.load(here, form.element), form.lanes)
+            for slot, x in zip(slots, along):
+                b.set(slot, _multiply_add(b, one, x, b.get(slot, self.summed)))
+
+    def vectors(self, row: Val, masks: list[Val] | None) -> list[Val]:
+        """What a step loads of Q."""
+        b, form = self.b, self.form
+        if self.pieces:
+            further = b.load(row, "i64")
+            return [_joined(b, piece, further, self.held) for piece in self.pieces]
+        at = [b.gep(row, b.int(v * form.lanes), form.element) for v in range(form.vectors)]
+        if masks is None:
+            return [b.load(x, self.held) for x in at]
+        return [b.masked_load(x, m, self.held) for x, m in zip(at, masks)]
+
+    def end(self) -> None:
+        """Stores the sums."""
+        b = self.b
+        for slots, places in zip(self.sums, self.places):
+            for slot, place in zip(slots, places):
+                b.store(b.get(slot, self.summed), place)
+        b.ret()
+        b.end_function()
 
 
 def _piece(b: Builder, pieces: Val, v: int, form: Tile) -> tuple[Val, Val, Val, Val]:

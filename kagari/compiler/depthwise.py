@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..base.target import Target
+from ..ir.graph import LONGEST_TAPS
 from . import depthwise_slide, depthwise_weight
 from .contract_common import ELEMENTS
 from .depthwise_parts import Axis
@@ -25,8 +26,6 @@ from .epilogue import BodyEpilogue
 from .kernel import Kernel, Launch
 from .serial import Placed
 
-LONGEST_TAPS = 7  # taps along a dimension, which are unrolled
-LONGEST_STRIDE = 3
 WIDE = 64  # bytes of vectors of which masked loads cost no more than others
 LINES_BYTES = 24 << 10  # of the lines of a band, which stay in an L1 with the rows they come from
 PARALLEL_WORK = 1 << 16  # products worth waking other threads

@@ -94,13 +94,14 @@ class StreamContext:
 
     def __init__(self, stream: Stream | None) -> None:
         self.stream = stream
+        self._before: list[Stream] = []
 
     def __enter__(self) -> None:
-        self._before = current_stream()
-        _local.stream = self._before if self.stream is None else self.stream
+        self._before.append(current_stream())
+        _local.stream = self._before[-1] if self.stream is None else self.stream
 
     def __exit__(self, *exception: object) -> None:
-        _local.stream = self._before
+        _local.stream = self._before.pop()
 
 
 def stream(stream: Stream | None) -> StreamContext:

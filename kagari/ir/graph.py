@@ -368,6 +368,10 @@ def dot(a: Value, b: Value) -> Value:
     return Value("dot", (a, b), (), a.shape[:-1] + b.shape[-1:], a.dtype)
 
 
+LONGEST_TAPS = 7  # of a channel's weights along a dimension: kernels unroll them
+LONGEST_STRIDE = 3
+
+
 def depthwise(
     part: str,
     args: tuple[Value, Value],
@@ -377,7 +381,8 @@ def depthwise(
     dilation: tuple[int, ...],
 ) -> Value:
     """Of an image, the weights of its channels and what they make of it the `output`, `input` or `weight`, of a shape
-    that is not empty but along the batch, from the two others.
+    that is not empty but along the batch, from the two others. Taps are at most `LONGEST_TAPS`, strides
+    `LONGEST_STRIDE`.
     """
     return Value("depthwise", args, (part, stride, low, dilation), shape, args[0].dtype)
 

@@ -17,15 +17,12 @@ from .window import window_count
 Sizes = tuple[Size, ...]
 Ints = tuple[int, ...]
 
-LONGEST_TAPS = 7
-LONGEST_STRIDE = 3
-
 
 def is_short(x: Value, taps: Sequence[Size], stride: Ints) -> bool:
     """Whether there are kernels for it: floats, and few taps, all of which are unrolled."""
-    if x.dtype not in (float32, float64) or len(stride) > 2 or max(stride) > LONGEST_STRIDE:
+    if x.dtype not in (float32, float64) or len(stride) > 2 or max(stride) > graph.LONGEST_STRIDE:
         return False
-    return all(1 <= k <= LONGEST_TAPS for k in taps)
+    return all(1 <= k <= graph.LONGEST_TAPS for k in taps)
 
 
 def output(x: Value, w: Value, bias: Value | None, stride: Ints, low: Sizes, high: Sizes, dilation: Ints) -> Value:

@@ -96,12 +96,14 @@ class skip_data:
 
     def __init__(self, materialize_fake_tensors: bool = False) -> None:
         self.materialize_fake_tensors = materialize_fake_tensors
+        self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        self._before, options.without_data = options.without_data, True
+        self._before.append(options.without_data)
+        options.without_data = True
 
     def __exit__(self, *exception: Any) -> None:
-        options.without_data = self._before
+        options.without_data = self._before.pop()
 
 
 __all__ = [
