@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable
-from time import clock_gettime_ns
 from typing import TYPE_CHECKING, Any
 
 from . import queue, report, segment
@@ -89,9 +88,9 @@ class CompiledFunction(functools.partial[Any]):
         eager = not self.fullgraph and len(self.times[True]) < len(self.times[False])
         before = RUNNER.news
         clock = segment.clock()
-        begin = clock_gettime_ns(clock)
+        begin = segment.read(clock)
         result = self._eager(state, args, kwargs) if eager else self._captured(state, args, kwargs)
-        time = clock_gettime_ns(clock) - begin
+        time = segment.read(clock) - begin
         if not eager:
             self.settled = RUNNER.news == before and not self.fullgraph
         if RUNNER.news == before:
