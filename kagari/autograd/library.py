@@ -50,10 +50,15 @@ def make(record: Operator, *, dunder: str = "", inplace: bool = False, low: dtyp
         traces=base.traces if base else None,
     )  # fmt: skip
     made.record, made.dunder = record, dunder
-    made.name_node = partial(nodes.node_name, record.name, record.namespace)
+    made.name_node = partial(_node_name, record)
     if record.autocast is not None and not inplace and low is None:
         made.casting = lambda low: make(record, dunder=dunder, low=low)
     return made
+
+
+def _node_name(record: Operator, args: tuple[Any, ...]) -> str:
+    node = record.node or nodes.spelled(record.name, record.namespace)
+    return node if isinstance(node, str) else node(args)
 
 
 def _cast(record: Operator, define: Callable[..., Any], low: dtype) -> Callable[..., Any]:

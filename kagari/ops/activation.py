@@ -118,6 +118,7 @@ def hardtanh(input: Tensor, min_val: Number = -1.0, max_val: Number = 1.0) -> Va
     dtypes="fi",
     errors=[(args(wanted(2, dtype="bool")), RuntimeError, "Bool inputs not supported for hardtanh")],
     **_nn,
+    node="HardtanhBackward0",
 )
 def relu6(input: Tensor) -> Value:
     """`out_i = min(max(input_i, 0), 6)`."""
@@ -161,6 +162,7 @@ def elu(input: Tensor, alpha: Number = 1.0) -> Value:
     samples=unary(),
     dtypes="f",
     errors=[_no_ints("elu_cpu")],
+    node="EluBackward0",
 )
 def selu(input: Tensor) -> Value:
     """`out_i = scale * input_i` above 0, `scale * alpha * (e ** input_i - 1)` elsewhere; keeps unit variance."""
@@ -259,6 +261,7 @@ def softplus(input: Tensor, beta: Number = 1.0, threshold: Number = 20.0) -> Val
     dtypes="f",
     errors=[_no_ints("log_sigmoid_cpu")],
     **_nn,
+    node="LogSigmoidBackward0",
 )
 def logsigmoid(input: Tensor) -> Value:
     """`out_i = ln(sigmoid(input_i))`, without overflow on the way."""
@@ -266,14 +269,14 @@ def logsigmoid(input: Tensor) -> Value:
     return ir.sub(ir.minimum(input, 0), ir.log1p(ir.exp(ir.neg(ir.abs_(input)))))
 
 
-@operator(samples=unary(), dtypes="fic", **_nn)
+@operator(samples=unary(), dtypes="fic", **_nn, node="DivBackward0")
 def softsign(input: Tensor) -> Value:
     """`out_i = input_i / (1 + |input_i|)`."""
     require("abs_cpu", input.dtype, lowest=1, highest=3)
     return input / (1 + ir.abs_(input))
 
 
-@operator(samples=unary(), dtypes="fic", **_nn)
+@operator(samples=unary(), dtypes="fic", **_nn, node="SubBackward0")
 def tanhshrink(input: Tensor) -> Value:
     """`out_i = input_i - tanh(input_i)`."""
     return input - ir.tanh(input)

@@ -272,6 +272,7 @@ def _averages(rank: int) -> Operator:
         name=name, namespace="torch" if rank == 1 else "nn.functional", method=False, out=False, dtypes="f",
         gradient=_averaged_gradient(name, rank), samples=_sizes(rank), errors=_errors("avg", rank), fresh=True,
         order="channels", autocast=single if rank == 3 else None,
+        node="SqueezeBackward1" if rank == 1 else "",
     )(pool)  # fmt: skip
 
 
@@ -289,6 +290,7 @@ def _extrema(rank: int) -> Operator:
         name=f"{name}_with_indices", namespace="nn.functional", method=False, out=False, dtypes="f",
         differentiable=False, samples=_sizes(rank), errors=_errors("max", rank), fresh=True,
         order="channels", autocast=single if rank == 3 else None,
+        node="SqueezeBackward1" if rank == 1 else f"AdaptiveMaxPool{rank}DBackward0",
     )(pool)  # fmt: skip
 
 

@@ -63,6 +63,7 @@ def rot90(input: Tensor, k: int = 1, dims: tuple[int, ...] = (0, 1)) -> Value:
     order="operands",
     samples=calls(((2, 3), args()), ((2, 3, 2), args()), ((0, 3), args())),
     errors=[(args(wanted(3)), RuntimeError, "Input must be >= 2-d.")],
+    node="FlipBackward0",
 )
 def fliplr(input: Tensor) -> Value:
     """The order of the columns, dimension 1, reversed; a copy."""
@@ -77,6 +78,7 @@ def fliplr(input: Tensor) -> Value:
     order="operands",
     samples=calls(((2, 3), args()), ((3,), args()), ((0, 3), args())),
     errors=[(args(wanted()), RuntimeError, "Input must be >= 1-d.")],
+    node="FlipBackward0",
 )
 def flipud(input: Tensor) -> Value:
     """The order of the rows, dimension 0, reversed; a copy."""
@@ -101,6 +103,7 @@ def flipud(input: Tensor) -> Value:
             "repeat_interleave: Invalid output_size, expected 6 but got 5",
         ),
     ],
+    node="ViewBackward0",
 )  # fmt: skip
 def repeat_interleave(input: Tensor, repeats: int, dim: int | None = None, *, output_size: int | None = None) -> Value:
     """Each element along `dim` several times, one after the other; without `dim`, of the elements as one row.
@@ -233,6 +236,7 @@ def _lower_matrices(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
         ),
         (args(wanted(2, 3), wanted(4, 3, dtype="float64")), RuntimeError, "both inputs should have same dtype"),
     ],
+    node="ViewBackward0",
 )
 def inner(input: Tensor, other: Tensor) -> Value:
     """Sums of products over the last dimensions: `(*, k)` and `(+, k)` to `(*, +)`; with a number, the product.
@@ -273,6 +277,7 @@ def _summed(make: Make) -> Iterator[Sample]:
         ),
         (args(wanted(2, 3), (1, 1, 3)), RuntimeError, r"size \{\[1, 1, 3\]\} is not expandable to size"),
     ],
+    node="SumBackward1",
 )
 def sum_to_size(input: Tensor, size: tuple[int, ...]) -> Value:
     """`input` summed over the dimensions that a tensor of the given size would be repeated along to get its shape."""

@@ -16,6 +16,7 @@ from ..ir import graph
 from ..ir.attention import over_keys, scores_of, weights_of
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
+from . import nodes
 from .autocast import lower
 from .check import C_NAMES
 from .operator import Number, Operator, Tensor, operator
@@ -268,6 +269,7 @@ _SIZES = "must match the size of tensor"
             "Number of heads in key and value must divide the number of heads in ",
         ),
     ],
+    node=lambda args: f"{'ScaledDotProductFlashAttentionForCpu' if nodes.rank(args) == 4 else 'UnsafeView'}Backward0",
 )
 def scaled_dot_product_attention(
     query: Tensor,

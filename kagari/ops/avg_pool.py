@@ -170,7 +170,7 @@ def _gradient(name: str, rank: int) -> Any:
 _HOW: dict[str, Any] = {"method": False, "out": False, "dtypes": "f", "fresh": True, "order": "channels"}
 
 
-@operator(samples=_windows(1), gradient=_gradient("avg_pool1d", 1), errors=_errors(1), **_HOW)
+@operator(samples=_windows(1), gradient=_gradient("avg_pool1d", 1), errors=_errors(1), **_HOW, node="SqueezeBackward1")
 def avg_pool1d(
     input: Tensor,
     kernel_size: Ints,

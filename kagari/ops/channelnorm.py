@@ -222,6 +222,7 @@ _BATCH_ERRORS: list[tuple[Sample, type, str]] = [
     gradient=_untracked(_tracked_batch_rule),
     samples=_batches,
     errors=_BATCH_ERRORS,
+    node="NativeBatchNormBackward0",
 )
 def batch_norm(
     input: Tensor,
@@ -272,7 +273,14 @@ def _blended(
             yield graph.cast(ir.add(kept, ir.mul(new, momentum)), running.dtype)
 
 
-@operator(function=False, method=False, out=False, order="channels", gradient=_tracked_batch_rule)
+@operator(
+    function=False,
+    method=False,
+    out=False,
+    order="channels",
+    gradient=_tracked_batch_rule,
+    node="NativeBatchNormBackward0",
+)
 def batch_norm_tracked(
     input: Tensor,
     running_mean: Tensor | None,
@@ -354,6 +362,7 @@ def _instances(make: Make) -> Iterator[Sample]:
             r"Expected more than 1 spatial element when training, got input size torch.Size\(\[2, 3, 1\]\)",
         ),
     ],
+    node="ViewBackward0",
 )
 def instance_norm(
     input: Tensor,
@@ -377,7 +386,7 @@ def instance_norm(
     return _normalized(input, x, weight, bias, tuple(range(2, x.ndim)), eps)[0]
 
 
-@operator(function=False, method=False, out=False, gradient=_tracked_instance_rule)
+@operator(function=False, method=False, out=False, gradient=_tracked_instance_rule, node="ViewBackward0")
 def instance_norm_tracked(
     input: Tensor,
     running_mean: Tensor | None,

@@ -8,6 +8,7 @@ from typing import Any
 from ..base.dtypes import bool_, uint8
 from ..ir import build as ir
 from ..ir.graph import Value
+from . import nodes
 from .check import C_NAMES, TYPE_NAMES, for_tensors, result_type
 from .operator import Number, Operator, Sample, Tensor, operator
 from .samples import args, binary, mixed, special_pairs, together, wanted
@@ -83,6 +84,7 @@ _NO_BOUND = (args(wanted(2)), RuntimeError, "torch.clamp: At least one of 'min' 
     errors=[_NO_BOUND],
     aliases=("clip",),
     dtypes="fib",
+    node=lambda args: f"ClampBackward{int(not any(map(nodes.is_tensor, args[1:])))}",
 )
 def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Number | None = None) -> Value:
     """`out_i = minimum(maximum(input_i, min_i), max_i)`; a bound may be left out.
@@ -110,6 +112,7 @@ def clamp(input: Tensor, min: Tensor | Number | None = None, max: Tensor | Numbe
     gradient=lambda g, input, min: _clamp_gradient(g, input, min),
     samples=binary(),
     dtypes="fib",
+    node=nodes.if_tensor("ClampMin", 1),
 )
 def clamp_min(input: Tensor, min: Tensor | Number) -> Value:
     """`out_i = maximum(input_i, min_i)`."""
@@ -122,6 +125,7 @@ def clamp_min(input: Tensor, min: Tensor | Number) -> Value:
     gradient=lambda g, input, max: _clamp_gradient(g, input, None, max),
     samples=binary(),
     dtypes="fib",
+    node=nodes.if_tensor("ClampMax", 1),
 )
 def clamp_max(input: Tensor, max: Tensor | Number) -> Value:
     """`out_i = minimum(input_i, max_i)`."""
@@ -203,6 +207,7 @@ def _masks(make: Callable[..., Any]) -> Iterator[Sample]:
             r"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with 1 dim",
         ),
     ],
+    node=nodes.if_tensor("MaskedFill", 2),
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Tensor | Number) -> Value:
     """`value` where the mask holds, `input_i` elsewhere, in the dtype of `input`."""

@@ -10,6 +10,7 @@ from ..base.symbols import Size, hint, settled
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import lower
 from .check import C_NAMES, TYPE_NAMES, for_tensors
 from .conv_samples import forward_errors, forward_samples, general_samples, transposed_errors, transposed_samples
@@ -230,9 +231,20 @@ def _to_bias(g: Value) -> Value:
 # The operators
 
 
-def _of_rank(rank: int) -> tuple[Operator, Operator]:
-    """The convolution over `rank` dimensions, and the transposed one."""
-    name, transposed = f"conv{rank}d", f"conv_transpose{rank}d"
+def _node(rank: int) -> nodes.Named:
+    """A single image is made a batch, and taken out of it."""
+    return lambda args: "ConvolutionBackward0" if nodes.rank(args) == rank + 2 else "SqueezeBackward1"
+
+
+def _words(rank: int, size: int, made: int) -> dict[str, str]:
+    """What the text of a convolution says: its places, and the sizes of its example."""
+    sizes, result, taps = (", ".join([str(n)] * rank) for n in (size, made, 3))
+    return {"places": ", ".join(("D", "H", "W")[-rank:]), "sizes": sizes, "made": result, "taps": taps}
+
+
+def _convolution(rank: int) -> Operator:
+    """The convolution over `rank` dimensions."""
+    name = f"conv{rank}d"
 
     def gradient(
         g: Value, input: Value, weight: Value, bias: Value | None = None, stride: Any = 1, padding: Any = 0,
@@ -242,20 +254,6 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         dx, *others = _gradients(_batched(name, g, rank), _batched(name, input, rank), weight, bias, form)
         return [_unbatched(dx, input), *others]
 
-    def gradient_transposed(
-        g: Value, input: Value, weight: Value, bias: Value | None = None, stride: Any = 1, padding: Any = 0,
-        output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
-    ) -> list[Value]:  # fmt: skip
-        form = _geometry(transposed, weight, rank, stride, padding, dilation, groups)
-        more = _listed(transposed, "output_padding", output_padding, rank, rank)
-        x, g = _batched(transposed, input, rank), _batched(transposed, g, rank)
-        dx, *others = _gradients_transposed(g, x, weight, bias, form, more)
-        return [_unbatched(dx, input), *others]
-
-    @operator(
-        name=name, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fic",
-        gradient=gradient, samples=forward_samples(rank), errors=forward_errors(rank),
-    )  # fmt: skip
     def conv(
         input: Tensor,
         weight: Tensor,
@@ -269,11 +267,28 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         form = _geometry(name, weight, rank, stride, padding, dilation, groups)
         return _unbatched(_forward(x, weight, bias, form), input)
 
-    @operator(
-        name=transposed, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fc",
-        gradient=gradient_transposed, samples=transposed_samples(rank), errors=transposed_errors(rank),
-    )  # fmt: skip
-    def conv_transpose(
+    conv.__doc__ = _DOC.format(name=name, **_words(rank, 5, 3))
+    return operator(
+        name=name, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fic",
+        gradient=gradient, samples=forward_samples(rank), errors=forward_errors(rank), node=_node(rank),
+    )(conv)  # fmt: skip
+
+
+def _transposed_convolution(rank: int) -> Operator:
+    """The transposed convolution over `rank` dimensions."""
+    name = f"conv_transpose{rank}d"
+
+    def gradient(
+        g: Value, input: Value, weight: Value, bias: Value | None = None, stride: Any = 1, padding: Any = 0,
+        output_padding: Any = 0, groups: int = 1, dilation: Any = 1,
+    ) -> list[Value]:  # fmt: skip
+        form = _geometry(name, weight, rank, stride, padding, dilation, groups)
+        more = _listed(name, "output_padding", output_padding, rank, rank)
+        x, g = _batched(name, input, rank), _batched(name, g, rank)
+        dx, *others = _gradients_transposed(g, x, weight, bias, form, more)
+        return [_unbatched(dx, input), *others]
+
+    def conv(
         input: Tensor,
         weight: Tensor,
         bias: Tensor | None = None,
@@ -283,27 +298,16 @@ def _of_rank(rank: int) -> tuple[Operator, Operator]:
         groups: int = 1,
         dilation: int | tuple[int, ...] = 1,
     ) -> Value:
-        x = _batched(transposed, input, rank)
-        form = _geometry(transposed, weight, rank, stride, padding, dilation, groups)
-        more = _listed(transposed, "output_padding", output_padding, rank, weight.ndim - 2)
+        x = _batched(name, input, rank)
+        form = _geometry(name, weight, rank, stride, padding, dilation, groups)
+        more = _listed(name, "output_padding", output_padding, rank, weight.ndim - 2)
         return _unbatched(_forward_transposed(x, weight, bias, form, more), input)
 
-    places = ", ".join(("D", "H", "W")[-rank:])
-    conv.doc = _DOC.format(
-        name=name,
-        places=places,
-        sizes=", ".join(["5"] * rank),
-        made=", ".join(["3"] * rank),
-        taps=", ".join(["3"] * rank),
-    )
-    conv_transpose.doc = _TRANSPOSED_DOC.format(
-        name=transposed,
-        places=places,
-        sizes=", ".join(["3"] * rank),
-        made=", ".join(["5"] * rank),
-        taps=", ".join(["3"] * rank),
-    )
-    return conv, conv_transpose
+    conv.__doc__ = _TRANSPOSED_DOC.format(name=name, **_words(rank, 3, 5))
+    return operator(
+        name=name, method=False, out=False, fresh=True, order="channels", autocast=lower, dtypes="fc",
+        gradient=gradient, samples=transposed_samples(rank), errors=transposed_errors(rank), node=_node(rank),
+    )(conv)  # fmt: skip
 
 
 _DOC = """The convolution of `input` with `weight`: products of the weights with each window, summed, plus `bias`.
@@ -389,4 +393,6 @@ def convolution(
     return _forward_transposed(input, weight, bias, form, more)
 
 
-OPERATORS: tuple[Operator, ...] = (*_of_rank(1), *_of_rank(2), *_of_rank(3), convolution)
+OPERATORS: tuple[Operator, ...] = (
+    *map(_convolution, (1, 2, 3)), *map(_transposed_convolution, (1, 2, 3)), convolution,
+)  # fmt: skip

@@ -56,8 +56,9 @@ def unfold_copy(input: Tensor, dimension: int, size: int, step: int) -> Value:
 
 # `Tensor.unfold`, which another function of the name hides among the records.
 unfold_view = replace(
-    unfold_copy, name="unfold_view", function=False, fresh=False, out=False, samples=None, errors=[], doc=""
-)
+    unfold_copy, name="unfold_view", function=False, fresh=False, out=False, samples=None, errors=[], doc="",
+    node="UnfoldBackward0",
+)  # fmt: skip
 
 
 @operator(function=False, method=False, out=False)
@@ -91,7 +92,7 @@ def _copied(record: Operator, method: bool = False) -> Operator:
     """The record of a view as that of a copy."""
     return replace(
         record, name=f"{record.name}_copy", doc=f"`{record.name}` as a copy.", fresh=True, function=True, method=method,
-        out=True, spread="", strict_view=False, aliases=(), inplace=False, samples=_first(record),
+        out=True, spread="", strict_view=False, aliases=(), inplace=False, samples=_first(record), node="",
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import single
 from .check import require
 from .movement import calls
@@ -94,6 +95,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Va
         (args(wanted(2, 2, 2)), RuntimeError, r"diag\(\): Supports 1D or 2D tensors. Got 3D"),
         (args(wanted()), RuntimeError, r"diag\(\): Supports 1D or 2D tensors. Got 0D"),
     ],
+    node=lambda args: "DiagEmbedBackward0" if nodes.rank(args) == 1 else "DiagonalBackward0_copy",
 )  # fmt: skip
 def diag(input: Tensor, diagonal: int = 0) -> Value:
     """A matrix with a vector as its diagonal, or the diagonal of a matrix, `diagonal` places to the right.
@@ -141,6 +143,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 @operator(
     out=False,
     samples=calls(((3,), args()), ((2, 3), args(1)), ((), args(-1))),
+    node="DiagEmbedBackward0",
 )
 def diagflat(input: Tensor, offset: int = 0) -> Value:
     """A matrix with all elements of `input`, in their order, as its diagonal."""

@@ -75,7 +75,7 @@ _LAST = (
 )
 
 
-@operator(method=False, out=False, dtypes="fic", samples=_neighbours, errors=[_LAST])
+@operator(method=False, out=False, dtypes="fic", samples=_neighbours, errors=[_LAST], node="NormBackward1")
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: Number = 1e-6, keepdim: bool = False) -> Value:
     """The norm `sum(|x1_i - x2_i + eps| ** p) ** (1 / p)` of the difference of vectors, along the last dimension.
 
@@ -120,6 +120,7 @@ def _unit(x: Value, eps: Number, dim: int) -> Value:
         ),
         (args(wanted(3), wanted(3)), IndexError, r"Dimension out of range \(expected to be in range of \[-1, 0\]"),
     ],
+    node="SumBackward1",
 )
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: Number = 1e-8) -> Value:
     """`x1 . x2 / (max(|x1|, eps) max(|x2|, eps))` along `dim`, after both have been brought to one shape.

@@ -242,6 +242,7 @@ def _lower_products(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
         _refused("i1->i", "invalid subscript given at index 1", (2, 3)),
         _refused("i..j", "found '.' for operand 0 that is not part of any ellipsis", (2, 3)),
     ],
+    node="ViewBackward0",
 )
 def einsum(equation: str, *operands: Tensor) -> Value:
     """Sums of products as `"ij,jk->ik"` says it. The function `einsum(equation, *operands)` stands before this one."""

@@ -10,6 +10,7 @@ from ..base.dtypes import bfloat16, complex128, dtype, float16, float32, float64
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .check import LARGEST, require, result_type
 from .operator import Number, Operator, Sample, Static, Tensor, operator
 from .pointwise import pow_
@@ -122,7 +123,7 @@ def _floats_only(make: Callable[..., Any]) -> Iterator[Sample]:
     yield (make(0, 3), make(3)), {}
 
 
-@operator(pointwise=True, samples=_floats_only)
+@operator(pointwise=True, samples=_floats_only, node=nodes.power)
 def float_power(input: Tensor | Number, exponent: Tensor | Static) -> Value:
     """`out_i = input_i ** exponent_i` in double precision, of complex numbers in that of their parts.
 

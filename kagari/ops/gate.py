@@ -51,6 +51,7 @@ def _slopes(make: Make) -> Iterator[Sample]:
         ),
         (args(wanted(2, dtype="int64"), wanted(1, dtype="int64")), NotImplementedError, "\"prelu_cpu\" .* for 'Long'"),
     ],
+    node="PreluKernelBackward0",
 )
 def prelu(input: Tensor, weight: Tensor) -> Value:
     """`out_i = input_i` above 0, `weight_c * input_i` elsewhere; `weight` has one number or one for each channel c.

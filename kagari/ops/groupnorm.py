@@ -101,6 +101,7 @@ def _groups(make: Make) -> Iterator[Sample]:
         ),
         (args(wanted(2, 3, 4, dtype="int64"), 3), NotImplementedError, "not implemented for 'Long'"),
     ],
+    node="NativeGroupNormBackward0",
 )
 def group_norm(
     input: Tensor,
@@ -197,6 +198,7 @@ def _single_over_images(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
     gradient=_response_gradient,
     samples=_responses,
     errors=[(args(wanted(2, 3), 2), ValueError, "Expected 3D or higher dimensionality  .*  input .got 2 dimensions.")],
+    node="DivBackward0",
 )
 def local_response_norm(input: Tensor, size: int, alpha: Number = 1e-4, beta: Number = 0.75, k: Number = 1.0) -> Value:
     """`x / (k + alpha mean(x^2))^beta` with the mean over `size` channels around each one.

@@ -12,6 +12,7 @@ from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .check import TYPE_NAMES
 from .complex import scatter as scatter_of
 from .operator import Number, Operator, Tensor, operator
@@ -201,6 +202,7 @@ def _scatter_steps(make: Make) -> Iterator[Sample]:
             "reduce argument must be either add or multiply.",
         ),
     ],
+    node=lambda args: f"ScatterBackward{int(not nodes.is_tensor(args[3]))}",
 )
 def scatter(input: Tensor, dim: int, index: Tensor, src: Tensor | Number, *, reduce: str | None = None) -> Value:
     """`input` with `src` written at places along `dim`: `out[index[i][j]][j] = src[i][j]` for `dim=0`.
@@ -269,6 +271,7 @@ def _taken(make: Make) -> Iterator[Sample]:
             "input and indices should have the same number of dimensions",
         ),
     ],
+    node="GatherBackward0",
 )
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Value:
     """As `gather`, with shapes that broadcast and indices that may count from the end.

@@ -13,6 +13,7 @@ from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import single
 from .check import TYPE_NAMES, for_tensors, require, result_type
 from .operator import Operator, Tensor, operator
@@ -188,6 +189,7 @@ def _divergences(make: Make) -> Iterator[Sample]:
             "kl_div: Integral inputs not supported",
         ),
     ],
+    node=nodes.reduced(2, 0, "SubBackward0"),
 )
 def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Value:
     """`y (log y - x)` of log-probabilities x and probabilities y, or of their logarithms where `log_target` says so."""
@@ -329,6 +331,7 @@ _LABEL_ERRORS = [
         *_LABEL_ERRORS,
         (args(wanted(), wanted(dtype="int64")), ValueError, r"Expected 1 or more dimensions \(got 0\)"),
     ],
+    node=lambda args: f"NllLoss{'2D' if nodes.rank(args) > 2 else ''}Backward0",
 )
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean", ignore_index: int = -100
@@ -396,6 +399,7 @@ def _mixtures(make: Make) -> Iterator[Sample]:
             "label_smoothing must be between 0.0 and 1.0. Got: 2",
         ),
     ],
+    node="NllLossBackward0",
 )
 def cross_entropy(
     input: Tensor,

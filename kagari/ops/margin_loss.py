@@ -10,6 +10,7 @@ from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import single
 from .check import TYPE_NAMES, require, result_type
 from .distance import distance, require_wide, root
@@ -60,6 +61,7 @@ def _hinges(make: Make) -> Iterator[Sample]:
             r"mean\(\): could not infer output dtype. Input dtype must be either a floating point",
         ),
     ],
+    node=nodes.reduced(3, 0, "AddBackward0"),
 )
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: Number = 1.0, reduction: int = 0) -> Value:
     """x of targets 1, `max(0, margin - x)` of targets -1."""
@@ -85,6 +87,7 @@ def _rankings(make: Make) -> Iterator[Sample]:
         (args(wanted(2, 3), wanted(2, 4), wanted(2, 4)), RuntimeError, _BROADCAST),
         (args(wanted(3), wanted(3), wanted(3, dtype="bool")), RuntimeError, "Negation, the `-` operator, on a bool"),
     ],
+    node=nodes.reduced(4, 0, "ClampMinBackward0"),
 )
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: Number = 0.0, reduction: int = 0
@@ -313,6 +316,7 @@ def _label_pairs(make: Make) -> Iterator[Sample]:
         (args(wanted(2, 3), wanted(2, 4)), RuntimeError, r"must match the size of tensor . \(.\) at non-singleton"),
         (args(wanted(), wanted()), IndexError, "Dimension specified as -1 but tensor has no dimensions"),
     ],
+    node=nodes.reduced(3, none="DivBackward0"),
 )
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
@@ -363,6 +367,7 @@ def _directions(make: Make) -> Iterator[Sample]:
             r"0D target tensor expects 1D input tensors, but found inputs with sizes \[2, 3\] and \[2, 3\].",
         ),
     ],
+    node=nodes.reduced(4, 0, "AddBackward0"),
 )
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: Number = 0.0, reduction: int = 0
@@ -421,6 +426,7 @@ def _triples(make: Make) -> Iterator[Sample]:
             _BROADCAST,
         ),
     ],
+    node=nodes.reduced(7, 0, "ClampMinBackward0"),
 )
 def triplet_margin_loss(
     anchor: Tensor,

@@ -13,6 +13,7 @@ from ..base.symbols import hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import lower
 from .check import C_NAMES, TYPE_NAMES, require
 from .operator import Number, Operator, Tensor, operator
@@ -115,6 +116,15 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]):
     return samples
 
 
+def _product_node(args: nodes.Arguments) -> str:
+    a, b = nodes.rank(args), nodes.rank(args, 1)
+    if a == 1 and b <= 2:
+        return "DotBackward0" if b == 1 else "SqueezeBackward4"
+    if a == 2 and b <= 2:
+        return "MvBackward0" if b == 1 else "MmBackward0"
+    return "UnsafeViewBackward0"
+
+
 @operator(
     autocast=lower,
     dunder="__matmul__",
@@ -156,6 +166,7 @@ def _pairs(*shapes: tuple[tuple[int, ...], tuple[int, ...]]):
             r"mat1 and mat2 shapes cannot be multiplied \(4x3 and 4x5\)",
         ),
     ],
+    node=_product_node,
 )  # fmt: skip
 def matmul(input: Tensor, other: Tensor) -> Value:
     """The matrix product; of two vectors their inner product.
@@ -267,6 +278,7 @@ def dot(input: Tensor, tensor: Tensor) -> Value:
     aliases=("ger",),
     samples=_pairs(((2,), (3,)), ((0,), (3,)), ((20,), (33,))),
     errors=[(args(wanted(2), wanted(2, 2)), RuntimeError, "outer: Expected 1-D argument vec2, but got 2-D")],
+    node="MulBackward0",
 )
 def outer(input: Tensor, vec2: Tensor) -> Value:
     """All products of two vectors' elements: `out_ij = a_i b_j`."""
@@ -419,6 +431,12 @@ def _layers(make: Make) -> Iterator[Sample]:
     yield (make(70, 35), make(66, 35), make(66)), {}
 
 
+def _linear_node(args: nodes.Arguments) -> str:
+    if nodes.given(args, 2) is None:
+        return {1: "SqueezeBackward4", 2: "MmBackward0"}.get(nodes.rank(args), "UnsafeViewBackward0")
+    return {1: "AddBackward0", 2: "AddmmBackward0"}.get(nodes.rank(args), "ViewBackward0")
+
+
 @operator(
     autocast=lower,
     namespace="nn.functional",
@@ -455,6 +473,7 @@ def _layers(make: Make) -> Iterator[Sample]:
             "both arguments to linear need to be at least 1D, but they are 0D and 2D",
         ),
     ],
+    node=_linear_node,
 )
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
     """`input @ weight.T + bias`: `(*, in)` and `(out, in)` to `(*, out)`; of a weight that is a vector, to `(*,)`."""

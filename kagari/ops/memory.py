@@ -19,7 +19,7 @@ def clone(input: Tensor) -> Value:
     return input
 
 
-@operator(name="contiguous", method=False, function=False, fresh=True, out=False)
+@operator(name="contiguous", method=False, function=False, fresh=True, out=False, node="CloneBackward0")
 def contiguous(input: Tensor) -> Value:
     """A copy of `input` in row-major order."""
     return input
@@ -49,7 +49,7 @@ def _converted(x: Value, dt: dtype) -> Value:
     return cast(x, dt)
 
 
-@operator(name="to_dtype", function=False, method=False, out=False, pointwise=True)
+@operator(name="to_dtype", function=False, method=False, out=False, pointwise=True, node="ToCopyBackward0")
 def to_dtype(input: Tensor, dtype: dtype) -> Value:
     """`input` in another dtype."""
     return _converted(input, dtype)

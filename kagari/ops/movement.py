@@ -14,6 +14,7 @@ from ..base.symbols import Size, hint, product
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import widest
 from .bits import reinterpreted
 from .operator import Operator, Tensor, operator
@@ -46,6 +47,10 @@ def _reshape_errors(name: str) -> list[tuple[Sample, type, str]]:
     ]
 
 
+def _reshaped_node(args: nodes.Arguments) -> str:
+    return "ViewBackward0" if args[0].is_contiguous() else "UnsafeViewBackward0"
+
+
 @operator(
     spread="shape",
     out=False,
@@ -55,6 +60,7 @@ def _reshape_errors(name: str) -> list[tuple[Sample, type, str]]:
         ((4, 6), args((2, 2, 2, -1))),
     ),
     errors=_reshape_errors("reshape"),
+    node=_reshaped_node,
 )  # fmt: skip
 def reshape(input: Tensor, shape: tuple[int, ...]) -> Value:
     """The elements of `input`, in row-major order, under another `shape`; one size may be -1, to be inferred.
@@ -103,6 +109,7 @@ def view(input: Tensor, shape: Any) -> Value:
         (args(wanted(2, 3), 1, 0), RuntimeError, r"flatten\(\) has invalid args: start_dim cannot come after end_dim"),
         (args(wanted(2, 3), 2), IndexError, "Dimension out of range"),
     ],
+    node=_reshaped_node,
 )  # fmt: skip
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Value:
     """The dimensions from `start_dim` to `end_dim` as one; 0-d becomes 1-d."""
@@ -125,6 +132,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Value:
         ),
         (args(wanted(2, 3), 1, ()), RuntimeError, "unflatten: sizes must be non-empty"),
     ],
+    node="ViewBackward0",
 )
 def unflatten(input: Tensor, dim: int, sizes: tuple[int, ...]) -> Value:
     """Dimension `dim` as several of the given sizes, of which one may be -1."""
@@ -155,6 +163,7 @@ def unflatten(input: Tensor, dim: int, sizes: tuple[int, ...]) -> Value:
         ),
         (args(wanted(2, 3), (0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
     ],
+    node=lambda args: f"SqueezeBackward{0 if len(args) < 2 else 2 if isinstance(args[1], tuple) else 1}",
 )  # fmt: skip
 def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Value:
     """Without the dimensions of size 1, or without those in `dim` whose size is 1."""
@@ -239,7 +248,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Value:
     return _swapped(input, dim0, dim1)
 
 
-@operator(out=False, samples=_TRANSPOSED, errors=_SWAP_ERROR)
+@operator(out=False, samples=_TRANSPOSED, errors=_SWAP_ERROR, node="TransposeBackward0")
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Value:
     """Two dimensions exchanged, under NumPy's name."""
     return _swapped(input, axis0, axis1)
@@ -266,6 +275,7 @@ def t(input: Tensor) -> Value:
         (args(wanted(2, 3), (0, 1), (1, 1)), RuntimeError, r"movedim: repeated dim in `destination` \(\[1, 1\]\)"),
         (args(wanted(2, 3), (0,), (0, 1)), RuntimeError, "movedim: Invalid source or destination dims"),
     ],
+    node="PermuteBackward0",
 )
 def movedim(input: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Value:
     """The dimensions `source` moved to `destination`; the others keep their order."""
@@ -319,13 +329,19 @@ def expand(input: Tensor, size: tuple[int, ...], *, implicit: bool = False) -> V
     function=False,
     out=False,
     samples=lambda make: iter([((make(2, 1), make(2, 3)), {}), ((make(3), make(2, 3)), {})]),
+    node="ExpandBackward0",
 )
 def expand_as(input: Tensor, other: Tensor) -> Value:
     """`input.expand(other.size())`."""
     return expanded(input, other.shape)
 
 
-@operator(out=False, samples=calls(((2, 1), args((2, 3))), ((3,), args((2, 3)))), errors=_EXPAND_ERRORS[:1])
+@operator(
+    out=False,
+    samples=calls(((2, 1), args((2, 3))), ((3,), args((2, 3)))),
+    errors=_EXPAND_ERRORS[:1],
+    node="ExpandBackward0",
+)
 def broadcast_to(input: Tensor, size: tuple[int, ...]) -> Value:
     """`input.expand(size)`."""
     return expanded(input, size)
@@ -347,6 +363,7 @@ def broadcast_to(input: Tensor, size: tuple[int, ...]) -> Value:
         (args(wanted(2, 3), 1, 0, -1), RuntimeError, r"narrow\(\): length must be non-negative"),
         (args(wanted(), 0, 0, 1), RuntimeError, r"narrow\(\) cannot be applied to a 0-dim tensor"),
     ],
+    node="SliceBackward0",
 )
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Value:
     """`length` elements along `dim` from `start`, which may count from the end."""
@@ -513,6 +530,7 @@ def repeat(input: Tensor, repeats: tuple[int, ...]) -> Value:
     out=False,
     fresh=True,
     samples=calls(((2, 3), args((2,))), ((2, 3), args((2, 1, 2))), ((3,), args((2, 2)))),
+    node="RepeatBackward0",
 )
 def tile(input: Tensor, dims: tuple[int, ...]) -> Value:
     """As `repeat`, where missing leading repetitions count as 1."""

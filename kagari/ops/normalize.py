@@ -106,6 +106,7 @@ _SHAPE_ERRORS = [
             "expect parameter to have scalar type of Float",
         ),
     ],
+    node="NativeLayerNormBackward0",
 )
 def layer_norm(
     input: Tensor,
@@ -148,6 +149,7 @@ def _rms_layers(make: Make) -> Iterator[Sample]:
     dtypes="fc",
     samples=_rms_layers,
     errors=_SHAPE_ERRORS,
+    node="MulBackward0",
 )
 def rms_norm(
     input: Tensor, normalized_shape: tuple[int, ...], weight: Tensor | None = None, eps: Number | None = None
@@ -191,6 +193,7 @@ def _directions(make: Make) -> Iterator[Sample]:
         (args(wanted(2, 3), dim=3), IndexError, "Dimension out of range"),
         (args(wanted(2, 3), dim=(0, 0)), RuntimeError, "dim 0 appears multiple times in the list of dims"),
     ],
+    node="DivBackward0",
 )
 def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: Number = 1e-12) -> Value:
     """`x / max(norm_p(x), eps)` with the norm taken along `dim`, or over several dimensions; None means all."""

@@ -68,7 +68,8 @@ class Operator:
     `fresh=False`). `autocast(arguments, low)` makes the arguments that the definition gets where autocast is on
     (see autocast.py). `returns` names the parts of a result that is a pair, `synonyms` gives further names of
     parameters; `namespace` is `torch`, `nn.functional`, `special`, or `linalg`, whose operators have names that
-    begin with it.
+    begin with it. `node` is what PyTorch calls the node of its gradient, where the name alone does not tell (see
+    nodes.py).
 
     For the tests: `samples` makes arguments, `dtypes` has a letter for each kind they may be of (float, integer,
     boolean, complex), of which an operator may refuse some as PyTorch does, `errors` holds arguments that must fail,
@@ -101,6 +102,7 @@ class Operator:
     autocast: Callable[[tuple[Any, ...], dtype], tuple[Any, ...]] | None = None
     returns: tuple[str, ...] = ()
     synonyms: dict[str, str] = field(default_factory=dict)
+    node: str | Callable[[tuple[Any, ...]], str] = ""
     errors: list[tuple[Sample, type, str]] = field(default_factory=list)
 
     @property

@@ -9,6 +9,7 @@ from ..base.symbols import Size, hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import single
 from .check import TYPE_NAMES
 from .movement import calls
@@ -27,6 +28,15 @@ def _single_at_edges(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
     """Under autocast what repeats elements is in float32, but for reflection in three dimensions, as in PyTorch."""
     mode, rank = args[2], len(args[1]) // 2
     return single(args, low) if mode == "replicate" or (mode == "reflect" and rank < 3) else args
+
+
+def _padded_node(args: nodes.Arguments) -> str:
+    mode = nodes.given(args, 2) or "constant"
+    if mode == "constant":
+        return "ConstantPadNdBackward0"
+    if mode == "circular":
+        return "CopySlices"
+    return f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(args[1]) // 2}DBackward0"
 
 
 @operator(
@@ -72,6 +82,7 @@ def _single_at_edges(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
             "\"reflection_pad1d\" not implemented for 'Bool'",
         ),
     ],
+    node=_padded_node,
 )  # fmt: skip
 def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: Number | None = None) -> Value:
     """More elements around: `pad` holds two amounts for each dimension, the last dimension first.

@@ -10,6 +10,7 @@ from ..base.dtypes import bool_, dtype, uint8
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .check import C_NAMES, for_tensors, is_bool, require, result_type
 from .operator import Number, Operator, Sample, Static, Tensor, operator
 from .samples import args, binary, mixed, special_pairs, together, wanted
@@ -101,6 +102,7 @@ def _subtractable(make: Callable[..., Any]) -> Iterator[Sample]:
     dtypes="fic",
     aliases=("subtract",),
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
+    node=lambda args: "SubBackward0" if nodes.is_tensor(args[0]) else "RsubBackward1",
 )
 def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) -> Value:
     """`out_i = input_i - alpha * other_i`."""
@@ -114,6 +116,7 @@ def sub(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
     dtypes="fic",
     method=False,
     samples=together(binary(), binary(alpha=2), special_pairs, _subtractable),
+    node=lambda args: f"RsubBackward{int(not nodes.is_tensor(args[1]))}",
 )
 def rsub(input: Tensor, other: Tensor | Number, alpha: Number = 1) -> Value:
     """`out_i = other_i - alpha * input_i`."""
@@ -206,6 +209,7 @@ DIVIDED = together(_divisors(3, -2.5), special_pairs)
         ),
         (((wanted(2, dtype="int64"), 0), {"rounding_mode": "floor"}), RuntimeError, "ZeroDivisionError"),
     ],
+    node=lambda args: f"DivBackward{0 if nodes.given(args, 2) is None else 2}",
 )
 def div(input: Tensor | Number, other: Tensor | Number, *, rounding_mode: str | None = None) -> Value:
     """`out_i = input_i / other_i`, as floats; rounded towards zero by `"trunc"`, down by `"floor"`.
@@ -248,6 +252,7 @@ def floor_divide(input: Tensor | Number, other: Tensor | Number) -> Value:
     samples=DIVIDED,
     dtypes="fib",
     errors=[(args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError")],
+    node=nodes.if_tensor("Remainder", 1),
 )
 def remainder(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = input_i - other_i * floor(input_i / other_i)`: of the divisor's sign, as in Python."""
@@ -262,6 +267,7 @@ def remainder(input: Tensor | Number, other: Tensor | Number) -> Value:
     samples=DIVIDED,
     dtypes="fib",
     errors=[(args(wanted(2, dtype="int64"), 0), RuntimeError, "ZeroDivisionError")],
+    node=nodes.if_tensor("Fmod", 1),
 )
 def fmod(input: Tensor, other: Tensor | Number) -> Value:
     """`out_i = input_i - other_i * trunc(input_i / other_i)`: of the dividend's sign, as in C."""
@@ -297,6 +303,7 @@ def _powers(make: Callable[..., Any]) -> Iterator[Sample]:
         (args(wanted(2, dtype="int64"), -1), RuntimeError, "Integers to negative integer powers are not allowed"),
         (_two_bools, NotImplementedError, "\"pow\" not implemented for 'Bool'"),
     ],
+    node=nodes.power,
 )
 def pow_(input: Tensor | Number, exponent: Tensor | Static) -> Value:
     """`out_i = input_i ** exponent_i`. An exponent that is a number is part of the structure: a square is a product.
@@ -404,8 +411,17 @@ def _xlogy_gradient(g: Value, input: Any, other: Any) -> list[Value]:
     return for_tensors((input, g * ir.where(masked, 0, ir.log(other))), (other, g * ir.div(input, other)))
 
 
+def _xlogy_node(args: nodes.Arguments) -> str:
+    both = nodes.is_tensor(args[0]) and nodes.is_tensor(args[1])
+    return f"XlogyBackward{0 if both else 2 - nodes.is_tensor(args[1])}"
+
+
 @operator(
-    inplace=True, pointwise=True, gradient=_xlogy_gradient, samples=together(binary(0.5, 3, (2, 1.5)), special_pairs)
+    inplace=True,
+    pointwise=True,
+    gradient=_xlogy_gradient,
+    samples=together(binary(0.5, 3, (2, 1.5)), special_pairs),
+    node=_xlogy_node,
 )
 def xlogy(input: Tensor | Number, other: Tensor | Number) -> Value:
     """`out_i = input_i * ln(other_i)`, 0 where `input_i` is 0, and NaN where `other_i` is."""
@@ -417,7 +433,12 @@ def xlogy(input: Tensor | Number, other: Tensor | Number) -> Value:
 # Signs and steps
 
 
-@operator(inplace=True, pointwise=True, samples=together(binary(), special_pairs))
+@operator(
+    inplace=True,
+    pointwise=True,
+    samples=together(binary(), special_pairs),
+    node=lambda args: f"CopysignBackward{int(not nodes.is_tensor(args[1]))}",
+)
 def copysign(input: Tensor, other: Tensor | Number) -> Value:
     """`out_i` has the magnitude of `input_i` and the sign of `other_i`."""
     dt = result_type(input, other)
@@ -488,6 +509,7 @@ def _weights(make: Callable[..., Any]) -> Iterator[Sample]:
         ),
         (args(*_two_ints[0], 0.5), NotImplementedError, "\"lerp_kernel_scalar\" not implemented for 'Long'"),
     ],
+    node=nodes.if_tensor("Lerp", 2),
 )
 def lerp(input: Tensor, end: Tensor, weight: Tensor | Number) -> Value:
     """`out_i = input_i + weight_i * (end_i - input_i)`, computed from the nearer end."""

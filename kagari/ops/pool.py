@@ -148,7 +148,19 @@ def _placed_gradient(g: Value, input: Value, values: Value, indices: Value, rank
     return [scattered(g, indices, input, rank), None, None]
 
 
-@operator(function=False, method=False, out=False, fresh=True, order="channels", gradient=_placed_gradient)
+def _pairs_node(rank: int) -> str:
+    return "SqueezeBackward1" if rank == 1 else f"MaxPool{rank}DWithIndicesBackward0"
+
+
+@operator(
+    function=False,
+    method=False,
+    out=False,
+    fresh=True,
+    order="channels",
+    gradient=_placed_gradient,
+    node=lambda args: _pairs_node(args[3]),
+)
 def placed(input: Tensor, values: Tensor, indices: Tensor, rank: int) -> Value:
     """`values`, known to be the elements of `input` at `indices`: that is where the gradient goes."""
     return values
@@ -247,7 +259,7 @@ def _max_pool(rank: int) -> tuple[Operator, Operator]:
         operator(
             name=name, samples=_windows(rank), dtypes="f" if rank == 1 else "fi", errors=_errors(name, rank), **how
         )(values),
-        operator(name=f"{name}_with_indices", samples=_windows(rank), dtypes="f", **how)(pairs),
+        operator(name=f"{name}_with_indices", samples=_windows(rank), dtypes="f", node=_pairs_node(rank), **how)(pairs),
     )
 
 

@@ -88,6 +88,7 @@ def _lower_unless_number(args: tuple[Any, ...], low: dtype) -> tuple[Any, ...]:
         (args(wanted(2, 3), wanted(2, 3), ((0, 0), (0, 0))), RuntimeError, "dim 0 appears multiple times in the list"),
         (args(wanted(2, 3), wanted(3, 2, dtype="float64"), 1), RuntimeError, "both inputs should have same dtype"),
     ],
+    node="ViewBackward0",
 )
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Value:
     """Sums of products over the last `dims` dimensions of `a` and the first of `b`, or over two lists of dimensions.
@@ -136,7 +137,7 @@ def _blocks(make: Make) -> Iterator[Sample]:
     yield (make(2, 3, noncontiguous=True), make(2, 2, noncontiguous=True)), {}
 
 
-@operator(samples=_blocks)
+@operator(samples=_blocks, node="UnsafeViewBackward0")
 def kron(input: Tensor, other: Tensor) -> Value:
     """Kronecker's product: a block `input_ij * other` for each element of `input`.
 
@@ -200,6 +201,7 @@ def _along(make: Make) -> Iterator[Sample]:
             "linalg.vecdot: Expected a floating point or complex tensor as input. Got Long",
         ),
     ],
+    node="SumBackward1",
 )
 def linalg_vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Value:
     """Sums along `dim` of the conjugates of x times y, which broadcast.
@@ -263,7 +265,7 @@ def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Value:
     return _crossed(input, other, dim)
 
 
-@operator(dtypes="fic", samples=_along, errors=_CROSS_ERRORS)
+@operator(dtypes="fic", samples=_along, errors=_CROSS_ERRORS, node="LinalgCrossBackward0")
 def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Value:
     """The vector product in space, along a dimension of three elements: the first one that has so many, if not given.
 
@@ -391,6 +393,7 @@ def _bases(make: Make) -> Iterator[Sample]:
             "linalg.vander supports floating point, complex, and integer tensors, but got Bool",
         ),
     ],
+    node="CatBackward0",
 )
 def linalg_vander(x: Tensor, *, N: int | None = None) -> Value:
     """Vandermonde's matrices: for each vector along the last dimension its powers 0 to `N - 1` as columns.

@@ -11,6 +11,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
+from . import nodes
 from .autocast import single
 from .check import TYPE_NAMES, require
 from .complex import complex_product, complex_running_product
@@ -75,7 +76,13 @@ def summed(input: Value, dtype: dtype | None = None) -> Value:
     return ir.astype(input, dtype or (int64 if input.dtype.category < 2 else input.dtype))
 
 
-@operator(name="sum", fresh=True, samples=together(reduced(*_all), _special(dim=1)), errors=[_out_of_range, _twice])
+@operator(
+    name="sum",
+    fresh=True,
+    samples=together(reduced(*_all), _special(dim=1)),
+    errors=[_out_of_range, _twice],
+    node=nodes.if_given("Sum"),
+)
 def sum_(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The sum of all elements, or over the dimensions `dim`. Integers are summed as int64.
 
@@ -91,6 +98,7 @@ def sum_(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype
     fresh=True,
     samples=together(reduced(*_one, low=0.5, high=1.5), _special(dim=1)),
     errors=[_out_of_range],
+    node=nodes.if_given("Prod"),
 )
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The product of all elements, or over the dimension `dim`. Integers are multiplied as int64."""
@@ -124,6 +132,7 @@ def _floating(name: str, input: Value, dtype: dtype | None) -> dtype:
             r"mean\(\): could not infer output dtype. Input dtype must be either .* Got: Long",
         ),
     ],
+    node=nodes.if_given("Mean"),
 )
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The mean of all elements, or over the dimensions `dim`: their sum divided by their number.
@@ -160,6 +169,7 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dty
             r"nanmean\(\): expected input to have floating point or complex dtype but got Long",
         ),
     ],
+    node="DivBackward0",
 )
 def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Value:
     """The mean of what is not NaN."""
@@ -260,6 +270,15 @@ def _position(op: str, input: Value, dim: int) -> Value:
     return graph.reduce(op, input, (dim,)) if input.ndim else ir.full((), 0, int64)
 
 
+def _node(name: str) -> nodes.Named:
+    def named(args: nodes.Arguments) -> str:
+        return (
+            f"{name}imumBackward0" if nodes.is_tensor(nodes.given(args, 1)) else f"{name}Backward{int(len(args) < 2)}"
+        )
+
+    return named
+
+
 def _extremum(name: str, word: str) -> Operator:
     pairwise = getattr(ir, f"{name}imum")
 
@@ -302,6 +321,7 @@ def _extremum(name: str, word: str) -> Operator:
         errors=_empty(name),
         synonyms={"other": "dim"},
         returns=("values", "indices"),
+        node=_node(name.capitalize()),
     )(define)
 
 
@@ -599,6 +619,7 @@ def _norms(make: Callable[..., Any]) -> Iterator[Sample]:
             "linalg.vector_norm cannot compute the inf norm on an empty tensor",
         ),
     ],
+    node="LinalgVectorNormBackward0",
 )
 def norm(
     input: Tensor, p: float | str | None = "fro", dim: Dims = None, keepdim: bool = False, dtype: dtype | None = None

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
+from . import nodes
 from .autocast import single
 from .check import C_NAMES, require, result_type
 from .operator import Number, Operator, Tensor, operator
@@ -50,6 +51,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
             r"Got: Long",
         ),
     ],
+    node=nodes.reduced(2, none="AbsBackward0"),
 )
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     """`|x - y|`."""
@@ -117,6 +119,7 @@ def _counts(make: Make) -> Iterator[Sample]:
             r"The size of tensor a \(2\) must match the size of tensor b \(3\) at non-singleton dimension 1",
         )
     ],
+    node=nodes.reduced(5, 0, "SubBackward0"),
 )
 def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool, full: bool, eps: Number, reduction: int) -> Value:
     """`exp(x) - y x` of the logarithm x of a Poisson distribution's rate, or `x - y log(x + eps)` of the rate.
@@ -170,6 +173,7 @@ def _of_rows(var: Value, input: Value) -> Value:
             "result type Float can't be cast to the desired output type long int",
         ),
     ],
+    node=nodes.reduced(5, none="MulBackward1"),
 )
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Tensor, full: bool = False, eps: Number = 1e-6, reduction: str = "mean"

@@ -156,6 +156,7 @@ def _neighbours(make: Make) -> Iterator[Sample]:
             "diff expects prepend or append to be the same dimension as input",
         ),
     ],
+    node="SubBackward0",
 )
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None

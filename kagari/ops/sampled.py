@@ -88,6 +88,7 @@ def _no_bool(name: str) -> list[tuple[Sample, type, str]]:
     aliases=("trapz",),
     samples=_integrands,
     errors=_no_bool("trapezoid"),
+    node="MulBackward1",
 )
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = -1) -> Value:
     """The integral along `dim` by the trapezoidal rule, `sum (y_i + y_(i-1)) / 2 * (x_i - x_(i-1))`; without `x` the
@@ -113,6 +114,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = 
     dtypes="fic",
     samples=_integrands,
     errors=_no_bool("cumulative_trapezoid"),
+    node="CumsumBackward0",
 )
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Number = 1, dim: int = -1) -> Value:
     """The integrals along `dim` up to each sample point but the first, by the trapezoidal rule.

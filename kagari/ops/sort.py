@@ -15,6 +15,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import Value
+from . import nodes
 from .check import require
 from .index import numel
 from .operator import Operator, Tensor, operator
@@ -78,7 +79,13 @@ def _sorted(make: Make) -> Iterator[Sample]:
         yield (make(values=rows),), {"dim": 1, "descending": descending, "stable": True}
 
 
-@operator(pointwise=True, returns=_PAIR, samples=_sorted, errors=[_RANGE, _COMPLEX])
+@operator(
+    pointwise=True,
+    returns=_PAIR,
+    samples=_sorted,
+    errors=[_RANGE, _COMPLEX],
+    node=lambda args: f"SortBackward{int(nodes.given(args, 3) is not None)}",
+)
 def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> tuple[Value, Value]:
     """The pair (values, indices) of the elements in ascending or `descending` order along `dim`.
 
@@ -117,7 +124,7 @@ def _rows(make: Make) -> Iterator[Sample]:
     yield (make(0, 3),), {}
 
 
-@operator(pointwise=True, samples=_rows, errors=[_COMPLEX])
+@operator(pointwise=True, samples=_rows, errors=[_COMPLEX], node="SortBackward0")
 def msort(input: Tensor) -> Value:
     """The elements in ascending order along the first dimension.
 
@@ -318,6 +325,7 @@ def _median(name: str, skip_nan: bool) -> Operator:
         gradient=gradient,
         samples=_medians,
         dtypes="fi",
+        node=nodes.if_given(name.capitalize()),
         errors=[
             (args(wanted(2, 3), 2), IndexError, "Dimension out of range"),
             (args(wanted(2, dtype="bool")), NotImplementedError, "\"median_cpu\" not implemented for 'Bool'"),

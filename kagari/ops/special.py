@@ -295,7 +295,7 @@ def erfcx(input: Tensor) -> Value:
     return ir.where(ir.ne(x, x), x, _scaled_erfc(x))
 
 
-@operator(**_SPECIAL, samples=unary())
+@operator(**_SPECIAL, samples=unary(), node="MulBackward1")
 def ndtr(input: Tensor) -> Value:
     """The probability that a standard normal number is below `input_i`."""
     return 0.5 * ir.erfc(_float("erfc_vml_cpu", input) * -math.sqrt(0.5))

@@ -97,6 +97,7 @@ def _quantile(name: str, skip_nan: bool) -> Operator:
         autocast=single,
         samples=_quantiles,
         dtypes="f",
+        node="SqueezeBackward4",
         errors=_QUANTILE_ERRORS,
         refusal="quantile() q values must be in the range [0, 1]",
     )(define)
@@ -207,6 +208,7 @@ def _weight_error(name: str, w: Any, pattern: str) -> Any:
         _weight_error("aweights", wanted(3, dtype="int64"), "expected aweights to have floating point dtype but got"),
         _weight_error("aweights", wanted(2), r"numel as there are observations in the input but got 2 != 3"),
     ],
+    node="SqueezeBackward0",
 )
 def cov(
     input: Tensor, *, correction: Number = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
@@ -278,6 +280,7 @@ def _covariances(x: Value, correction: Any, counts: Value | None, shares: Value 
             r"corrcoef\(\): expected input to have two or fewer dimensions but got an",
         ),
     ],
+    node="ClampBackward1",
 )
 def corrcoef(input: Tensor) -> Value:
     r"""The correlation coefficients of variables, which are rows: covariances over standard deviations.

@@ -173,7 +173,7 @@ def reciprocal(input: Tensor) -> Value:
     return ir.div(1, input)
 
 
-@operator(inplace=True, pointwise=True, samples=unary())
+@operator(inplace=True, pointwise=True, samples=unary(), node="PowBackward0")
 def square(input: Tensor) -> Value:
     """`out_i = input_i²`."""
     x = ir.astype(input, int64) if input.dtype is bool_ else input
