@@ -74,8 +74,8 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PACKAGES = frozenset((
-    "amp", "array_api", "backends", "cpu", "cuda", "func", "hub", "linalg", "multiprocessing", "nn", "optim",
-    "profiler", "random", "serialization", "special", "testing", "utils", "vision",
+    "amp", "array_api", "backends", "cpu", "cuda", "distributed", "func", "hub", "jit", "linalg", "multiprocessing",
+    "nn", "optim", "profiler", "random", "serialization", "special", "testing", "utils", "vision",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -114,8 +114,8 @@ __all__ = [
     "cosine_embedding_loss", "cosine_similarity", "count_nonzero", "cov", "cpu", "cross", "cuda", "cummax", "cummin",
     "cumprod", "cumprod_", "cumsum", "cumsum_", "cumulative_trapezoid", "default_generator", "deg2rad", "deg2rad_",
     "det", "detach", "detach_", "detach_copy", "device", "diag", "diag_embed", "diagflat", "diagonal", "diagonal_copy",
-    "diagonal_scatter", "diff", "digamma", "digamma_", "dist", "div", "div_", "divide", "divide_", "dot", "double",
-    "dropout", "dropout_", "dsplit", "dstack", "dtype", "e", "einsum", "embedding", "empty", "empty_like",
+    "diagonal_scatter", "diff", "digamma", "digamma_", "dist", "distributed", "div", "div_", "divide", "divide_", "dot",
+    "double", "dropout", "dropout_", "dsplit", "dstack", "dtype", "e", "einsum", "embedding", "empty", "empty_like",
     "empty_permuted", "empty_strided", "enable_grad", "eq", "eq_", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv",
     "erfinv_", "exp", "exp2", "exp2_", "exp_", "expand_copy", "expm1", "expm1_", "eye", "feature_alpha_dropout",
     "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "fill", "fill_", "finfo", "fix", "fix_", "flatten",
@@ -136,8 +136,8 @@ __all__ = [
     "is_deterministic_algorithms_warn_only_enabled", "is_distributed", "is_floating_point", "is_grad_enabled",
     "is_inference", "is_inference_mode_enabled", "is_neg", "is_nonzero", "is_same_size", "is_signed", "is_storage",
     "is_tensor", "is_warn_always_enabled", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf", "isposinf",
-    "isreal", "kaiser_window", "kl_div", "kron", "kthvalue", "layer_norm", "layout", "lcm", "lcm_", "ldexp", "ldexp_",
-    "le", "le_", "lerp", "lerp_", "less", "less_", "less_equal", "less_equal_", "lgamma", "lgamma_", "linalg",
+    "isreal", "jit", "kaiser_window", "kl_div", "kron", "kthvalue", "layer_norm", "layout", "lcm", "lcm_", "ldexp",
+    "ldexp_", "le", "le_", "lerp", "lerp_", "less", "less_", "less_equal", "less_equal_", "lgamma", "lgamma_", "linalg",
     "linspace", "load", "log", "log10", "log10_", "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax",
     "logaddexp", "logaddexp2", "logcumsumexp", "logdet", "logical_and", "logical_and_", "logical_not", "logical_not_",
     "logical_or", "logical_or_", "logical_xor", "logical_xor_", "logit", "logit_", "logspace", "logsumexp", "long",

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base import dtypes
-from ..base.dtypes import dtype
+from ..base.dtypes import dtype as base_dtype
 from . import convert, types
 from .formats import strided
 from .sizes import blank
 
 
-class tensortype:
-    """The type of `torch.FloatTensor` and its like.
+class tensortype(type):
+    """The type of `torch.FloatTensor` and its like, which are types, for annotations as well.
 
     Calling one makes a tensor of its dtype: of given sizes with whatever lies in its memory, or with a copy of data.
 
@@ -26,11 +26,16 @@ class tensortype:
 
     is_cuda = is_sparse = False
     layout = strided
+    dtype: Any
 
-    def __init__(self, dt: dtype) -> None:
-        self.__name__ = self.__qualname__ = f"{dt.type_name}Tensor"
-        self.__doc__ = f"Makes tensors of {dt.name}, from sizes or from data; `isinstance` tells whether one is."
-        self.dtype = dt
+    def __new__(cls, dt: base_dtype) -> tensortype:
+        """The type of the tensors of a dtype."""
+        doc = f"Makes tensors of {dt.name}, from sizes or from data; `isinstance` tells whether one is."
+        members = {"__doc__": doc, "__module__": __name__.partition(".")[0], "dtype": dt}
+        return super().__new__(cls, f"{dt.type_name}Tensor", (), members)
+
+    def __init__(self, dt: base_dtype) -> None:
+        super().__init__(self.__name__, (), {})
 
     def __instancecheck__(self, instance: Any) -> bool:
         return convert.is_tensor(instance) and instance.dtype is self.dtype
@@ -60,9 +65,6 @@ class tensortype:
 
     def __repr__(self) -> str:
         return f"<class 'torch.{self.__name__}'>"
-
-    def __reduce__(self) -> str:
-        return self.__name__
 
 
 BoolTensor = tensortype(dtypes.bool_)
