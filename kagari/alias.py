@@ -41,7 +41,7 @@ NOT_YET = ("torchaudio", "torchtext")
 _PLACES = {
     "utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler", "utils.data.dataloader": "data.loader",
     "utils.data.distributed": "data.distributed", "utils.data._utils": "data",
-    "compiler": "capture.compiler",
+    "compiler": "capture.compiler", "_dynamo": "capture.dynamo",
 }  # fmt: skip
 # Modules of libraries that are written for PyTorch's own memory, and what Kagari has in their place.
 _OF_LIBRARIES = {"safetensors.torch": "serialization.safetensors"}
@@ -118,6 +118,8 @@ def _torch() -> ModuleType:
     made.version = sys.modules["torch.version"] = _version_module()  # type: ignore[attr-defined]
 
     def look_up(name: str) -> Any:
+        if name in _PLACES:
+            return importlib.import_module(f"torch.{name}")
         if name not in kagari.__all__:
             raise _missing("torch", name, kagari.__all__, sys._getframe(1))
         found = getattr(kagari, name)
@@ -239,7 +241,8 @@ class _Refusing(Loader):
 
 def _module(name: str) -> ModuleType | None:
     """The module of Kagari for its name below torch; None where there is none, or where it is not public."""
-    if name.partition(".")[0] not in sys.modules[_PACKAGE].__all__:
+    first = name.partition(".")[0]
+    if first not in sys.modules[_PACKAGE].__all__ and first not in _PLACES:
         return None
     for theirs, ours in _PLACES.items():
         if name == theirs or name.startswith(f"{theirs}."):

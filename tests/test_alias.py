@@ -68,6 +68,11 @@ def test_modules_are_the_same_objects() -> None:
     assert run("-c", f"import kagari; kagari.install_as_torch(); kagari.install_as_torch(){IDENTITIES}") == "same"
 
 
+ABSENT = (
+    "current_stream", "default_stream", "get_device_capability", "get_device_name", "get_rng_state", "mem_get_info",
+)  # fmt: skip
+
+
 def test_programs_fall_back_to_the_cpu(oracle: ModuleType) -> None:
     """What the oracle, built for the CPU, says of GPUs that are not there."""
     questions = (
@@ -76,6 +81,18 @@ def test_programs_fall_back_to_the_cpu(oracle: ModuleType) -> None:
         lambda t: (t.cuda.manual_seed(0), t.cuda.manual_seed_all(0), t.cuda.empty_cache(), t.cuda.memory_allocated()),
         lambda t: t.cuda.current_device(),
         lambda t: t.cuda.synchronize(),
+        lambda t: (t.cuda.max_memory_allocated(), t.cuda.max_memory_reserved(), t.cuda.memory_reserved()),
+        lambda t: (t.cuda.memory_stats(), t.cuda.get_rng_state_all(), t.cuda.default_generators),
+        lambda t: t.cuda.set_rng_state_all([]),
+        lambda t: t.cuda.stream(None).__enter__(),
+        *(lambda t, kind=kind: getattr(t.cuda, kind)() for kind in ("CUDAGraph", "Event", "Stream")),
+        *(lambda t, name=name: getattr(t.cuda, name)() for name in ABSENT),
+        lambda t: t.cuda.get_device_properties(0),
+        lambda t: t.cuda.graph(None),
+        lambda t: (t.accelerator.is_available(), t.accelerator.device_count(), t.accelerator.current_accelerator()),
+        lambda t: t.accelerator.current_device_index(),
+        lambda t: t.get_device_module().__name__.rpartition(".")[2],
+        *(lambda t, kind=kind: t.get_device_module(kind).is_available() for kind in ("cpu", "cuda:0", "meta", 3)),
         lambda t: (t.backends.mps.is_available(), t.backends.mps.is_built()),
         lambda t: (t.backends.cudnn.is_available(), t.backends.cudnn.version(), t.backends.cudnn.enabled),
         lambda t: (t.backends.cudnn.benchmark, t.backends.cudnn.deterministic),

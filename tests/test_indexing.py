@@ -9,6 +9,7 @@ import pytest
 from outcomes import assert_same, evaluated
 
 import kagari
+from kagari.capture.dynamo import _trace_wrapped_higher_order_op as Ours
 
 NAMES: dict[str, Any] = {
     "x": lambda t: t.arange(24.0).reshape(2, 3, 4),
@@ -218,3 +219,17 @@ def test_views_share_memory_and_versions() -> None:
     assert m[1, 2].item() == 5
     assert m._version == row._version == 1
     assert evaluated("m[0].is_contiguous()", kagari, {"m": m})[1] == "True"
+
+
+@pytest.mark.parametrize("index", ["i", "(i, i)", "(j, i)", "(0, i)", "(i, slice(1, 3))", "(i, None)", "(-i,)"])
+def test_index_tensors_that_stay_tensors(oracle: ModuleType, index: str) -> None:
+    """In their region, what tensors and numbers index is a copy, whatever it is elsewhere."""
+    found = []
+    for torch, region in ((kagari, Ours), (oracle, oracle._dynamo._trace_wrapped_higher_order_op)):
+        x, i, j = torch.arange(12).view(3, 4), torch.tensor(1), torch.tensor([2, 0])
+        at = eval(index, {"i": i, "j": j})
+        with region.TransformGetItemToIndex():
+            y = x[at]
+        x.zero_()
+        found.append((y.tolist(), list(y.shape)))
+    assert found[0] == found[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from types import EllipsisType
@@ -29,6 +30,15 @@ _MASKS = (dtypes.bool_, dtypes.uint8)
 _size = tuple.__getitem__  # of a shape, without its care for slices
 
 
+class _Keeping(threading.local):
+    """How many regions this thread is in where an index of tensors, and numbers beside them, makes a copy."""
+
+    regions = 0
+
+
+KEEPING = _Keeping()
+
+
 def get(t: Any, index: Any) -> Any:
     """`t[index]`.
 
@@ -40,6 +50,11 @@ def get(t: Any, index: Any) -> Any:
         view = native().make_tensor(lay, t._storage, t._offset + step * _wrapped_int(index, 0, n))
         tell_base(view, t)
         return view
+    if KEEPING.regions:
+        tensors = index if isinstance(index, tuple) else (index,)
+        known = [isinstance(i, Hooks.tensor_types) for i in tensors]
+        if any(known) and all(k or type(i) is int for k, i in zip(known, tensors)):
+            return _advanced(t, tuple(i if k else convert.full((), i, dtypes.int64) for k, i in zip(known, tensors)))
     items = _items(t, index)
     if not all(isinstance(i, _BASIC) for i in items):
         return _advanced(t, items)

@@ -253,6 +253,27 @@ class _Slice:
         return self._tensor[index]
 
 
+def storage_ptr(tensor: Tensor) -> int:
+    """The address of the memory that a tensor lies in; tensors that share it have the same.
+
+    >>> import kagari as torch
+    >>> x = torch.zeros(4)
+    >>> storage_ptr(x[1:]) == storage_ptr(x)
+    True
+    """
+    return tensor.untyped_storage().data_ptr()
+
+
+def storage_size(tensor: Tensor) -> int:
+    """How many bytes the memory has that a tensor lies in.
+
+    >>> import kagari as torch
+    >>> storage_size(torch.zeros(4)[1:])
+    16
+    """
+    return tensor.untyped_storage().nbytes()
+
+
 def _library() -> ModuleType:
     """The library safetensors. Raises ModuleNotFoundError that says how to get it."""
     try:
@@ -310,4 +331,14 @@ def _tensor(memory: np.ndarray, dt: dtype, shape: tuple[int, ...]) -> Tensor:
     return wrap(layout(shape, None, dt), adopt(memory))
 
 
-__all__ = ["load", "load_file", "load_model", "safe_open", "save", "save_file", "save_model"]
+__all__ = [
+    "load",
+    "load_file",
+    "load_model",
+    "safe_open",
+    "save",
+    "save_file",
+    "save_model",
+    "storage_ptr",
+    "storage_size",
+]
