@@ -82,15 +82,6 @@ def install_as_torch() -> None:
         os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{before}"
 
 
-def refuse(package: str) -> None:
-    """Raises ModuleNotFoundError for a package that belongs to PyTorch and that Kagari does not have."""
-    raise ModuleNotFoundError(
-        f"{package} is not there yet: torch is Kagari here, and Kagari has no {package} (one that is installed works "
-        "with PyTorch alone)",
-        name=package,
-    )
-
-
 def show(package: str) -> None:
     """Lets the import of a package of the folder for child processes, which is under way, give Kagari's module."""
     del sys.modules[package]
@@ -192,7 +183,8 @@ class _Finder:
     ) -> importlib.machinery.ModuleSpec | None:
         """The module that Kagari has for a name. Raises ModuleNotFoundError where it has none."""
         if fullname in NOT_YET:
-            return importlib.machinery.ModuleSpec(fullname, _Refusing())
+            installed = importlib.machinery.PathFinder.find_spec(fullname) is not None
+            return importlib.machinery.ModuleSpec(fullname, _Refusing()) if installed else None
         if fullname in _OF_LIBRARIES:
             ours = importlib.import_module(f"{_PACKAGE}.{_OF_LIBRARIES[fullname]}")
             return importlib.machinery.ModuleSpec(fullname, _Same(ours, fullname))
@@ -229,14 +221,19 @@ class _Same(Loader):
 
 
 class _Refusing(Loader):
-    """Says that a package is not there yet when it is imported; to ask whether it can be found is no error."""
+    """Says that a package that is installed is not there yet; to ask whether it can be found is no error."""
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
         """A plain module will do."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Raises ModuleNotFoundError."""
-        refuse(module.__name__)
+        name = module.__name__
+        raise ModuleNotFoundError(
+            f"{name} is not there yet: torch is Kagari here, and Kagari has no {name} (the one that is installed works "
+            "with PyTorch alone)",
+            name=name,
+        )
 
 
 def _module(name: str) -> ModuleType | None:
@@ -280,15 +277,14 @@ def _shim() -> Path:
 
 def _filled(base: Path) -> Path:
     """The folder below `base` with what belongs in it."""
-    folder = base / f"torch-{version()}"
-    install = "from kagari.alias import install_as_torch, refuse, show\n\ninstall_as_torch()\n"
+    folder = base / f"as-torch-{version()}"
+    install = "from kagari.alias import install_as_torch, show\n\ninstall_as_torch()\n"
     metadata = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
     files = {
         "torch/__init__.py": f'"""`import torch` means Kagari here: see kagari/alias.py."""\n\n{install}',
         "torchvision/__init__.py": f'"""Kagari, too: see kagari/alias.py."""\n\n{install}show("torchvision")\n',
         f"torch-{version()}.dist-info/METADATA": metadata.format("torch", version()),
         f"torchvision-{COMPATIBLE_VISION}.dist-info/METADATA": metadata.format("torchvision", COMPATIBLE_VISION),
-        **{f"{name}.py": f'{install}refuse("{name}")\n' for name in NOT_YET},
     }
     for name, text in files.items():
         path = folder / name

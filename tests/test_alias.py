@@ -224,7 +224,6 @@ MISSING = [
     ("import torchvision.nothing", ModuleNotFoundError, "No module named 'torchvision.nothing': torchvision is Kagari"),
     ("from torchvision import dataset", ImportError, "torchvision is Kagari here.*nearest names: datasets"),
     ("from torchvision.datasets import MNITS", ImportError, "from 'torchvision.datasets'.*nearest names: .*MNIST"),
-    ("from torchaudio import load", ModuleNotFoundError, "torchaudio is not there yet: torch is Kagari here"),
 ]
 
 
@@ -242,10 +241,17 @@ assert not hasattr(torch, "no_such") and not hasattr(torch.nn, "no_such") and ge
 print("said")
 """
     assert on_kagari(code) == "said"
-    assert "torchaudio is not there yet" in on_kagari(
-        "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', 'import torchaudio']).returncode)",
-        fails=True,
-    )
+
+
+def test_packages_that_are_written_for_pytorch_alone(tmp_path: Path) -> None:
+    """One that is installed says so when it is imported; one that is not is not found, as programs ask first."""
+    find = "import importlib.util\nprint(importlib.util.find_spec('torchtext') is not None)"
+    assert on_kagari(find) == "False"
+    (tmp_path / "torchtext.py").write_text("import torch")
+    path = os.pathsep.join((str(tmp_path), str(Path(kagari.__file__).parents[1])))
+    assert run("-m", "kagari", "-c", find, PYTHONPATH=path) == "True"
+    said = run("-m", "kagari", "-c", "import torchtext", PYTHONPATH=path, fails=True)
+    assert "torchtext is not there yet: torch is Kagari here" in said
 
 
 def test_an_imported_pytorch_is_not_replaced() -> None:
