@@ -152,10 +152,12 @@ def test_dropout_draws_the_same_numbers(oracle: ModuleType) -> None:
         lib.manual_seed(0)
         q, k, v = lib.rand(2, 3, 5, 4), lib.rand(2, 3, 6, 4), lib.rand(2, 3, 6, 4)
         results.append(lib.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=0.5))
+        heads = lib.randn(2, 5, 3, 4).transpose(1, 2)  # as they come from one product for all heads
+        results.append(lib.nn.functional.scaled_dot_product_attention(heads, heads, heads, dropout_p=0.5))
         layer = lib.nn.TransformerEncoderLayer(8, 2, 16, dropout=0.4)
         results.append(layer(lib.rand(5, 2, 8)))
         results.append(layer.self_attn(*[lib.rand(5, 2, 8)] * 3)[0])
-    for ours, theirs in zip(results[:3], results[3:], strict=True):
+    for ours, theirs in zip(results[:4], results[4:], strict=True):
         same(ours, theirs)
 
 

@@ -70,7 +70,8 @@ def scaled_dot_product_attention(
         )
     if not dropout_p:
         return ops.scaled_dot_product_attention(query, key, value, attn_mask, is_causal, scale, enable_gqa)
-    weights = ops.scaled_dot_product_attention(query, key, None, attn_mask, is_causal, scale, enable_gqa)
+    # Dropout draws in the order of memory, which must not be that of a transposed query.
+    weights = ops.scaled_dot_product_attention(query, key, None, attn_mask, is_causal, scale, enable_gqa).contiguous()
     if enable_gqa:
         value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
     return ops.matmul(ops.dropout(weights, dropout_p, True), value)
