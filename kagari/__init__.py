@@ -75,8 +75,8 @@ newaxis = None
 
 _PACKAGES = frozenset((
     "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "func", "hub", "jit",
-    "linalg", "multiprocessing", "nn", "optim", "profiler", "random", "serialization", "special", "testing", "utils",
-    "vision",
+    "library", "linalg", "multiprocessing", "nn", "optim", "profiler", "random", "serialization", "special", "testing",
+    "utils", "vision",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -140,8 +140,8 @@ __all__ = [
     "is_same_size", "is_signed", "is_storage", "is_tensor", "is_warn_always_enabled", "isclose", "isfinite", "isin",
     "isinf", "isnan", "isneginf", "isposinf", "isreal", "jit", "kaiser_window", "kl_div", "kron", "kthvalue",
     "layer_norm", "layout", "lcm", "lcm_", "ldexp", "ldexp_", "le", "le_", "lerp", "lerp_", "less", "less_",
-    "less_equal", "less_equal_", "lgamma", "lgamma_", "linalg", "linspace", "load", "log", "log10", "log10_", "log1p",
-    "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logdet",
+    "less_equal", "less_equal_", "lgamma", "lgamma_", "library", "linalg", "linspace", "load", "log", "log10", "log10_",
+    "log1p", "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logdet",
     "logical_and", "logical_and_", "logical_not", "logical_not_", "logical_or", "logical_or_", "logical_xor",
     "logical_xor_", "logit", "logit_", "logspace", "logsumexp", "long", "lt", "lt_", "lu", "lu_solve", "lu_unpack",
     "manual_seed", "margin_ranking_loss", "masked_fill", "masked_fill_", "masked_scatter", "masked_scatter_",

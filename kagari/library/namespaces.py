@@ -1,0 +1,192 @@
+"""The operators that :func:`custom_op` has made, as `torch.ops` shows them: `torch.ops.NAMESPACE.NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..autograd.function import Function
+from ..autograd.modes import no_grad
+from ..eager import Tensor
+from .schema import Schema
+
+_DEFINED: dict[str, CustomOpDef] = {}
+
+
+class CustomOpDef:
+    """An operator that :func:`custom_op` has made; calling it is calling the operator."""
+
+    def __init__(self, name: str, schema: Schema, fn: Callable[..., Any], mutates: bool) -> None:
+        self._qualname, self._schema, self._fn, self._mutates = name, schema, fn, mutates
+        self._backward: Callable[..., Any] | None = None
+        self._setup_context: Callable[..., Any] | None = None
+        self._fake: Callable[..., Any] | None = None
+        self._function = _differentiable(self)
+
+    def __repr__(self) -> str:
+        return f"<CustomOpDef({self._qualname})>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the operator gives. Raises RuntimeError for arguments that don't fit the schema."""
+        bound = self._bound(args, kwargs)
+        if self._mutates:
+            with no_grad():
+                return self._fn(**bound)
+        return self._function.apply(*bound.values())
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments by name, with defaults. Raises RuntimeError for too many, too few, and tensors amiss."""
+        schema, name = self._schema, self._qualname
+        declaration = f"Declaration: {name}{schema.text}"
+        for given in schema.signature.parameters.values():
+            position = list(schema.signature.parameters).index(given.name)
+            missing = given.name not in kwargs and (given.kind is given.KEYWORD_ONLY or position >= len(args))
+            if missing and given.default is given.empty:
+                raise RuntimeError(f"{name}() is missing value for argument '{given.name}'. {declaration}")
+        try:
+            bound = schema.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise RuntimeError(f"{name}(): {error}. {declaration}") from None
+        bound.apply_defaults()
+        for position, (argument, value) in enumerate(bound.arguments.items()):
+            kind = schema.types[argument]
+            if kind.startswith("Tensor") and "[" not in kind and not isinstance(value, Tensor):
+                if value is None and kind.endswith("?"):
+                    continue
+                raise RuntimeError(
+                    f"{name}() Expected a value of type 'Tensor' for argument '{argument}' but instead found type "
+                    f"'{type(value).__name__}'.\nPosition: {position}\nValue: {value}\n{declaration}"
+                )
+            if kind.startswith("Tensor") and any(t.requires_grad for t in _tensors(value)) and "[" in kind:
+                raise RuntimeError(
+                    f"{name}(): the list of tensors '{argument}' has one that requires grad, which own operators don't "
+                    "pass gradients to; give each tensor as an argument of its own"
+                )
+        return dict(bound.arguments)
+
+    def register_autograd(
+        self, backward: Callable[..., Any], /, *, setup_context: Callable[..., Any] | None = None
+    ) -> None:
+        """Says what the gradient is; see :func:`kagari.library.register_autograd`."""
+        if self._mutates:
+            raise RuntimeError(
+                f"Cannot register autograd formula for non-functional operator {self._qualname}: it changes arguments"
+            )
+        self._backward, self._setup_context = backward, setup_context
+
+    def register_fake(self, fn: Callable[..., Any], /) -> Callable[..., Any]:
+        """Keeps a function that tells shapes without computing; here nothing asks it, and it is given back."""
+        self._fake = fn
+        return fn
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors(part)
+
+
+def _memory(value: Any) -> list[int]:
+    """Where the tensors lie that have elements."""
+    return [t.untyped_storage().data_ptr() for t in _tensors(value) if t.numel()]
+
+
+def _differentiable(op: CustomOpDef) -> type[Function]:
+    """The function on the tape that runs an operator."""
+
+    def forward(ctx: Any, *args: Any) -> Any:
+        result = op._fn(**dict(zip(op._schema.types, args)))
+        made = _memory(result)
+        if len(set(made)) < len(made) or not set(made).isdisjoint(_memory(args)):
+            raise RuntimeError(
+                f"{op._qualname}: The output of this custom operator (1) must not also be an input to this custom "
+                "operator and (2) may not alias any inputs to this custom operator or other returns. Clone the "
+                "offending outputs"
+            )
+        if op._setup_context is not None:
+            names = list(op._schema.signature.parameters.values())
+            by_name = {p.name: a for p, a in zip(names, args) if p.kind is p.KEYWORD_ONLY}
+            inputs_of = tuple(a for p, a in zip(names, args) if p.name not in by_name)
+            more = {"keyword_only_inputs": by_name} if by_name else {}
+            op._setup_context(ctx=ctx, inputs=inputs_of, output=result, **more)
+        return result
+
+    def backward(ctx: Any, *grads: Any) -> Any:
+        if op._backward is None:
+            raise RuntimeError(
+                f"Trying to backward through {op._qualname.replace('::', '.')}.default but no autograd formula was "
+                "registered. Please use register_autograd to add one."
+            )
+        found = op._backward(ctx, *grads)
+        found = found if isinstance(found, tuple) else (found,)
+        return (*found, *(None,) * (len(op._schema.types) - len(found)))
+
+    name = f"GeneratedBackwardFor_{op._qualname.replace('::', '_')}_default"
+    return type(name, (Function,), {"forward": staticmethod(forward), "backward": staticmethod(backward)})
+
+
+# What torch.ops shows
+
+
+class _OpOverload:
+    """One operator."""
+
+    def __init__(self, op: CustomOpDef, shown: str) -> None:
+        self._op, self._shown = op, shown
+        self.__name__ = shown.rpartition("::")[2].rpartition(".")[2]
+
+    def __repr__(self) -> str:
+        return self._shown
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._op(*args, **kwargs)
+
+
+class _OpOverloadPacket(_OpOverload):
+    """All operators of one name, of which there is one: `default`."""
+
+    @property
+    def default(self) -> _OpOverload:
+        """The operator."""
+        return _OpOverload(self._op, f"{self._shown}.default")
+
+
+class _OpNamespace:
+    """The operators of one namespace."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"<module 'torch.ops.{self._name}' from 'torch.ops'>"
+
+    def __getattr__(self, name: str) -> _OpOverloadPacket:
+        op = _DEFINED.get(f"{self._name}::{name}")
+        if op is None:
+            raise AttributeError(f"'_OpNamespace' '{self._name}' object has no attribute '{name}'")
+        return _OpOverloadPacket(op, f"{self._name}.{name}")
+
+
+def __getattr__(name: str) -> _OpNamespace:
+    if not any(known.startswith(f"{name}::") for known in _DEFINED):
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return _OpNamespace(name)
+
+
+def find(op: str | CustomOpDef | _OpOverload) -> CustomOpDef:
+    """The operator of a name, or as `torch.ops` shows it. Raises RuntimeError for a name that no operator has."""
+    if isinstance(op, CustomOpDef):
+        return op
+    if isinstance(op, _OpOverload):
+        return op._op
+    if op not in _DEFINED:
+        raise RuntimeError(f"operator {op} does not exist")
+    return _DEFINED[op]
+
+
+def define(op: CustomOpDef) -> CustomOpDef:
+    """Makes an operator known under its name; one of before that has the same name is forgotten."""
+    _DEFINED[op._qualname] = op
+    return op

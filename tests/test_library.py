@@ -1,0 +1,101 @@
+"""Operators of a program's own, next to the oracle's: results, gradients, errors."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import kagari
+
+CASES = """
+torch.ops.tests.scale(x, 2.0)
+torch.ops.tests.scale.default(x, s=3.0)
+torch.ops.tests.scale(x, s=2.0).grad_fn.name()
+both(x)
+both(x, 3)
+torch.ops.tests.both(x, n=1)
+torch.ops.tests.scale
+torch.ops.tests.scale.default
+change(x.detach())
+torch.library.infer_schema(typed, mutates_args=())
+torch.library.infer_schema(typed, mutates_args=("x",))
+torch.library.infer_schema(lambda x: x, mutates_args=())
+torch.ops.tests.nothing
+torch.ops.tests.scale(x)
+torch.library.register_fake("tests::nothing", abs)
+plain(x).sum().backward()
+same(x).shape
+"""
+
+
+def made(torch: ModuleType) -> dict[str, Any]:
+    def save(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.by = inputs[1]
+        ctx.save_for_backward(inputs[0])
+
+    def add_one(x: Any) -> None:
+        x.add_(1)
+
+    def typed(x: Any, n: int, s: float = 1.0, *, flag: bool = False) -> Any:
+        return x
+
+    typed.__annotations__.update(x=torch.Tensor, n=int, s=float, flag=bool)
+    typed.__annotations__["return"] = tuple[torch.Tensor, torch.Tensor]
+    schema = "(Tensor x, float s) -> Tensor"
+    torch.library.custom_op("tests::scale", lambda x, s: x * s, mutates_args=(), schema=schema)
+    torch.library.register_autograd("tests::scale", lambda ctx, g: (g * ctx.by, None), setup_context=save)
+    pair = "(Tensor x, int n=2) -> (Tensor, Tensor)"
+    both = torch.library.custom_op("tests::both", lambda x, n=2: (x * n, x + n), mutates_args=(), schema=pair)
+    both.register_autograd(lambda ctx, a, b: (a * ctx.by + b, None), setup_context=save)
+    one = "(Tensor x) -> Tensor"
+    return {
+        "torch": torch,
+        "both": both,
+        "typed": typed,
+        "plain": torch.library.custom_op("tests::plain", lambda x: x * 2, mutates_args=(), schema=one),
+        "same": torch.library.custom_op("tests::same", lambda x: x, mutates_args=(), schema=one),
+        "change": torch.library.custom_op("tests::change", add_one, mutates_args=("x",), schema="(Tensor(a!) x) -> ()"),
+        "x": torch.ones(3, requires_grad=True),
+    }
+
+
+def outcome(text: str, names: dict[str, Any]) -> Any:
+    x = names["x"] = names["x"].detach().clone().requires_grad_()
+    try:
+        result = eval(text, names)
+    except (AttributeError, RuntimeError, ValueError) as error:
+        return type(error), str(error).partition("(with")[0][:40] if "custom operator" not in str(error) else ""
+    parts = result if isinstance(result, tuple) else (result,)
+    if not all(hasattr(part, "grad_fn") for part in parts):
+        return str(result)
+    if all(part.requires_grad for part in parts):
+        sum((i + 2) * part.sum() for i, part in enumerate(parts)).backward()
+    return [part.tolist() for part in parts], None if x.grad is None else x.grad.tolist()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_as_the_oracle(oracle: ModuleType) -> None:
+    import kagari.library.namespaces
+
+    class Shown:
+        """Kagari with `ops`, which the name torch alone has."""
+
+        ops = kagari.library.namespaces
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(kagari, name)
+
+    ours, theirs = made(Shown()), made(oracle)  # type: ignore[arg-type]
+    for text in CASES.strip().splitlines():
+        assert outcome(text, ours) == outcome(text, theirs), text
+
+
+def test_lists_of_tensors_do_not_lose_gradients() -> None:
+    op = kagari.library.custom_op(
+        "tests::total", lambda xs: xs[0] + xs[1], mutates_args=(), schema="(Tensor[] xs) -> Tensor"
+    )
+    assert op([kagari.ones(1)] * 2).tolist() == [2]
+    with pytest.raises(RuntimeError, match="don't pass gradients to"):
+        op([kagari.ones(1, requires_grad=True)] * 2)
