@@ -48,13 +48,11 @@ def _optimised(llvm: Any, text: str, target: Target, level: int) -> tuple[Any, A
     module.triple = target.triple
     if level:
         builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
-        passes = llvm.create_new_function_pass_manager()
+        passes = llvm.create_new_module_pass_manager()
         passes.add_sroa_pass()
         passes.add_instruction_combine_pass()
         passes.add_simplify_cfg_pass()
-        for function in module.functions:
-            if not function.is_declaration:
-                passes.run(function, builder)
+        passes.run(module, builder)  # in one call: each waits for the interpreter's lock when it comes back
     return machine, module
 
 
