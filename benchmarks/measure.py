@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch.utils.flop_counter import FlopCounterMode
-
 from .framework import Build, Framework, Step
 from .peak import peak_flops
 
@@ -131,6 +129,9 @@ class Bench:
 
     @staticmethod
     def _operations(step: Step) -> float:
+        # Here, so that a process that measures Kagari alone has no other framework in its memory.
+        from torch.utils.flop_counter import FlopCounterMode
+
         with FlopCounterMode(display=False) as counter:
             step()
         return float(counter.get_total_flops())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import mmap
 import platform
+import threading
 
 import pytest
 
+from kagari.compiler import halves
 from kagari.compiler.llvm import compile_object
 from kagari.runtime import cpu, linker
 
@@ -126,3 +128,50 @@ def test_pages_that_can_not_be_executed(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(mmap, "PROT_EXEC", 1 << 20)  # a right that no system knows
     with pytest.raises(OSError, match="generated code can't be made executable"):
         cpu.load(made(), ("counted",))
+
+
+_HALF = """define internal double @{name}(double %x) noinline {{
+  %y = fmul double %x, {factor}
+  ret double %y
+}}
+define double @calls_{name}(double %x) {{
+  %y = call double @{other}(double %x)
+  %n = load i64, ptr @count
+  %m = add i64 %n, 1
+  store i64 %m, ptr @count
+  %f = sitofp i64 %m to double
+  %z = fadd double %y, %f
+  ret double %z
+}}
+"""
+
+
+@elf
+def test_halves_that_call_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions of both parts reach those of the other, and share what is variable."""
+    monkeypatch.setattr(halves, "_LEAST", 0)
+    text = 'target triple = "{triple}"\n@count = global [1 x i64] zeroinitializer\n'
+    text += _HALF.replace("{name}", "twice").replace("{other}", "thrice").replace("{factor}", "2.0")
+    text += _HALF.replace("{name}", "thrice").replace("{other}", "twice").replace("{factor}", "3.0")
+    target = cpu.host_target()
+    text = text.format(triple=target.triple)
+    assert [part.count("define") for part in halves.halves(text)] == [2, 2]
+    code = compile_object(text, target, 1, halved=True)
+    assert len(code) > len(compile_object(text, target, 1))
+    by_twice, by_thrice = map(_DOUBLE, cpu.load(code, ("calls_twice", "calls_thrice")))
+    assert (by_twice(1.0), by_thrice(1.0), by_twice(1.0)) == (3 + 1, 2 + 2, 3 + 3)
+
+
+@elf
+def test_halves_where_no_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the interpreter's end the second half is compiled after the first."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(halves, "_LEAST", 0)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    target = cpu.host_target()
+    code = compile_object(_OBJECT.format(triple=target.triple), target, 1, halved=True)
+    cpu.define("given", cpu.address_of(_given))
+    assert _DOUBLE(cpu.load(code, ("of_process",))[0])(8.0) == 102.0

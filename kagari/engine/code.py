@@ -67,12 +67,17 @@ def address(kernel: Kernel) -> int:
             code = store().get(key)
             if code is None:
                 text = kernel.write().replace(f"@{kernel.symbol}(", f"@{symbol}(")
-                code = llvm.compile_object(text, cpu.host_target(), kernel.level)
+                code = _compiled_object(text, kernel.level)
                 _compiled[0] += 1
                 store().put(key, code)
             found = _addresses[kernel.key] = cpu.load(code, (symbol,))[0]
             _kernels[found] = kernel
         return _addresses[kernel.key]
+
+
+def _compiled_object(text: str, level: int) -> bytes:
+    """By two threads, where there are processors for them and a linker that joins what they made."""
+    return llvm.compile_object(text, cpu.host_target(), level, cpu.joins_objects() and config.processors() > 1)
 
 
 def kernel_at(place: int) -> Kernel | None:
@@ -86,7 +91,7 @@ def _resident_object(name: str, write: Callable[[], str], level: int) -> bytes:
     if code is None:
         text = write()
         with _meanwhile():
-            code = llvm.compile_object(text, cpu.host_target(), level)
+            code = _compiled_object(text, level)
         store().put(key, code)
     return code
 

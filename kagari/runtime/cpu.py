@@ -50,6 +50,11 @@ def define(name: str, address: int) -> None:
     _defined[name] = address
 
 
+def joins_objects() -> bool:
+    """Whether code for this processor may come as several objects, one behind the other."""
+    return linker.joins(host_target().triple)
+
+
 def load(code: bytes, symbols: tuple[str, ...]) -> list[int]:
     """Links an object and gives the addresses of its functions. One thread at a time; OSError where it can't be."""
     return linker.link(code, symbols, _resolve) if linker.is_linkable(code) else _link_by_llvm(code, symbols)

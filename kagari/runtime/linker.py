@@ -1,9 +1,10 @@
 """A linker of object code in memory, for x86-64 in the ELF format.
 
 An object gets memory of its own: its code, its constants, and a stub for each function of the process that it calls,
-side by side, so that no reference within it is ever out of reach. LLVM's linker puts these parts wherever it finds
-room, and ends the process when a distance doesn't fit into 32 bits or the system has no more memory maps to give; this
-one raises OSError. Pages are writable until the code in them is whole, and executable from then on, never both.
+side by side, so that no reference within it is ever out of reach; so do several that call one another. LLVM's linker
+puts these parts wherever it finds room, and ends the process when a distance doesn't fit into 32 bits or the system has
+no more memory maps to give; this one raises OSError. Pages are writable until the code in them is whole, and executable
+from then on, never both.
 
 Sources: System V ABI, AMD64 supplement (relocation types, section headers); Tool Interface Standard, ELF 1.2.
 """
@@ -14,7 +15,7 @@ import ctypes
 import mmap
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -39,19 +40,26 @@ class _Section(NamedTuple):
 
 class _Symbol(NamedTuple):
     name: str
-    section: int  # 0: of the process
+    section: int  # 0: of another object or of the process
     value: int
+    home: _Object
+
+    @property
+    def place(self) -> int:
+        """Where it is, from the start of the memory."""
+        return self.home.placed[self.section] + self.value
 
 
 class _Object:
-    """What an ELF file says: its sections, symbols, and what has to be filled in where."""
+    """What an ELF file says: its sections, symbols, what has to be filled in where, and where it was placed."""
 
     def __init__(self, code: bytes) -> None:
-        self.code = code
         (start,) = struct.unpack_from("<Q", code, 0x28)
         size, count = struct.unpack_from("<HH", code, 0x3A)
+        self.code = code[: start + size * count]  # the table of sections is the last part
         self.sections = [self._section(start + i * size) for i in range(count)]
         self.symbols = [s for table in self.sections if table.kind == _SYMTAB for s in self._symbols(table)]
+        self.placed: dict[int, int] = {}  # where each section starts, from the start of the memory
 
     def _section(self, at: int) -> _Section:
         _, kind, flags, _, offset, size, link, info, align, _ = struct.unpack_from("<IIQQQQIIQQ", self.code, at)
@@ -63,27 +71,34 @@ class _Object:
         for at in range(table.offset, table.offset + table.size, 24):
             name, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", self.code, at)
             start = names + name
-            found.append(_Symbol(self.code[start : self.code.index(b"\0", start)].decode(), section, value))
+            found.append(_Symbol(self.code[start : self.code.index(b"\0", start)].decode(), section, value, self))
         return found
 
-    def place(self, writable: bool, placed: dict[int, int], end: int) -> int:
+    def place(self, writable: bool, end: int) -> int:
         """Lays the sections of one kind out, one after the other, and gives their end."""
         for i, section in enumerate(self.sections):
             kept = section.kind in (_PROGBITS, _NOBITS) and section.flags & _ALLOC and section.size
             if kept and bool(section.flags & _WRITE) == writable:
-                placed[i] = _up(end, section.align)
-                end = placed[i] + section.size
+                self.placed[i] = _up(end, section.align)
+                end = self.placed[i] + section.size
         return end
 
-    def relocations(self, placed: dict[int, int]) -> list[tuple[int, int, _Symbol, int]]:
+    def fill(self, image: bytearray) -> None:
+        """Writes the sections to their places."""
+        for i, at in self.placed.items():
+            section = self.sections[i]
+            if section.kind == _PROGBITS:
+                image[at : at + section.size] = self.code[section.offset : section.offset + section.size]
+
+    def relocations(self) -> list[tuple[int, int, _Symbol, int]]:
         """(the place, the type, the symbol, what is added to it) for each, places from the start of the memory."""
         found = []
         for table in self.sections:
-            if table.kind == _RELA and table.info in placed:
+            if table.kind == _RELA and table.info in self.placed:
                 for at in range(table.offset, table.offset + table.size, 24):
                     offset, info, addend = struct.unpack_from("<QQq", self.code, at)
                     symbol = self.symbols[info >> 32]
-                    found.append((placed[table.info] + offset, info & 0xFFFFFFFF, symbol, addend))
+                    found.append((self.placed[table.info] + offset, info & 0xFFFFFFFF, symbol, addend))
         return found
 
 
@@ -92,34 +107,50 @@ def is_linkable(code: bytes) -> bool:
     return code[:6] == b"\x7fELF\x02\x01" and code[0x12:0x14] == b"\x3e\0" and os.name == "posix"
 
 
+def joins(triple: str) -> bool:
+    """Whether it knows the format of all objects for a target, so that code may come as two of them."""
+    return triple.startswith("x86_64-") and "linux" in triple
+
+
 def link(code: bytes, symbols: tuple[str, ...], resolve: Callable[[str], int]) -> list[int]:
-    """Places an object in memory and gives the addresses of some of its functions.
+    """Places an object, or several that stand one behind the other, in memory; gives the addresses of some functions.
 
     `resolve` gives the addresses of functions of the process. OSError where the system gives no memory.
     """
-    found = _Object(code)
-    placed: dict[int, int] = {}  # where each section starts
-    end = found.place(False, placed, 0)
+    parts = []
+    while code:
+        parts.append(_Object(code))
+        code = code[len(parts[-1].code) :]
+    end = 0
+    for part in parts:
+        end = part.place(False, end)
+    defined = {s.name: s for part in parts for s in part.symbols if s.section}
+
+    def relocations() -> Iterator[tuple[int, int, _Symbol, int]]:
+        """Those of all sections that have a place by now."""
+        for part in parts:
+            for at, kind, symbol, addend in part.relocations():
+                yield at, kind, symbol if symbol.section else defined.get(symbol.name, symbol), addend
+
     stubs: dict[_Symbol, int] = {}
-    for _, kind, symbol, _ in found.relocations(placed):
+    for _, kind, symbol, _ in relocations():
         if symbol not in stubs and (kind in _GOT or (kind == _PLT32 and not symbol.section)):
             stubs[symbol] = end = _up(end, 16)
             end += 16
-    executable = _up(end, _PAGE)
-    end = found.place(True, placed, executable)
+    executable = end = _up(end, _PAGE)
+    for part in parts:
+        end = part.place(True, end)
     slab, base = _take(_up(end, _PAGE))
     image = bytearray(end)
-    for i, at in placed.items():
-        section = found.sections[i]
-        if section.kind == _PROGBITS:
-            image[at : at + section.size] = code[section.offset : section.offset + section.size]
+    for part in parts:
+        part.fill(image)
 
     def address(symbol: _Symbol) -> int:
-        return base + placed[symbol.section] + symbol.value if symbol.section else resolve(symbol.name)
+        return base + symbol.place if symbol.section else resolve(symbol.name)
 
     for symbol, at in stubs.items():
         image[at : at + 16] = _JUMP + struct.pack("<Q", address(symbol))
-    for at, kind, symbol, addend in found.relocations(placed):
+    for at, kind, symbol, addend in relocations():
         if kind == _ABS64:
             struct.pack_into("<Q", image, at, address(symbol) + addend)
         elif kind in _GOT:
@@ -130,8 +161,7 @@ def link(code: bytes, symbols: tuple[str, ...], resolve: Callable[[str], int]) -
         else:
             raise OSError(f"the linker doesn't know relocations of type {kind} (symbol {symbol.name!r})")
     slab.write(base, bytes(image), executable)
-    by_name = {s.name: s for s in found.symbols if s.section}
-    return [address(by_name[name]) for name in symbols]
+    return [address(defined[name]) for name in symbols]
 
 
 def _up(at: int, align: int) -> int:
