@@ -1,4 +1,4 @@
-"""What programs call of PyTorch's native module `torch._C` and what needs no native module."""
+"""What programs call of PyTorch's native module, `torch._C`, that asks for nothing native."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Generated code is a few long functions or many short ones, each compiled for itself. A part has some of them, as much
 text as the other, and declares those it has not: what was the module's own is hidden, so that calls between the parts
-are as direct as they were within one. Constants are in both parts, variables in the first.
+are as direct as they were within one. Constants are in both parts; variables, which are arrays of words (native.py),
+in the first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 
 _LEAST = 20_000  # characters: a shorter text is compiled in the time that a second module takes to set up
-_FUNCTION = re.compile(r"^define (internal )?([^\n@]*)@([\w.]+)(\([^\n]*?\))([^\n()]*)\{\n.*?^\}\n", re.M | re.S)
+_FUNCTION = re.compile(r"^define (internal )?([^\n@]*@[\w.]+\([^\n]*?\))[^\n()]*\{\n.*?^\}\n", re.M | re.S)
 _VARIABLE = re.compile(r"^(@\w+ = )global (\[\d+ x \w+\]) zeroinitializer", re.M)
 
 
@@ -31,16 +32,5 @@ def halves(text: str) -> tuple[str, ...]:
 
 
 def _part(mine: list[re.Match[str]], others: list[re.Match[str]]) -> str:
-    lines = [
-        f"declare {'hidden ' if own else ''}{kind}@{name}{params}\n" for own, kind, name, params in map(_head, others)
-    ]
-    for function in mine:
-        own, kind, name, params = _head(function)
-        start = len(f"define {own}{kind}@{name}{params}")
-        lines.append(f"define {'hidden ' if own else ''}{kind}@{name}{params}{function[0][start:]}")
-    return "".join(lines)
-
-
-def _head(function: re.Match[str]) -> tuple[str, str, str, str]:
-    own, kind, name, params, _ = function.groups()
-    return own or "", kind, name, params
+    declared = [f"declare {'hidden ' if other[1] else ''}{other[2]}\n" for other in others]
+    return "".join([*declared, *(one[0].replace("define internal ", "define hidden ", 1) for one in mine)])

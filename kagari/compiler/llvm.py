@@ -100,7 +100,7 @@ def _emitted(machine: Any, module: Any) -> bytes:
     from llvmlite.binding import ffi
 
     locked = ffi.lib.LLVMPY_TargetMachineEmitToMemory
-    emit = ctypes.CDLL(None, handle=ffi.lib._handle).LLVMPY_TargetMachineEmitToMemory
+    emit = ctypes.CDLL(ffi.lib._name, handle=ffi.lib._handle).LLVMPY_TargetMachineEmitToMemory
     emit.argtypes, emit.restype = locked.argtypes, locked.restype
     with ffi.OutputString() as message:
         buffer = emit(machine, module, 1, message)

@@ -20,7 +20,6 @@ class CustomOpDef:
         self._qualname, self._schema, self._fn, self._mutates = name, schema, fn, mutates
         self._backward: Callable[..., Any] | None = None
         self._setup_context: Callable[..., Any] | None = None
-        self._fake: Callable[..., Any] | None = None
         self._function = _differentiable(self)
 
     def __repr__(self) -> str:
@@ -38,8 +37,7 @@ class CustomOpDef:
         """The arguments by name, with defaults. Raises RuntimeError for too many, too few, and tensors amiss."""
         schema, name = self._schema, self._qualname
         declaration = f"Declaration: {name}{schema.text}"
-        for given in schema.signature.parameters.values():
-            position = list(schema.signature.parameters).index(given.name)
+        for position, given in enumerate(schema.signature.parameters.values()):
             missing = given.name not in kwargs and (given.kind is given.KEYWORD_ONLY or position >= len(args))
             if missing and given.default is given.empty:
                 raise RuntimeError(f"{name}() is missing value for argument '{given.name}'. {declaration}")
@@ -75,8 +73,7 @@ class CustomOpDef:
         self._backward, self._setup_context = backward, setup_context
 
     def register_fake(self, fn: Callable[..., Any], /) -> Callable[..., Any]:
-        """Keeps a function that tells shapes without computing; here nothing asks it, and it is given back."""
-        self._fake = fn
+        """Takes a function that tells shapes without computing, which nothing asks here, and gives it back."""
         return fn
 
 
