@@ -298,6 +298,5 @@ def combine(b: Builder, op: str, dt: dtype, a: Val, x: Val) -> Val:
         return b.binary("or" if name in ("add", "maximum") else "and", a, x)
     if dt.category == 2 and name in ("maximum", "minimum"):
         # NaN wins. Zeros count as equal whatever their sign: telling them apart takes twice as many instructions.
-        beyond = b.fcmp("ogt" if name == "maximum" else "olt", x, a)
-        return b.select(b.fcmp("uno", x, x), x, b.select(beyond, x, a))
+        return b.intrinsic(name, a.type, a, x, flags="nsz")
     return emit(b, name, dt, [a, x], lambda lanes, bit: None)

@@ -228,7 +228,7 @@ class Builder:
 
     # Calls
 
-    def intrinsic(self, name: str, type_: str, *args: Val, returns: str | None = None) -> Val:
+    def intrinsic(self, name: str, type_: str, *args: Val, returns: str | None = None, flags: str = "") -> Val:
         """A call of `llvm.<name>` overloaded on one type:
 
         `fma`, `sqrt`, `fabs`, `floor`, `maximum`, `masked.load`...
@@ -240,7 +240,7 @@ class Builder:
             "half": "f16",
             "bfloat": "bf16",
         }.get(ty.element, ty.element)
-        return self.call(f"llvm.{name}.{suffix}", returns or type_, *args)
+        return self.call(f"llvm.{name}.{suffix}", returns or type_, *args, flags=flags)
 
     def call(self, name: str, returns: str, *args: Val, flags: str = "") -> Val:
         """A call of a declared function; declares it on first use. Returns a value, of type void for a procedure."""
