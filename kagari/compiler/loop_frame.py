@@ -220,6 +220,8 @@ class Frame:
         any_bad = b.call(f"llvm.vector.reduce.or.v{bad.lanes}i1", "i1", bad) if bad.lanes else bad
         with b.when(any_bad):
             b.store(b.binary("or", b.load(self.status, "i64"), b.int(bit)), self.status)
+            if bit == INDEX_OUT_OF_RANGE:  # nothing may be read there, where the memory can be of no elements at all
+                b.leave()
 
     # Memory
 
@@ -334,8 +336,7 @@ class Frame:
         size = self.widen(self.size_values[int(node.value)], index.lanes)
         bad = b.icmp("uge", index, size)
         self.fault(bad, INDEX_OUT_OF_RANGE, mask)
-        safe = b.select(bad, b.zero(index.type), index)
-        offset = b.mul(safe, self.widen(self.gather_strides[node.extra], index.lanes))
+        offset = b.mul(index, self.widen(self.gather_strides[node.extra], index.lanes))
         return self.load(node.extra, width, mask, node.dtype, offset)
 
     def store(self, view: int, x: Val, width: int, mask: Val | None) -> None:

@@ -393,3 +393,8 @@ class Builder:
 
     def ret(self, x: Val | None = None) -> None:
         self.emit("ret void" if x is None else f"ret {x.type} {x.name}")
+
+    def leave(self) -> None:
+        """Returns from the procedure in the middle of it."""
+        self.ret()
+        self.block(self.label())

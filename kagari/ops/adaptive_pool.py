@@ -112,7 +112,7 @@ def _targets(name: str, x: Value, output_size: Any, rank: int) -> list[tuple[int
     """The spatial dimensions with the sizes they are pooled to; None keeps a size."""
     sizes = list(output_size) if isinstance(output_size, tuple | list) else [output_size] * rank
     for at, size in enumerate(sizes):
-        if size is not None and not isinstance(size, int):
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool)):
             kind = type(size).__name__
             raise TypeError(
                 f"{name}(): argument 'output_size' must be tuple of ints, but found element of type {kind} at pos {at}"
@@ -257,6 +257,11 @@ def _errors(kind: str, rank: int) -> list[tuple[Sample, type, str]]:
     return [
         *found,
         (args(wanted(*shape), -1), RuntimeError, words),
+        (
+            args(wanted(*shape), [True] * rank),
+            TypeError,
+            "must be tuple of ints, but found element of type bool at pos 0",
+        ),
         (args(wanted(*shape, dtype="int64"), 2), NotImplementedError, "not implemented for 'Long'"),
     ]
 
