@@ -143,6 +143,14 @@ def test_a_step_with_its_optimizer_is_one_part():
     assert part.split == "the call ended" and [k.bytes for k in updates] == [7 * 80, 7 * 16, 7 * 16]
 
 
+def determined(name, p):
+    """What of a parameter the loss depends on: softmax does not see a bias of the keys, whose gradient is rounding."""
+    if not name.endswith("qkv.bias"):
+        return p
+    queries, _, values = p.chunk(3)
+    return torch.cat([queries, values])
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", MODELS)
 def test_training(name, optimizer):
@@ -158,8 +166,8 @@ def test_training(name, optimizer):
         torch.manual_seed(1)
         losses.append([step(*b) for b in batches])
     torch.testing.assert_close(losses[1], losses[0], rtol=2e-3, atol=1e-5)
-    for p, q in zip(model.state_dict().values(), other.state_dict().values()):
-        torch.testing.assert_close(q, p, rtol=2e-2, atol=2e-3)
+    for (key, p), q in zip(model.state_dict().items(), other.state_dict().values()):
+        torch.testing.assert_close(determined(key, q), determined(key, p), rtol=2e-2, atol=2e-3)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,8 +12,9 @@ from typing import Any
 from ..base.target import Target
 from .halves import halves
 
-_lock = threading.Lock()
-_machines: dict[tuple[Target, int, int], Any] = {}
+_idle: dict[tuple[Target, int], list[Any]] = {}
+"""Machines by target and optimisation level that nobody uses. One whose user was interrupted is not among them again,
+as a thread may go on with it."""
 
 
 def version() -> str:
@@ -23,39 +24,39 @@ def version() -> str:
     return llvmlite.__version__
 
 
-def _machine(target: Target, level: int, thread: int = 0) -> Any:
-    """The target machine for an optimisation level (0 to 3), made once; each of two threads has its own."""
+def _machine(target: Target, level: int) -> Any:
+    """A target machine for an optimisation level (0 to 3), taken out of those that are idle, or made."""
     import llvmlite.binding as llvm
 
-    found = _machines.get((target, level, thread))
-    if found is None:
-        if not _machines:
-            llvm.initialize_native_target()
-            llvm.initialize_native_asmprinter()
-        found = _machines[target, level, thread] = llvm.Target.from_triple(target.triple).create_target_machine(
+    if not _idle:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+    idle = _idle.setdefault((target, level), [])
+    try:
+        return idle.pop()
+    except IndexError:
+        return llvm.Target.from_triple(target.triple).create_target_machine(
             cpu=target.cpu, features=target.features, opt=level, reloc="pic", codemodel="default"
         )
-    return found
 
 
-def _optimised(llvm: Any, text: str, target: Target, level: int, thread: int = 0) -> tuple[Any, Any]:
-    """The machine, and the module after the passes of its level.
+def _optimised(machine: Any, text: str, target: Target, level: int) -> Any:
+    """The module after the passes of its level.
 
-    Templates write loops as they should be, vectorised and unrolled, so three passes are enough for kernels: variables
-    become registers, arithmetic on addresses is folded, empty blocks go. The standard pipeline takes ten times as long
-    and finds nothing more.
+    Templates write loops as they should be, vectorised and unrolled, so two passes are enough for kernels: variables
+    become registers, empty blocks go. The standard pipeline takes ten times as long and finds nothing more.
     """
-    machine = _machine(target, level, thread)
+    import llvmlite.binding as llvm
+
     module = llvm.parse_assembly(text, llvm.create_context())
     module.triple = target.triple
     if level:
         builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=level))
         passes = llvm.create_new_module_pass_manager()
         passes.add_sroa_pass()
-        passes.add_instruction_combine_pass()
         passes.add_simplify_cfg_pass()
         passes.run(module, builder)  # in one call: each waits for the interpreter's lock when it comes back
-    return machine, module
+    return module
 
 
 def compile_object(text: str, target: Target, level: int = 2, halved: bool = False) -> bytes:
@@ -65,15 +66,15 @@ def compile_object(text: str, target: Target, level: int = 2, halved: bool = Fal
     Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the
     user.
     """
-    import llvmlite.binding as llvm
-
-    with _lock:
-        texts = halves(text) if halved else (text,)
-        return b"".join(_emitted_at_once([_optimised(llvm, part, target, level, k) for k, part in enumerate(texts)]))
+    texts = halves(text) if halved else (text,)
+    machines = [_machine(target, level) for _ in texts]
+    result = b"".join(_emitted_at_once([(m, _optimised(m, part, target, level)) for m, part in zip(machines, texts)]))
+    _idle[target, level] += machines
+    return result
 
 
 def _emitted_at_once(modules: list[tuple[Any, Any]]) -> list[bytes]:
-    """The objects of modules, each further one made by a thread of its own."""
+    """The objects of modules, each further one made by a thread of its own, which outlives an interrupt of this one."""
     objects: dict[int, bytes] = {}
 
     def emit(k: int) -> None:
@@ -114,8 +115,5 @@ def _emitted(machine: Any, module: Any) -> bytes:
 
 def disassemble(text: str, target: Target, level: int = 2) -> str:
     """The assembly of a module: what a reader of a slow kernel looks at."""
-    import llvmlite.binding as llvm
-
-    with _lock:
-        machine, module = _optimised(llvm, text, target, level)
-        return machine.emit_assembly(module)
+    machine = _machine(target, level)
+    return machine.emit_assembly(_optimised(machine, text, target, level))
