@@ -21,7 +21,7 @@ RESERVED_PEAK = 3
 ALLOCATIONS = 4
 SYSTEM_ALLOCATIONS = 5
 SMALL_LIMIT = 1024
-HUGE = 4194304
+HUGE = 2097152
 HUGE_PAGE = 2097152
 
 # ROOTS: addresses of Python objects and offsets of slots, written once by the runtime
