@@ -21,7 +21,6 @@ RESERVED_PEAK = 3
 ALLOCATIONS = 4
 SYSTEM_ALLOCATIONS = 5
 SMALL_LIMIT = 1024
-HUGE = 2097152
 HUGE_PAGE = 2097152
 
 # ROOTS: addresses of Python objects and offsets of slots, written once by the runtime
@@ -97,14 +96,14 @@ def class_bytes(c):
 
 def system_block(nbytes):
     align = 64
-    if nbytes >= HUGE:
+    if nbytes >= HUGE_PAGE:
         align = HUGE_PAGE
     raw = PyMem_RawMalloc(nbytes + align + 64)
     if raw == 0:
         return 0
     data = (raw + 64 + align - 1) & (0 - align)
     data[-1] = raw
-    if nbytes >= HUGE and ROOTS[MADVISE] != 0:
+    if nbytes >= HUGE_PAGE and ROOTS[MADVISE] != 0:
         invoke(ROOTS[MADVISE], data, nbytes & (0 - HUGE_PAGE), 14)
     STATS[RESERVED] = STATS[RESERVED] + nbytes
     STATS[SYSTEM_ALLOCATIONS] = STATS[SYSTEM_ALLOCATIONS] + 1
