@@ -104,6 +104,48 @@ def test_in_place_updates_of_what_was_there():
     assert one._version - before == 2 * CALLS
 
 
+def test_what_a_group_makes_is_added_to_memory_of_others():
+    """In the group where nothing else looks at that memory, after it where something does."""
+
+    def f(buffer, a, b):
+        buffer.add_(a @ b)
+        first = buffer[0] * 2
+        buffer.sub_((a * a) @ b)
+        seen = buffer.t() + 1
+        product = a @ b
+        before = buffer[:, 1] * 3
+        buffer.mul_(product)
+        buffer[1:].add_(product[1:] * 2)
+        flat = buffer.view(-1)
+        whole = (a @ b).view(-1) + 1
+        flat.add_(whole).mul_(whole)
+        return first, seen, before, flat + 1, buffer * 2
+
+    a, b = torch.randn(5, 3), torch.randn(3, 4)
+    for held in (True, False):
+        one, other = torch.randn(5, 4), None
+        other = one.clone()
+        compiled = torch.compile((lambda x: f(x, a, b)) if held else (lambda x: f(x * 0.5, a, b)))
+        compiled.choose(False)
+        for _ in range(CALLS):
+            got, want = compiled(one), f(other if held else other * 0.5, a, b)
+            torch.testing.assert_close((got, one), (want, other), rtol=1e-3, atol=1e-4)
+            one.tanh_()
+            other.tanh_()
+    assert ("matmul", "add_") in [k.operators[:2] for k in compiled.explain().parts[-1].kernels]
+
+
+def test_an_error_leaves_memory_of_others_where_it_is():
+    compiled = torch.compile(lambda buffer, table, index: buffer.add_(F.embedding(index, table) * 2))
+    compiled.choose(False)
+    buffer, table = torch.zeros(2, 3), torch.ones(4, 3)
+    for _ in range(CALLS):
+        compiled(buffer, table, torch.tensor([1, 2]))
+    with pytest.raises(IndexError):
+        compiled(buffer, table, torch.tensor([1, 4]))
+    assert buffer[0, 0] >= 2 * CALLS and buffer.add_(1).shape == (2, 3)
+
+
 def test_values_read_back_split_and_steer():
     seen = []
 

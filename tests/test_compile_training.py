@@ -151,6 +151,26 @@ def determined(name, p):
     return torch.cat([queries, values])
 
 
+def test_gradients_are_summed_up_by_the_products_that_make_them():
+    torch.manual_seed(0)
+    model, other = nn.Linear(6, 5), nn.Linear(6, 5)
+    other.load_state_dict(model.state_dict())
+    batches = [(torch.randn(8, 6), torch.randn(8, 6)) for _ in range(STEPS)]
+
+    def step(model, x, y):
+        model.zero_grad()
+        model(x).tanh().mean().backward()
+        model(y).tanh().mean().backward()
+
+    compiled = torch.compile(step)
+    compiled.choose(False)
+    for x, y in batches:
+        compiled(model, x, y)
+        step(other, x, y)
+        torch.testing.assert_close([p.grad for p in model.parameters()], [p.grad for p in other.parameters()])
+    assert ("linear_backward", "add_", "add_") in [k.operators for k in compiled.explain().parts[-1].kernels]
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", MODELS)
 def test_training(name, optimizer):

@@ -4,8 +4,9 @@ The order of the calls is kept. A group begins with a product of matrices or a d
 element-wise calls after it join as its epilogue, and ends before the next one. So the layers of a network give equal
 groups, which are compiled once.
 
-A call that writes in place joins as a value where it overwrites what the group has made itself. Elsewhere, as in the
-running statistics of a normalisation, it is put off until after the group, unless that needs what it writes.
+A call that writes in place joins as a value where it overwrites what the group has made itself, or adds what the group
+has made to memory that nothing else there reads, as gradients are summed up. Elsewhere, as in the running statistics of
+a normalisation, it is put off until after the group, unless that needs what it writes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Group:
     read: dict[Place, None] = field(default_factory=dict)
     made: dict[Place, None] = field(default_factory=dict)
     own: dict[int, Layout] = field(default_factory=dict)  # the slots that it fills
+    updated: dict[int, Place] = field(default_factory=dict)  # the slots of others that it writes to, and where
     after: list[Call] = field(default_factory=list)
     written: set[int] = field(default_factory=set)  # the slots that the calls after it write
     held: set[int] = field(default_factory=set)  # those that they read or write
@@ -82,7 +84,10 @@ def cut(calls: Sequence[Call]) -> list[Group]:
     for call in calls:
         group = groups[-1] if groups and not groups[-1].alone else None
         if group is not None and call.shape.in_place:
-            if _overwrites(group, call) and not _unfit(group, call):
+            updated = _updated(group, call)
+            if (updated or _overwrites(group, call)) and not _unfit(group, call):
+                if updated is not None:
+                    group.updated[updated[0]] = updated
                 group.enter(call)
             else:
                 group.put_off(call)
@@ -125,7 +130,7 @@ def _unfit(group: Group, call: Call) -> str:
         return "the program would be too long"
     more = 0
     for place in places(call):
-        if place[0] in group.written:
+        if place[0] in group.written or place[0] in group.updated:
             return f"{call.shape.name} reads what was written in place"
         if place in group.made:
             continue
@@ -137,10 +142,28 @@ def _unfit(group: Group, call: Call) -> str:
 
 def _overwrites(group: Group, call: Call) -> bool:
     """Whether an in-place call overwrites all of what the group has made, and nothing put off needs that."""
+    if not _plain(call):
+        return False
+    ((slot, offset),), (lay,) = call.outputs, call.shape.layouts
+    return group.own.get(slot) is lay and offset == 0 and slot not in group.held
+
+
+def _updated(group: Group, call: Call) -> Place | None:
+    """Where an in-place call writes what the group has made to memory that no other call of the group looks at."""
+    if not _plain(call):
+        return None
+    ((slot, offset),), (lay,) = call.outputs, call.shape.layouts
+    place, read = (slot, offset, lay), places(call)
+    if not lay.rows or slot in group.own or slot in group.held or slot in group.updated:
+        return None
+    if any(p[0] == slot for p in group.read) or [p for p in read if p[0] == slot] != [place]:
+        return None
+    return place if any(p in group.made for p in read) else None
+
+
+def _plain(call: Call) -> bool:
+    """Whether an in-place call may be a value among others."""
     origin, shape = call.shape.plan.origin, call.shape
     if origin is None or origin.program is None or shape.outputs != 1 or _begins(call):
         return False
-    ((slot, offset),), (lay,) = call.outputs, shape.layouts
-    if any(dt in LOWERED for dt in (*origin.program.types, *(x.dtype for x in origin.layouts.values()))):
-        return False
-    return group.own.get(slot) is lay and offset == 0 and slot not in group.held
+    return not any(dt in LOWERED for dt in (*origin.program.types, *(x.dtype for x in origin.layouts.values())))

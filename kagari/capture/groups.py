@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..base.layout import Layout
 from ..base.symbols import Guards, Size, Sym
 from ..engine.plan import Plan
 from ..engine.program import Program
 from ..engine.traced import Traced, symbolic_shape
-from ..ir.graph import Value
+from ..ir.graph import ELEMENTWISE, Value
 from ..runtime import cpu
 from .cutting import Group, Place, cut, places
 from .queue import FRESH, GONE, IN_PLACE, Call, shape_of
@@ -87,7 +88,8 @@ class Compiled:
         shape = shape_of(plan.address)
         inputs = [joint.read[i][:2] for i in shape.positions]
         numbers = (*[0] * len(joint.read), *joint.numbers)
-        outputs = [(slot, 0) for slot in joint.outputs]
+        outputs = [joint.updated[slot][:2] if slot in joint.updated else (slot, 0) for slot in joint.outputs]
+        joint.check(variant.bindings.program, shape.layouts)
         read = [layouts[i] for i in shape.positions]
         return Step(shape, _reporter(joint.calls).state, inputs, outputs, numbers, joint.calls, read)
 
@@ -112,7 +114,7 @@ class _Joint:
     """What a group reads and writes, in the order in which its program has it."""
 
     def __init__(self, group: Group, wanted: set[int]) -> None:
-        self.calls = group.calls
+        self.calls, self.updated = group.calls, group.updated
         self.read = list(group.read)
         self.numbers: list[int] = []  # the places of Python numbers among those of the queue
         self.outputs: list[int] = []
@@ -128,7 +130,7 @@ class _Joint:
                 names.setdefault(n, f"s{len(names)}")
             self.numbers += [call.numbers + v.attrs[0] for v in origin.program.graph.inputs if v.op == "scalar"]
             for kind, (slot, _) in zip(call.shape.kinds, call.outputs):
-                if kind == FRESH and slot in wanted:
+                if slot in wanted and (kind == FRESH or (kind == IN_PLACE and slot in self.updated)):
                     self.outputs.append(slot)
         self.names = names
         self.sizes = tuple(names)
@@ -147,8 +149,27 @@ class _Joint:
             words += [source[place] for place in places(call)]
             for kind, (slot, offset), lay in zip(call.shape.kinds, call.outputs, call.shape.layouts):
                 source[slot, offset, lay] = len(words)
-                words.append(kind == FRESH and slot in self.outputs)
+                words.append((kind, slot in self.outputs and (kind == FRESH or slot in self.updated)))
         return tuple(words)
+
+    def check(self, program: Program, layouts: Sequence[Layout]) -> None:
+        """Raises ValueError where memory of others would be read after it was written: an element has to be read by
+        the kernel that writes it, and for nothing else.
+        """
+        users = program.graph.users()
+        for k, slot in enumerate(self.outputs):
+            if slot not in self.updated:
+                continue
+            place = self.updated[slot]
+            (v,) = [v for v in program.inputs if self.read[v.attrs[0]] == place]
+            while v is not program.graph.outputs[k]:
+                if len(users[v]) != 1 or v in program.graph.outputs:
+                    raise ValueError("memory that is overwritten is read for several values")
+                (v,) = users[v]
+                if v.op not in ELEMENTWISE and v.op != "reshape":
+                    raise ValueError(f"memory that is overwritten is read by {v.op}")
+            if users[v] or layouts[k] is not place[2]:
+                raise ValueError("memory that is overwritten is read otherwise, or lies otherwise")
 
     def trace(self) -> Traced:
         """The graphs of all calls as one."""
@@ -299,7 +320,7 @@ def _wanted(groups: Sequence[Group], slots: Sequence[int]) -> list[tuple[Group, 
     result: list[tuple[Group, set[int]]] = []
     after: set[int] = set()
     for group in reversed(groups):
-        wanted = {s for s in group.own if slots[s] != GONE or s in after or s in group.held}
+        wanted = {s for s in (*group.own, *group.updated) if slots[s] != GONE or s in after or s in group.held}
         result.append((group, wanted))
         after |= group.slots
     return result[::-1]

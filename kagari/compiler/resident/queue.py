@@ -372,7 +372,7 @@ def spoil(step):
     i = 0
     while i < plan[3]:
         slot = QUEUE[SLOTS] + at[0] * SLOT_BYTES
-        if record[0] == FRESH and slot[1] != 0:
+        if record[0] == FRESH and slot[1] != 0 and slot[3] == 0:
             give_slot(slot)
         at = at + 16
         record = record + 32
