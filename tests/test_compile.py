@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 import threading
 
@@ -12,6 +13,8 @@ import pytest
 import kagari as torch
 from kagari.capture import groups
 from kagari.capture.runner import RUNNER
+from kagari.engine import code
+from kagari.runtime.store import Store
 
 F = torch.nn.functional
 CALLS = 12  # enough for a segment to be run singly, fused, and in the way that was chosen
@@ -382,6 +385,39 @@ def test_threads():
     for t in threads:
         t.join()
     assert results.count(300.0) == 4 and sorted(results) == sorted([50 * 6.0 * (i + 1) for i in range(50)] * 4)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # newer Pythons warn of a fork beside threads
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system can't fork")
+def test_kernels_are_compiled_while_calls_are_noted(monkeypatch):
+    """A thread that runs the same operators at once waits for their kernels, and so does who forks."""
+    monkeypatch.setattr(code.config, "processors", lambda: 2)
+    monkeypatch.setattr(code, "store", lambda: Store(None, 0))
+    monkeypatch.setattr(code, "_addresses", {})  # as in a new process
+    x = torch.randn(3, 4, 5, 2, 3, 2)
+    seen = []
+
+    def work():
+        y = x.permute(5, 3, 1, 0, 2, 4)
+        return y.expm1() @ y.transpose(4, 5), y.log_softmax(2)
+
+    def both():
+        results = work()
+        awaited = [kernel.key for kernel, _ in code._awaited.values()]
+        child = os.fork()
+        if not child:
+            os._exit(not torch.equal(work()[1], results[1]))
+        assert os.waitpid(child, 0)[1] == 0
+        thread = threading.Thread(target=lambda: seen.append((awaited, work())))
+        thread.start()
+        thread.join()
+        return results
+
+    results = torch.compile(both)()
+    ((awaited, aside),) = seen
+    assert any("contract" in key for key in awaited) and not code._awaited
+    for one, other, right in zip(results, aside, work()):
+        assert torch.equal(one, other) and torch.equal(one, right)
 
 
 def test_plans_dropped_while_they_are_noted():

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..engine.code import Native, native
+from ..engine.code import Native, finish, native
 from ..engine.function import Hooks
 from . import groups, queue
 from .segment import Segment, single
@@ -143,6 +143,7 @@ class Runner:
             if reason == queue.READ and function.fullgraph:
                 raise RuntimeError(f"a value is read back at {noted.line}, and fullgraph=True allows no split there")
         segment = noted.segment(self.compiled)
+        finish()
         if noted.chosen is None:
             self.news += 1
             segment.measure(noted.seen > 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from ..base.target import Target
@@ -59,38 +60,52 @@ def _optimised(machine: Any, text: str, target: Target, level: int) -> Any:
     return module
 
 
-def compile_object(text: str, target: Target, level: int = 2, halved: bool = False) -> bytes:
-    """Optimises and assembles a module: 0 as it stands, 1 or more through the passes.
+def prepared(text: str, target: Target, level: int = 2) -> Callable[[], bytes]:
+    """Optimises a module: 0 as it stands, 1 or more through the passes. Gives what assembles it, in any thread.
 
-    With `halved` a long one becomes two objects, one behind the other, which two threads make at once.
     Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the
     user.
     """
-    texts = halves(text) if halved else (text,)
-    machines = [_machine(target, level) for _ in texts]
-    result = b"".join(_emitted_at_once([(m, _optimised(m, part, target, level)) for m, part in zip(machines, texts)]))
-    _idle[target, level] += machines
-    return result
+    machine = _machine(target, level)
+    module = _optimised(machine, text, target, level)
+    _idle[target, level].append(machine)
+
+    def assembled() -> bytes:
+        machine = _machine(target, level)
+        result = _emitted(machine, module)
+        _idle[target, level].append(machine)
+        return result
+
+    return assembled
 
 
-def _emitted_at_once(modules: list[tuple[Any, Any]]) -> list[bytes]:
-    """The objects of modules, each further one made by a thread of its own, which outlives an interrupt of this one."""
-    objects: dict[int, bytes] = {}
+def compile_object(text: str, target: Target, level: int = 2, halved: bool = False) -> bytes:
+    """Optimises and assembles a module at once.
 
-    def emit(k: int) -> None:
-        objects[k] = _emitted(*modules[k])
+    With `halved` a long one becomes two objects, one behind the other, which two threads make at once.
+    """
+    parts = [prepared(part, target, level) for part in (halves(text) if halved else (text,))]
+    return b"".join(_results_at_once(parts))
 
-    threads = [threading.Thread(target=emit, args=(k,)) for k in range(1, len(modules))]
+
+def _results_at_once(functions: list[Callable[[], bytes]]) -> list[bytes]:
+    """What functions give, each further one called by a thread of its own, which outlives an interrupt of this one."""
+    results: dict[int, bytes] = {}
+
+    def call(k: int) -> None:
+        results[k] = functions[k]()
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(1, len(functions))]
     for k, thread in enumerate(threads, 1):
         try:
             thread.start()
         except RuntimeError:  # the interpreter is about to end and starts no more threads
-            emit(k)
-    emit(0)
+            call(k)
+    call(0)
     for thread in threads:
         if thread.ident is not None:
             thread.join()
-    return [objects[k] for k in range(len(modules))]
+    return [results[k] for k in range(len(functions))]
 
 
 def _emitted(machine: Any, module: Any) -> bytes:

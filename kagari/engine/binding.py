@@ -18,6 +18,7 @@ from typing import Any
 
 from ..base.dtypes import dtype
 from ..base.layout import Layout, contiguous_strides, layout
+from . import code
 from .plan import Frame, Packed, packed
 from .program import Program
 
@@ -293,7 +294,7 @@ class Bindings:
         return self.scratch(layouts, sizes, target)
 
     def scratch(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:
-        return packed(self.frame, self.program.bind(layouts, sizes, target))
+        return packed(self.frame, self.program.bind(layouts, sizes, target), address=code.soon)
 
     def proved(
         self, made: Made, found: Packed, key: Any, layouts: Mapping[int, Layout], sizes: Ints, target: Any

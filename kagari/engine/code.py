@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from ..compiler import llvm, resident
 from ..compiler import native as subset
 from ..runtime import cpu
 from ..runtime import store as shelf
+from ..runtime.crew import Crew, Task
 from ..runtime.native import Native as Native
 from ..runtime.native import slot_offset as slot_offset
 
@@ -61,18 +62,90 @@ def address(kernel: Kernel) -> int:
     if found is not None:
         return found
     with _lock:
-        if kernel.key not in _addresses:
-            symbol = "k" + shelf.digest(kernel.key)
-            key = f"{_salt()}|{kernel.level}|{kernel.key}"
+        if kernel.key in _addresses:
+            return _addresses[kernel.key]
+        key = _stored(kernel)
+        if kernel.key in _awaited:
+            return _link(kernel, _awaited[kernel.key][1].result())
+        code = store().get(key)
+        if code is None:
+            code = _kept(key, _compiled_object(_text(kernel), kernel.level))
+            _compiled[0] += 1
+        return _link(kernel, code)
+
+
+def _stored(kernel: Kernel) -> str:
+    """The kernel's key in the store."""
+    return f"{_salt()}|{kernel.level}|{kernel.key}"
+
+
+def _symbol(kernel: Kernel) -> str:
+    return "k" + shelf.digest(kernel.key)
+
+
+def _text(kernel: Kernel) -> str:
+    return kernel.write().replace(f"@{kernel.symbol}(", f"@{_symbol(kernel)}(")
+
+
+def _link(kernel: Kernel, code: bytes) -> int:
+    (found,) = cpu.load(code, (_symbol(kernel),))
+    _kernels[found] = kernel
+    _addresses[kernel.key] = found
+    return found
+
+
+_crew = Crew()
+_awaited: dict[str, tuple[Kernel, Task[bytes]]] = {}  # kernels that are being compiled, by key
+_incomplete: list[tuple[MutableSequence[int], Sequence[tuple[int, Kernel]]]] = []  # plans, and where addresses belong
+AWAITED = 32  # the flag of such a plan, its first word
+
+
+def soon(kernel: Kernel) -> int:
+    """As `address`; 0 for a kernel that other threads compile from now on, as calls are only noted."""
+    found = _addresses.get(kernel.key)
+    if found is not None:
+        return found
+    with _lock:
+        if config.processors() == 1 or not native().notes:
+            return address(kernel)
+        if kernel.key not in _awaited:
+            key = _stored(kernel)
             code = store().get(key)
-            if code is None:
-                text = kernel.write().replace(f"@{kernel.symbol}(", f"@{symbol}(")
-                code = _compiled_object(text, kernel.level)
-                _compiled[0] += 1
-                store().put(key, code)
-            found = _addresses[kernel.key] = cpu.load(code, (symbol,))[0]
-            _kernels[found] = kernel
-        return _addresses[kernel.key]
+            if code is not None:
+                return _link(kernel, code)
+            assembled = llvm.prepared(_text(kernel), cpu.host_target(), kernel.level)
+            _awaited[kernel.key] = kernel, _crew.start(lambda: _kept(key, assembled()), config.processors())
+            _compiled[0] += 1
+        return 0
+
+
+def _kept(key: str, code: bytes) -> bytes:
+    store().put(key, code)
+    return code
+
+
+def complete_later(plan: MutableSequence[int], missing: Sequence[tuple[int, Kernel]]) -> None:
+    """Has addresses of kernels written into a plan's words when they are known. Who runs it before asks for that."""
+    with _lock:
+        _incomplete.append((plan, missing))
+        plan[0] |= AWAITED
+
+
+def finish() -> None:
+    """Waits for what other threads compile, and completes the plans that wait for it."""
+    with _lock:
+        if not _incomplete:
+            return
+        _crew.help(task for _, task in reversed(_awaited.values()))
+        for kernel, task in list(_awaited.values()):
+            if kernel.key not in _addresses:
+                _link(kernel, task.result())
+        _awaited.clear()
+        for plan, missing in _incomplete:
+            for at, kernel in missing:
+                plan[at] = address(kernel)
+            plan[0] &= ~AWAITED
+        _incomplete.clear()
 
 
 def _compiled_object(text: str, level: int) -> bytes:
@@ -135,9 +208,8 @@ def _load() -> Native:
             loaded = Native(core, stubs, *sizes, subset.EXTERNS, resident.SHARED, _load_queue)
             _loaded.append(loaded)
             if hasattr(os, "register_at_fork"):
-                # No other thread may be compiling while the process is copied: its locks would stay locked in the
-                # child.
-                os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)
+                os.register_at_fork(before=_before_fork, after_in_parent=_lock.release, after_in_child=_after_fork)
+            loaded.set_roots(on_awaited=finish)
             loaded.start_threads(_threads[0])
             for function in ON_LOAD:
                 function(loaded)
@@ -150,6 +222,12 @@ def _load_queue(loaded: Native) -> None:
         if "capture" not in vars(loaded):
             triple = cpu.host_target().triple
             loaded.add_queue(_resident_object("queue", lambda: resident.queue_ir(triple), 1), resident.LATER)
+
+
+def _before_fork() -> None:
+    """Nothing is being compiled while the process is copied: its locks would stay locked in the child."""
+    _lock.acquire()
+    _crew.rest()
 
 
 def _after_fork() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ctypes
 import weakref
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.layout import Layout
 from . import code
 
 if TYPE_CHECKING:
+    from ..compiler.kernel import Kernel
     from .binder import Bound
 
 LONG, GRADIENT, PRIVATE, REWRITES, UNCHECKED = 1, 2, 4, 8, 16
@@ -70,20 +71,26 @@ class Packed(NamedTuple):
     """A bound program as words, in one block.
 
     A word that refers to a part of the block holds its distance from the start until the block's address is known;
-    `references` are the numbers of such words. `layouts` are those of the visible outputs.
+    `references` are the numbers of such words. `layouts` are those of the visible outputs. `awaited` are kernels whose
+    address is not known yet, and the numbers of the words that it belongs into.
     """
 
     words: Sequence[int]
     references: tuple[int, ...]
     layouts: tuple[Layout, ...]
+    awaited: Sequence[tuple[int, Kernel]] = ()
 
 
 _HEADER, _LAUNCH = 24, 6
 
 
-def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
-    """The words of resident/dispatch.py, but for those of the tape. `identity` gives the word of a layout."""
+def packed(frame: Frame, bound: Bound, identity: Any = id, address: Callable[[Kernel], int] = code.address) -> Packed:
+    """The words of resident/dispatch.py, but for those of the tape.
+
+    `identity` gives the word of a layout, `address` that of a kernel, or 0 where it is awaited.
+    """
     block: list[int] = [0] * _HEADER
+    awaited: list[tuple[int, Kernel]] = []
     references: list[int] = []
 
     def part(at: int, values: Sequence[int]) -> None:
@@ -107,7 +114,9 @@ def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
     block[7] = len(bound.launches)
     for k, launch in enumerate(bound.launches):
         at = records + _LAUNCH * k
-        block[at], block[at + 4], block[at + 5] = code.address(launch.kernel), launch.total, launch.grain
+        block[at], block[at + 4], block[at + 5] = address(launch.kernel), launch.total, launch.grain
+        if not block[at]:
+            awaited.append((at, launch.kernel))
         block[at + 1], block[at + 2] = len(block) * 8, len(launch.bufs)
         block.extend(launch.ops)
         block[at + 3] = len(block) * 8
@@ -121,7 +130,7 @@ def packed(frame: Frame, bound: Bound, identity: Any = id) -> Packed:
         part(18, [k for k in tied if k >= 63])
         part(11, frame.saved)
         part(13, frame.edges)
-    return Packed(block, tuple(references), layouts)
+    return Packed(block, tuple(references), layouts, awaited)
 
 
 class Origin(NamedTuple):
@@ -152,6 +161,8 @@ class Plan:
             memory[10], memory[15], memory[17] = id(tape), id(tape.nothing), id(tape.sizes)
         elif private:
             memory[0] |= PRIVATE
+        if source.awaited:
+            code.complete_later(memory, source.awaited)
         self._alive = (tape, memory)
         PLANS[address] = self
 

@@ -115,6 +115,7 @@ _ROOTS = [
     "on_flush",
     "on_lost",
     "trace",
+    "on_awaited",
 ]
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 
@@ -318,6 +319,11 @@ class Native:
     def captures(self) -> int:
         """The number of the last capture."""
         return self.queue[13]
+
+    @property
+    def notes(self) -> bool:
+        """Whether a thread's calls are noted."""
+        return self.queue[0] != 0
 
     # Operators
 

@@ -27,6 +27,7 @@ GRADIENT = 2
 PRIVATE = 4
 REWRITES = 8
 UNCHECKED = 16
+AWAITED = 32
 FRESH = 0
 SAME = 1
 VIEW = 2
@@ -410,12 +411,23 @@ def overlaps(plan, args):
     return 0
 
 
+def complete():
+    """Has Python complete the plans whose kernels are being compiled. 0 where it raised."""
+    result = PyObject_Vectorcall(ROOTS[ON_AWAITED], 0, 0, 0)
+    if result == 0:
+        return 0
+    Py_DecRef(result)
+    return 1
+
+
 def execute(plan, args, scalars, state, nargs):
     """Runs a plan, or notes it. Where it has more buffers than the stack has room for, they are listed in memory of
     their own.
     """
     if capturing():
         return defer(plan, args, scalars, state, nargs)
+    if (plan[0] & AWAITED) != 0 and complete() == 0:
+        return 0
     bufs = stack(64)
     local = stack(64)
     outs = stack(32)
