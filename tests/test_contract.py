@@ -155,13 +155,23 @@ def test_double(cpu: str, orders: str) -> None:
         check(product(a, b, cpu), a, b, 1e-14)
 
 
+@pytest.mark.parametrize("cpu", TARGETS)
 @pytest.mark.parametrize(
-    "m, n, k", [(300, 320, 500), (64, 700, 1024), (90, 70, 2500), (500, 260, 2100), (1, 3000, 300)]
+    "m, n, k",
+    [
+        (300, 320, 500),
+        (64, 700, 1024),
+        (90, 70, 2500),
+        (500, 260, 2100),
+        (1, 3000, 300),
+        (20, 200, 800),
+        (27, 136, 150),
+    ],
 )
 @pytest.mark.parametrize("orders", ["nn", "nt", "tn", "tt"])
-def test_blocks(m: int, n: int, k: int, orders: str) -> None:
+def test_blocks(m: int, n: int, k: int, orders: str, cpu: str) -> None:
     a, b = operand(m, k, orders[0], np.float32, 1), operand(k, n, orders[1], np.float32, 2)
-    check(product(a, b), a, b, 1e-5)
+    check(product(a, b, cpu), a, b, 1e-5)
 
 
 def bfloat16_bits(x: np.ndarray) -> np.ndarray:

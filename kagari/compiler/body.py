@@ -58,7 +58,7 @@ class Body:
     sizes: list[Size] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
     key: str = ""
-    heavy: bool = False  # an element costs tens of instructions
+    heavy: int = 0  # how many values of an element cost tens of instructions
     has_iota: bool = False
     in_place: bool = False  # the output's memory may be that of an input
 
@@ -71,7 +71,7 @@ class Body:
             for n in self.nodes
         ]
         self.key = ";".join(lines) + ">" + ",".join(map(str, self.roots))
-        self.heavy = any(n.op in HEAVY for n in self.nodes)
+        self.heavy = sum(n.op in HEAVY for n in self.nodes)
         if self.in_place and self.heavy and any(n.level for n in self.nodes):
             self.key += "!"
         self.has_iota = any(n.op == "iota" for n in self.nodes)

@@ -57,11 +57,13 @@ SUMS_ROWS = 420  # rows of a block whose sums wait in memory
 SUMS_PANELS = 8  # and its panels
 FEW_LANES = 512  # images of no more places are taken together
 FILLED = 0.95  # and matrices with one P, where their tiles would be filled less than this
+LOWER = 0.95  # tiles are lower than they can be where that takes less than this part of the time
 COPY_ROWS = 48  # contiguous Q is packed where at least this many rows share it
 COPY_BYTES = 32 << 10  # it spans more than an L1
 COPY_TRAFFIC = 24 << 20  # and the rows together read this much of it
 PAGE = 4096  # lines so far apart share one set of an L1
 WAYS = 8  # which holds so many of them
+NARROW_PANELS = 16  # of no more panels the last one may be of one vector
 TURN_LANES = 128  # P contiguous along its rows is rewritten where this many lanes use it
 TURN_BYTES = 1 << 20  # and it spans this much memory
 PACK_CYCLES = {
@@ -393,6 +395,17 @@ def _rewrite(
 
 
 @lru_cache(maxsize=4096)
+def _tiling(rows: int, heights: tuple[int, ...]) -> tuple[float, int]:
+    """The cycles of so many rows and the height of their tallest tiles: a lower one where that fills them better."""
+    best = _row_cycles(rows, heights), heights[0]
+    for i in range(1, len(heights)):
+        cycles = _row_cycles(rows, heights[i:])
+        if cycles < LOWER * best[0]:
+            best = cycles, heights[i]
+    return best
+
+
+@lru_cache(maxsize=4096)
 def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
     """Cycles per step along k and panel: two products a cycle, and no tile faster than the latency of four."""
     total, left = 0.0, rows
@@ -439,8 +452,8 @@ def _cycles(problem: Problem, target: Target) -> float:
     """About how many cycles one matrix takes on one core, to compare orientations."""
     size = BITS[problem.element] // 8
     form = _form(problem, target)
-    panels = -(-problem.lanes // form.width)
-    steps = _row_cycles(int(problem.rows), form.heights)
+    panels = _panels(problem.lanes, form)
+    steps = _tiling(int(problem.rows), form.heights)[0]
     turned = TURN_CYCLES * problem.k * problem.rows if _is_turned(problem) else 0.0
     if not turned and (_is_far(problem) or _has_many_lines(problem)):
         steps += FAR_CYCLES * -(-problem.rows // form.heights[0])
@@ -453,13 +466,29 @@ def _cycles(problem: Problem, target: Target) -> float:
 def _form(problem: Problem, target: Target) -> Form:
     """The code a problem needs."""
     pack = _packing(problem, BITS[problem.element] // 8)
-    return _form_of(problem.element, problem.transposed, pack, problem.inner > 0, target)
+    return _form_of(
+        problem.element, problem.transposed, pack, problem.inner > 0, _narrows(problem, pack, target), target
+    )
+
+
+def _narrows(problem: Problem, pack: str, target: Target) -> bool:
+    """Whether tiles of one vector are worth their code: images have odd sizes, and matrices few panels."""
+    if problem.windows is not None:
+        return pack.startswith(("runs", "slab"))
+    lanes = target.lanes(BITS[problem.element] // 8)
+    vectors = -(-problem.lanes // lanes)
+    return vectors % VECTORS == 1 and vectors < NARROW_PANELS * VECTORS and _is_parallel(problem, target)
+
+
+def _panels(lanes: int, form: Form) -> float:
+    """How many panels so many lanes are; one of them may be narrow."""
+    return -(-lanes // form.lanes) / VECTORS if form.narrows else -(-lanes // form.width)
 
 
 @lru_cache(maxsize=256)
-def _form_of(element: str, transposed: bool, pack: str, in_parts: bool, target: Target) -> Form:
+def _form_of(element: str, transposed: bool, pack: str, in_parts: bool, narrows: bool, target: Target) -> Form:
     heights = tile_heights(target, finely=pack.startswith("slab"))
-    return Form(element, target.lanes(BITS[element] // 8), VECTORS, heights, transposed, pack, in_parts)
+    return Form(element, target.lanes(BITS[element] // 8), VECTORS, heights, transposed, pack, in_parts, narrows)
 
 
 _kernels: dict[tuple[Form, str], Kernel] = {}
@@ -488,8 +517,9 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
         at_once = _rows_at_once(problem, problem.slab, lane_block)
         packed, window_ops = -(-problem.slab.elements(at_once) // 16) * 16 * form.size, problem.slab.ops(at_once)
     sums_step = form.tile_bytes if k_block < problem.k else 0
-    tallest = _tallest(problem, form)
-    sums = sums_step * _most_tiles(row_block, tallest) * (lane_block // form.width)
+    tallest = _tallest(problem, form, row_block)
+    across = -(-lane_block // form.width)
+    sums = sums_step * _most_tiles(row_block, tallest) * across
     table = -(-k_block // 8) * 64 if problem.windows is not None else 0
     worker_bytes = packed + sums + table
     memory = scratch(worker_bytes * target.threads) if worker_bytes else problem.c.buf
@@ -508,7 +538,7 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     ]
     ops += [problem.p.row, problem.p.col, problem.q.row, problem.q.col, problem.c.row]
     # The tiles beside each other together fetch the rows of P below them, which lie behind each other.
-    fetched = -(-tallest // (lane_block // form.width)) * form.size if problem.p.col == 1 else 0
+    fetched = -(-tallest // across) * form.size if problem.p.col == 1 else 0
     tall = tall_rows(row_block, form.heights) if problem.slab is not None else row_block
     ops += [depth, tallest, tall, fetched, worker_bytes, packed, sums_step, packed + sums]
     ops += [problem.image[0] or problem.lanes, problem.image[1], len(problem.batch), *epilogue.ops]
@@ -519,10 +549,13 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)
 
 
-def _tallest(problem: Problem, form: Form) -> int:
-    """The height of tiles: a lower one where rows of P lie whole pages apart, and so share one set of the L1 cache."""
+def _tallest(problem: Problem, form: Form, rows: int) -> int:
+    """The height of tiles: a lower one where it fills the rows of a block better, or where rows of P lie whole pages
+    apart, and so share one set of the L1 cache.
+    """
     apart = problem.p.row * form.size
-    return min(form.heights[0], 8) if apart and apart % PAGE == 0 else form.heights[0]
+    height = form.heights[0] if problem.slab is not None else _tiling(int(rows), form.heights)[1]
+    return min(height, 8) if apart and apart % PAGE == 0 else height
 
 
 def _most_tiles(rows: int, tallest: int) -> int:
@@ -545,24 +578,36 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
     if threads == 1:
         return tallest, min(panels, widest) * form.width
     width, size, height, batches, k = form.width, form.size, form.heights[0], problem.batches, problem.k
+    most = _panels(problem.lanes, form)
     pack = width * PACK_CYCLES[form.pack] * size / 4
     apart = ROW_CYCLES if form.pack == "copy" else 0.0
     best: tuple[float, int, int] | None = None
     small = batches * problem.rows * problem.lanes * k < SMALL_WORK
     parts, widths = (COARSE_PARTS, COARSE_WIDTHS) if small else (FINE_PARTS, FINE_WIDTHS)
     talls = {min(tallest, -(-problem.rows // (n * height)) * height) for n in parts}
-    wides = {min(panels, widest, n) for n in widths} | {min(panels, widest)}
+    talls.add(min(tallest, -(-problem.rows // threads)))
+    wides: set[float] = {min(panels, widest, n) for n in widths} | {min(panels, widest)}
+    if not form.pack:
+        wides.add(_panels(-(-problem.lanes // (threads * form.lanes)) * form.lanes, form))
+    options = [(-(-problem.lanes // int(wide * width)), min(wide, most), int(wide * width)) for wide in wides]
+    widest_option = min(options)
     for tall in talls:
-        tiles = _row_cycles(int(tall), form.heights) + pack
-        streamed = tall * size / 16 + apart  # P arrives from L3, Q row by row
-        rows = batches * -(-problem.rows // tall)
-        for wide in wides:
-            pieces = rows * -(-panels // wide)
-            cost = -(-pieces // threads) * ((tiles * wide + streamed) * k + 300)
+        tiles = k * (_tiling(int(tall), form.heights)[0] + pack)
+        streamed = k * (tall * size / 16 + apart) + 300  # P arrives from L3, Q row by row
+        rounds, left = divmod(batches * -(-problem.rows // tall), threads)
+        if not left:  # each thread has as many blocks of each width
+            across, _, lane_block = widest_option
+            cost = rounds * (tiles * most + across * streamed)
             if best is None or cost < best[0]:
-                best = (cost, tall, wide)
+                best = (cost, tall, lane_block)
+            continue
+        rows = rounds * threads + left
+        for across, wide, lane_block in options:
+            cost = -(-rows * across // threads) * (tiles * wide + streamed)
+            if best is None or cost < best[0]:
+                best = (cost, tall, lane_block)
     assert best is not None
-    return best[1], best[2] * width
+    return best[1], best[2]
 
 
 def _slab_blocks(problem: Problem, slab: Slab, form: Form, target: Target, threads: int) -> tuple[int, int]:

@@ -26,7 +26,7 @@ OPERANDS = (
     "pouter",  # from one of these parts of P to the next
     "inner",  # how many k a part has, where tiles step over parts themselves; `outer` is 1 then
     "row_block",  # a piece of the parallel range is a block of C: this many rows
-    "lane_block",  # and this many lanes, a multiple of the tile's width
+    "lane_block",  # and this many lanes, a multiple of the tile's width where Q is packed
     "k_block",
     "row_blocks",
     "lane_blocks",
@@ -56,12 +56,14 @@ class Form(Tile):
 
     `transposed` says that C's contiguous dimension runs along the rows. `pack` says how a worker
     copies its block of Q: `copy`, `transpose`, `gather`, a mode of `Windows` or of a `Slab`, or not at all.
-    `in_parts` says that tiles step over parts of P.
+    `in_parts` says that tiles step over parts of P, `narrows` that there are tiles of one vector for the last lanes,
+    where they are no more.
     """
 
     transposed: bool
     pack: str
     in_parts: bool
+    narrows: bool
 
     @property
     def windows(self) -> bool:
@@ -70,11 +72,6 @@ class Form(Tile):
     @property
     def slab(self) -> bool:
         return self.pack.startswith("slab")
-
-    @property
-    def narrows(self) -> bool:
-        """Whether there are tiles of one vector for the last lanes, where they are no more: images have odd sizes."""
-        return self.pack.startswith(("runs", "slab"))
 
     @property
     def narrow(self) -> Tile:
@@ -92,7 +89,7 @@ class Form(Tile):
     @property
     def key(self) -> str:
         shape = f"{'-'.join(map(str, self.heights))}x{self.vectors}x{self.lanes}"
-        how = f"{'t' if self.transposed else 'n'}{'p' if self.in_parts else ''}"
+        how = f"{'t' if self.transposed else 'n'}{'p' if self.in_parts else ''}{'s' if self.narrows else ''}"
         return f"{self.element}.{shape}.{how}.{self.pack or 'direct'}"
 
 
@@ -102,7 +99,7 @@ def write_contraction(form: Form, epilogue: Epilogue) -> str:
     for height in form.heights:
         write_tile(b, form, height, not form.pack, True, form.in_parts, form.slab)
         if form.narrows:
-            write_tile(b, form.narrow, height, False, True, form.in_parts, form.slab, name="narrow")
+            write_tile(b, form.narrow, height, not form.pack, True, form.in_parts, form.slab, name="narrow")
     if form.slab:
         write_slab_pack(b, form.pack, form.element, form.lanes)
     elif form.windows:

@@ -26,7 +26,7 @@ from .loop_frame import TILE, Nest
 from .loop_reductions import WIDEST
 from .loop_writer import write_nest
 
-# Elements below which a second thread costs more than it brings, for plain and for heavy bodies.
+# Elements below which a second thread costs more than it brings, for plain bodies, and for each heavy value of others.
 GRAIN, HEAVY_GRAIN = 16384, 4096
 # A row longer than this, where there are too few rows for the threads, is cut into pieces that are joined by a second
 # kernel.
@@ -358,7 +358,7 @@ def _range(tags: str, sizes: list[int], vec: int, width: int) -> int:
 
 def _grain(body: Body, total: int, each: int, target: Target) -> int:
     """Indices of the range worth a thread's while: `each` elements lie behind one index."""
-    least = HEAVY_GRAIN if body.heavy else GRAIN
+    least = HEAVY_GRAIN // body.heavy if body.heavy else GRAIN
     if total * max(1, each) <= 2 * least or target.threads == 1:
         return max(1, total)
     fair = -(-total // (target.threads * 2))
