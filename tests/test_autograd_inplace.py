@@ -330,6 +330,62 @@ def error_lower_dtype(t: Any) -> Any:
     t.ones(3, dtype=t.int64).mul_(leaf(t))
 
 
+SPLITS = {
+    "unbind": lambda x: x.unbind(0), "row by row": list, "split": lambda x: x.split(1),
+    "chunk": lambda x: x.chunk(2, 1),
+    "sizes": lambda x: x.split([1, 1]), "tensor_split": lambda x: x.tensor_split(2),
+}  # fmt: skip
+
+
+@program
+def views_that_come_together(t: Any) -> Any:
+    """None of them can be written to, nor used after their base was; what is not recorded does not count."""
+    found = []
+    for split in SPLITS.values():
+        for change in (lambda x, views: views[1].mul_(2), lambda x, views: x.mul_(2)):
+            y = t.ones(2, 2, requires_grad=True) * 1
+            views = split(y)
+            try:
+                change(y, views)
+                found.append((views[1].grad_fn is None, y))
+            except RuntimeError as error:
+                found.append(str(error))
+    views = t.ones(2, 2).unbind(0)
+    views[0].mul_(3)
+    with t.no_grad():
+        (t.ones(2, requires_grad=True) * 1).chunk(2)[0].mul_(3)
+    return views, found
+
+
+OVERWRITTEN = {
+    "quotient": lambda t, x: x / (x + 1), "largest": lambda t, x: x.max(1, keepdim=True).values,
+    "median": lambda t, x: x.median(1).values, "k-th": lambda t, x: x.kthvalue(1, 1, True).values,
+    "most frequent": lambda t, x: x.mode(1).values, "softsign": lambda t, x: t.nn.functional.softsign(x),
+    "normalised": lambda t, x: t.nn.functional.normalize(x),
+}  # fmt: skip
+
+
+@program
+def what_is_not_saved_may_be_overwritten(t: Any) -> Any:
+    """The result of what saves its arguments, and the argument of what saves where it found the result."""
+    found = []
+    for name, compute in OVERWRITTEN.items():
+        x = t.tensor([[3.0, 1.0, 2.0], [5.0, 4.0, 4.5]], requires_grad=True)
+        y = x * 1
+        z = compute(t, y)
+        total = (z * 2).sum()
+        with t.no_grad():
+            (z if name in ("quotient", "softsign", "normalised") else y).zero_()
+        total.backward()
+        found.append(x.grad)
+    return found
+
+
+@program
+def numbers_are_as_they_were_made(t: Any) -> Any:
+    return [t.tensor(x)._version for x in (0.5, 2, True, [0.5])], t.tensor(1.5).T, t.tensor(1.5).mT, t.tensor(1.5).H
+
+
 @pytest.mark.parametrize("run", PROGRAMS, ids=lambda p: p.__name__)
 def test_like_the_oracle(run: Program, oracle: ModuleType) -> None:
     assert outcome(run, kagari) == outcome(run, oracle)

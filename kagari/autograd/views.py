@@ -132,6 +132,16 @@ def strided(base: Any, lay: Layout, offset: int) -> Any:
     return view
 
 
+def as_several(name: str, views: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Notes of views that one function made together: none of them can be changed in place where gradients are wanted.
+
+    So it is in PyTorch, where they have one node, and are no elements of a base to it.
+    """
+    for i, view in enumerate(views):
+        view._extra = {**(view._extra or {}), "several": f"Output {i} of {name}"}
+    return views
+
+
 def refresh(t: Any) -> None:
     """Gives a view a new place on the tape where its base's history has changed since it got its own.
 
@@ -154,6 +164,11 @@ def refresh(t: Any) -> None:
         raise RuntimeError(
             f"{_custom(t)} is a view and its base or another view of its base has been modified inplace. {_FORBIDDEN}"
         )
+    if "several" in kind:
+        made = kind["several"]
+        raise RuntimeError(
+            f"{made} is a view and its base or another view of its base has been modified inplace. {_SEVERAL}"
+        )
     t._grad_fn, t._needs = StridedView(base, t), True
 
 
@@ -169,6 +184,8 @@ def check_writable(t: Any) -> None:
             raise RuntimeError(CHANGED_UNTRACKED)
         if "custom" in kind:
             raise RuntimeError(f"{_custom(t)} is a view and is being modified inplace. {_FORBIDDEN}")
+        if "several" in kind and (base._needs or t._needs):
+            raise RuntimeError(f"{kind['several']} is a view and is being modified inplace. {_SEVERAL}")
         if (base._needs and base._grad_fn is None) or (t._needs and t._grad_fn is None):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if t._needs and t._grad_fn is None:
@@ -179,6 +196,11 @@ _FORBIDDEN = (
     "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic "
     "to handle view+inplace would override the custom backward associated with the custom Function, leading to "
     "incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
+)
+
+_SEVERAL = (
+    "This view is the output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one."
 )
 
 

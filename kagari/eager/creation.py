@@ -69,6 +69,7 @@ def tensor(
     if kind is float:
         made = blank("tensor", (), dtype)
         call("fill_")(made, data if dtype is None or dtype.category > 1 else checked_value(data, dtype))
+        made._storage.version = 0
     elif kind is list or kind is tuple:
         made = _from_flat(data, dtype)
     elif isinstance(data, Hooks.tensor_types):

@@ -557,7 +557,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The tensor with its dimensions in the opposite order."""
-        return self.permute(*range(self._layout.ndim - 1, -1, -1))
+        return self.permute(tuple(range(self._layout.ndim - 1, -1, -1)))
 
     @property
     def H(self) -> Tensor:
@@ -575,7 +575,9 @@ class Tensor:
 
     @property
     def mT(self) -> Tensor:
-        """The tensor with its last two dimensions exchanged."""
+        """The tensor with its last two dimensions exchanged; a number is its own transpose."""
+        if not self._layout.ndim:
+            return self.T
         if self._layout.ndim < 2:
             raise RuntimeError(
                 f"tensor.mT is only supported on matrices or batches of matrices. Got {self._layout.ndim}-D tensor."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
+from ..autograd.views import as_several
 from ..base.layout import suggests_channels_last
 from ..engine.function import Hooks
 from . import inplace
@@ -34,7 +35,7 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     if not recorded(input):
         return parts(input, dim, [(i, 1) for i in range(input._layout.shape[dim])], keep=False)
     select = call("select")
-    return tuple([select(input, dim, i) for i in range(input._layout.shape[dim])])
+    return as_several("Unbind", tuple([select(input, dim, i) for i in range(input._layout.shape[dim])]))
 
 
 def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
@@ -72,7 +73,8 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0
     if not recorded(tensor):
         return parts(tensor, dim, bounds)
     narrow = call("narrow")
-    return tuple([narrow(tensor, dim, at, n) for at, n in bounds])
+    name = "Split" if isinstance(split_size_or_sections, int) else "SplitWithSizes"
+    return as_several(name, tuple([narrow(tensor, dim, at, n) for at, n in bounds]))
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:

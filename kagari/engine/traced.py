@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.symbols import Guards, Size, Sym
-from ..ir import build
+from ..ir import build, graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import ELEMENTWISE, MOVEMENT, Graph, Value, cast, topological
 from ..ir.simplify import simplify
@@ -119,8 +119,11 @@ class Traced:
         grads = self._gradients(wrt, seeds)
         visible = len(self.outputs)
         leaves = [*self.inputs.values(), *(s for s in seeds if s is not None)]
-        outputs = simplify(Graph(leaves, (*self.outputs, *grads))).outputs
-        return wrt, outputs[:visible], outputs[visible:]
+        joint = simplify(Graph(leaves, (*self.outputs, *grads))).outputs
+        outputs = joint[:visible]
+        # What an output shows in another shape is read from there, so that it is saved as that output.
+        shown = {v.args[0]: graph.reshape(v, v.args[0].shape) for v in outputs if v.op == "reshape" and _is_result(v)}
+        return wrt, outputs, tuple(rebuild(joint[visible:], shown))
 
     def _with_gradient(self, needs: tuple[int, ...]) -> Variant:
         joint = self._joint(needs)
@@ -181,7 +184,7 @@ def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value],
             late.add(v)
     saved: dict[Value, None] = {}
     hidden: dict[Value, None] = {}
-    results = {v for v in outputs if v.op not in MOVEMENT and v.op != "input"}
+    results = set(filter(_is_result, outputs))
     stack, seen = list(grads), set()
     while stack:
         v = stack.pop()
@@ -200,6 +203,13 @@ def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value],
         if v.op in ("input", "scalar"):
             saved[v] = None
     return list(saved), list(hidden)
+
+
+def _is_result(v: Value) -> bool:
+    """Whether an output has been computed, rather than being a view of an argument."""
+    while v.op == "reshape":
+        v = v.args[0]
+    return v.op not in MOVEMENT and v.op != "input"
 
 
 def _code(v: Value, outputs: Sequence[Value], hidden: Sequence[Value]) -> int:

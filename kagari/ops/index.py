@@ -240,6 +240,11 @@ def _rows(make: Make) -> Iterator[Sample]:
         ),
         (args(wanted(2, 3), 0, wanted(2)), RuntimeError, r"index_select\(\): Expected dtype int32 or int64 for index"),
         (args(wanted(2, 3), 3, wanted(2, dtype="int64")), IndexError, "Dimension out of range"),
+        (
+            args(wanted(), 0, wanted(2, dtype="int64")),
+            RuntimeError,
+            r"Index to scalar can have only 1 value, got 2 value",
+        ),
     ],
 )
 def index_select(input: Tensor, dim: int, index: Tensor) -> Value:
@@ -248,6 +253,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Value:
     at = vector(index, "index_select(): Index is supposed to be a vector")
     if index.dtype not in (int32, int64):
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
+    if not input.ndim and at.shape[0] != 1:
+        count = hint(at.shape[0])
+        raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {count} value(s)")
     x = at_least_1d(input)
     taken = graph.gather(x, along(at, x.shape, dim), dim)
     return taken if input.ndim else graph.reshape(taken, ())

@@ -547,6 +547,7 @@ def tile(input: Tensor, dims: tuple[int, ...]) -> Value:
         (args(wanted(2, 3), (1, 2), (0,)), RuntimeError, "shifts and dimensions must align. shifts: 2, dims:1"),
         (args(wanted(2, 3), ()), RuntimeError, "`shifts` required"),
         (args(wanted(2, 3), 1, 3), IndexError, "Dimension out of range"),
+        (args(wanted(), 1, 0), IndexError, "Dimension specified as 0 but tensor has no dimensions"),
     ],
 )  # fmt: skip
 def roll(input: Tensor, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] = ()) -> Value:
@@ -564,8 +565,9 @@ def roll(input: Tensor, shifts: int | tuple[int, ...], dims: int | tuple[int, ..
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:{len(along)}")
     result = input
     for shift, d in zip(moves, along):
-        dim = ir.normalize_dim(d, input.ndim)
-        result = _rolled(result, shift, dim) if input.ndim else result
+        if not input.ndim:
+            raise IndexError(f"Dimension specified as {d} but tensor has no dimensions")
+        result = _rolled(result, shift, ir.normalize_dim(d, input.ndim))
     return result
 
 
