@@ -166,6 +166,7 @@ def test_double(cpu: str, orders: str) -> None:
         (1, 3000, 300),
         (20, 200, 800),
         (27, 136, 150),
+        (50, 3100, 300),
     ],
 )
 @pytest.mark.parametrize("orders", ["nn", "nt", "tn", "tt"])

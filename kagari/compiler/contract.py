@@ -64,6 +64,9 @@ COPY_TRAFFIC = 24 << 20  # and the rows together read this much of it
 PAGE = 4096  # lines so far apart share one set of an L1
 WAYS = 8  # which holds so many of them
 NARROW_PANELS = 16  # of no more panels the last one may be of one vector
+STREAM_SHARE = 0.7  # of an L2 that P and a panel may fill where Q streams
+STREAM_PANELS = 16  # panels of Q for each thread, at least
+STREAM_RUNS = 24  # into about so many runs each thread's panels are cut
 TURN_LANES = 128  # P contiguous along its rows is rewritten where this many lanes use it
 TURN_BYTES = 1 << 20  # and it spans this much memory
 PACK_CYCLES = {
@@ -415,7 +418,7 @@ def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
     return total + (4.0 if left else 0.0)
 
 
-def _packing(problem: Problem, size: int) -> str:
+def _packing(problem: Problem, target: Target) -> str:
     """How a worker copies Q: `copy`, `transpose`, `gather`, a mode of windows, or `` for not at all."""
     if problem.slab is not None:
         return problem.slab.mode
@@ -423,9 +426,26 @@ def _packing(problem: Problem, size: int) -> str:
         return problem.windows.mode
     q = problem.q
     if q.col == 1 or problem.lanes == 1:
-        span = problem.k * abs(q.row) * size
-        return "copy" if problem.rows >= COPY_ROWS and span > COPY_BYTES and problem.rows * span >= COPY_TRAFFIC else ""
+        span = problem.k * abs(q.row) * BITS[problem.element] // 8
+        shared = problem.rows >= COPY_ROWS and span > COPY_BYTES and problem.rows * span >= COPY_TRAFFIC
+        return "copy" if shared and not _streams(problem, target) else ""
     return "transpose" if q.row == 1 and problem.k > 1 else "gather"
+
+
+def _streams(problem: Problem, target: Target) -> bool:
+    """Whether P stays in an L2 while a Q that is larger than that passes by, one panel after the other.
+
+    Each panel is fetched while the one before it is used. Rows of Q must not share a few sets of the cache.
+    """
+    size = BITS[problem.element] // 8
+    apart, width = abs(problem.q.row) * size, VECTORS * target.lanes(size)
+    if problem.lanes < STREAM_PANELS * target.threads * width or problem.rows < COPY_ROWS or problem.q.col != 1:
+        return False
+    if not apart % (PAGE // 4):
+        return False
+    kept = (problem.rows + width) * problem.k * size
+    large = problem.k * problem.lanes * size > target.l2_bytes
+    return large and problem.k <= K_WHOLE and kept <= STREAM_SHARE * target.l2_bytes
 
 
 def _orient(problem: Problem, target: Target) -> Problem:
@@ -465,7 +485,7 @@ def _cycles(problem: Problem, target: Target) -> float:
 
 def _form(problem: Problem, target: Target) -> Form:
     """The code a problem needs."""
-    pack = _packing(problem, BITS[problem.element] // 8)
+    pack = _packing(problem, target)
     return _form_of(
         problem.element, problem.transposed, pack, problem.inner > 0, _narrows(problem, pack, target), target
     )
@@ -546,7 +566,9 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     ops += window_ops
     total = problem.batches * row_blocks * lane_blocks
     bufs = (problem.p.buf, problem.q.buf, problem.c.buf, memory, *epilogue.bufs)
-    return Launch(kernel, bufs, tuple(ops), total, 1 if parallel else total)
+    # Panels that stream come one after the other, as each asks for the next one.
+    run = total // (target.threads * STREAM_RUNS) if not form.pack and _streams(problem, target) else 1
+    return Launch(kernel, bufs, tuple(ops), total, max(1, run) if parallel else total)
 
 
 def _tallest(problem: Problem, form: Form, rows: int) -> int:
@@ -571,6 +593,8 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
     panels = -(-problem.lanes // form.width)
     if problem.slab is not None:
         return _slab_blocks(problem, problem.slab, form, target, threads)
+    if not form.pack and _streams(problem, target):
+        return problem.rows, form.width
     widest = max(1, target.l2_bytes // 2 // (k_block * form.width * form.size)) if form.pack else panels
     tallest = problem.rows
     if k_block < problem.k:

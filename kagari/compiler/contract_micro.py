@@ -194,10 +194,11 @@ class _Walk:
                 if self.epilogue.streams:
                     with b.when(last):
                         self._ask(row, lane, rows, cols)
-                ahead, fetched = b.get(ahead_slot, "ptr"), op["fetched"]
+                ahead = b.get(ahead_slot, "ptr")
                 parts = (op["inner"], self.bytes("pouter")) if form.in_parts else ()
-                self._tile(height, cols, *tile, ahead, fetched, *parts, *self._pieces_at(lane))
-                b.set(ahead_slot, b.gep(ahead, b.mul(op["inner"] if form.in_parts else k, fetched), "i8"))
+                asked = self._asked(ahead, q_panel, qk, row)
+                self._tile(height, cols, *tile, *asked, *parts, *self._pieces_at(lane))
+                b.set(ahead_slot, b.gep(ahead, b.mul(op["inner"] if form.in_parts else k, op["fetched"]), "i8"))
                 with b.when(pending):
                     self._finish(sums, row, lane, rows, cols)
                 b.set(sums_slot, b.gep(sums, op["sums_step"], "i8"))
@@ -224,6 +225,20 @@ class _Walk:
         c = b.gep(base, b.add(b.mul(row, op["crow"]), at), self.epilogue.element)
         pending = b.binary("and", last, b.binary("xor", straight, Val("true", "i1")))
         return b.select(straight, c, sums), b.select(straight, self.bytes("crow"), apart), pending
+
+    def _asked(self, ahead: Val, panel: Val, qk: Val, row: Val) -> tuple[Val, Val]:
+        """What a tile fetches ahead, and the bytes from one k to the next: rows of P.
+
+        The two tiles at the top do that for the next panel, of a Q that is read in place, each for half of its lines.
+        """
+        b, op, form = self.b, self.op, self.form
+        if form.pack:
+            return ahead, op["fetched"]
+        above = b.sub(row, self.row0)
+        half = b.select(b.icmp("eq", above, b.int(0)), b.int(0), b.int(form.width // 2))
+        next_panel = b.gep(panel, b.add(b.int(form.width), half), form.element)
+        top = b.icmp("sle", above, op["tallest"])
+        return b.select(top, next_panel, ahead), b.select(top, qk, op["fetched"])
 
     def _tile(self, height: Val, cols: Val, *args: Val) -> None:
         b, form = self.b, self.form
