@@ -1,7 +1,6 @@
 """Contractions of every structure against NumPy in float64, in memory that ends at a page nobody may touch."""
 
 import ctypes
-import functools
 import mmap
 
 import llvmlite.binding as llvm
@@ -51,18 +50,18 @@ def guarded(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 ENGINES = []
 
 
-@functools.cache
-def loaded(key: str, cpu: str, write, symbol: str, level: int):
+def loaded(kernel, cpu: str):
     """The kernel's code as a callable."""
     goal = TARGETS[cpu]
-    code = compile_object(write(), goal, level)
+    objects = [compile_object(unit.write(), goal, unit.level) for unit in (kernel, *kernel.parts)]
     engine = llvm.create_mcjit_compiler(
         llvm.parse_assembly(""), llvm.Target.from_triple(goal.triple).create_target_machine()
     )
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    for code in objects:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     ENGINES.append(engine)
     words = (ctypes.c_void_p,) * 3 + (ctypes.c_int64,) * 3 + (ctypes.c_void_p,)
-    return ctypes.CFUNCTYPE(None, *words)(engine.get_function_address(symbol))
+    return ctypes.CFUNCTYPE(None, *words)(engine.get_function_address(kernel.symbol))
 
 
 CODE: dict[tuple[str, str], object] = {}
@@ -74,7 +73,7 @@ def run(launches, arrays, cpu: str) -> None:
     for launch in launches:
         key = (launch.kernel.key, cpu)
         if key not in CODE:
-            CODE[key] = loaded(*key, launch.kernel.write, launch.kernel.symbol, launch.kernel.level)
+            CODE[key] = loaded(launch.kernel, cpu)
         bufs = (ctypes.c_void_p * len(launch.bufs))(*(arrays[i].ctypes.data for i in launch.bufs))
         ops = (ctypes.c_int64 * len(launch.ops))(*launch.ops)
         for piece in reversed(range(0, launch.total, launch.grain)):

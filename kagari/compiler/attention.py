@@ -120,7 +120,8 @@ class _Sizes:
         bufs = (*(self.numbers[n] for n in buffers if n in self.numbers), memory)
         work = total // max(1, pieces) * self.queries * self.keys
         grain = 1 if target.threads > 1 and work >= PARALLEL_WORK else max(1, total)
-        return Launch(Kernel(f"{symbol}.{form.key}", symbol, lambda: write(form)), bufs, ops, total, grain)
+        kernel = Kernel(f"{symbol}.{form.key}", symbol, lambda: write(form), parts=(form.tiles.part,))
+        return Launch(kernel, bufs, ops, total, grain)
 
 
 def forward_launch(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..base.dtypes import dtype
 from .contract_common import batch_bases
 from .contract_pack import quad, transpose
-from .contract_tile import Tile, call_tile, tall_first, write_tile
+from .contract_tile import Tile, Tiles, call_tile, tall_first
 from .elementwise import MEMORY, from_memory, to_memory
 from .text import Builder, Val, vector
 
@@ -35,6 +35,11 @@ class Form(Tile):
     mask: dtype | None
 
     @property
+    def tiles(self) -> Tiles:
+        """The tiles that its products are made of."""
+        return Tiles(Tile(self.element, self.lanes, self.vectors, self.heights), ragged=False)
+
+    @property
     def widens(self) -> bool:
         """Whether keys and values are copied, as floats, before they are multiplied."""
         return self.of.itemsize == 2
@@ -51,9 +56,7 @@ class Form(Tile):
 
 
 def write_parts(b: Builder, form: Form) -> None:
-    """Defines the functions that both kernels call."""
-    for height in form.heights:
-        write_tile(b, form, height, ragged=False)
+    """Defines the functions that both kernels call, beside those of `form.tiles`."""
     _write_product(b, form)
     _write_turn(b, form)
     _write_widen(b, "widen", form, form.of)
@@ -96,7 +99,8 @@ def _write_product(b: Builder, form: Form) -> None:
         steps = [b.select(short, b.int(0), step) for step in (prow, arow)]
         at = b.gep(p, b.mul(row, prow), "i8"), b.gep(area, b.mul(row, arow), "i8")
         cols = b.int(form.width)
-        call_tile(b, form.heights, height, at[0], steps[0], pk, q, qk, k, at[1], steps[1], cols, more)
+        tile = form.tiles.at(b, height)
+        call_tile(b, tile, at[0], steps[0], pk, q, qk, k, at[1], steps[1], cols, more)
     end_part(b)
 
 

@@ -520,7 +520,7 @@ def _launch(problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue,
     kernel = _kernels.get((form, epilogue.key))
     if kernel is None:
         key = f"contract.{form.key}.{epilogue.key}"
-        kernel = Kernel(key, "contract", lambda: write_contraction(form, epilogue), level=1)
+        kernel = Kernel(key, "contract", lambda: write_contraction(form, epilogue), 1, form.parts)
         _kernels[form, epilogue.key] = kernel
     parts, apart = (1, problem.outer[1]) if problem.inner else problem.outer
     k = problem.k // parts

@@ -7,14 +7,16 @@ each step along k loads `vectors` registers of Q and broadcasts `height` element
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .contract_common import batch_bases
 from .contract_epilogue import Context, Epilogue
 from .contract_pack import quad, transpose, write_pack
 from .contract_slab import OPERANDS as SLAB_OPERANDS
 from .contract_slab import write_pieces, write_slab_pack
-from .contract_tile import Tile, call_tile, tall_first, write_tile
+from .contract_tile import Tile, Tiles, call_tile, tall_first
 from .contract_windows import write_window_pack
+from .kernel import Part
 from .text import Builder, Val, vector
 
 # The kernel's operands before those of the epilogue and the batch dimensions; strides are in elements.
@@ -73,9 +75,23 @@ class Form(Tile):
     def slab(self) -> bool:
         return self.pack.startswith("slab")
 
+    def tiles(self, vectors: int) -> Tiles:
+        """Its tiles of so many vectors."""
+        return Tiles(
+            Tile(self.element, self.lanes, vectors, self.heights), not self.pack, True, self.in_parts, self.slab
+        )
+
     @property
-    def narrow(self) -> Tile:
-        return Tile(self.element, self.lanes, 1, self.heights)
+    def packs(self) -> str:
+        """The name of the function that packs Q."""
+        return f"pack_{self.pack}_{self.element}_{self.vectors}x{self.lanes}"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What its kernels call."""
+        tiles = [self.tiles(vectors).part for vectors in ((self.vectors, 1) if self.narrows else (self.vectors,))]
+        packing = [Part(self.packs, (self.packs,), partial(_write_packing, self))] if self.pack else []
+        return (*tiles, *packing)
 
     @property
     def padded_height(self) -> int:
@@ -94,19 +110,20 @@ class Form(Tile):
 
 
 def write_contraction(form: Form, epilogue: Epilogue) -> str:
-    """The module of one kernel, `contract`."""
+    """The module of one kernel, `contract`, which calls `form.parts`."""
     b = Builder()
-    for height in form.heights:
-        write_tile(b, form, height, not form.pack, True, form.in_parts, form.slab)
-        if form.narrows:
-            write_tile(b, form.narrow, height, not form.pack, True, form.in_parts, form.slab, name="narrow")
-    if form.slab:
-        write_slab_pack(b, form.pack, form.element, form.lanes)
-    elif form.windows:
-        write_window_pack(b, form.pack, form.element, form.lanes, form.vectors)
-    elif form.pack:
-        write_pack(b, form.pack, form.element, form.lanes, form.vectors)
     _write_kernel(b, form, epilogue)
+    return b.module()
+
+
+def _write_packing(form: Form) -> str:
+    """The module of the function that packs Q."""
+    b = Builder()
+    if form.slab:
+        write_slab_pack(b, form.packs, form.pack, form.element, form.lanes)
+    else:
+        write = write_window_pack if form.windows else write_pack
+        write(b, form.packs, form.pack, form.element, form.lanes, form.vectors)
     return b.module()
 
 
@@ -178,7 +195,7 @@ class _Walk:
             self._pack_windows(q_base, place, k)
             q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
         elif form.pack:
-            b.call_local("pack", self.packed, q, qk, qlane, k, b.sub(self.lane1, self.lane0), op["depth"])
+            b.call(self.form.packs, "void", self.packed, q, qk, qlane, k, b.sub(self.lane1, self.lane0), op["depth"])
             q, qk, panel_step = self.packed, panel_step, b.mul(panel_step, op["depth"])
         sums_slot = b.var("ptr", self.sums)
         limits = (op["tallest"], op["tall_rows"])
@@ -242,21 +259,18 @@ class _Walk:
 
     def _tile(self, height: Val, cols: Val, *args: Val) -> None:
         b, form = self.b, self.form
-        if not form.narrows:
-            call_tile(b, form.heights, height, *args)
-            return
-        narrow = b.icmp("sle", cols, b.int(form.lanes))
-        with b.when(narrow):
-            call_tile(b, form.heights, height, *args, name="narrow")
-        with b.when(b.binary("xor", narrow, Val("true", "i1"))):
-            call_tile(b, form.heights, height, *args)
+        function = form.tiles(form.vectors).at(b, height)
+        if form.narrows:
+            narrow = b.icmp("sle", cols, b.int(form.lanes))
+            function = b.select(narrow, form.tiles(1).at(b, height), function)
+        call_tile(b, function, *args)
 
     def _pack_windows(self, q: Val, k0: Val, k: Val) -> None:
         b, op = self.b, self.op
         source = b.gep(q, b.load(self.window_ops, "i64"), self.form.element)
         dims = b.gep(self.window_ops, b.int(1), "i64")
         lanes = b.sub(self.lane1, self.lane0)
-        b.call_local("pack", self.packed, source, dims, self.table, k0, k, self.lane0, lanes, op["depth"])
+        b.call(self.form.packs, "void", self.packed, source, dims, self.table, k0, k, self.lane0, lanes, op["depth"])
 
     def _pack_slab(self, q: Val) -> None:
         b = self.b
@@ -264,7 +278,7 @@ class _Walk:
         self.image_row = b.binary("udiv", self.lane0, row)
         last = b.binary("udiv", b.sub(self.lane1, b.int(1)), row)
         rows = b.add(b.sub(last, self.image_row), b.int(1))
-        b.call_local("pack", self.packed, q, self.window_ops, self.table, self.image_row, rows)
+        b.call(self.form.packs, "void", self.packed, q, self.window_ops, self.table, self.image_row, rows)
 
     def _pieces_at(self, lane: Val) -> list[Val]:
         """Where the vectors from this lane on lie, for a tile that reads a slab."""

@@ -63,11 +63,9 @@ def shuffle(b: Builder, x: Val, y: Val, picks: Iterable[int]) -> Val:
     return b.value(f"shufflevector {x.type} {x.name}, {y.type} {y.name}, <{lanes} x i32> <{listed}>", ty)
 
 
-def write_pack(b: Builder, mode: str, element: str, lanes: int, vectors: int) -> None:
-    """Defines @pack: `copy` where the lanes are contiguous, `transpose` where k is, `gather` for any strides."""
-    dst, src, kstep, lstep, k, count, depth = b.begin_function(
-        "pack", PACK_PARAMS, linkage="internal", attributes="noinline"
-    )
+def write_pack(b: Builder, name: str, mode: str, element: str, lanes: int, vectors: int) -> None:
+    """Defines a function that packs: `copy` where lanes lie side by side, `transpose` where k does, or `gather`."""
+    dst, src, kstep, lstep, k, count, depth = b.begin_function(name, PACK_PARAMS)
     width = lanes * vectors
     if mode == "copy":
         _copy_rows(b, element, lanes, vectors, dst, src, kstep, k, count, depth)

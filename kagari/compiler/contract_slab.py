@@ -179,9 +179,9 @@ def _without_border(slab: Slab, border: Border) -> Slab | None:
     )  # fmt: skip
 
 
-def write_slab_pack(b: Builder, mode: str, element: str, lanes: int) -> None:
-    """Defines @pack, which fills a slab and its table; `mode` is that of `Slab`."""
-    dst, src, ops, table, row0, rows = b.begin_function("pack", PACK_PARAMS, linkage="internal", attributes="noinline")
+def write_slab_pack(b: Builder, name: str, mode: str, element: str, lanes: int) -> None:
+    """Defines a function that fills a slab and its table; `mode` is that of `Slab`."""
+    dst, src, ops, table, row0, rows = b.begin_function(name, PACK_PARAMS)
     op = {name: b.load(b.gep(ops, b.int(i), "i64"), "i64") for i, name in enumerate(OPERANDS)}
     _fill_table(b, op, table, BITS[element] // 8)
     held, double = vector(lanes, element), mode == "slab2"

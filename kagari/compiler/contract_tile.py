@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ..base.target import Target
+from .kernel import Part
 from .text import BITS, Builder, Val, vector
 
 VECTORS = 2  # vectors in a row of a tile
@@ -89,34 +90,61 @@ def tall_rows(rows: int, heights: tuple[int, ...]) -> int:
     return rows
 
 
-def write_tile(
-    b: Builder,
-    form: Tile,
-    height: int,
-    ragged: bool,
-    ahead: bool = False,
-    in_parts: bool = False,
-    in_pieces: bool = False,
-    name: str = "tile",
-) -> None:
-    """Defines @<name><height>: area[height, width] (+)= P[height, k] @ Q[k, width].
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Functions, one for each height, that kernels share: area[height, width] (+)= P[height, k] @ Q[k, width].
 
-    `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels, `ahead` that it takes
-    `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step. With `in_parts`
-    it takes `PARTS_PARAMS`: k of P is two dimensions. With `in_pieces` it takes `PIECES_PARAMS`, and Q is a table of
+    `ragged` says that lanes may be missing, as they are not where Q was packed into whole panels, `ahead` that they
+    take `AHEAD_PARAMS`, too: where P lies far away, its next rows are asked for, a line with each step. With `in_parts`
+    they take `PARTS_PARAMS`: k of P is two dimensions. With `in_pieces` they take `PIECES_PARAMS`, and Q is a table of
     what each k adds to these places, in bytes.
 
     Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
     of the step before, needs two registers for any height, and any strides run at the same speed.
     """
-    params = TILE_PARAMS
-    for more, taken in ((AHEAD_PARAMS, ahead), (PARTS_PARAMS, in_parts), (PIECES_PARAMS, in_pieces)):
-        params = (*params, *(more if taken else ()))
-    values = b.begin_function(f"{name}{height}", params, linkage="internal", attributes="noinline")
-    writer = _TileWriter(b, form, height, dict(zip([param for param, _ in params], values)))
-    writer.begin()
-    writer.products(ragged)
-    writer.end()
+
+    form: Tile
+    ragged: bool
+    ahead: bool = False
+    in_parts: bool = False
+    in_pieces: bool = False
+
+    @property
+    def part(self) -> Part:
+        """The module of these functions."""
+        name = self._name
+        return Part(name, tuple([f"{name}{height}" for height in self.form.heights]), self._write)
+
+    @property
+    def _name(self) -> str:
+        form, given = self.form, (self.ragged, self.ahead, self.in_parts, self.in_pieces)
+        how = "".join(letter for letter, so in zip("rapi", given) if so)
+        return f"tile_{form.element}_{'_'.join(map(str, form.heights))}_{form.vectors}x{form.lanes}_{how}_"
+
+    @property
+    def _params(self) -> tuple[tuple[str, str], ...]:
+        taken = ((AHEAD_PARAMS, self.ahead), (PARTS_PARAMS, self.in_parts), (PIECES_PARAMS, self.in_pieces))
+        return (*TILE_PARAMS, *[param for params, so in taken if so for param in params])
+
+    def _write(self) -> str:
+        b, params = Builder(), self._params
+        for height in self.form.heights:
+            values = b.begin_function(f"{self._name}{height}", params)
+            writer = _TileWriter(b, self.form, height, dict(zip([param for param, _ in params], values)))
+            writer.begin()
+            writer.products(self.ragged)
+            writer.end()
+        return b.module()
+
+    def at(self, b: Builder, height: Val) -> Val:
+        """The function of this height."""
+        heights, types = self.form.heights, [ty for _, ty in self._params]
+        for h in heights:
+            b.declare(f"{self._name}{h}", "void", types)
+        function = Val(f"@{self._name}{heights[-1]}", "ptr")
+        for h in heights[:-1]:
+            function = b.select(b.icmp("eq", height, b.int(h)), Val(f"@{self._name}{h}", "ptr"), function)
+        return function
 
 
 class _TileWriter:
@@ -271,14 +299,6 @@ def tall_first(
     b.block(done)
 
 
-def call_tile(b: Builder, heights: tuple[int, ...], height: Val, *args: Val, name: str = "tile") -> None:
-    """Calls the tile function of this height."""
-    done = b.label()
-    labels = [b.label() for _ in heights]
-    cases = " ".join(f"i64 {h}, label %{at}" for h, at in zip(heights, labels))
-    b.emit(f"switch i64 {height.name}, label %{labels[-1]} [ {cases} ]")
-    for h, at in zip(heights, labels):
-        b.block(at)
-        b.call_local(f"{name}{h}", *args)
-        b.jump(done)
-    b.block(done)
+def call_tile(b: Builder, function: Val, *args: Val) -> None:
+    """Calls a tile function: in one place for all heights, as a call with so many arguments is long."""
+    b.emit(f"call void {function.name}({', '.join(f'{a.type} {a.name}' for a in args)})")

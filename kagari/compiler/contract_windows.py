@@ -83,9 +83,9 @@ class Windows:
         return [self.offset, len(self.rows), len(self.lanes), *records]
 
 
-def write_window_pack(b: Builder, mode: str, element: str, lanes: int, vectors: int) -> None:
-    """Defines @pack for windows; `mode` is that of `Windows`."""
-    _Packer(b, mode, element, lanes, vectors).write()
+def write_window_pack(b: Builder, name: str, mode: str, element: str, lanes: int, vectors: int) -> None:
+    """Defines a function that packs windows; `mode` is that of `Windows`."""
+    _Packer(b, mode, element, lanes, vectors).write(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,10 @@ class _Packer:
         self.kind, self.step = mode[:-1], int(mode[-1])
         self.held = vector(lanes, element)
 
-    def write(self) -> None:
+    def write(self, name: str) -> None:
         b = self.b
         self.dst, self.src, dims, self.table, self.k0, self.k, self.lane0, self.count, self.depth = b.begin_function(
-            "pack", PACK_PARAMS, linkage="internal", attributes="noinline"
+            name, PACK_PARAMS
         )
         self.row_rank, self.lane_rank = (b.load(b.gep(dims, b.int(i), "i64"), "i64") for i in (0, 1))
         self.row_dims = b.gep(dims, b.int(2), "i64")

@@ -7,16 +7,30 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Functions that several kernels call, in a module of their own. `symbols` are their names, which are no others'.
+
+    The rest is as in a `Kernel`.
+    """
+
+    key: str
+    symbols: tuple[str, ...]
+    write: Callable[[], str]
+    level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
     """Code for one structure. `key` says all that the code depends on but the target; `write` gives the LLVM IR text.
 
-    `symbol` is the name of the function in that text, `level` LLVM's optimisation level.
+    `symbol` is the name of the function in that text, `level` LLVM's optimisation level; `parts` are what it calls.
     """
 
     key: str
     symbol: str
     write: Callable[[], str]
     level: int = 1
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(slots=True)

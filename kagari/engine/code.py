@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..base import config
 from ..compiler import llvm, resident
 from ..compiler import native as subset
+from ..compiler.kernel import Part
 from ..runtime import cpu
 from ..runtime import store as shelf
 from ..runtime.crew import Crew, Task
@@ -59,43 +60,56 @@ def _sources() -> str:
 def address(kernel: Kernel) -> int:
     """Where the kernel's code lies; compiles it on first use."""
     found = _addresses.get(kernel.key)
-    if found is not None:
-        return found
-    with _lock:
-        if kernel.key in _addresses:
-            return _addresses[kernel.key]
-        key = _stored(kernel)
-        if kernel.key in _awaited:
-            return _link(kernel, _awaited[kernel.key][1].result())
-        code = store().get(key)
-        if code is None:
-            code = _kept(key, _compiled_object(_text(kernel), kernel.level))
-            _compiled[0] += 1
-        return _link(kernel, code)
+    if found is None:
+        with _lock:
+            found = _loaded_at(kernel)
+    return found
 
 
-def _stored(kernel: Kernel) -> str:
-    """The kernel's key in the store."""
-    return f"{_salt()}|{kernel.level}|{kernel.key}"
+def _loaded_at(unit: Kernel | Part) -> int:
+    """Where the first function of a kernel, or of what it calls, lies."""
+    if unit.key not in _addresses:
+        if isinstance(unit, Part):
+            found = cpu.load(_object(unit), unit.symbols)
+            for name, place in zip(unit.symbols, found):
+                cpu.define(name, place)
+        else:
+            for part in unit.parts:
+                _loaded_at(part)
+            found = cpu.load(_object(unit), (_symbol(unit),))
+            _kernels[found[0]] = unit
+        _addresses[unit.key] = found[0]
+    return _addresses[unit.key]
+
+
+def _object(unit: Kernel | Part) -> bytes:
+    """The code, from where it is."""
+    if unit.key in _awaited:
+        return _awaited[unit.key].result()
+    key = _stored(unit)
+    code = _fetched.pop(unit.key, None) or store().get(key)
+    if code is None:
+        code = _kept(key, _compiled_object(_text(unit), unit.level))
+        _compiled[0] += not isinstance(unit, Part)
+    return code
+
+
+def _stored(unit: Kernel | Part) -> str:
+    """The key in the store."""
+    return f"{_salt()}|{unit.level}|{unit.key}"
 
 
 def _symbol(kernel: Kernel) -> str:
     return "k" + shelf.digest(kernel.key)
 
 
-def _text(kernel: Kernel) -> str:
-    return kernel.write().replace(f"@{kernel.symbol}(", f"@{_symbol(kernel)}(")
-
-
-def _link(kernel: Kernel, code: bytes) -> int:
-    (found,) = cpu.load(code, (_symbol(kernel),))
-    _kernels[found] = kernel
-    _addresses[kernel.key] = found
-    return found
+def _text(unit: Kernel | Part) -> str:
+    return unit.write() if isinstance(unit, Part) else unit.write().replace(f"@{unit.symbol}(", f"@{_symbol(unit)}(")
 
 
 _crew = Crew()
-_awaited: dict[str, tuple[Kernel, Task[bytes]]] = {}  # kernels that are being compiled, by key
+_awaited: dict[str, Task[bytes]] = {}  # what is being compiled, by key
+_fetched: dict[str, bytes] = {}  # what was in the store, and waits for others before it is loaded
 _incomplete: list[tuple[MutableSequence[int], Sequence[tuple[int, Kernel]]]] = []  # plans, and where addresses belong
 AWAITED = 32  # the flag of such a plan, its first word
 
@@ -107,16 +121,26 @@ def soon(kernel: Kernel) -> int:
         return found
     with _lock:
         if config.processors() == 1 or not native().notes:
-            return address(kernel)
-        if kernel.key not in _awaited:
-            key = _stored(kernel)
-            code = store().get(key)
-            if code is not None:
-                return _link(kernel, code)
-            assembled = llvm.prepared(_text(kernel), cpu.host_target(), kernel.level)
-            _awaited[kernel.key] = kernel, _crew.start(lambda: _kept(key, assembled()), config.processors())
-            _compiled[0] += 1
-        return 0
+            return _loaded_at(kernel)
+        units: tuple[Kernel | Part, ...] = (*kernel.parts, kernel)
+        ready = [_is_ready(unit) for unit in units]
+        return _loaded_at(kernel) if all(ready) else 0
+
+
+def _is_ready(unit: Kernel | Part) -> bool:
+    """Whether the code is there; else it is being compiled from now on."""
+    if unit.key in _addresses or unit.key in _fetched:
+        return True
+    if unit.key not in _awaited:
+        key = _stored(unit)
+        code = store().get(key)
+        if code is not None:
+            _fetched[unit.key] = code
+            return True
+        assembled = llvm.prepared(_text(unit), cpu.host_target(), unit.level)
+        _awaited[unit.key] = _crew.start(lambda: _kept(key, assembled()), config.processors())
+        _compiled[0] += not isinstance(unit, Part)
+    return False
 
 
 def _kept(key: str, code: bytes) -> bytes:
@@ -136,16 +160,13 @@ def finish() -> None:
     with _lock:
         if not _incomplete:
             return
-        _crew.help(task for _, task in reversed(_awaited.values()))
-        for kernel, task in list(_awaited.values()):
-            if kernel.key not in _addresses:
-                _link(kernel, task.result())
-        _awaited.clear()
+        _crew.help(reversed(_awaited.values()))
         for plan, missing in _incomplete:
             for at, kernel in missing:
-                plan[at] = address(kernel)
+                plan[at] = _loaded_at(kernel)
             plan[0] &= ~AWAITED
         _incomplete.clear()
+        _awaited.clear()
 
 
 def _compiled_object(text: str, level: int) -> bytes:
