@@ -209,6 +209,149 @@ def test_regions_of_each_image() -> None:
         assert function(features, all_of_them[:0], 2).shape == (0, 3, 2, 2)
 
 
+@pytest.mark.parametrize("ratio", [-1, 2])
+@pytest.mark.parametrize(("size", "scale"), [(2, 0.5), ((3, 2), 1.0)])
+def test_roi_align_of_bins_apart(size: Any, scale: float, ratio: int) -> None:
+    bins = (size, size) if isinstance(size, int) else size
+    features = RNG.normal(size=(2, 3 * bins[0] * bins[1], 11, 14)).astype(np.float32)
+    made = ops.ps_roi_align(torch.from_numpy(features), torch.from_numpy(REGIONS), size, scale, ratio)
+    for region, found in zip(REGIONS, made.numpy()):
+        each = aligned_by_hand(features, region, bins, scale, ratio, True).reshape(3, *bins, *bins)
+        np.testing.assert_allclose(found, np.einsum("cijij->cij", each), rtol=1e-4, atol=1e-5)
+
+
+def mean_by_hand(x: np.ndarray, region: np.ndarray, bins: tuple[int, int], scale: float) -> np.ndarray:
+    """The definition, bin by bin: a bin has channels of its own, and ends before the last row and column."""
+    left, top, right, bottom = (math.floor(abs(e) * scale + 0.5) * (1 if e >= 0 else -1) for e in region[1:])
+    parts = x[int(region[0])].reshape(-1, *bins, *x.shape[2:])
+    made = np.zeros((len(parts), *bins), np.float32)
+    for i, j in np.ndindex(*bins):
+        sides = []
+        for first, last, k, n, size in ((top, bottom, i, bins[0], x.shape[2]), (left, right, j, bins[1], x.shape[3])):
+            each = np.float32(max(last - first, 1)) / np.float32(n)
+            ends = math.floor(k * each) + first, math.ceil((k + 1) * each) + first
+            sides.append(slice(*(min(max(end, 0), size - 1) for end in ends)))
+        part = parts[:, i, j, sides[0], sides[1]]
+        made[:, i, j] = part.mean((1, 2)) if part.size else 0
+    return made
+
+
+@pytest.mark.parametrize(("size", "scale"), [(2, 0.5), ((3, 2), 1.0)])
+def test_roi_pool_of_bins_apart(size: Any, scale: float) -> None:
+    bins = (size, size) if isinstance(size, int) else size
+    features = RNG.normal(size=(2, 3 * bins[0] * bins[1], 11, 14)).astype(np.float32)
+    made = ops.ps_roi_pool(torch.from_numpy(features), torch.from_numpy(REGIONS), size, scale)
+    expected = np.stack([mean_by_hand(features, region, bins, scale) for region in REGIONS])
+    np.testing.assert_allclose(made.numpy(), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(RuntimeError, match=r"ps_roi_pool: input channels must be a multiple .*got .*\(2, 5, 11, 14\)"):
+        ops.ps_roi_pool(torch.from_numpy(features[:, :5]), torch.from_numpy(REGIONS), size)
+
+
+def test_levels_of_a_pyramid(oracle: ModuleType, vision_oracle: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    poolers = importlib.import_module(f"{vision_oracle.__name__}.ops.poolers")
+    align = importlib.import_module(f"{vision_oracle.__name__}.ops.roi_align")._roi_align.__wrapped__
+    # What torchvision does without its kernels, which takes regions inside of the image.
+    monkeypatch.setattr(
+        poolers,
+        "roi_align",
+        lambda x, rois, output_size, spatial_scale, sampling_ratio: align(
+            x, rois, spatial_scale, *output_size, sampling_ratio, False
+        ),
+    )
+    sides = np.array([10, 55, 56, 57, 111, 112, 113, 224, 400], np.float32)
+    boxes = np.stack([np.full(9, 3.0), np.full(9, 5.0), 3 + sides, 5 + sides], 1).astype(np.float32)
+    levels = {f"p{k}": RNG.normal(size=(2, 3, 512 >> k, 448 >> k)).astype(np.float32) for k in (2, 3, 4, 5)}
+    shapes = [(512, 448), (500, 400)]
+    for names in (["p2", "p3", "p4"], ["p3"], ["p2", "p3", "p4", "p5"]):
+        made = []
+        for library, room in ((torch, ops), (oracle, vision_oracle.ops)):
+            pool = room.MultiScaleRoIAlign(names, (3, 2), 2)
+            x = {name: library.from_numpy(one) for name, one in levels.items()}
+            made.append((repr(pool), pool(x, [library.from_numpy(boxes[:5]), library.from_numpy(boxes[5:])], shapes)))
+        assert made[0][0] == made[1][0]
+        np.testing.assert_allclose(made[0][1].numpy(), made[1][1].numpy(), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="images list should not be empty"):
+        ops.MultiScaleRoIAlign(["p3"], 2, 2)({"p3": torch.zeros(1, 1, 4, 4)}, [torch.zeros(0, 4)], [])
+    with pytest.raises(ValueError, match=r"none of the maps \['p9'\]"):
+        ops.MultiScaleRoIAlign(["p9"], 2, 2)({"p3": torch.zeros(1, 1, 4, 4)}, [torch.zeros(0, 4)], [(8, 8)])
+
+
+def deformed_by_hand(
+    x: np.ndarray, offset: np.ndarray, weight: np.ndarray, bias: np.ndarray, stride: tuple[int, int],
+    padding: tuple[int, int], dilation: tuple[int, int], mask: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """The definition, pixel by pixel."""
+    o, per, kh, kw = weight.shape
+    groups, apart = x.shape[1] // per, offset.shape[1] // (2 * kh * kw)
+    made = np.zeros((len(x), o, *offset.shape[2:]))
+
+    def at(plane: np.ndarray, y: float, x: float) -> float:
+        low, left = math.floor(y), math.floor(x)
+        total = 0.0
+        for row, column in ((low, left), (low, left + 1), (low + 1, left), (low + 1, left + 1)):
+            if 0 <= row < plane.shape[0] and 0 <= column < plane.shape[1]:
+                total += plane[row, column] * (1 - abs(y - row)) * (1 - abs(x - column))
+        return total
+
+    for n, out, p, q in np.ndindex(*made.shape):
+        made[n, out, p, q] = bias[out]
+        for c, i, j in np.ndindex(per, kh, kw):
+            channel = out // (o // groups) * per + c
+            tap = channel // (x.shape[1] // apart) * kh * kw + i * kw + j
+            dy, dx = offset[n, 2 * tap : 2 * tap + 2, p, q]
+            place = (
+                p * stride[0] - padding[0] + i * dilation[0] + dy,
+                q * stride[1] - padding[1] + j * dilation[1] + dx,
+            )
+            made[n, out, p, q] += weight[out, c, i, j] * mask[n, tap, p, q] * at(x[n, channel], *place)
+    return made
+
+
+DEFORMED = {
+    "plain": ((2, 2, 5, 6), (3, 2, 3, 2), 1, (1, 1), (0, 0), (1, 1)),
+    "groups of weights": ((1, 4, 6, 6), (2, 2, 2, 2), 1, (2, 1), (1, 0), (1, 2)),
+    "groups of offsets": ((2, 4, 5, 5), (4, 1, 3, 3), 2, (2, 2), (1, 1), (1, 1)),
+}
+
+
+@pytest.mark.parametrize("name", DEFORMED)
+def test_deformed_convolutions(name: str) -> None:
+    shape, kernel, apart, stride, padding, dilation = DEFORMED[name]
+    sizes = [(shape[k + 2] + 2 * padding[k] - dilation[k] * (kernel[k + 2] - 1) - 1) // stride[k] + 1 for k in (0, 1)]
+    taps = apart * kernel[2] * kernel[3]
+    x, weight, bias = RNG.normal(size=shape), RNG.normal(size=kernel), RNG.normal(size=kernel[0])
+    offset, mask = RNG.normal(size=(shape[0], 2 * taps, *sizes)) * 2, RNG.random((shape[0], taps, *sizes))
+    given = [torch.from_numpy(one).requires_grad_() for one in (x, offset, weight, bias, mask)]
+
+    def convolved(*given: torch.Tensor) -> torch.Tensor:
+        return ops.deform_conv2d(*given[:4], stride, padding, dilation, given[4])
+
+    expected = deformed_by_hand(x, offset, weight, bias, stride, padding, dilation, mask)
+    np.testing.assert_allclose(convolved(*given).detach().numpy(), expected, rtol=1e-9, atol=1e-9)
+    assert torch.autograd.gradcheck(convolved, given)
+    straight = ops.deform_conv2d(given[0], given[1] * 0, given[2], given[3], stride, padding, dilation)
+    groups = shape[1] // kernel[1]
+    wanted = torch.nn.functional.conv2d(given[0], given[2], given[3], stride, padding, dilation, groups)
+    torch.testing.assert_close(straight, wanted)
+
+
+def test_shapes_of_deformed_convolutions() -> None:
+    x, offset, weight = torch.zeros(1, 2, 5, 5), torch.zeros(1, 18, 3, 3), torch.zeros(3, 2, 3, 3)
+    assert ops.deform_conv2d(x, offset, weight).shape == (1, 3, 3, 3)
+    for given, message in (
+        ((x, offset[:, :17], weight), r"offset.shape\[1\]=17, while 2 \* weight.size\[2\] \* weight.size\[3\]=18"),
+        ((x, offset[:, :, 1:], weight), r"expected offset of shape \(1, 18, 3, 3\), got \(1, 18, 2, 3\)"),
+        ((x[:, :1], offset, weight), "groups of the weight's"),
+        ((x[:, :, 3:], offset, weight), r"the size \(0, 3\)"),
+        ((x, offset, weight, None, 1, 0, 1, offset), r"expected mask of shape \(1, 9, 3, 3\)"),
+    ):
+        with pytest.raises(RuntimeError, match=message):
+            ops.deform_conv2d(*given)
+    for options, text in (((3, 4, 3, 1, 0, 1, 2), "in_channels"), ((4, 3, 3, 1, 0, 1, 2), "out_channels")):
+        with pytest.raises(ValueError, match=f"{text} must be divisible by groups"):
+            ops.DeformConv2d(*options)
+
+
 # Layers. What is made from (nn, ops) and the input that it is called with
 
 LAYERS = {
@@ -228,6 +371,10 @@ LAYERS = {
     "FrozenBatchNorm2d": (lambda nn, o: o.FrozenBatchNorm2d(3), (2, 3, 2, 2)),
     "RoIAlign": (lambda nn, o: o.RoIAlign(3, 0.5, 2), None),
     "RoIPool": (lambda nn, o: o.RoIPool((3, 2), 0.5), None),
+    "PSRoIAlign": (lambda nn, o: o.PSRoIAlign(3, 0.5, 2), None),
+    "PSRoIPool": (lambda nn, o: o.PSRoIPool(3, 0.5), None),
+    "DeformConv2d": (lambda nn, o: o.DeformConv2d(4, 6, (3, 1), 2, 1, 2, 2, False), None),
+    "DeformConv2d of less": (lambda nn, o: o.DeformConv2d(4, 6, 3), None),
 }
 
 
@@ -238,6 +385,8 @@ def test_layers(name: str, oracle: ModuleType, vision_oracle: ModuleType) -> Non
     oracle.manual_seed(0)
     ours, other = make(torch.nn, ops), make(oracle.nn, vision_oracle.ops)
     assert repr(ours) == repr(other) and list(ours.state_dict()) == list(other.state_dict())
+    for made, expected in zip(ours.parameters(), other.parameters()):
+        assert np.array_equal(made.detach().numpy(), expected.detach().numpy())
     if shape is None:
         return
     x = RNG.normal(size=shape).astype(np.float32)

@@ -17,10 +17,7 @@ MISSING = {
     "transforms.functional": set(),
     "transforms.v2": {"JPEG", "SanitizeKeyPoints"},
     "transforms.v2.functional": {"is_pure_tensor", "jpeg"},
-    "ops": {
-        "DeformConv2d", "MultiScaleRoIAlign", "PSRoIAlign", "PSRoIPool", "deform_conv2d", "ps_roi_align",
-        "ps_roi_pool",
-    },
+    "ops": set(),
     "utils": {"draw_keypoints", "flow_to_image"},
     "tv_tensors": {"is_rotated_bounding_format", "set_return_type"},
 }  # fmt: skip

@@ -29,7 +29,8 @@ def regions_of(boxes: Boxes) -> Tensor:
     return boxes
 
 
-def _pair(size: Size) -> tuple[int, int]:
+def pair(size: Size) -> tuple[int, int]:
+    """A size along y and x."""
     return (size, size) if isinstance(size, int) else (size[0], size[1])
 
 
@@ -53,6 +54,51 @@ def _taps(start: Tensor, length: Tensor, bins: int, samples: int, size: int) -> 
     rest = ops.where(low == size - 1, 0.0, at - low)
     flat = (len(start), bins * most)
     return [(low.reshape(flat), (share * (1 - rest)).reshape(flat)), (high.reshape(flat), (share * rest).reshape(flat))]
+
+
+def mean_of_samples(
+    input: Tensor,
+    regions: Tensor,
+    bins: tuple[int, int],
+    spatial_scale: float,
+    sampling_ratio: int,
+    aligned: bool,
+    apart: bool = False,
+) -> Tensor:
+    """Features [K, C, *bins] of regions; see `roi_align`. Bins that are `apart` have channels of their own each."""
+    height, width = input.shape[-2:]
+    offset = 0.5 if aligned else 0.0
+    left, top, right, bottom = (regions[:, k] * spatial_scale - offset for k in range(1, 5))
+    lengths = (bottom - top, right - left)
+    if not aligned:
+        lengths = (lengths[0].clamp(min=1.0), lengths[1].clamp(min=1.0))
+    rows = _taps(top, lengths[0], bins[0], sampling_ratio, height)
+    columns = _taps(left, lengths[1], bins[1], sampling_ratio, width)
+    samples = [taps[0][0].shape[1] // count for taps, count in zip((rows, columns), bins)]
+    pixels = pixels_of(input, bins[0] * bins[1] if apart else 1)
+    first = regions[:, :1].to(int64) * (height * width)
+    total: Any = 0
+    for y, down in rows:
+        for x, across in columns:
+            places = (first + y * width).unsqueeze(2) + x.unsqueeze(1)
+            if apart:
+                own = ops.arange(bins[0] * bins[1]).view(bins)
+                own = own.repeat_interleave(samples[0], 0).repeat_interleave(samples[1], 1)
+                places = places * (bins[0] * bins[1]) + own
+            weights = down.unsqueeze(2) * across.unsqueeze(1)
+            found = pixels.index_select(0, places.flatten()).reshape(*places.shape, pixels.shape[1])
+            total = total + found * weights.unsqueeze(3)
+    shape = (len(regions), bins[0], samples[0], bins[1], samples[1], pixels.shape[1])
+    summed = total.reshape(shape).sum((2, 4))
+    made: Tensor = summed.permute(0, 3, 1, 2)
+    return made.contiguous()
+
+
+def pixels_of(input: Tensor, parts: int) -> Tensor:
+    """Features (N, C, H, W) as rows [N * H * W * parts, C // parts]; the parts are those of neighbouring channels."""
+    n, channels, height, width = input.shape
+    made: Tensor = input.reshape(n, channels // parts, parts, height, width).permute(0, 3, 4, 2, 1)
+    return made.reshape(-1, channels // parts)
 
 
 def roi_align(
@@ -91,30 +137,7 @@ def roi_align(
         >>> ops.roi_align(features, [torch.tensor([[0.0, 0.0, 3.0, 3.0]])], 1, sampling_ratio=1)
         tensor([[[[7.5000]]]])
     """
-    regions = regions_of(boxes)
-    bins = _pair(output_size)
-    height, width = input.shape[-2:]
-    offset = 0.5 if aligned else 0.0
-    left, top, right, bottom = (regions[:, k] * spatial_scale - offset for k in range(1, 5))
-    lengths = (bottom - top, right - left)
-    if not aligned:
-        lengths = (lengths[0].clamp(min=1.0), lengths[1].clamp(min=1.0))
-    rows = _taps(top, lengths[0], bins[0], sampling_ratio, height)
-    columns = _taps(left, lengths[1], bins[1], sampling_ratio, width)
-    pixels = input.permute(0, 2, 3, 1).reshape(-1, input.shape[1])
-    first = regions[:, :1].to(int64) * (height * width)
-    total: Any = 0
-    for y, down in rows:
-        for x, across in columns:
-            places = (first + y * width).unsqueeze(2) + x.unsqueeze(1)
-            weights = down.unsqueeze(2) * across.unsqueeze(1)
-            found = pixels.index_select(0, places.flatten()).reshape(*places.shape, input.shape[1])
-            total = total + found * weights.unsqueeze(3)
-    samples = [taps[0][0].shape[1] // count for taps, count in zip((rows, columns), bins)]
-    shape = (len(regions), bins[0], samples[0], bins[1], samples[1], input.shape[1])
-    summed = total.reshape(shape).sum((2, 4))
-    made: Tensor = summed.permute(0, 3, 1, 2)
-    return made.contiguous()
+    return mean_of_samples(input, regions_of(boxes), pair(output_size), spatial_scale, sampling_ratio, aligned)
 
 
 class RoIAlign(Module):
@@ -137,9 +160,14 @@ class RoIAlign(Module):
         )
 
 
-def _bins(first: Tensor, last: Tensor, bins: int, size: int) -> tuple[Tensor, Tensor]:
+def edges_of(regions: Tensor, spatial_scale: float) -> tuple[Tensor, ...]:
+    """The edges of regions as whole pixels, halves away from 0: left, top, right, bottom."""
+    return tuple(edge.sign() * (edge.abs() + 0.5).floor() for edge in (regions[:, 1:] * spatial_scale).unbind(1))
+
+
+def bins_of(first: Tensor, length: Tensor, bins: int, size: int) -> tuple[Tensor, Tensor]:
     """Along one dimension, the pixels [K, bins, M] of each bin, and which of the M there are."""
-    each = (last - first + 1).clamp(min=1) / bins
+    each = length.clamp(min=1) / bins
     k = ops.arange(bins, dtype=first.dtype)
     begin = ((k * each.unsqueeze(1)).floor() + first.unsqueeze(1)).clamp(0, size)
     end = (((k + 1) * each.unsqueeze(1)).ceil() + first.unsqueeze(1)).clamp(0, size)
@@ -166,19 +194,15 @@ def roi_pool(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: floa
     Source: Girshick, Fast R-CNN, 2015.
     """
     regions = regions_of(boxes)
-    bins = _pair(output_size)
+    bins = pair(output_size)
     height, width = input.shape[-2:]
-    # Halves away from 0.
-    left, top, right, bottom = (
-        edge.sign() * (edge.abs() + 0.5).floor() for edge in (regions[:, 1:] * spatial_scale).unbind(1)
-    )
-    y, in_y = _bins(top, bottom, bins[0], height)
-    x, in_x = _bins(left, right, bins[1], width)
+    left, top, right, bottom = edges_of(regions, spatial_scale)
+    y, in_y = bins_of(top, bottom - top + 1, bins[0], height)
+    x, in_x = bins_of(left, right - left + 1, bins[1], width)
     there = in_y[:, :, None, :, None] & in_x[:, None, :, None, :]
     places = (regions[:, 0].to(int64) * (height * width)).view(-1, 1, 1, 1, 1)
     places = places + y[:, :, None, :, None] * width + x[:, None, :, None, :]
-    pixels = input.permute(0, 2, 3, 1).reshape(-1, input.shape[1])
-    found = pixels.index_select(0, places.flatten()).reshape(*places.shape, input.shape[1])
+    found = pixels_of(input, 1).index_select(0, places.flatten()).reshape(*places.shape, input.shape[1])
     found = ops.where(there.unsqueeze(5), found, float("-inf")).flatten(3, 4).amax(3)
     made = ops.where(there.flatten(3, 4).any(3).unsqueeze(3), found, 0.0)
     return made.permute(0, 3, 1, 2).contiguous()
@@ -199,4 +223,7 @@ class RoIPool(Module):
         return f"{type(self).__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"
 
 
-__all__ = ["RoIAlign", "RoIPool", "roi_align", "roi_pool"]
+__all__ = [
+    "Boxes", "RoIAlign", "RoIPool", "Size", "bins_of", "edges_of", "mean_of_samples", "pair", "pixels_of",
+    "regions_of", "roi_align", "roi_pool",
+]  # fmt: skip
