@@ -56,6 +56,7 @@ TRANSFORMS = {
     "ConvertBoundingBoxFormat": lambda T, t, k: T.ConvertBoundingBoxFormat("CXCYWH"),
     "ClampBoundingBoxes": lambda T, t, k: T.Compose([T.ClampBoundingBoxes(), T.ClampKeyPoints()]),
     "SanitizeBoundingBoxes": lambda T, t, k: T.SanitizeBoundingBoxes(2.0),
+    "SanitizeKeyPoints": lambda T, t, k: T.SanitizeKeyPoints(lambda sample: sample["labels"][:3]),
     "ToPureTensor": lambda T, t, k: T.ToPureTensor(),
     "Lambda": lambda T, t, k: T.Lambda(lambda boxes: boxes * 2, k.BoundingBoxes),
 }
@@ -97,6 +98,47 @@ def test_all_parts_of_a_sample(name: str, oracle: ModuleType, vision_oracle: Mod
         assert list(made) == list(expected)
         for part, theirs in zip(flat(made), flat(expected), strict=True):
             same(part, theirs)
+
+
+def test_points_beyond_the_canvas(oracle: ModuleType, vision_oracle: ModuleType, v2_oracle: ModuleType) -> None:
+    points = np.array([[[0, 0], [29, 23]], [[3, 4], [30, 4]], [[-0.1, 5], [2, 2]], [[9, 24], [9, 9]]], np.float32)
+    for array in (points, points[:, 0], points[:, 1], points.astype(np.int64)):
+        made, expected = [], []
+        for found, library, kinds, T in (
+            (made, torch, tv_tensors, v2),
+            (expected, oracle, vision_oracle.tv_tensors, v2_oracle),
+        ):
+            known, labels = kinds.KeyPoints(library.from_numpy(array), canvas_size=(24, 30)), library.arange(4)
+            found += [*T.functional.sanitize_keypoints(known)]
+            found += [*T.functional.sanitize_keypoints(library.from_numpy(array), canvas_size=(24, 30))]
+            found += T.SanitizeKeyPoints("default")({"points": known, "labels": labels}).values()
+        for ours, theirs in zip(made, expected, strict=True):
+            same(ours, theirs)
+    known = tv_tensors.KeyPoints(torch.from_numpy(points[:, 0]), canvas_size=(24, 30))
+    with pytest.raises(ValueError, match="canvas_size must be None"):
+        v2.functional.sanitize_keypoints(known, (2, 2))
+    with pytest.raises(ValueError, match="canvas_size cannot be None"):
+        v2.functional.sanitize_keypoints(torch.zeros(2, 2))
+    with pytest.raises(ValueError, match=r"Number of keypoints .*\(shape=torch.Size\(\[3\]\)\)"):
+        v2.SanitizeKeyPoints(lambda sample: torch.zeros(3))(known)
+
+
+def test_what_a_file_keeps(oracle: ModuleType, v2_oracle: ModuleType) -> None:
+    """Pictures as the oracle's, tensors as the pictures."""
+    picture = pillow().fromarray(BYTES.transpose(1, 2, 0))
+    for seed in range(2):
+        torch.manual_seed(seed)
+        oracle.manual_seed(seed)
+        made, expected = v2.JPEG((5, 90))(picture), v2_oracle.JPEG((5, 90))(picture)
+        assert type(made) is type(picture) and np.array_equal(np.array(made), np.array(expected))
+    torch.manual_seed(seed)
+    video = torch.from_numpy(np.stack([BYTES, BYTES[::-1]]))
+    kept = v2.JPEG((5, 90))(tv_tensors.Video(video))
+    assert isinstance(kept, tv_tensors.Video) and kept.shape == video.shape
+    assert np.array_equal(kept[0].numpy(), np.array(made).transpose(2, 0, 1))
+    assert v2.functional.jpeg(video[:0], 50).shape == (0, 3, 24, 30)
+    with pytest.raises(ValueError, match="between 1 and 100"):
+        v2.functional.jpeg(video, 0)
 
 
 def test_which_plain_tensors_are_images() -> None:
@@ -175,6 +217,9 @@ BAD = {
     "degrees": lambda T, t: T.RandomRotation(-1),
     "translate": lambda T, t: T.RandomAffine(0, (0.1, 1.2)),
     "distortion": lambda T, t: T.RandomPerspective(1.2),
+    "quality": lambda T, t: T.JPEG((20, 101)),
+    "quality of three": lambda T, t: T.JPEG((20, 50, 60)),
+    "no quality": lambda T, t: T.JPEG(0.5),
     "min_size": lambda T, t: T.SanitizeBoundingBoxes(0.5),
     "choices": lambda T, t: T.RandomChoice([T.Identity()], [0.1, 0.9]),
     "a picture": lambda T, t: T.Normalize([0.5], [0.5])(pillow().new("L", (2, 2))),

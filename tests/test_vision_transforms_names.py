@@ -15,10 +15,10 @@ from kagari.vision.transforms import v2
 MISSING = {
     "transforms": set(),
     "transforms.functional": set(),
-    "transforms.v2": {"JPEG", "SanitizeKeyPoints"},
-    "transforms.v2.functional": {"is_pure_tensor", "jpeg"},
+    "transforms.v2": set(),
+    "transforms.v2.functional": {"is_pure_tensor"},
     "ops": set(),
-    "utils": {"draw_keypoints", "flow_to_image"},
+    "utils": set(),
     "tv_tensors": {"is_rotated_bounding_format", "set_return_type"},
 }  # fmt: skip
 KERNELS = ("_image", "_video", "_mask", "_bounding_boxes", "_keypoints")

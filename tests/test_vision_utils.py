@@ -68,7 +68,10 @@ def test_saved_images(oracle: ModuleType, vision_oracle: ModuleType) -> None:
 BYTES = RNG.integers(0, 256, (3, 40, 50), dtype=np.uint8)
 BOXES = np.array([[3, 4, 30, 20], [10.7, 8, 45, 39]], dtype=np.float32)
 MASKS = np.stack([np.hypot(*np.mgrid[-20:20, -25:25]) < 9, np.hypot(*np.mgrid[-10:30, -30:20]) < 15])
-DRAWINGS: dict[str, tuple[str, tuple[np.ndarray, ...], dict[str, Any]]] = {
+POINTS = RNG.uniform(0, 40, (2, 3, 2)).astype(np.float32)
+SEEN = np.array([[1, 1, 1], [0, 1, 1]], bool)[:, :, None]
+FLOW = RNG.normal(size=(2, 2, 9, 11)).astype(np.float32)
+DRAWINGS: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "boxes": ("draw_bounding_boxes", (BYTES, BOXES), {}),
     "named colours": ("draw_bounding_boxes", (BYTES, BOXES), {"colors": ["red", (1, 2, 3)], "width": 3}),
     "filled": ("draw_bounding_boxes", (BYTES, BOXES), {"fill": True, "colors": "#00ff80"}),
@@ -80,6 +83,14 @@ DRAWINGS: dict[str, tuple[str, tuple[np.ndarray, ...], dict[str, Any]]] = {
     ),
     "floats": ("draw_bounding_boxes", (BYTES.astype(np.float32) / 255, BOXES), {}),
     "grey": ("draw_bounding_boxes", (BYTES[:1], BOXES), {}),
+    "points": ("draw_keypoints", (BYTES, POINTS), {}),
+    "points and lines": (
+        "draw_keypoints",
+        (BYTES.astype(np.float32) / 255, POINTS, [(0, 1), (1, 2)], "red", 3, 1, SEEN),
+        {},
+    ),
+    "a flow": ("flow_to_image", (FLOW[0],), {}),
+    "flows": ("flow_to_image", (FLOW,), {}),
     "masks": ("draw_segmentation_masks", (BYTES, MASKS), {}),
     "one mask": ("draw_segmentation_masks", (BYTES, MASKS[0]), {"alpha": 0.3, "colors": "blue"}),
     "masks on floats": (
@@ -93,8 +104,10 @@ DRAWINGS: dict[str, tuple[str, tuple[np.ndarray, ...], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_drawings(name: str, oracle: ModuleType, vision_oracle: ModuleType) -> None:
     function, arrays, options = DRAWINGS[name]
-    made = getattr(utils, function)(*[torch.from_numpy(x) for x in arrays], **options)
-    expected = getattr(vision_oracle.utils, function)(*[oracle.from_numpy(x) for x in arrays], **options)
+    made, expected = (
+        getattr(room, function)(*[library.from_numpy(x) if isinstance(x, np.ndarray) else x for x in arrays], **options)
+        for library, room in ((torch, utils), (oracle, vision_oracle.utils))
+    )
     assert str(made.dtype) == str(expected.dtype) and tuple(made.shape) == tuple(expected.shape)
     np.testing.assert_allclose(made.numpy().astype(float), expected.numpy().astype(float), atol=1e-6)
 
@@ -109,6 +122,11 @@ WRONG: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "colours": ("draw_bounding_boxes", (BYTES, BOXES), {"colors": ["red"]}),
     "grey masks": ("draw_segmentation_masks", (BYTES[:1], MASKS), {}),
     "masks of bytes": ("draw_segmentation_masks", (BYTES, MASKS.astype(np.uint8)), {}),
+    "no points": ("draw_keypoints", (BYTES, POINTS[0]), {}),
+    "visibility of one": ("draw_keypoints", (BYTES, POINTS, None, None, 2, 3, SEEN[0, 0]), {}),
+    "grey and points": ("draw_keypoints", (BYTES[:1], POINTS), {}),
+    "a flow of doubles": ("flow_to_image", (FLOW.astype(np.float64),), {}),
+    "a flow of three": ("flow_to_image", (BYTES.astype(np.float32),), {}),
     "other masks": ("draw_segmentation_masks", (BYTES, MASKS[:, 1:]), {}),
 }
 

@@ -1,4 +1,4 @@
-"""Images beside each other in one, saved, and with boxes and masks drawn on them."""
+"""Images beside each other in one, saved, and with boxes, masks and points drawn on them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.dtypes import bool_, int64, uint8
+from ..base.dtypes import bool_, float32, int64, uint8
 from ..eager import Tensor
 from ..eager import operators as ops
+from ..eager.types import finfo
 from .pillow import pillow
 from .transforms.functional import convert_image_dtype, pil_to_tensor, to_pil_image
 
@@ -220,6 +221,123 @@ def draw_segmentation_masks(image: Tensor, masks: Tensor, alpha: float = 0.8, co
     return (image * (1 - alpha) + drawn * alpha).to(image.dtype)
 
 
+def draw_keypoints(
+    image: Tensor,
+    keypoints: Tensor,
+    connectivity: Sequence[tuple[int, int]] | None = None,
+    colors: Colour | None = None,
+    radius: int = 2,
+    width: int = 3,
+    visibility: Tensor | None = None,
+) -> Tensor:
+    r"""An image with points drawn on it, and lines between them.
+
+    Args:
+        image (Tensor): of bytes or of numbers from 0 to 1.
+        keypoints (Tensor): x and y of the K points of each of N objects.
+        connectivity (sequence of tuple of int, optional): the pairs of points with a line between them.
+        colors (colour, optional): of the points, a name or red, green, blue. Default: white
+        radius (int): of the points. Default: 2
+        width (int): of the lines, which are white. Default: 3
+        visibility (Tensor, optional): which points are drawn, and with them their lines. Default: all
+
+    Shape:
+        - Image: :math:`(3, H, W)`.
+        - Points: :math:`(N, K, 2)`, visibility :math:`(N, K)` or :math:`(N, K, 1)`.
+
+    Raises TypeError for no tensor, ValueError for images, points and visibilities that can't be.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari.vision.utils import draw_keypoints
+        >>> image = torch.zeros(3, 3, 4, dtype=torch.uint8)
+        >>> draw_keypoints(image, torch.tensor([[[1, 1]]]), colors="red", radius=1)[0].tolist()
+        [[0, 255, 0, 0], [255, 255, 255, 0], [0, 255, 0, 0]]
+    """
+    _check_image(image, channels=(3,))
+    if keypoints.ndim != 3:
+        raise ValueError("keypoints must be of shape (num_instances, K, 2)")
+    if visibility is None:
+        visibility = ops.ones(keypoints.shape[:-1], dtype=bool_)
+    if visibility.ndim == 3:
+        visibility = visibility.squeeze(-1)
+    if visibility.ndim != 2:
+        raise ValueError(f"visibility must be of shape (num_instances, K). Got ndim={visibility.ndim}")
+    if visibility.shape != keypoints.shape[:-1]:
+        raise ValueError(
+            "keypoints and visibility must have the same dimensionality for num_instances and K. "
+            f"Got {visibility.shape=} and {keypoints.shape=}"
+        )
+    picture = to_pil_image(convert_image_dtype(image, uint8))
+    draw = pillow("ImageDraw").Draw(picture)
+    for points, seen in zip(keypoints.to(int64).tolist(), visibility.to(bool_).tolist()):
+        for (x, y), is_seen in zip(points, seen):
+            if is_seen:
+                draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colors, outline=None, width=0)
+        for start, end in connectivity or ():
+            if seen[start] and seen[end]:
+                draw.line((*points[start], *points[end]), width=width)
+    return convert_image_dtype(pil_to_tensor(picture), image.dtype)
+
+
+def flow_to_image(flow: Tensor) -> Tensor:
+    r"""An optical flow as an image: the direction as hue, and the longer, the more colour.
+
+    Args:
+        flow (Tensor): how far each pixel goes along x and y, float32.
+
+    Shape:
+        - Flow: :math:`(N, 2, H, W)` or :math:`(2, H, W)`.
+        - Output: :math:`(N, 3, H, W)` or :math:`(3, H, W)`, uint8; what does not move is white.
+
+    Raises ValueError for other shapes and dtypes.
+
+    Source: Baker and others, A Database and Evaluation Methodology for Optical Flow, 2011.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari.vision.utils import flow_to_image
+        >>> flow_to_image(torch.tensor([[[0.0, 1.0]], [[0.0, 0.0]]]))
+        tensor([[[255, 255]],
+        <BLANKLINE>
+                [[255,   0]],
+        <BLANKLINE>
+                [[255,   0]]], dtype=torch.uint8)
+    """
+    if flow.dtype is not float32:
+        raise ValueError(f"Flow should be of dtype torch.float, got {flow.dtype}.")
+    if flow.ndim not in (3, 4) or flow.shape[-3] != 2:
+        raise ValueError(f"Input flow should have shape (2, H, W) or (N, 2, H, W), got {flow.shape}.")
+    length = flow.square().sum(-3).sqrt()
+    flow = flow / (length.max() + finfo(float32).eps)
+    length = flow.square().sum(-3).sqrt()
+    x, y = flow.unbind(-3)
+    hues = _hues()
+    at = (ops.atan2(-y, -x) / math.pi + 1) / 2 * (len(hues) - 1)
+    low = at.floor()
+    share = (at - low).unsqueeze(-1)
+    low = low.to(int64)
+    colour = (1 - share) * hues[low] + share * hues[(low + 1) % len(hues)]
+    made = (255 * (1 - length.unsqueeze(-1) * (1 - colour))).floor().to(uint8)
+    return made.movedim(-1, -3).contiguous()
+
+
+def _hues() -> Tensor:
+    """All hues from red to red, [55, 3], from 0 to 1; as many between two primary colours as the eye tells apart."""
+    colours = ops.zeros(0, 3)
+    for steps, full, changing, rises in (
+        (15, 0, 1, True), (6, 1, 0, False), (4, 1, 2, True), (11, 2, 1, False), (13, 2, 0, True), (6, 0, 2, False),
+    ):  # fmt: skip
+        part = ops.zeros(steps, 3)
+        rising = (255 * ops.arange(steps) / steps).floor()
+        part[:, full] = 255.0
+        part[:, changing] = rising if rises else 255 - rising
+        colours = ops.cat([colours, part])
+    return colours / 255
+
+
 def _check_image(image: Tensor, channels: tuple[int, ...] = (1, 3)) -> None:
     """Raises TypeError and ValueError for what can't be drawn on."""
     if not isinstance(image, Tensor):
@@ -264,4 +382,6 @@ def _font(font: str | None, size: int | None) -> Any:
     return fonts.load_default()
 
 
-__all__ = ["draw_bounding_boxes", "draw_segmentation_masks", "make_grid", "save_image"]
+__all__ = [
+    "draw_bounding_boxes", "draw_keypoints", "draw_segmentation_masks", "flow_to_image", "make_grid", "save_image",
+]  # fmt: skip

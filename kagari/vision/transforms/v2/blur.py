@@ -1,4 +1,4 @@
-"""Blur, noise, and erased rectangles."""
+"""Blur, noise, loss by compression, and erased rectangles."""
 
 from __future__ import annotations
 
@@ -64,6 +64,42 @@ class GaussianNoise(Transform):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         return self._call_kernel(F.gaussian_noise, inpt, self.mean, self.sigma, self.clip)
+
+
+class JPEG(Transform):
+    r"""Images as a JPEG file keeps them. See :func:`~.functional.jpeg`.
+
+    Args:
+        quality (int or sequence of int): from 1 to 100, or its bounds, both included.
+
+    Raises TypeError for what is no number, ValueError for others.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari.vision.transforms import v2
+        >>> v2.JPEG((20, 60))(torch.zeros(3, 8, 8, dtype=torch.uint8)).shape
+        torch.Size([3, 8, 8])
+    """
+
+    def __init__(self, quality: int | Sequence[int]) -> None:
+        super().__init__()
+        if isinstance(quality, bool):
+            raise TypeError("quality can't be bool")
+        bounds = [quality] * 2 if isinstance(quality, int) else quality
+        if not isinstance(bounds, list | tuple):
+            raise TypeError("quality should be a sequence of length 2.")
+        if len(bounds) != 2:
+            raise ValueError("quality should be a sequence of length 2.")
+        if not (all(isinstance(one, int) for one in bounds) and 1 <= bounds[0] <= bounds[1] <= 100):
+            raise ValueError(f"quality must be an integer from 1 to 100, got quality ={bounds}")
+        self.quality: Sequence[int] = bounds
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        return {"quality": below(self.quality[1] + 1, self.quality[0])}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        return self._call_kernel(F.jpeg, inpt, **params)
 
 
 class RandomErasing(RandomApplyTransform):
@@ -159,4 +195,4 @@ def _rectangle(
     return None
 
 
-__all__ = ["GaussianBlur", "GaussianNoise", "RandomErasing"]
+__all__ = ["JPEG", "GaussianBlur", "GaussianNoise", "RandomErasing"]

@@ -1,15 +1,15 @@
-"""Bounding boxes: their format, their canvas, and samples without those that say nothing."""
+"""Bounding boxes and points: format, canvas, and samples without those that say nothing."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ....eager import Tensor
-from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, KeyPoints, Mask, wrap
+from ...tv_tensors import BoundingBoxes, BoundingBoxFormat, KeyPoints, Mask, TVTensor, wrap
 from ...tv_tensors.boxes import CLAMPING_MODES
 from . import functional as F
 from .mix import Getter, labels_of
-from .structure import get_bounding_boxes, leaves, with_leaves
+from .structure import get_bounding_boxes, get_keypoints, leaves, with_leaves
 from .transform import Transform
 
 
@@ -114,22 +114,70 @@ class SanitizeBoundingBoxes(Transform):
         flat = leaves(sample)
         boxes = get_bounding_boxes(flat)
         labels = self._labels_getter(sample)
-        of_boxes = [] if labels is None else [labels] if isinstance(labels, Tensor) else list(labels)
-        for one in of_boxes:
-            if not isinstance(one, Tensor):
-                raise ValueError(
-                    f"The labels in the input to forward must be a tensor or None, got {type(one)} instead."
-                )
-            if len(one) != len(boxes):
-                raise ValueError(f"Number of boxes (shape={boxes.shape}) and must match the number of labels.")
+        of_boxes = _checked(labels, boxes, "boxes")
         _, valid = F.sanitize_bounding_boxes(boxes, min_size=self.min_size, min_area=self.min_area)
+        return _only_valid(sample, flat, valid, of_boxes, (BoundingBoxes, Mask))
 
-        def kept(inpt: Any) -> Any:
-            if isinstance(inpt, BoundingBoxes | Mask):
-                return wrap(inpt.as_subclass(Tensor)[valid], like=inpt)
-            return inpt[valid] if any(inpt is one for one in of_boxes) else inpt
 
-        return with_leaves(sample, iter([kept(inpt) for inpt in flat]))
+class SanitizeKeyPoints(Transform):
+    r"""Samples without points beyond their canvas, and without their labels.
+
+    Points may come in groups of more dimensions, such as outlines: a group stays if all of its points lie inside.
+
+    Args:
+        labels_getter (callable, 'default', or None): finds the labels in the sample, one tensor or a tuple of them;
+            ``'default'`` looks in the second part, and by name. Default: None, there are none
+
+    Raises ValueError when called with as many labels as there are no points.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari.vision import tv_tensors
+        >>> from kagari.vision.transforms import v2
+        >>> points = tv_tensors.KeyPoints([[0.0, 3.0], [9.0, 3.0]], canvas_size=(8, 8))
+        >>> v2.SanitizeKeyPoints("default")({"points": points, "labels": torch.tensor([1, 2])})["labels"]
+        tensor([1])
+    """
+
+    def __init__(self, labels_getter: Getter = None) -> None:
+        super().__init__()
+        self.labels_getter = labels_getter
+        self._labels_getter = labels_of(labels_getter)
+
+    def forward(self, *inputs: Any) -> Any:
+        sample = inputs if len(inputs) > 1 else inputs[0]
+        flat = leaves(sample)
+        points = get_keypoints(flat)
+        of_points = _checked(self._labels_getter(sample), points, "keypoints")
+        _, valid = F.sanitize_keypoints(points)
+        return _only_valid(sample, flat, valid, of_points, (KeyPoints,))
+
+
+def _checked(labels: Any, coordinates: Tensor, name: str) -> list[Tensor]:
+    """All labels of boxes or points. Raises ValueError unless there are as many."""
+    found = [] if labels is None else [labels] if isinstance(labels, Tensor) else list(labels)
+    for one in found:
+        if not isinstance(one, Tensor):
+            raise ValueError(f"The labels in the input to forward must be a tensor or None, got {type(one)} instead.")
+        if len(one) != len(coordinates):
+            raise ValueError(
+                f"Number of {name} (shape={coordinates.shape}) must match the number of labels (shape={one.shape})."
+            )
+    return found
+
+
+def _only_valid(
+    sample: Any, flat: list[Any], valid: Tensor, labels: list[Tensor], kinds: tuple[type[TVTensor], ...]
+) -> Any:
+    """The sample, and of some kinds of tensors and of the labels in it what is valid."""
+
+    def kept(inpt: Any) -> Any:
+        if isinstance(inpt, kinds):
+            return wrap(inpt.as_subclass(Tensor)[valid], like=inpt)
+        return inpt[valid] if any(inpt is one for one in labels) else inpt
+
+    return with_leaves(sample, iter([kept(inpt) for inpt in flat]))
 
 
 __all__ = [
@@ -137,5 +185,6 @@ __all__ = [
     "ClampKeyPoints",
     "ConvertBoundingBoxFormat",
     "SanitizeBoundingBoxes",
+    "SanitizeKeyPoints",
     "SetClampingMode",
 ]

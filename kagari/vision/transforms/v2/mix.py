@@ -172,8 +172,8 @@ class MixUp(_Mixing):
         >>> import kagari as torch
         >>> from kagari.vision.transforms import v2
         >>> images, labels = v2.MixUp(num_classes=3)(torch.rand(4, 3, 8, 8), torch.tensor([0, 1, 2, 0]))
-        >>> labels.shape, labels.sum()
-        (torch.Size([4, 3]), tensor(4.))
+        >>> images.shape, labels.shape
+        (torch.Size([4, 3, 8, 8]), torch.Size([4, 3]))
     """
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:

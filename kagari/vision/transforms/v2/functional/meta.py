@@ -217,3 +217,39 @@ def sanitize_bounding_boxes(
     valid = valid & (left >= 0) & (top >= 0) & (right <= canvas_size[1]) & (bottom <= canvas_size[0])
     kept = plain[valid]
     return (wrap(kept, like=bounding_boxes) if isinstance(bounding_boxes, BoundingBoxes) else kept), valid
+
+
+def sanitize_keypoints(key_points: Tensor, canvas_size: tuple[int, int] | None = None) -> tuple[Any, Tensor]:
+    r"""The points that lie in their canvas, and which of them these are; of groups of points those that do wholly.
+
+    Args:
+        key_points (Tensor): the points, :math:`(N, 2)`, or groups of them, :math:`(N, *, 2)`.
+        canvas_size (tuple of int, optional): height and width of the image, of a plain tensor.
+
+    Raises ValueError for a size that is missing or said twice.
+
+    Example::
+
+        >>> import kagari as torch
+        >>> from kagari.vision.transforms.v2 import functional as F
+        >>> F.sanitize_keypoints(torch.tensor([[0, 3], [4, 0], [5, 0]]), canvas_size=(4, 5))
+        (tensor([[0, 3],
+                [4, 0]]), tensor([ True,  True, False]))
+    """
+    if isinstance(key_points, KeyPoints):
+        if canvas_size is not None:
+            raise ValueError(
+                "canvas_size must be None when key_points is a tv_tensors.KeyPoints instance. "
+                f"Got canvas_size={canvas_size}. Leave it to None or pass key_points as a pure tensor."
+            )
+        canvas_size = key_points.canvas_size
+    if canvas_size is None:
+        raise ValueError(
+            "canvas_size cannot be None if key_points is a pure tensor. "
+            "Set it to an appropriate value or pass key_points as a tv_tensors.KeyPoints object."
+        )
+    plain = key_points.as_subclass(Tensor)
+    edges = ops.tensor([canvas_size[1], canvas_size[0]])
+    valid = ((plain >= 0) & (plain < edges)).flatten(1).all(1)
+    kept = plain[valid]
+    return (wrap(kept, like=key_points) if isinstance(key_points, KeyPoints) else kept), valid
