@@ -382,6 +382,17 @@ def what_is_not_saved_may_be_overwritten(t: Any) -> Any:
 
 
 @program
+def zeros_may_be_overwritten(t: Any) -> Any:
+    found = []
+    for shape in ((), (1,), (1, 1), (3,)):
+        x = t.ones(shape, requires_grad=True)
+        y = (x * 1).zero_()
+        (y.add_(1) * 2).sum().backward()
+        found.append(x.grad)
+    return found
+
+
+@program
 def numbers_are_as_they_were_made(t: Any) -> Any:
     return [t.tensor(x)._version for x in (0.5, 2, True, [0.5])], t.tensor(1.5).T, t.tensor(1.5).mT, t.tensor(1.5).H
 
@@ -413,6 +424,16 @@ def test_repeated_changes() -> None:
         v.mul_(1.0)
     z.sum().backward()
     assert x.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_shape_that_changed_untracked() -> None:
+    """The step that made it has no gradient of that shape to go on with, and reads no memory beyond it."""
+    for change in (lambda y: y.t_(), lambda y: y.unsqueeze_(1)):
+        y = kagari.ones(2, 3, requires_grad=True) * 2
+        with kagari.no_grad():
+            change(y)
+        with pytest.raises(RuntimeError, match=r"got an invalid gradient at index 0 .* expected shape .* with .2, 3."):
+            y.sum().backward()
 
 
 def test_changed_views_hold_no_cycle() -> None:

@@ -16,6 +16,7 @@ from ..ir.graph import Value
 from ..runtime import cpu
 from . import traced as tracing
 from .code import SOON_NEEDED, native
+from .interpret import evaluate_size
 from .plan import Origin, Plan, Tape
 
 if TYPE_CHECKING:
@@ -501,12 +502,24 @@ class BackwardFunction(Function):
         missing = tuple(i for i in self.base.inputs if i > self.at_sizes and (i >= len(args) or args[i] is None))
         sizes = args[self.at_sizes]
         candidates = self.by_missing.setdefault(missing, [])
-        for found in candidates:
-            if found.holds(sizes):
-                return found, sizes
-        made = tracing.without(tracing.restated(self.base, sizes), missing)
-        candidates.append(made)
-        return made, sizes
+        found = next((known for known in candidates if known.holds(sizes)), None)
+        if found is None:
+            found = tracing.without(tracing.restated(self.base, sizes), missing)
+            candidates.append(found)
+        self._check_grads(found, args, sizes)
+        return found, sizes
+
+    def _check_grads(self, traced: Traced, args: tuple[Any, ...], sizes: tuple[int, ...]) -> None:
+        """Raises RuntimeError for a gradient of another shape than the output, which changed its own after the call."""
+        known = dict(zip(traced.symbols, sizes))
+        for i, v in traced.inputs.items():
+            if i > self.at_sizes:
+                expected = tuple(evaluate_size(n, known) for n in v.shape)
+                if args[i]._layout.shape != expected:
+                    raise RuntimeError(
+                        f"Function {self.node_of} got an invalid gradient at index {i - self.at_sizes - 1} - got "
+                        f"{list(args[i]._layout.shape)} but expected shape compatible with {list(expected)}"
+                    )
 
 
 # The backward operator behind each native function that a node of the tape calls.

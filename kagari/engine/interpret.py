@@ -87,7 +87,10 @@ def interpret(graph: Graph, inputs: Sequence[Any], sizes: Mapping[str, int] | No
 
 def evaluate_size(size: Size, sizes: Mapping[str, int]) -> int:
     """The number a symbolic size stands for."""
-    return size if isinstance(size, int) else eval(str(size), {"__builtins__": {}}, dict(sizes))
+    if isinstance(size, int):
+        return size
+    text = str(size)
+    return sizes[text] if text in sizes else eval(text, {"__builtins__": {}}, dict(sizes))
 
 
 def round_to(array: Array, dt: dtype) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 from ..base.symbols import Guards, Size, Sym
 from ..ir import build, graph
 from ..ir.differentiate import differentiate
-from ..ir.graph import ELEMENTWISE, MOVEMENT, Graph, Value, cast, topological
+from ..ir.graph import ELEMENTWISE, LEAVES, MOVEMENT, Graph, Value, cast, topological
 from ..ir.simplify import simplify
 from .binding import Bindings
 from .plan import Frame
@@ -209,7 +209,7 @@ def _is_result(v: Value) -> bool:
     """Whether an output has been computed, rather than being a view of an argument."""
     while v.op == "reshape":
         v = v.args[0]
-    return v.op not in MOVEMENT and v.op != "input"
+    return v.op not in MOVEMENT and v.op not in LEAVES
 
 
 def _code(v: Value, outputs: Sequence[Value], hidden: Sequence[Value]) -> int:
