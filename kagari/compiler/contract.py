@@ -497,7 +497,7 @@ def _narrows(problem: Problem, pack: str, target: Target) -> bool:
         return pack.startswith(("runs", "slab"))
     lanes = target.lanes(BITS[problem.element] // 8)
     vectors = -(-problem.lanes // lanes)
-    return vectors % VECTORS == 1 and vectors < NARROW_PANELS * VECTORS and _is_parallel(problem, target)
+    return vectors % VECTORS == 1 and vectors < NARROW_PANELS * VECTORS
 
 
 def _panels(lanes: int, form: Form) -> float:
