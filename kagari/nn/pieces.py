@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..autograd import Function
+from ..autograd import Function, is_grad_enabled
 from ..eager import Tensor
 from ..eager import operators as ops
 
@@ -28,7 +28,7 @@ class _Pieces(Function):
 
 def pieces(x: Tensor, sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of the sizes listed along a dimension. They are not to be changed in place."""
-    cut: tuple[Tensor, ...] = _Pieces.apply(x, list(sizes), dim)
+    cut: tuple[Tensor, ...] = _Pieces.apply(x, list(sizes), dim) if is_grad_enabled() else x.split(list(sizes), dim)
     return cut
 
 

@@ -155,7 +155,7 @@ class _Recurrence(Function):
         states, products, wholes, last = _run(mode, steps, ctx.rows, begin, weight, bias, projection)
         ctx.mode, ctx.sizes, ctx.reverse = mode, sizes, reverse
         ctx.set_materialize_grads(False)
-        kept = (*steps, *products, *(() if projection is None else wholes), *chain(*states))
+        kept = (*products, *(() if projection is None else wholes), *chain(*states))
         ctx.save_for_backward(gates, weight, bias, projection, *begin, *kept)
         return _joined([state[0] for state in states], reverse), *(part.clone() for part in last)
 
@@ -173,17 +173,19 @@ class _Recurrence(Function):
             outputs, seeds = ([pair[k] for pair in pairs] for k in (0, 1))
             found = iter(grad(outputs, wanted, seeds, create_graph=True))
             return None, None, None, *(next(found) if x is not None and x.requires_grad else None for x in arguments)
-        return None, None, None, *_gradients(ctx, (weight, bias, projection, begin), kept, g_hidden, g_last)
+        steps = _in_turn(gates, ctx.sizes, ctx.reverse)
+        return None, None, None, *_gradients(ctx, steps, (weight, bias, projection, begin), kept, g_hidden, g_last)
 
 
 def _gradients(
-    ctx: Any, matrices: Any, kept: Sequence[Tensor], g_hidden: Tensor | None, g_last: Sequence[Tensor | None]
-) -> Sequence[Any]:
+    ctx: Any, steps: Sequence[Tensor], matrices: Any, kept: Sequence[Tensor], g_hidden: Tensor | None,
+    g_last: Sequence[Tensor | None],
+) -> Sequence[Any]:  # fmt: skip
     """The gradients of the gates, the matrices and the state that a direction begins with, from what forward kept."""
     weight, bias, projection, begin = matrices
     rows, count = ctx.rows, len(ctx.rows)
-    steps, products, wholes = (kept[n * count : (n + 1) * count] for n in range(3))
-    parts = kept[(2 if projection is None else 3) * count :]
+    products, wholes = kept[:count], kept[count : 2 * count]
+    parts = kept[(1 if projection is None else 2) * count :]
     states = [tuple(parts[n : n + len(begin)]) for n in range(0, len(parts), len(begin))]
     before = [tuple(part[: rows[0]] for part in begin)]
     before += [_carried(state, begin, have, n) for state, have, n in zip(states, rows, rows[1:])]
