@@ -100,7 +100,8 @@ class Tiles:
     what each k adds to these places, in bytes.
 
     Rows are reached from the row before by adding the row stride: the chain of additions overlaps with the arithmetic
-    of the step before, needs two registers for any height, and any strides run at the same speed.
+    of the step before, needs two registers for any height, and any strides run at the same speed. A tile of one vector
+    has half the arithmetic, and the chain of its lower half begins anew.
     """
 
     form: Tile
@@ -166,7 +167,12 @@ class _TileWriter:
             for slots, places in zip(self.sums, self.places):
                 for slot, place in zip(slots, places):
                     b.set(slot, b.load(place, self.summed))
-        self.p, self.q = b.var("ptr", value["p"]), b.var("ptr", value["q"])
+        self.q = b.var("ptr", value["q"])
+        self.halves = {0: b.var("ptr", value["p"])}  # where the rows of each half begin
+        if form.vectors == 1:
+            middle = self.height // 2
+            below = b.gep(value["p"], b.mul(value["prow"], b.int(middle)), "i8")
+            self.halves[middle] = b.var("ptr", b.unknown(below))
         self.ahead = b.var("ptr", value["ahead"]) if "ahead" in value else None
         self.pieces = [_piece(b, value["pieces"], v, form) for v in range(form.vectors)] if "pieces" in value else []
 
@@ -198,7 +204,7 @@ class _TileWriter:
             with b.loop(b.int(0), value["k"]):
                 self.step(masks)
             return
-        inner, jumps = value["inner"], [(self.p, value["pk"])]
+        inner, jumps = value["inner"], [(half, value["pk"]) for half in self.halves.values()]
         if self.ahead is not None:
             jumps.append((self.ahead, value["fetched"]))
         with b.loop(b.int(0), value["k"], inner):
@@ -213,14 +219,16 @@ class _TileWriter:
         row = b.get(self.q, "ptr")
         along = self.vectors(row, masks)
         b.set(self.q, b.gep(row, value["qk"], "i8"))
-        here = b.get(self.p, "ptr")
-        b.set(self.p, b.gep(here, value["pk"], "i8"))
+        firsts = {r: b.get(half, "ptr") for r, half in self.halves.items()}
+        for r, half in self.halves.items():
+            b.set(half, b.gep(firsts[r], value["pk"], "i8"))
         if self.ahead is not None:
             later = b.get(self.ahead, "ptr")
             b.prefetch(later)
             b.set(self.ahead, b.gep(later, value["fetched"], "i8"))
+        here = firsts[0]
         for r, slots in enumerate(self.sums):
-            here = b.gep(here, value["prow"], "i8") if r else here
+            here = firsts[r] if r in firsts else b.gep(here, value["prow"], "i8")
             one = b.splat(b.load(here, form.element), form.lanes)
             for slot, x in zip(slots, along):
                 b.set(slot, _multiply_add(b, one, x, b.get(slot, self.summed)))

@@ -276,6 +276,11 @@ class Builder:
         self._metadata.add("!0 = !{i32 1}")
         self.emit(f"store {x.type} {x.name}, ptr {pointer.name}, align {min(align, 64)}, !nontemporal !0")
 
+    def unknown(self, x: Val) -> Val:
+        """The same value, of which LLVM does not know where it is from, and so cannot count it from another one."""
+        slot = self.var(x.type, x)
+        return self.value(f"load volatile {x.type}, ptr {slot.name}", x.type)
+
     def prefetch(self, pointer: Val, write: bool = False) -> None:
         """Asks for a cache line that will be read, or written; a pointer into nowhere does no harm."""
         self.call("llvm.prefetch.p0", "void", pointer, *(self.int(i, "i32") for i in (int(write), 3, 1)))
