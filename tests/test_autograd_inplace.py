@@ -30,6 +30,52 @@ def results(t: Any) -> Any:
 
 
 @program
+def quotients(t: Any) -> Any:
+    """A result that the gradient does without may be overwritten: of div, and of what ends with one."""
+    f, grads = t.nn.functional, []
+    makers = (
+        lambda x: x / (x + 1), lambda x: 2 / x, lambda x: f.normalize(x, dim=0), f.softsign, lambda x: (x / 4).erfinv(),
+        lambda x: t.corrcoef(t.stack([x, x * x.flip(0)])),
+    )  # fmt: skip
+    for make in makers:
+        x = leaf(t)
+        make(x).sin_().sum().backward()
+        grads.append(x.grad)
+    return grads
+
+
+@program
+def retained_inputs(t: Any) -> Any:
+    """`backward` retains the gradients of inputs that are no leaves, and adds each once."""
+    x = leaf(t)
+    y = x * 2
+    y.retain_grad()
+    z = x * 3
+    (y * z).sum().backward(inputs=[y, z], retain_graph=True)
+    once = y.grad.clone(), z.grad.clone(), y.retains_grad, z.retains_grad, x.grad is None
+    (y * z).sum().backward()
+    return once, y.grad, z.grad, x.grad
+
+
+@program
+def inputs_without_gradient(t: Any) -> Any:
+    (leaf(t) * 2).sum().backward(inputs=[t.ones(3)])
+
+
+@program
+def memory_of_a_leaf(t: Any) -> Any:
+    leaf(t).set_(t.ones(3))
+
+
+@program
+def shape_of_another(t: Any) -> Any:
+    """What only lends its shape gets no gradient, and makes none wanted."""
+    x = leaf(t)
+    (t.ones(3).expand_as(x) * x).sum().backward()
+    return t.ones(1).expand_as(x), x.grad
+
+
+@program
 def python_operators(t: Any) -> Any:
     x = leaf(t)
     y = x * 1

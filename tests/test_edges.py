@@ -120,6 +120,8 @@ REFUSED = {
     "kernel of nothing": lambda t: t.nn.functional.conv_transpose2d(t.zeros(2, 2, 3, 4), t.zeros(2, 3, 3, 0)),
     "made format": lambda t: t.memory_format("x"),
     "bools without arithmetic": lambda t: t.nn.functional.triplet_margin_loss(*[t.ones(2, 3).bool()] * 3),
+    "single class for a batch": lambda t: t.nn.functional.cross_entropy(t.ones(2, 1), t.tensor(0)),
+    "single number unflattened": lambda t: t.tensor(1.0).unflatten(0, (1, -1)),
     "bilinear bools": lambda t: t.nn.functional.bilinear(*[t.ones(2, 3).bool()] * 2, t.ones(2, 3, 3).bool()),
 }
 

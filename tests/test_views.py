@@ -62,6 +62,8 @@ x.contiguous().data_ptr() == x.data_ptr()
 x.T
 x.mT
 x.H
+z.T, z.H, z.mT, z.mH
+torch.zeros(0, 3).chunk(2)
 x.view_as(torch.ones(4, 3))
 x.double()
 x.int()
@@ -107,6 +109,7 @@ x.split([1, 1])
 x.split([-1, 4])
 x.chunk(0)
 z.chunk(1)
+z.roll(1, 0)
 x.tensor_split(0)
 z.tensor_split(2)
 torch.cat([])

@@ -42,6 +42,8 @@ def backward(
         inputs = _fresh(_listed(inputs))
         if not inputs:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        for t in inputs:
+            t.retain_grad()
     grads = _seeds(roots, grad_tensors if grad_variables is None else grad_variables)
     engine.run(roots, grads, create_graph if retain_graph is None else retain_graph, create_graph, inputs)
 

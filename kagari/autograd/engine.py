@@ -127,13 +127,8 @@ class _Wanted:
         return node in self.beyond
 
     def results(self) -> list[Any]:
-        """The gradients of the inputs; they are added to `grad` where that is wanted."""
-        result = [self.found.get(_place(e) if isinstance(e, Node | OutputOf) else id(e)) for e in self.edges]
-        if self.accumulate:
-            for t, g in dict(zip(self.inputs, result)).items():
-                if g is not None and t._grad_fn is not None:
-                    t._grad = g if t._grad is None else function("add").run((t._grad, g))
-        return result
+        """The gradients of the inputs."""
+        return [self.found.get(_place(e) if isinstance(e, Node | OutputOf) else id(e)) for e in self.edges]
 
 
 def _place(edge: Any) -> tuple[Node, int]:

@@ -47,7 +47,7 @@ def make(record: Operator, *, dunder: str = "", inplace: bool = False, low: dtyp
         record.name + "_" * inplace, tuple(_parameter(p) for p in record.params), define, display=dunder or record.name,
         gradient=gradient, order=record.order, differentiable=record.differentiable, into=0 if inplace
         else None, spread=record.spread, strict_view=record.strict_view, aliases="fresh" if record.fresh else "view",
-        traces=base.traces if base else None,
+        recomputes=record.recomputes and not inplace, traces=base.traces if base else None,
     )  # fmt: skip
     made.record, made.dunder = record, dunder
     made.name_node = partial(_node_name, record)

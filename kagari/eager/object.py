@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd.modes import is_grad_enabled
+from ..autograd.views import check_writable
 from ..base.layout import layout
 from ..engine.function import Hooks
 from . import convert, relayout, shared
@@ -28,7 +30,8 @@ def set_(
     stride: Sequence[int] | None = None,
 ) -> Tensor:  # fmt: skip
     """Makes the tensor see the memory of another one, or a storage: all of it, or by offset, sizes and strides. Without
-    a source it is empty. Raises RuntimeError for what lies outside of a storage, which does not grow.
+    a source it is empty. Raises RuntimeError for what lies outside of a storage, which does not grow, and for a leaf
+    that wants a gradient.
 
     >>> import kagari as torch
     >>> x = torch.arange(4)
@@ -36,6 +39,8 @@ def set_(
     >>> y.is_set_to(x)
     True
     """
+    if self._needs and is_grad_enabled():
+        check_writable(self)
     dt = self._layout.dtype
     if source is None:
         source = convert.empty((0,), dt)

@@ -588,6 +588,10 @@ class Tensor:
         """A view with the shape of another tensor."""
         return self.view(other.shape)
 
+    def expand_as(self, other: Tensor) -> Tensor:
+        """`self.expand(other.size())`."""
+        return self.expand(other.shape)
+
     def reshape_as(self, other: Tensor) -> Tensor:
         """The shape of another tensor."""
         return self.reshape(other.shape)

@@ -96,6 +96,7 @@ class Function:
         spread: str = "",
         strict_view: bool = False,
         aliases: str = "view",
+        recomputes: bool = False,
     ) -> None:
         if into is not None:  # what is overwritten has memory
             parameters = (*parameters[:into], parameters[into]._replace(kind="tensor"), *parameters[into + 1 :])
@@ -106,7 +107,7 @@ class Function:
         self.traces: dict[Any, list[Traced]] = {} if traces is None else traces
         self.plans: dict[Any, Plan] = {}
         self.spread = [p.name for p in parameters].index(spread) if spread else None
-        self.strict_view, self.aliases = strict_view, aliases
+        self.strict_view, self.aliases, self.recomputes = strict_view, aliases, recomputes
         self.record: Any = None
         self.dunder = ""
         kinds = [p.kind in ("static", "either") for p in parameters]
@@ -441,6 +442,7 @@ class Function:
             into=self.into,
             strict_view=self.strict_view,
             aliases=self.aliases,
+            recomputes=self.recomputes,
         )
 
 

@@ -65,10 +65,11 @@ class Traced:
         into: int | None = None,
         strict_view: bool = False,
         aliases: str = "view",
+        recomputes: bool = False,
     ) -> None:
         self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
         self.values, self.gradient, self.order, self.into = values, gradient, order, into
-        self.strict_view, self.aliases = strict_view, aliases
+        self.strict_view, self.aliases, self.recomputes = strict_view, aliases, recomputes
         self.guards, self._compiled = guards, len(guards.conditions)
         self._guard = _compile_guards(guards, symbols)
         self.variants: dict[tuple[int, ...], Variant] = {}
@@ -101,7 +102,7 @@ class Traced:
         joint = self._joint(needs)
         if joint is None:
             return False
-        saved, hidden = _cut(joint[1], joint[2])
+        saved, hidden = _cut(joint[1], joint[2], self.recomputes)
         return not hidden and all(v.op != "input" or v.attrs[0] != self.into for v in saved)
 
     def _joint(self, needs: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[Value, ...], tuple[Value, ...]] | None:
@@ -131,7 +132,7 @@ class Traced:
             return self._plain(self.outputs)
         edges, outputs, grads = joint
         visible = len(outputs)
-        saved, hidden = _cut(outputs, grads)
+        saved, hidden = _cut(outputs, grads, self.recomputes)
         backward = _backward(saved, grads, outputs, visible, self.symbols, self.order)
         exact = (
             _backward(saved, grads, outputs, visible, self.symbols, self.order, frozenset(hidden))
@@ -171,11 +172,12 @@ def _compile_guards(guards: Guards, symbols: tuple[str, ...]) -> Callable[..., b
     return eval(f"lambda {','.join(symbols)}: {' and '.join(guards.conditions)}")
 
 
-def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value], list[Value]]:
+def _cut(outputs: Sequence[Value], grads: Sequence[Value], recomputes: bool) -> tuple[list[Value], list[Value]]:
     """What the backward graph needs of the forward one: (all that is saved, the values among it that become hidden
     outputs).
 
-    Inputs and outputs are saved as they are, cheap values are computed again, the rest is an output more.
+    Inputs and outputs are saved as they are, cheap values are computed again, the rest is an output more. Cheap outputs
+    are computed again too where `recomputes` says so.
     """
     order = topological(grads)
     late: set[Value] = set()
@@ -184,7 +186,7 @@ def _cut(outputs: Sequence[Value], grads: Sequence[Value]) -> tuple[list[Value],
             late.add(v)
     saved: dict[Value, None] = {}
     hidden: dict[Value, None] = {}
-    results = set(filter(_is_result, outputs))
+    results = set() if recomputes else set(filter(_is_result, outputs))
     stack, seen = list(grads), set()
     while stack:
         v = stack.pop()

@@ -269,7 +269,7 @@ def logsigmoid(input: Tensor) -> Value:
     return ir.sub(ir.minimum(input, 0), ir.log1p(ir.exp(ir.neg(ir.abs_(input)))))
 
 
-@operator(samples=unary(), dtypes="fic", **_nn, node="DivBackward0")
+@operator(recomputes=True, samples=unary(), dtypes="fic", **_nn, node="DivBackward0")
 def softsign(input: Tensor) -> Value:
     """`out_i = input_i / (1 + |input_i|)`."""
     require("abs_cpu", input.dtype, lowest=1, highest=3)

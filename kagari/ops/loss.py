@@ -214,9 +214,10 @@ def _require_classes(input: Value, target: Value, weight: Value | None) -> None:
     """Raises, worded as in PyTorch, unless `target` has the shape of `input` without its classes."""
     if not input.ndim:
         raise ValueError("Expected 1 or more dimensions (got 0)")
-    if input.ndim != 1 and target.ndim and input.shape[0] != target.shape[0]:
+    targets = target.shape[0] if target.ndim else 0
+    if input.ndim != 1 and input.shape[0] != targets:
         raise ValueError(
-            f"Expected input batch_size ({hint(input.shape[0])}) to match target batch_size ({hint(target.shape[0])})."
+            f"Expected input batch_size ({hint(input.shape[0])}) to match target batch_size ({hint(targets)})."
         )
     if target.dtype not in (int64, uint8):
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {TYPE_NAMES[target.dtype]}")

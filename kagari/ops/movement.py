@@ -136,6 +136,10 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Value:
 )
 def unflatten(input: Tensor, dim: int, sizes: tuple[int, ...]) -> Value:
     """Dimension `dim` as several of the given sizes, of which one may be -1."""
+    if not input.ndim:
+        raise RuntimeError(
+            f"unflatten got an unexpected error:\nDimension specified as {dim} but tensor has no dimensions"
+        )
     dim = ir.normalize_dim(dim, input.ndim)
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
@@ -323,17 +327,6 @@ _EXPAND_ERRORS = [
 def expand(input: Tensor, size: tuple[int, ...], *, implicit: bool = False) -> Value:
     """Dimensions of size 1 repeated up to `size`, without a copy; -1 keeps a size, and new dimensions come first."""
     return expanded(input, size)
-
-
-@operator(
-    function=False,
-    out=False,
-    samples=lambda make: iter([((make(2, 1), make(2, 3)), {}), ((make(3), make(2, 3)), {})]),
-    node="ExpandBackward0",
-)
-def expand_as(input: Tensor, other: Tensor) -> Value:
-    """`input.expand(other.size())`."""
-    return expanded(input, other.shape)
 
 
 @operator(
@@ -621,6 +614,6 @@ def triu(input: Tensor, diagonal: int = 0) -> Value:
 
 
 OPERATORS: tuple[Operator, ...] = (
-    reshape, view, flatten, unflatten, squeeze, unsqueeze, permute, transpose, swapaxes, t, movedim, expand, expand_as,
+    reshape, view, flatten, unflatten, squeeze, unsqueeze, permute, transpose, swapaxes, t, movedim, expand,
     broadcast_to, narrow, select, slice_, flip, cat, repeat, tile, roll, tril, triu,
 )  # fmt: skip

@@ -187,6 +187,7 @@ def _directions(make: Make) -> Iterator[Sample]:
     namespace="nn.functional",
     method=False,
     out=False,
+    recomputes=True,
     dtypes="fc",
     samples=_directions,
     errors=[

@@ -65,7 +65,8 @@ class Operator:
     argument where the derived one is not the best. `spread` names a static parameter that may come as several
     integers, `refusal` says what a failed `require` means, `index_error` is the type of the exception for an index
     that is out of bounds, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says
-    `fresh=False`). `autocast(arguments, low)` makes the arguments that the definition gets where autocast is on
+    `fresh=False`). `recomputes` keeps the result out of what the gradient saves: programs overwrite it, and PyTorch
+    lets them. `autocast(arguments, low)` makes the arguments that the definition gets where autocast is on
     (see autocast.py). `returns` names the parts of a result that is a pair, `synonyms` gives further names of
     parameters; `namespace` is `torch`, `nn.functional`, `special`, or `linalg`, whose operators have names that
     begin with it. `node` is what PyTorch calls the node of its gradient, where the name alone does not tell (see
@@ -99,6 +100,7 @@ class Operator:
     refusal: str = ""
     index_error: type[Exception] = IndexError
     fresh: bool = False
+    recomputes: bool = False
     autocast: Callable[[tuple[Any, ...], dtype], tuple[Any, ...]] | None = None
     returns: tuple[str, ...] = ()
     synonyms: dict[str, str] = field(default_factory=dict)

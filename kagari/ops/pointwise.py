@@ -197,6 +197,7 @@ DIVIDED = together(_divisors(3, -2.5), special_pairs)
     dunder="__truediv__",
     reflected="__rtruediv__",
     pointwise=True,
+    recomputes=True,
     samples=together(_divisors(3, -2.5), mixed(), special_pairs, ROUNDED),
     dtypes="fibc",
     aliases=("divide", "true_divide"),

@@ -271,6 +271,7 @@ def _covariances(x: Value, correction: Any, counts: Value | None, shares: Value 
 @operator(
     fresh=True,
     out=False,
+    recomputes=True,
     samples=_observations,
     dtypes="fic",
     errors=[

@@ -75,7 +75,7 @@ FUNCTIONS = (
     _function("atanh", "artanh(input_i)", -0.9, 0.9, aliases=("arctanh",)),
     _function("erf", "2 / sqrt(pi) * integral from 0 to input_i of e ** -t² dt"),
     _function("erfc", "1 - erf(input_i)"),
-    _function("erfinv", "y such that erf(y) = input_i", -0.9, 0.9),
+    _function("erfinv", "y such that erf(y) = input_i", -0.9, 0.9, recomputes=True),
     _function("lgamma", "ln |Γ(input_i)|", 0.2, 5),
     _function("digamma", "Γ'(input_i) / Γ(input_i)", 0.2, 5),
     _function("sigmoid", "1 / (1 + e ** -input_i)"),
