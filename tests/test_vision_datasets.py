@@ -8,6 +8,7 @@ import pickle
 import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +20,7 @@ import pytest
 import kagari
 from kagari.utils.data import DataLoader
 from kagari.vision import datasets
-from kagari.vision.datasets import folder, mnist, utils
+from kagari.vision.datasets import folder, mat, mnist, utils
 from kagari.vision.pillow import pillow
 
 ROWS = np.random.default_rng(0)
@@ -77,10 +78,10 @@ def test_mnist(vision_oracle: ModuleType, tmp_path: Path, name: str, train: bool
 
 def test_tables_are_the_oracles(vision_oracle: ModuleType) -> None:
     """Addresses, digests and classes."""
-    for name in ("MNIST", "FashionMNIST", "KMNIST", "EMNIST", "CIFAR10", "CIFAR100", "STL10"):
+    for name in ("MNIST", "FashionMNIST", "KMNIST", "EMNIST", "CIFAR10", "CIFAR100", "STL10", "SVHN"):
         ours, theirs = (vars(getattr(m, name)) for m in (datasets, vision_oracle.datasets))
         public = {n for n, v in ours.items() if isinstance(v, str | list | tuple | dict) and not n.startswith("_")}
-        assert len(public) > 2 and {n: ours[n] for n in public} == {n: theirs[n] for n in public}
+        assert len(public) > (name != "SVHN") * 2 and {n: ours[n] for n in public} == {n: theirs[n] for n in public}
 
 
 def test_emnist(vision_oracle: ModuleType, tmp_path: Path) -> None:
@@ -219,6 +220,106 @@ def test_stl10(vision_oracle: ModuleType, tmp_path: Path, split: str) -> None:
     for folds in (10, "1"):
         ours, theirs = (outcome(kind, tmp_path, split, folds) for kind in kinds)
         assert ours == theirs and ours[0] is ValueError
+
+
+# Files of MATLAB
+
+
+def write_mat(path: Path, packed: bool, order: str = "<", **arrays: np.ndarray) -> None:
+    """Writes arrays of bytes and of doubles."""
+
+    def element(kind: int, data: bytes) -> bytes:
+        if 0 < len(data) <= 4 and order == "<":  # a small one
+            return struct.pack("<HH4s", kind, len(data), data)
+        return struct.pack(f"{order}II", kind, len(data)) + data + bytes(-len(data) % 8)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = b"a file".ljust(124) + (b"\x00\x01IM" if order == "<" else b"\x01\x00MI")
+    for name, array in arrays.items():
+        stored, kind = (2, 9) if array.dtype == np.uint8 else (9, 6)
+        parts = element(6, struct.pack(f"{order}II", kind, 0))
+        parts += element(5, struct.pack(f"{order}{array.ndim}i", *array.shape)) + element(1, name.encode())
+        parts += element(stored, array.astype(array.dtype.newbyteorder(order)).tobytes("F"))
+        matrix = element(14, parts)
+        if packed:
+            matrix = zlib.compress(matrix)
+            matrix = struct.pack(f"{order}II", 15, len(matrix)) + matrix
+        content += matrix
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_files_of_matlab(tmp_path: Path, packed: bool, order: str) -> None:
+    path = tmp_path / "some.mat"
+    arrays = {"a": ROWS.integers(0, 256, (2, 3, 4), np.uint8), "longer": ROWS.random((1, 5)), "b": ROWS.random((0, 2))}
+    write_mat(path, packed, order, **arrays)
+    found = mat.read_mat(path)
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype and np.array_equal(found[name], array)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 13):
+        path.write_bytes(whole[:length])
+        try:
+            some = mat.read_mat(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+        else:  # it ends between two arrays
+            assert len(some) < len(arrays) and all(np.array_equal(some[name], arrays[name]) for name in some)
+
+
+@pytest.mark.parametrize("split", ["train", "test", "extra"])
+def test_svhn(tmp_path: Path, split: str) -> None:
+    kind = datasets.SVHN
+    with pytest.raises(RuntimeError, match="not found or corrupted"):
+        kind(tmp_path, split)
+    url, name, _ = kind.split_list[split]
+    pixels, digits = ROWS.integers(0, 256, (32, 32, 3, 4), np.uint8), np.array([[3], [10], [1], [9]], np.uint8)
+    write_mat(tmp_path / name, True, X=pixels, y=digits)
+    listed = {**kind.split_list, split: [url, name, utils.calculate_md5(tmp_path / name)]}
+    found = type("SVHN", (kind,), {"split_list": listed})(tmp_path, split)
+    assert found.data.shape == (4, 3, 32, 32) and found.labels.tolist() == [3, 0, 1, 9] and len(found) == 4
+    assert found.labels.dtype == np.int64 and f"Split: {split}" in repr(found)
+    image, digit = found[1]
+    assert np.array_equal(np.asarray(image), pixels[..., 1]) and digit == 0 and type(digit) is int
+    with pytest.raises(ValueError, match="Unknown value 'other' for argument split"):
+        kind(tmp_path, "other")
+
+
+def test_caltech(vision_oracle: ModuleType, tmp_path: Path) -> None:
+    for name in ("Caltech101", "Caltech256"):
+        ours, theirs = (outcome(getattr(m.datasets, name), tmp_path) for m in (kagari.vision, vision_oracle))
+        assert ours == theirs and ours[0] is RuntimeError
+    outline = ROWS.random((2, 7))
+    base = tmp_path / "caltech101"
+    for category in ("Faces", "BACKGROUND_Google", "ant"):
+        (base / "101_ObjectCategories" / category).mkdir(parents=True)
+        for number in (1, 2):
+            path = base / "101_ObjectCategories" / category / f"image_{number:04d}.jpg"
+            pillow().fromarray(ROWS.integers(0, 256, (4, 5, 3), np.uint8)).save(path)
+            write_mat(
+                base / "Annotations" / {"Faces": "Faces_2"}.get(category, category) / f"annotation_{number:04d}.mat",
+                False, obj_contour=outline * number,
+            )  # fmt: skip
+    for category in ("001.ak47", "002.flag"):
+        folder = tmp_path / "caltech256" / "256_ObjectCategories" / category
+        folder.mkdir(parents=True)
+        (folder / "note.txt").write_text("none")
+        pillow().fromarray(ROWS.integers(0, 256, (4, 5), np.uint8)).save(folder / f"{category[:3]}_0001.jpg")
+    for name in ("Caltech101", "Caltech256"):
+        found, wanted = (getattr(m.datasets, name)(tmp_path) for m in (kagari.vision, vision_oracle))
+        assert len(found) == len(wanted) and repr(found) == repr(wanted)
+        assert (found.categories, found.y, found.index) == (wanted.categories, wanted.y, wanted.index)
+        assert [target for _, target in found] == wanted.y
+    both = datasets.Caltech101(tmp_path, ["category", "annotation"])
+    image, (category, points) = both[1]
+    assert both.categories == ["Faces", "ant"] and category == 0 and np.array_equal(points, outline * 2)
+    assert np.array_equal(
+        np.asarray(image), np.asarray(pillow().open(base / "101_ObjectCategories/Faces/image_0002.jpg"))
+    )
+    with pytest.raises(ValueError, match="Unknown value 'box' for argument target_type"):
+        datasets.Caltech101(tmp_path, "box")
 
 
 # Folders

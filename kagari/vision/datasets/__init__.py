@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from .caltech import Caltech101, Caltech256
 from .cifar import CIFAR10, CIFAR100
 from .fakedata import FakeData
 from .folder import DatasetFolder, ImageFolder
 from .mnist import EMNIST, KMNIST, MNIST, FashionMNIST
 from .stl10 import STL10
+from .svhn import SVHN
 from .synthetic import SyntheticDigits, SyntheticShapes
 from .vision import VisionDataset
 
 __all__ = [
-    "CIFAR10", "CIFAR100", "DatasetFolder", "EMNIST", "FakeData", "FashionMNIST", "ImageFolder", "KMNIST", "MNIST",
-    "STL10", "SyntheticDigits", "SyntheticShapes", "VisionDataset",
+    "CIFAR10", "CIFAR100", "Caltech101", "Caltech256", "DatasetFolder", "EMNIST", "FakeData", "FashionMNIST",
+    "ImageFolder", "KMNIST", "MNIST", "STL10", "SVHN", "SyntheticDigits", "SyntheticShapes", "VisionDataset",
 ]  # fmt: skip
