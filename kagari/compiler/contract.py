@@ -495,9 +495,7 @@ def _narrows(problem: Problem, pack: str, target: Target) -> bool:
     """Whether tiles of one vector are worth their code: images have odd sizes, and matrices few panels."""
     if problem.windows is not None:
         return pack.startswith(("runs", "slab"))
-    lanes = target.lanes(BITS[problem.element] // 8)
-    vectors = -(-problem.lanes // lanes)
-    return vectors % VECTORS == 1 and vectors < NARROW_PANELS * VECTORS
+    return problem.lanes < NARROW_PANELS * VECTORS * target.lanes(BITS[problem.element] // 8)
 
 
 def _panels(lanes: int, form: Form) -> float:
