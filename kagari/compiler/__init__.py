@@ -2,4 +2,4 @@
 
 from ..base.later import postpone
 
-postpone(__name__, "llvm", "native", "resident")
+postpone(__name__, "kernel", "llvm", "native", "resident")

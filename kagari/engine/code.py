@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..base import config
+from ..compiler import kernel as units
 from ..compiler import llvm, resident
 from ..compiler import native as subset
-from ..compiler.kernel import Part
 from ..runtime import cpu
 from ..runtime import store as shelf
 from ..runtime.crew import Crew, Task
@@ -21,7 +21,7 @@ from ..runtime.native import Native as Native
 from ..runtime.native import slot_offset as slot_offset
 
 if TYPE_CHECKING:
-    from ..compiler.kernel import Kernel
+    from ..compiler.kernel import Kernel, Part
     from ..runtime.store import Store
 
 VERSION = "1"  # of the generated code; a change in a template that leaves the keys as they are raises it
@@ -69,7 +69,7 @@ def address(kernel: Kernel) -> int:
 def _loaded_at(unit: Kernel | Part) -> int:
     """Where the first function of a kernel, or of what it calls, lies."""
     if unit.key not in _addresses:
-        if isinstance(unit, Part):
+        if isinstance(unit, units.Part):
             found = cpu.load(_object(unit), unit.symbols)
             for name, place in zip(unit.symbols, found):
                 cpu.define(name, place)
@@ -90,7 +90,7 @@ def _object(unit: Kernel | Part) -> bytes:
     code = _fetched.pop(unit.key, None) or store().get(key)
     if code is None:
         code = _kept(key, _compiled_object(_text(unit), unit.level))
-        _compiled[0] += not isinstance(unit, Part)
+        _compiled[0] += not isinstance(unit, units.Part)
     return code
 
 
@@ -104,7 +104,8 @@ def _symbol(kernel: Kernel) -> str:
 
 
 def _text(unit: Kernel | Part) -> str:
-    return unit.write() if isinstance(unit, Part) else unit.write().replace(f"@{unit.symbol}(", f"@{_symbol(unit)}(")
+    text = unit.write()
+    return text if isinstance(unit, units.Part) else text.replace(f"@{unit.symbol}(", f"@{_symbol(unit)}(")
 
 
 _crew = Crew()
@@ -139,7 +140,7 @@ def _is_ready(unit: Kernel | Part) -> bool:
             return True
         assembled = llvm.prepared(_text(unit), cpu.host_target(), unit.level)
         _awaited[unit.key] = _crew.start(lambda: _kept(key, assembled()), config.processors())
-        _compiled[0] += not isinstance(unit, Part)
+        _compiled[0] += not isinstance(unit, units.Part)
     return False
 
 
