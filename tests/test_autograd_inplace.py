@@ -58,6 +58,39 @@ def retained_inputs(t: Any) -> Any:
 
 
 @program
+def first_gradients(t: Any) -> Any:
+    """The 1 that a pass starts from is its own, whoever writes to it or keeps it."""
+    x, kept = leaf(t), []
+    x.sum().backward()
+    for _ in range(2):
+        loss = x.sum()
+        loss.register_hook(lambda g: g.mul_(3))
+        loss.backward()
+    for factor in (5, 7):
+        loss = x.sum()
+        loss.retain_grad()
+        loss.backward()
+        kept.append(loss.grad.mul_(factor))
+    loss = x.sum()
+    kept += t.autograd.grad(loss, loss, retain_graph=True)
+    kept[-1].zero_()
+    loss.backward()
+    return kept, x.grad
+
+
+@program
+def other_data_than_saved(t: Any) -> Any:
+    """Data of another size than was saved is an error, not memory beyond its end."""
+    x = leaf(t)
+    y = (x * x).sum()
+    x.data = t.ones(0)
+    try:
+        y.backward()
+    except RuntimeError:
+        return "refused"
+
+
+@program
 def inputs_without_gradient(t: Any) -> Any:
     (leaf(t) * 2).sum().backward(inputs=[t.ones(3)])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from sys import getrefcount
 from typing import Any
 
 from ..base.layout import Layout, layout
@@ -133,10 +134,14 @@ _ones: dict[Layout, Any] = {}
 
 
 def one(lay: Layout) -> Any:
-    """The gradient that a backward pass starts from: a 1 of this layout, kept and never written to."""
+    """The gradient that a backward pass starts from: a 1 of this layout.
+
+    It is kept for the next pass, unless a hook has written to it, or a program has got hold of it.
+    """
     found = _ones.get(lay)
-    if found is None:
+    if found is None or found._storage.version or getrefcount(found) > 3 or getrefcount(found._storage) > 2:
         found = _ones[lay] = filled(lay, 1)
+        found._storage.version = 0
     return found
 
 

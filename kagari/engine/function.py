@@ -508,20 +508,28 @@ class BackwardFunction(Function):
         if found is None:
             found = tracing.without(tracing.restated(self.base, sizes), missing)
             candidates.append(found)
-        self._check_grads(found, args, sizes)
+        self._check(found, args, sizes)
         return found, sizes
 
-    def _check_grads(self, traced: Traced, args: tuple[Any, ...], sizes: tuple[int, ...]) -> None:
-        """Raises RuntimeError for a gradient of another shape than the output, which changed its own after the call."""
+    def _check(self, traced: Traced, args: tuple[Any, ...], sizes: tuple[int, ...]) -> None:
+        """Raises RuntimeError for a gradient of another shape than the output, and for what was saved and is of another
+        shape or dtype now: both changed after the call.
+        """
         known = dict(zip(traced.symbols, sizes))
         for i, v in traced.inputs.items():
-            if i > self.at_sizes:
-                expected = tuple(evaluate_size(n, known) for n in v.shape)
-                if args[i]._layout.shape != expected:
-                    raise RuntimeError(
-                        f"Function {self.node_of} got an invalid gradient at index {i - self.at_sizes - 1} - got "
-                        f"{list(args[i]._layout.shape)} but expected shape compatible with {list(expected)}"
-                    )
+            if v.op == "scalar":
+                continue
+            lay, expected = args[i]._layout, tuple(evaluate_size(n, known) for n in v.shape)
+            if i < self.at_sizes and (lay.shape != expected or lay.dtype is not v.dtype):
+                raise RuntimeError(
+                    f"Function {self.node_of} saved a tensor of shape {list(expected)} and dtype {v.dtype}, which was "
+                    f"given other data since: it is of shape {list(lay.shape)} and dtype {lay.dtype}"
+                )
+            if lay.shape != expected:
+                raise RuntimeError(
+                    f"Function {self.node_of} got an invalid gradient at index {i - self.at_sizes - 1} - got "
+                    f"{list(lay.shape)} but expected shape compatible with {list(expected)}"
+                )
 
 
 # The backward operator behind each native function that a node of the tape calls.
