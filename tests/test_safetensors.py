@@ -198,6 +198,19 @@ def test_damaged_files(tmp_path: Path) -> None:
         assert sum(t.numel() * t.element_size() for t in found.values()) == len(whole) - header
 
 
+def test_a_file_that_is_cut_off_after_it_was_opened(tmp_path: Path) -> None:
+    tensors = {"large": kagari.arange(2_000_000), "empty": kagari.ones(0), "last": kagari.ones(5)}
+    ours.save_file(tensors, tmp_path / "x")
+    found = ours.load_file(tmp_path / "x", backend="pread")
+    assert all(kagari.equal(found[name], tensors[name]) for name in tensors)
+    with ours.safe_open(tmp_path / "x", backend="pread") as file:
+        first, *_, last = file.offset_keys()
+        os.truncate(tmp_path / "x", os.path.getsize(tmp_path / "x") - 4)
+        assert kagari.equal(file.get_tensor(first), tensors[first])
+        with pytest.raises(importlib.import_module("safetensors").SafetensorError, match=f"cut off: tensor {last} is"):
+            file.get_tensor(last)
+
+
 def test_numbers_at_odd_addresses(tmp_path: Path) -> None:
     whole = ours.save({"x": kagari.arange(3)})
     header = whole[8 : 8 + int.from_bytes(whole[:8], "little")] + b" "

@@ -25,7 +25,7 @@ from ..eager.convert import adopt, empty, raw_array, wrap
 from ..eager.device import check_device
 from . import sharing
 from .archive import replacing
-from .filling import read_into
+from .filling import Filler
 
 DTYPES: dict[str, dtype] = {
     "F64": dtypes.float64, "F32": dtypes.float32, "F16": dtypes.float16, "BF16": dtypes.bfloat16, "I64": dtypes.int64,
@@ -222,8 +222,11 @@ class safe_open:
         if self._mapped is not None:
             return _tensor(self._mapped[start : start + nbytes], dt, shape)
         made = empty((nbytes,), dtypes.uint8)
-        with open(self._path, "rb", buffering=0) as file:
-            read_into(file, start, raw_array(made).data)
+        with open(self._path, "rb") as file:
+            try:
+                Filler(file).fill(start, raw_array(made).data)
+            except EOFError:
+                raise _library().SafetensorError(f"{self._path} was cut off: tensor {name} is not in it") from None
         return wrap(layout(shape, None, dt), made._storage)
 
     def get_tensors(self) -> dict[str, Tensor]:
