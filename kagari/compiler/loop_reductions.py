@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from ..base.dtypes import accumulate
 from .body import HEAVY
+from .depthwise_parts import CACHE_LINE
 from .elementwise import (
     MEMORY,
     combine,
@@ -20,6 +21,8 @@ from .text import Val, vector
 # Columns that are reduced side by side in memory that stays in the first-level cache, and rows that are added to them
 # at a time.
 WIDEST, TOGETHER = 512, 4
+# Of rows of fewer elements a second-level cache holds two.
+AHEAD = 1 << 16
 
 
 class Reductions(Accumulators):
@@ -180,10 +183,13 @@ class Reductions(Accumulators):
         parking = self.parking(level, reductions)
         dims = [d for d, tag in enumerate(nest.tags) if tag == "r"]
         loops = [d for d in dims if d != nest.vec]
+        roots = [self.nodes[i].args[0] for i in reductions] + [self.body.roots[k] for k in stores]
+        next_row = self.next_row(roots) if level and self.row_form and not loops else []
 
         def step(place: dict[int, Val], width: int, inner_mask: Val | None) -> None:
             self.index = {**index, **place}
-            roots = [self.nodes[i].args[0] for i in reductions] + [self.body.roots[k] for k in stores]
+            if inner_mask is None:
+                self.ask(next_row, width)
             memo = self.compute(roots, width, inner_mask)
             for i in reductions:
                 masked = inner_mask if self.row_form else None
@@ -206,6 +212,33 @@ class Reductions(Accumulators):
             self.memo[i] = self.joined(i, [slots[i, w] for w in widths], widths)
         # An output that has been stored is no place to wait in any more.
         self.parked = {i: k for i, k in (self.parked | parking).items() if k not in stores}
+
+    def next_row(self, roots: list[int]) -> list[tuple[int, Val]]:
+        """What to ask for in a pass with costly values over a row that an earlier pass has read: views, and how many
+        elements away their next row begins.
+
+        The first pass over that row would wait for memory, and this one leaves it idle.
+        """
+        b, nest, wanted = self.b, self.nest, self.reached(roots)
+        rows = [d for d, tag in enumerate(nest.tags) if tag == "o"]
+        if not rows or nest.split or all(self.nodes[i].op not in HEAVY or i in self.parked for i in wanted):
+            return []
+        fits = b.icmp("slt", self.sizes[nest.vec], b.int(AHEAD))
+        views = sorted({self.nodes[i].extra for i in wanted if self.nodes[i].op == "load"})
+        return [
+            (view, b.select(fits, step, b.int(0)))
+            for view in views
+            if nest.classes[view][nest.vec] == "1" and (step := self.strides[view][rows[-1]]) is not None
+        ]
+
+    def ask(self, views: list[tuple[int, Val]], width: int) -> None:
+        """Asks for the elements of views so far from the present ones."""
+        b = self.b
+        for view, away in views:
+            dt = self.nest.dtypes[view]
+            place = b.gep(self.pointer(view), away, MEMORY[dt.name])
+            for i in range(0, width, CACHE_LINE // dt.itemsize):
+                b.prefetch(b.gep(place, b.int(i), MEMORY[dt.name]))
 
     def parking(self, level: int, reductions: list[int]) -> dict[int, int]:
         """Costly values of this pass that a later pass needs again, and the output whose memory holds them until then.
