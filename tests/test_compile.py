@@ -138,6 +138,18 @@ def test_what_a_group_makes_is_added_to_memory_of_others():
     assert ("matmul", "add_") in [k.operators[:2] for k in compiled.explain().parts[-1].kernels]
 
 
+def test_nothing_waits_in_memory_of_others_that_is_still_to_be_read():
+    """A softmax leaves its exponentials where its result will be, unless that is read then."""
+    compiled = torch.compile(lambda buffer, x: buffer.add_(F.softmax(x * 2, 1) * 3))
+    compiled.choose(False)
+    x = torch.randn(4, 40)
+    one, other = torch.zeros(4, 40), torch.zeros(4, 40)
+    for _ in range(CALLS):
+        compiled(one, x)
+        other.add_(F.softmax(x * 2, 1) * 3)
+        torch.testing.assert_close(one, other)
+
+
 def test_an_error_leaves_memory_of_others_where_it_is():
     compiled = torch.compile(lambda buffer, table, index: buffer.add_(F.embedding(index, table) * 2))
     compiled.choose(False)

@@ -187,7 +187,9 @@ class _Joint:
         for call in self.calls:
             number = _inline(call, known, inputs, number, symbols, self.names, results)
         outputs = tuple(results[slot] for slot in self.outputs)
-        return Traced(inputs, outputs, tuple(self.names.values()), guards, aliases="fresh")
+        return Traced(
+            inputs, outputs, tuple(self.names.values()), guards, aliases="fresh", overwrites=bool(self.updated)
+        )
 
 
 def _inline(

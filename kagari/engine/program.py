@@ -31,7 +31,7 @@ class Program(Recipe):
     `order` says how outputs lie in memory, as in an operator's record. `into` is the number of the argument that the
     only output overwrites. `aliases` says what becomes of an output that is an input, or movement
     of one: a `view`, the `same` tensor (a view where it was moved), or `fresh` memory. `strict_view` refuses where a
-    view can't be had.
+    view can't be had. With `overwrites` outputs may lie where inputs do that their kernels read element by element.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Program(Recipe):
         into: int | None = None,
         strict_view: bool = False,
         aliases: str = "view",
+        overwrites: bool = False,
     ) -> None:
         verify(graph)  # an illegal graph would make kernels that read where nothing is
         self.strict_view, self.aliases = strict_view, aliases
@@ -58,7 +59,7 @@ class Program(Recipe):
                 self.bodies[i] = build_body(stage, self.schedule.buffers, self.schedule.apart)
             elif stage.kind in ("dot", "depthwise") and stage.outputs[0] is not stage.source:
                 self.bodies[i] = epilogue_body(stage, self.schedule.buffers)
-        if into is not None:
+        if into is not None or overwrites:
             for body in self.bodies.values():
                 body.in_place = True
                 body.write_key()

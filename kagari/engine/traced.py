@@ -66,10 +66,12 @@ class Traced:
         strict_view: bool = False,
         aliases: str = "view",
         recomputes: bool = False,
+        overwrites: bool = False,
     ) -> None:
         self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
         self.values, self.gradient, self.order, self.into = values, gradient, order, into
         self.strict_view, self.aliases, self.recomputes = strict_view, aliases, recomputes
+        self.overwrites = overwrites
         self.guards, self._compiled = guards, len(guards.conditions)
         self._guard = _compile_guards(guards, symbols)
         self.variants: dict[tuple[int, ...], Variant] = {}
@@ -91,7 +93,7 @@ class Traced:
     def _plain(self, outputs: tuple[Value, ...], taped: bool = False) -> Variant:
         graph = Graph(self.inputs.values(), outputs)
         aliases = "view" if taped and self.aliases == "same" else self.aliases
-        program = Program(graph, self.symbols, self.order, self.into, self.strict_view, aliases)
+        program = Program(graph, self.symbols, self.order, self.into, self.strict_view, aliases, self.overwrites)
         return Variant(program, len(self.outputs))
 
     def recordable_in_place(self, needs: tuple[int, ...]) -> bool:
