@@ -79,6 +79,41 @@ def first_gradients(t: Any) -> Any:
 
 
 @program
+def leaves_that_want_none_any_more(t: Any) -> Any:
+    x, layer = leaf(t), t.nn.Linear(2, 2)
+    y, z = x * 2, layer(t.ones(1, 2))
+    x.requires_grad_(False)
+    layer.bias.detach_()
+    y.sum().backward()
+    z.sum().backward()
+    return x.grad, layer.bias.grad, layer.weight.grad
+
+
+@program
+def recorded_gradients_are_copies(t: Any) -> Any:
+    """What `create_graph` leaves in `grad` is added to by the next pass, and is nobody else's."""
+    x, y = leaf(t), leaf(t)
+    (x + y).sum().backward(create_graph=True)
+    (x * 2).sum().backward()
+    return x.grad, y.grad
+
+
+@program
+def retained_gradients_are_copies(t: Any) -> Any:
+    x = leaf(t)
+    y, z = x * 1, x * 2
+    y.retain_grad(), z.retain_grad()
+    (y + z).sum().backward()
+    y.grad.mul_(5)
+    return y.grad, z.grad, x.grad, y.grad.stride()
+
+
+@program
+def views_of_views_that_are_leaves(t: Any) -> Any:
+    t.ones(6).view(2, 3).requires_grad_()[0].mul_(2)
+
+
+@program
 def other_data_than_saved(t: Any) -> Any:
     """Data of another size than was saved is an error, not memory beyond its end."""
     x = leaf(t)

@@ -130,6 +130,9 @@ def test_module(text: str, oracle: ModuleType) -> None:
 
 
 CALLS: dict[str, Callable[[Any, Any], Any]] = {
+    "a number's dtype counts": lambda t: t.nn.functional.mse_loss(t.ones(3), t.tensor(2.0).double()),
+    "distance to a number": lambda t: t.nn.functional.l1_loss(t.tensor(2.0).double(), t.ones(3)),
+    "smooth distance to a number": lambda t: t.nn.functional.smooth_l1_loss(t.ones(3), t.tensor(2.0).double()),
     "poisson with no such reduction": lambda t, F: F.poisson_nll_loss(t.ones(2), t.ones(2), reduction="x"),
     "poisson of integers": lambda t, F: F.poisson_nll_loss(t.ones(2, dtype=t.int64), t.ones(2, dtype=t.int64)),
     "gaussian below zero": lambda t, F: F.gaussian_nll_loss(t.ones(2), t.ones(2), -t.ones(2)),

@@ -65,6 +65,7 @@ x.H
 z.T, z.H, z.mT, z.mH
 torch.zeros(0, 3).chunk(2)
 x.view_as(torch.ones(4, 3))
+x.broadcast_to(2, 3, 4)
 x.double()
 x.int()
 x.bool()

@@ -184,7 +184,8 @@ def _before(extra: dict[str, Any], grads: Any) -> None:
     for index, retained in extra.get("retains", {}).items():
         t = retained()
         if t is not None and grads[index] is not None:
-            t._grad = grads[index] if t._grad is None else function("add").run((t._grad, grads[index]))
+            kept = function("clone").run((grads[index],))
+            t._grad = kept if t._grad is None else function("add").run((t._grad, kept))
 
 
 def call_hooks(hooks: dict[int, Callable[[Any], Any]], grad: Any) -> Any:
@@ -271,7 +272,7 @@ def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
     """Adds to a leaf's gradient: in place, unless the sum itself is to be differentiated."""
     have, lay = leaf._grad, leaf._layout
     if modes.mode() & modes.GRADIENTS:
-        leaf._grad = grad if have is None else function("add").run((have, grad))
+        leaf._grad = function("clone").run((grad,)) if have is None else function("add").run((have, grad))
     elif have is not None:
         with _accumulating:
             function("add_").run((have, grad))

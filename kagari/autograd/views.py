@@ -186,7 +186,7 @@ def check_writable(t: Any) -> None:
             raise RuntimeError(f"{_custom(t)} is a view and is being modified inplace. {_FORBIDDEN}")
         if "several" in kind and (base._needs or t._needs):
             raise RuntimeError(f"{kind['several']} is a view and is being modified inplace. {_SEVERAL}")
-        if (base._needs and base._grad_fn is None) or (t._needs and t._grad_fn is None):
+        if (base._needs or t._needs) and base._grad_fn is None:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if t._needs and t._grad_fn is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
@@ -231,6 +231,8 @@ def _number(edge: Any) -> int:
 def _move_retained(t: Any, old: Any, new: Any) -> None:
     """A tensor whose gradient is retained has it retained at its new place."""
     index = old.index if type(old) is OutputOf else 0
-    kept = (old.node if type(old) is OutputOf else old).notes()["retains"].pop(index)
+    kept = (old.node if type(old) is OutputOf else old).notes().get("retains", {}).pop(index, None)
+    if kept is None:  # a view in place has moved it already
+        return
     index = new.index if type(new) is OutputOf else 0
     (new.node if type(new) is OutputOf else new).notes().setdefault("retains", {})[index] = kept

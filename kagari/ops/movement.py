@@ -331,6 +331,7 @@ def expand(input: Tensor, size: tuple[int, ...], *, implicit: bool = False) -> V
 
 @operator(
     out=False,
+    spread="size",
     samples=calls(((2, 1), args((2, 3))), ((3,), args((2, 3)))),
     errors=_EXPAND_ERRORS[:1],
     node="ExpandBackward0",

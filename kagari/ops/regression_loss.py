@@ -19,6 +19,12 @@ from .reduction import integers, numbered, pairs, reduced, shape_errors
 from .samples import Make, Sample, args, together, wanted
 
 
+def _of_one_shape(input: Value, target: Value) -> tuple[Value, Value]:
+    """Both in their common shape, where a single number has a say in the dtype."""
+    shape = ir.broadcast_shape(input.shape, target.shape)
+    return ir.broadcast_to(input, shape), ir.broadcast_to(target, shape)
+
+
 @operator(
     autocast=single,
     namespace="nn.functional",
@@ -30,6 +36,7 @@ from .samples import Make, Sample, args, together, wanted
 )
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     """`(x - y)^2`."""
+    input, target = _of_one_shape(input, target)
     require("mse_cpu", result_type(input, target))
     difference = ir.sub(input, target)
     return reduced(ir.mul(difference, difference), reduction)
@@ -55,6 +62,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
 )
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     """`|x - y|`."""
+    input, target = _of_one_shape(input, target)
     return reduced(ir.abs_(ir.sub(input, target)), reduction)
 
 
@@ -69,6 +77,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
 )
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: Number = 1.0) -> Value:
     """`(x - y)^2 / (2 beta)` where `|x - y| < beta`, `|x - y| - beta / 2` elsewhere."""
+    input, target = _of_one_shape(input, target)
     require("smooth_l1_cpu", result_type(input, target))
     distance = ir.abs_(ir.sub(input, target))
     near = ir.div(ir.mul(ir.mul(distance, distance), 0.5), beta)

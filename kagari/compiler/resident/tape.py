@@ -401,7 +401,12 @@ def widen(work):
 
 
 def give_leaf(work, leaf, grad):
-    """Adds a gradient to that of a leaf. A first one becomes the leaf's: the tensor itself or a copy."""
+    """Adds a gradient to that of a leaf, if that wants one still. A first one becomes the leaf's: the tensor itself or
+    a copy.
+    """
+    if (leaf + ROOTS[AT_NEEDS])[0] != ROOTS[TRUE]:
+        Py_DecRef(grad)
+        return 1
     if simple_leaf(work, leaf, grad):
         have = (leaf + ROOTS[AT_GRAD])[0]
         if have != ROOTS[NONE]:
