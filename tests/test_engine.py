@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,36 @@ def test_kernels_are_shared_between_operators() -> None:
     compiled(lambda x, y: x * y + 3, 2).run((x, y))
     compiled(lambda x, y: y * 1 * x + 3, 2).run((x, y))
     assert code.kernels_compiled() - before <= 1
+
+
+@pytest.mark.parametrize(("lost", "kernels"), [("tile", 0), ("contract", 2)])
+def test_products_share_the_parts_they_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, kernels: int
+) -> None:
+    """Tiles are compiled and kept once for all kernels, and either is made anew where it alone is gone."""
+    x, y = normal(9, 5), normal(5, 33)
+    store = Store(tmp_path, 1 << 24)
+    monkeypatch.setattr(code, "store", lambda: store)
+
+    def made() -> dict[str, int]:
+        """What products with two epilogues load, as in a new process."""
+        known: dict[str, int] = {}
+        monkeypatch.setattr(code, "_addresses", known)
+        for define in (lambda x, y: graph.dot(x, y) + 1, lambda x, y: graph.dot(x, y) * 3):
+            compare(compiled(define, 2).run((x, y)), *interpreted(define, (x, y)), 1e-5)
+        return known
+
+    known = made()
+    entries = set(tmp_path.iterdir())
+    assert len(entries) == len(known) and sum(key.startswith("contract") for key in known) == 2
+    gone = {store._path(f"{code._salt()}|1|{key}") for key in known if key.startswith(lost)}
+    assert gone and gone < entries
+    for path in gone:
+        path.unlink()
+    before = code.kernels_compiled()
+    made()
+    assert set(tmp_path.iterdir()) == entries
+    assert code.kernels_compiled() - before == kernels
 
 
 # The resident table
