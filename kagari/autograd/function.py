@@ -86,25 +86,21 @@ class FunctionCtx(Node):
 
         An output is saved without history, or the node would hold itself alive.
         """
-        items: list[Any] = []
-        versions: list[int] = []
-        places: list[Any] = []
+        items, tensors = list(self._to_save), Hooks.tensor_types
+        places: list[Any] = [None] * len(items)
         numbers = {id(o): k for k, o in reversed(list(enumerate(outputs)))}
-        for i, t in enumerate(self._to_save):
-            if t is not None and not isinstance(t, Hooks.tensor_types):
+        for i, t in enumerate(items):
+            if t is None:
+                continue
+            if not isinstance(t, tensors):
                 raise TypeError(
                     f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
                 )
-            index = numbers.get(id(t))
-            if t is None or index is None:
-                places.append(None)
-                items.append(t)
-            else:
-                places.append(index if t._needs else -1)
-                items.append(native().make_tensor(t._layout, t._storage, t._offset))
-            versions.append(0 if t is None else t._storage.version)
+            if id(t) in numbers:
+                places[i] = numbers[id(t)] if t._needs else -1
+                items[i] = native().make_tensor(t._layout, t._storage, t._offset)
         self._to_save, self._from = (), tuple(places)
-        self._saved = (*items, None, *versions)
+        self._saved = (*items, None, *[0 if t is None else t._storage.version for t in items])
 
     # The node
 

@@ -166,9 +166,12 @@ def parts(t: Any, dim: int, bounds: Sequence[tuple[int, int]], keep: bool = True
     shape, strides = tuple(lay.shape), lay.strides
     make = native().make_tensor
     made = []
+    laid: dict[int, Any] = {}  # pieces of one length have one layout
     for begin, n in bounds:
-        new = (*shape[before], n, *shape[after]) if keep else (*shape[before], *shape[after])
-        found = layout(new, strides if keep else (*strides[before], *strides[after]), lay.dtype)
+        found = laid.get(n)
+        if found is None:
+            new = (*shape[before], n, *shape[after]) if keep else (*shape[before], *shape[after])
+            found = laid[n] = layout(new, strides if keep else (*strides[before], *strides[after]), lay.dtype)
         view = make(found, storage, offset + begin * step)
         tell_base(view, t)
         made.append(view)
