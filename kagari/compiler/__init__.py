@@ -2,4 +2,7 @@
 
 from ..base.later import postpone
 
-postpone(__name__, "kernel", "llvm", "native", "resident")
+postpone(
+    __name__, "attention", "depthwise", "kernel", "llvm", "native", "resident", "sort", "sort_merge", "sort_search",
+    "sort_select",
+)  # fmt: skip

@@ -10,21 +10,16 @@ from typing import Any
 
 from ..base.dtypes import LOWERED, dtype, float32, float64
 from ..base.layout import contiguous_strides, reshape_strides
-from ..compiler.attention import backward_launch, forward_launch
+from ..compiler import attention, depthwise, sort, sort_merge, sort_search, sort_select
 from ..compiler.body import Access, Body, Node
 from ..compiler.contract import K_BLOCK, contraction, slab_for
 from ..compiler.contract_windows import Border, Windows
-from ..compiler.depthwise import slide_launch, weight_launch
 from ..compiler.epilogue import BodyEpilogue
 from ..compiler.fuse import Stage
 from ..compiler.kernel import Launch
 from ..compiler.loops import View, bind
 from ..compiler.scatter_rows import scatter_rows_launch
 from ..compiler.serial import arg_scan_launch, fills_rows, log_scan_launch, scan_launch, scatter_launch
-from ..compiler.sort import sort_launch
-from ..compiler.sort_merge import merge_launches, piece_of
-from ..compiler.sort_search import search_launch
-from ..compiler.sort_select import select_launch
 from ..ir.graph import Value, attend, literal
 from .outputs import Output, Outputs
 from .place import Ints, Place, fill_body, over_rows, product
@@ -347,11 +342,11 @@ class Binder(Outputs):
         if not _neighbours(out, dim):
             ordered = self.in_rows(out.shape, dim, out.dtype)
         size = x.shape[dim]
-        piece = piece_of(product(x.shape) // size, size, self.target) if ordered.shape[dim] == size else size
+        piece = sort_merge.piece_of(product(x.shape) // size, size, self.target) if ordered.shape[dim] == size else size
         if piece < size:
-            launches = merge_launches(dim, descending, piece, ordered, x, self.target, self.temp)
+            launches = sort_merge.merge_launches(dim, descending, piece, ordered, x, self.target, self.temp)
         else:
-            launches = [sort_launch(dim, descending, ordered, x, self.target, self.temp)]
+            launches = [sort.sort_launch(dim, descending, ordered, x, self.target, self.temp)]
         self.add(launches, 16 * product(x.shape))
         if ordered is not out:
             self.copy(ordered, out)
@@ -362,7 +357,7 @@ class Binder(Outputs):
         out, (dim,) = self.buffer(source), source.attrs
         if product(out.shape):
             x, place = self.neighbours(source.args[0], dim), self.part(source.args[1])
-            self.add([select_launch(dim, out, x, place, self.target, self.temp)], 8 * product(x.shape))
+            self.add([sort_select.select_launch(dim, out, x, place, self.target, self.temp)], 8 * product(x.shape))
 
     def neighbours(self, v: Value, dim: int) -> Place:
         """A value in memory where its elements along a dimension lie next to each other."""
@@ -378,7 +373,7 @@ class Binder(Outputs):
         assert source is not None
         out, (edges, x) = self.buffer(source), (self.part(a) for a in source.args)
         if product(out.shape):
-            self.add([search_launch(source.attrs[0], out, edges, x, self.target)], 32 * product(out.shape))
+            self.add([sort_search.search_launch(source.attrs[0], out, edges, x, self.target)], 32 * product(out.shape))
 
     def stage_depthwise(self, stage: Stage, body: Body | None) -> None:
         source = stage.source
@@ -392,13 +387,13 @@ class Binder(Outputs):
         taps = product(out.shape[1:] if part == "weight" else second.shape[1:])
         work = product((second if part == "weight" else out).shape) * taps // 4
         if part == "weight":
-            self.add([weight_launch(first, second, out, *form, self.target, self.temp)], work)
+            self.add([depthwise.weight_launch(first, second, out, *form, self.target, self.temp)], work)
             return
         loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
         sizes = [self.number(s) for s in body.sizes] if body else []
         epilogue = BodyEpilogue(body, out.dtype, loads, sizes)
         written = out if _neighbours(out, -1) else self.in_lines(out)
-        self.add([slide_launch(part, first, second, written, *form, epilogue, self.target, self.temp)], work)
+        self.add([depthwise.slide_launch(part, first, second, written, *form, epilogue, self.target, self.temp)], work)
         if written is not out:
             self.copy(written, out)
 
@@ -409,7 +404,7 @@ class Binder(Outputs):
         out = parts.get("result") or self.buffer(attend(source.args, source.attrs[0]))
         names = ("query", "key", "value", "scale", "mask")
         results = {"out": out, "logsums": parts.get("logsums")}
-        self.attention(forward_launch, source, names, results, self.attended(source))
+        self.attention(attention.forward_launch, source, names, results, self.attended(source))
 
     def stage_attend_grad(self, stage: Stage, _: Body | None) -> None:
         source = stage.source
@@ -417,7 +412,7 @@ class Binder(Outputs):
         parts = {v.attrs[1]: self.buffer(v) for v in stage.outputs}
         names = ("query", "key", "value", "gradient", "logsums", "delta", "scale", "mask")
         results = {f"of_{name}": parts.get(i) for i, name in enumerate(names[:3])}
-        self.attention(backward_launch, source, names, results, 2 * self.attended(source))
+        self.attention(attention.backward_launch, source, names, results, 2 * self.attended(source))
 
     def attention(
         self,
