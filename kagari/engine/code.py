@@ -241,7 +241,7 @@ def _load() -> Native:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Lets Python look for garbage later: what is made here stays, and to look through it takes a quarter of the time."""
+    """Lets Python look for garbage later: what is made here stays, and looking through it is a quarter of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
