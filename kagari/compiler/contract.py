@@ -607,7 +607,8 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
     small = batches * problem.rows * problem.lanes * k < SMALL_WORK
     parts, widths = (COARSE_PARTS, COARSE_WIDTHS) if small else (FINE_PARTS, FINE_WIDTHS)
     talls = {min(tallest, -(-problem.rows // (n * height)) * height) for n in parts}
-    talls.add(min(tallest, -(-problem.rows // threads)))
+    if problem.windows is None and problem.rows >= threads * height:  # windows cost too much for each thread to pack
+        talls.add(min(tallest, -(-problem.rows // threads)))
     wides: set[float] = {min(panels, widest, n) for n in widths} | {min(panels, widest)}
     if not form.pack:
         wides.add(_panels(-(-problem.lanes // (threads * form.lanes)) * form.lanes, form))
@@ -629,7 +630,8 @@ def _blocks(problem: Problem, form: Form, k_block: int, target: Target, threads:
             if best is None or cost < best[0]:
                 best = (cost, tall, lane_block)
     assert best is not None
-    return best[1], best[2]
+    fair = -(-problem.rows // -(-problem.rows // best[1]))
+    return min(best[1], fair), best[2]
 
 
 def _slab_blocks(problem: Problem, slab: Slab, form: Form, target: Target, threads: int) -> tuple[int, int]:
