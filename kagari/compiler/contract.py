@@ -4,7 +4,8 @@
 AVX-512, 6 x 16 with AVX2). A step along k loads two vectors of the *vector operand* Q[k, lanes] and broadcasts `height`
 elements of the *row operand* P[rows, k]. P is read in place whatever its strides are: broadcasting loads keep up with
 the multipliers from L1 and L2, for contiguous rows, contiguous columns and anything else. What lies
-farther away a tile fetches ahead for the tiles below it, a line with each step.
+farther away a tile fetches ahead for the tiles below it, a line with each step. Where lanes are few, the last of them
+have a tile of one vector.
 
 **Orientation.** Q must be contiguous along its lanes. Either P is A and Q is B, with lanes along n; or P is B
 transposed and Q is A transposed, with lanes along m, and a finished tile is transposed on its way to the epilogue,
@@ -13,7 +14,8 @@ place as P, and the small x becomes Q.
 
 **Packing.** Where Q is not contiguous along its lanes, or is large and reused, a worker first copies the block of Q it
 needs into panels of one tile's width, in scratch memory of its own that stays in its L2. Nothing is shared, so a
-contraction is one launch without barriers.
+contraction is one launch without barriers. Where P fits in an L2, a larger Q is read in place: it passes
+by panel after panel, and the next one is fetched meanwhile.
 
 **Blocks.** The parallel range counts blocks of C. A block is as wide as its packed Q fits in L2; along k it is cut only
 where k is longer than `K_WHOLE`, and then the sums of the block wait in scratch memory. `_blocks` weighs balance
