@@ -92,6 +92,8 @@ x.is_nonzero() if x.numel() == 1 else z.is_nonzero()
 x.fill_(3)
 x.fill_(torch.tensor(2))
 x.zero_()
+x[:, :1].expand(3, 4).fill_(3), x
+x[:1].expand(3, 4).zero_(), x
 x.copy_(torch.ones(4))
 x.copy_(3)
 x.t().copy_(torch.arange(12).reshape(4, 3))

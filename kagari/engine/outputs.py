@@ -35,6 +35,14 @@ class Output:
     offset: int = 0  # in bytes
 
 
+def _is_uniform(v: Value) -> bool:
+    """Whether all elements are one number that the program knows or is given."""
+    v = strip(v)
+    while v.op == "cast":
+        v = strip(v.args[0])
+    return v.op in ("const", "scalar")
+
+
 class Outputs(Places):
     """Decides where each output is made. What is movement of another buffer is copied at the end."""
 
@@ -46,10 +54,10 @@ class Outputs(Places):
         self.layouts = layouts
         self.outputs: list[Output] = []
 
-    def overwritten(self, argument: int) -> Layout:
-        """The layout of the argument that the result overwrites."""
+    def overwritten(self, argument: int, uniform: bool = False) -> Layout:
+        """The layout of the argument that the result overwrites. A `uniform` one may show an element repeatedly."""
         lay = self.layouts[argument]
-        if lay.numel and any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
+        if lay.numel and not uniform and any(s == 0 and n > 1 for n, s in zip(lay.shape, lay.strides)):
             raise RuntimeError(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory "
                 "location. Please "
@@ -60,7 +68,7 @@ class Outputs(Places):
     def output(self, k: int, v: Value, copies: list[tuple[Value, Place]]) -> Output:
         program, number = self.program, len(self.program.inputs) + k
         if program.into is not None:
-            lay = self.overwritten(program.into)
+            lay = self.overwritten(program.into, _is_uniform(v))
             to = Place(number, tuple(lay.shape), lay.strides, lay.dtype)
             if program.aside or strip(v).op == "input" or (reshaped(v) and v.op == "reshape"):
                 copies.append((v, to))

@@ -136,11 +136,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Value:
 )
 def unflatten(input: Tensor, dim: int, sizes: tuple[int, ...]) -> Value:
     """Dimension `dim` as several of the given sizes, of which one may be -1."""
+    at, dim = dim, ir.normalize_dim(dim, input.ndim)
     if not input.ndim:
         raise RuntimeError(
-            f"unflatten got an unexpected error:\nDimension specified as {dim} but tensor has no dimensions"
+            f"unflatten got an unexpected error:\nDimension specified as {at} but tensor has no dimensions"
         )
-    dim = ir.normalize_dim(dim, input.ndim)
     if not sizes:
         raise RuntimeError("unflatten: sizes must be non-empty")
     have = input.shape[dim]
