@@ -45,6 +45,12 @@ def loading(torch: Framework, workers: int) -> Step:
     return step
 
 
+def beginning(torch: Framework, workers: int) -> Step:
+    """The first batch of new workers, which are then let go."""
+    loader = torch.utils.data.DataLoader(Images(), batch_size=BATCH, num_workers=workers)
+    return lambda: next(iter(loader))
+
+
 def saving(torch: Framework, folder: str) -> Step:
     """A state of 400 MB to a file."""
     state = {f"layer{i}.weight": torch.randn(ELEMENTS) for i in range(TENSORS)}
@@ -61,6 +67,7 @@ def rows(bench: Bench) -> Iterator[Row]:
     for workers, at_least in ((0, 2.0), (2, 3.0)):
         pair = bench.compare(partial(loading, workers=workers))
         yield pair.row(f"DataLoader, {SAMPLES:,} arrays of 3 x 32 x 32, batch {BATCH}, {workers} workers", at_least)
+    yield bench.compare(partial(beginning, workers=2)).row("first batch of 2 new workers, which are then let go", 1.0)
     with tempfile.TemporaryDirectory() as folder:
         yield bench.compare(partial(saving, folder=folder)).row("save a state of 400 MB", 1.0)
         yield bench.compare(partial(reading, folder=folder)).row("load a state of 400 MB", 1.0)
