@@ -121,6 +121,8 @@ REFUSED = {
     "made format": lambda t: t.memory_format("x"),
     "bools without arithmetic": lambda t: t.nn.functional.triplet_margin_loss(*[t.ones(2, 3).bool()] * 3),
     "single class for a batch": lambda t: t.nn.functional.cross_entropy(t.ones(2, 1), t.tensor(0)),
+    "classes of a number": lambda t: t.nn.functional.cross_entropy(t.tensor(1.0), t.tensor([0])),
+    "pool of no tensor": lambda t: t.nn.functional.max_pool2d(2, 2),
     "single number unflattened": lambda t: t.tensor(1.0).unflatten(0, (1, -1)),
     "bilinear bools": lambda t: t.nn.functional.bilinear(*[t.ones(2, 3).bool()] * 2, t.ones(2, 3, 3).bool()),
 }

@@ -40,7 +40,7 @@ def _max_pool(rank: int, dims: str, example: str) -> tuple[Callable[..., Tensor]
         dilation: Any = 1,
         ceil_mode: bool = False,
     ) -> Tensor:
-        if input.requires_grad and is_grad_enabled():
+        if isinstance(input, Tensor) and input.requires_grad and is_grad_enabled():
             return pairs(input, kernel_size, stride, padding, dilation, ceil_mode)[0]
         return call(name)(input, kernel_size, stride, padding, dilation, ceil_mode)
 

@@ -420,6 +420,7 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     if input.ndim == target.ndim and all(a == b for a, b in zip(input.shape, target.shape)):
         return _soft(input, target, weight, reduction, ignore_index, label_smoothing)
+    ir.normalize_dim(0 if input.ndim == 1 else 1, input.ndim)
     _require_classes(input, target, weight)
     require("log_softmax_lastdim_kernel_impl", input.dtype)
     dim = _class_dim(input)
