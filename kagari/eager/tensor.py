@@ -382,7 +382,7 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
-        """The same memory without history, and without a watch on changes."""
+        """The same memory without history. Unlike in PyTorch, changes through it count as changes of what was saved."""
         return native().make_tensor(self._layout, self._storage, self._offset)
 
     @data.setter
