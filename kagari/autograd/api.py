@@ -139,7 +139,7 @@ def one(lay: Layout) -> Any:
     It is kept for the next pass, unless a hook has written to it, or a program has got hold of it.
     """
     found = _ones.get(lay)
-    if found is None or found._storage.version or getrefcount(found) > 3 or getrefcount(found._storage) > 2:
+    if found is None or found._storage.version or getrefcount(found) > 3:
         found = _ones[lay] = filled(lay, 1)
         found._storage.version = 0
     return found
