@@ -124,10 +124,7 @@ def _trigamma(x: Value) -> Value:
 
 
 def _div(v: Value, g: Value) -> tuple[Value, Value]:
-    """Both of what was divided: the quotient is not saved, and may be overwritten."""
-    a, b = v.args
-    by_a = g / conj(b)
-    return by_a, neg(by_a * conj(a) / conj(b))
+    return g / conj(v.args[1]), neg(g * conj(v / v.args[1]))
 
 
 def _rem(v: Value, g: Value) -> tuple[Value, Value]:
