@@ -132,7 +132,8 @@ class _Desk:
 
 def work(connection: Connection, inherited: Sequence[Connection], job: Job, number: int, lists: list[Packed]) -> None:
     """The life of a worker process."""
-    gc.freeze()  # to collect what the main process has made would be to write to it, and so to copy it
+    collects = gc.isenabled()
+    gc.disable()
     for other in inherited:
         other.close()
     job = replace(job, source=replace(job.source, dataset=unpack(job.source.dataset, lists)))
@@ -141,6 +142,10 @@ def work(connection: Connection, inherited: Sequence[Connection], job: Job, numb
     seed = job.seed + number
     random.seed(seed)
     ops.manual_seed(seed)
+    # To look for garbage in what the main process has made would be to write to it, and so to copy it.
+    gc.freeze()
+    if collects:
+        gc.enable()
     words = [number, job.seed & 0xFFFFFFFF, job.seed >> 32, 0]
     np.random.seed(np.random.SeedSequence(words).generate_state(4))
     tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections.abc import Callable, Iterator, MutableSequence, Sequence
@@ -222,7 +221,7 @@ def is_loaded() -> bool:
 
 
 def _load() -> Native:
-    with _lock, _uncollected():
+    with _lock:
         if not _loaded:
             triple = cpu.host_target().triple
             core = _resident_object("core", lambda: resident.core_ir(triple), 1)
@@ -237,18 +236,6 @@ def _load() -> Native:
             for function in ON_LOAD:
                 function(loaded)
         return _loaded[0]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Lets Python look for garbage later: what is made here stays, and looking through it is a quarter of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _load_queue(loaded: Native) -> None:
