@@ -126,7 +126,7 @@ def test_what_a_group_makes_is_added_to_memory_of_others():
 
     a, b = torch.randn(5, 3), torch.randn(3, 4)
     for held in (True, False):
-        one, other = torch.randn(5, 4), None
+        one = torch.randn(5, 4)
         other = one.clone()
         compiled = torch.compile((lambda x: f(x, a, b)) if held else (lambda x: f(x * 0.5, a, b)))
         compiled.choose(False)

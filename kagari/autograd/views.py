@@ -133,12 +133,12 @@ def strided(base: Any, lay: Layout, offset: int) -> Any:
 
 
 def as_several(name: str, views: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Notes of views that one function made together: none of them can be changed in place where gradients are wanted.
+    """Notes of new views that one function made together: none can be changed in place where gradients are wanted.
 
     So it is in PyTorch, where they have one node, and are no elements of a base to it.
     """
     for i, view in enumerate(views):
-        view._extra = {**(view._extra or {}), "several": f"Output {i} of {name}"}
+        view._extra = {"several": (i, name)}
     return views
 
 
@@ -165,9 +165,10 @@ def refresh(t: Any) -> None:
             f"{_custom(t)} is a view and its base or another view of its base has been modified inplace. {_FORBIDDEN}"
         )
     if "several" in kind:
-        made = kind["several"]
+        i, name = kind["several"]
         raise RuntimeError(
-            f"{made} is a view and its base or another view of its base has been modified inplace. {_SEVERAL}"
+            f"Output {i} of {name} is a view and its base or another view of its base has been modified inplace. "
+            f"{_SEVERAL}"
         )
     t._grad_fn, t._needs = StridedView(base, t), True
 
@@ -185,7 +186,8 @@ def check_writable(t: Any) -> None:
         if "custom" in kind:
             raise RuntimeError(f"{_custom(t)} is a view and is being modified inplace. {_FORBIDDEN}")
         if "several" in kind and (base._needs or t._needs):
-            raise RuntimeError(f"{kind['several']} is a view and is being modified inplace. {_SEVERAL}")
+            i, name = kind["several"]
+            raise RuntimeError(f"Output {i} of {name} is a view and is being modified inplace. {_SEVERAL}")
         if (base._needs or t._needs) and base._grad_fn is None:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if t._needs and t._grad_fn is None:

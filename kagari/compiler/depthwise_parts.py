@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from .contract_pack import shuffle
 from .text import Builder, Val, vector
 
-CACHE_LINE = 64
 FILL_PARAMS = (
     ("to", "ptr"),  # lines [rows][planes]
     ("source", "ptr"),  # element (0, 0) of the channel

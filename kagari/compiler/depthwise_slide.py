@@ -12,8 +12,8 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from .contract_epilogue import Context, Epilogue
-from .depthwise_parts import CACHE_LINE, Axis, Lines, between, write_fill, write_zeros
-from .text import BITS, Builder, Val, vector
+from .depthwise_parts import Axis, Lines, between, write_fill, write_zeros
+from .text import BITS, CACHE_LINE, Builder, Val, vector
 
 OPERANDS = (
     "channels",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .depthwise_parts import CACHE_LINE, Axis, Lines, write_fill, write_zeros
-from .text import BITS, Builder, Val, vector
+from .depthwise_parts import Axis, Lines, write_fill, write_zeros
+from .text import BITS, CACHE_LINE, Builder, Val, vector
 
 OPERANDS = (
     "images",

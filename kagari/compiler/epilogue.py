@@ -6,11 +6,10 @@ from ..base.dtypes import dtype
 from ..ir.graph import Value
 from .body import Body, BodyBuilder, Node
 from .contract_epilogue import Context, Epilogue, put
-from .depthwise_parts import CACHE_LINE
 from .elementwise import COMPUTE, MEMORY, convert, emit, from_memory, to_memory
 from .fuse import Stage
 from .loops import View
-from .text import Builder, Val, vector
+from .text import CACHE_LINE, Builder, Val, vector
 
 
 class _EpilogueBuilder(BodyBuilder):

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ..base.target import Target
 from .halves import halves
 
 _idle: dict[tuple[Target, int], list[Any]] = {}
-"""Machines by target and optimisation level that nobody uses. One whose user was interrupted is not among them again,
-as a thread may go on with it."""
+"""Machines by target and optimisation level that nobody uses."""
 
 
 def version() -> str:
@@ -25,8 +25,9 @@ def version() -> str:
     return llvmlite.__version__
 
 
-def _machine(target: Target, level: int) -> Any:
-    """A target machine for an optimisation level (0 to 3), taken out of those that are idle, or made."""
+@contextmanager
+def _machine(target: Target, level: int) -> Iterator[Any]:
+    """A target machine for an optimisation level (0 to 3), which no other thread has meanwhile."""
     import llvmlite.binding as llvm
 
     if not _idle:
@@ -34,11 +35,15 @@ def _machine(target: Target, level: int) -> Any:
         llvm.initialize_native_asmprinter()
     idle = _idle.setdefault((target, level), [])
     try:
-        return idle.pop()
+        machine = idle.pop()
     except IndexError:
-        return llvm.Target.from_triple(target.triple).create_target_machine(
+        machine = llvm.Target.from_triple(target.triple).create_target_machine(
             cpu=target.cpu, features=target.features, opt=level, reloc="pic", codemodel="default"
         )
+    try:
+        yield machine
+    finally:
+        idle.append(machine)
 
 
 def _optimised(machine: Any, text: str, target: Target, level: int) -> Any:
@@ -66,15 +71,12 @@ def prepared(text: str, target: Target, level: int = 2) -> Callable[[], bytes]:
     Raises RuntimeError with LLVM's message where the text is not legal IR: that is a fault of a template, never of the
     user.
     """
-    machine = _machine(target, level)
-    module = _optimised(machine, text, target, level)
-    _idle[target, level].append(machine)
+    with _machine(target, level) as machine:
+        module = _optimised(machine, text, target, level)
 
     def assembled() -> bytes:
-        machine = _machine(target, level)
-        result = _emitted(machine, module)
-        _idle[target, level].append(machine)
-        return result
+        with _machine(target, level) as machine:
+            return _emitted(machine, module)
 
     return assembled
 
@@ -130,5 +132,5 @@ def _emitted(machine: Any, module: Any) -> bytes:
 
 def disassemble(text: str, target: Target, level: int = 2) -> str:
     """The assembly of a module: what a reader of a slow kernel looks at."""
-    machine = _machine(target, level)
-    return machine.emit_assembly(_optimised(machine, text, target, level))
+    with _machine(target, level) as machine:
+        return machine.emit_assembly(_optimised(machine, text, target, level))

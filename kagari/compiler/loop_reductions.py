@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 from ..base.dtypes import accumulate
 from .body import HEAVY
-from .depthwise_parts import CACHE_LINE
 from .elementwise import (
     MEMORY,
     combine,
@@ -16,7 +15,7 @@ from .elementwise import (
     to_memory,
 )
 from .loop_accumulators import Accumulators
-from .text import Val, vector
+from .text import CACHE_LINE, Val, vector
 
 # Columns that are reduced side by side in memory that stays in the first-level cache, and rows that are added to them
 # at a time.

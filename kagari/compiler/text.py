@@ -67,6 +67,8 @@ def float_literal(value: float, element: str) -> str:
 
 BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "bfloat": 16, "float": 32, "double": 64}
 
+CACHE_LINE = 64  # bytes that `prefetch` asks for
+
 
 class Builder:
     """Writes one module of one or more functions.

@@ -123,8 +123,8 @@ def soon(kernel: Kernel) -> int:
     with _lock:
         if config.processors() == 1 or not native().notes:
             return _loaded_at(kernel)
-        units: tuple[Kernel | Part, ...] = (*kernel.parts, kernel)
-        ready = [_is_ready(unit) for unit in units]
+        needed: tuple[Kernel | Part, ...] = (*kernel.parts, kernel)
+        ready = [_is_ready(unit) for unit in needed]
         return _loaded_at(kernel) if all(ready) else 0
 
 

@@ -91,9 +91,9 @@ class Traced:
         return found
 
     def _plain(self, outputs: tuple[Value, ...], taped: bool = False) -> Variant:
-        graph = Graph(self.inputs.values(), outputs)
         aliases = "view" if taped and self.aliases == "same" else self.aliases
-        program = Program(graph, self.symbols, self.order, self.into, self.strict_view, aliases, self.overwrites)
+        whole = Graph(self.inputs.values(), outputs)
+        program = Program(whole, self.symbols, self.order, self.into, self.strict_view, aliases, self.overwrites)
         return Variant(program, len(self.outputs))
 
     def recordable_in_place(self, needs: tuple[int, ...]) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ...base.dtypes import int64
 from ...eager import Tensor
 from ...eager import operators as ops
 from ...nn import Module
-from .regions import Boxes, Size, bins_of, edges_of, mean_of_samples, pair, pixels_of, regions_of
+from .regions import BinPool, Boxes, Size, mean_of_samples, pair, pixels_in_bins, pixels_of, regions_of
 
 
 def _bins_of_channels(input: Tensor, output_size: Size, name: str) -> tuple[int, int]:
@@ -106,14 +105,8 @@ def ps_roi_pool(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: f
                   [2., 3.]]]])
     """
     bins = _bins_of_channels(input, output_size, "ps_roi_pool")
-    regions = regions_of(boxes)
-    height, width = input.shape[-2:]
-    left, top, right, bottom = edges_of(regions, spatial_scale)
-    y, in_y = bins_of(top, bottom - top, bins[0], height - 1)
-    x, in_x = bins_of(left, right - left, bins[1], width - 1)
-    there = (in_y[:, :, None, :, None] & in_x[:, None, :, None, :]).flatten(3, 4)
-    places = (regions[:, 0].to(int64) * (height * width)).view(-1, 1, 1, 1, 1)
-    places = (places + y[:, :, None, :, None] * width + x[:, None, :, None, :]).flatten(3, 4)
+    size = (input.shape[2], input.shape[3])
+    places, there = pixels_in_bins(regions_of(boxes), bins, spatial_scale, size, closed=False)
     parts = bins[0] * bins[1]
     places = places * parts + ops.arange(parts).view(*bins, 1)
     pixels = pixels_of(input, parts)
@@ -123,19 +116,11 @@ def ps_roi_pool(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: f
     return made.contiguous()
 
 
-class PSRoIPool(Module):
+class PSRoIPool(BinPool):
     """See :func:`ps_roi_pool`."""
-
-    def __init__(self, output_size: int, spatial_scale: float) -> None:
-        super().__init__()
-        self.output_size = output_size
-        self.spatial_scale = spatial_scale
 
     def forward(self, input: Tensor, rois: Boxes) -> Tensor:
         return ps_roi_pool(input, rois, self.output_size, self.spatial_scale)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"
 
 
 __all__ = ["PSRoIAlign", "PSRoIPool", "ps_roi_align", "ps_roi_pool"]

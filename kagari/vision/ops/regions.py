@@ -160,12 +160,27 @@ class RoIAlign(Module):
         )
 
 
-def edges_of(regions: Tensor, spatial_scale: float) -> tuple[Tensor, ...]:
-    """The edges of regions as whole pixels, halves away from 0: left, top, right, bottom."""
-    return tuple(edge.sign() * (edge.abs() + 0.5).floor() for edge in (regions[:, 1:] * spatial_scale).unbind(1))
+def pixels_in_bins(
+    regions: Tensor, bins: tuple[int, int], spatial_scale: float, size: tuple[int, int], closed: bool
+) -> tuple[Tensor, Tensor]:
+    """For each bin of regions its pixels [K, *bins, M], by their numbers among those of all images, and which of the M
+    there are. `closed` regions have the last row and column that they reach; others lack those of the image, too.
+    """
+    height, width = size
+    # As whole pixels, halves away from 0.
+    left, top, right, bottom = (
+        edge.sign() * (edge.abs() + 0.5).floor() for edge in (regions[:, 1:] * spatial_scale).unbind(1)
+    )
+    last = int(not closed)
+    y, in_y = _bins(top, bottom - top + 1 - last, bins[0], height - last)
+    x, in_x = _bins(left, right - left + 1 - last, bins[1], width - last)
+    there = in_y[:, :, None, :, None] & in_x[:, None, :, None, :]
+    first = (regions[:, 0].to(int64) * (height * width)).view(-1, 1, 1, 1, 1)
+    places = first + y[:, :, None, :, None] * width + x[:, None, :, None, :]
+    return places.flatten(3, 4), there.flatten(3, 4)
 
 
-def bins_of(first: Tensor, length: Tensor, bins: int, size: int) -> tuple[Tensor, Tensor]:
+def _bins(first: Tensor, length: Tensor, bins: int, size: int) -> tuple[Tensor, Tensor]:
     """Along one dimension, the pixels [K, bins, M] of each bin, and which of the M there are."""
     each = length.clamp(min=1) / bins
     k = ops.arange(bins, dtype=first.dtype)
@@ -193,37 +208,34 @@ def roi_pool(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: floa
 
     Source: Girshick, Fast R-CNN, 2015.
     """
-    regions = regions_of(boxes)
-    bins = pair(output_size)
-    height, width = input.shape[-2:]
-    left, top, right, bottom = edges_of(regions, spatial_scale)
-    y, in_y = bins_of(top, bottom - top + 1, bins[0], height)
-    x, in_x = bins_of(left, right - left + 1, bins[1], width)
-    there = in_y[:, :, None, :, None] & in_x[:, None, :, None, :]
-    places = (regions[:, 0].to(int64) * (height * width)).view(-1, 1, 1, 1, 1)
-    places = places + y[:, :, None, :, None] * width + x[:, None, :, None, :]
+    size = (input.shape[2], input.shape[3])
+    places, there = pixels_in_bins(regions_of(boxes), pair(output_size), spatial_scale, size, closed=True)
     found = pixels_of(input, 1).index_select(0, places.flatten()).reshape(*places.shape, input.shape[1])
-    found = ops.where(there.unsqueeze(5), found, float("-inf")).flatten(3, 4).amax(3)
-    made = ops.where(there.flatten(3, 4).any(3).unsqueeze(3), found, 0.0)
+    found = ops.where(there.unsqueeze(4), found, float("-inf")).amax(3)
+    made = ops.where(there.any(3).unsqueeze(3), found, 0.0)
     return made.permute(0, 3, 1, 2).contiguous()
 
 
-class RoIPool(Module):
-    """See :func:`roi_pool`."""
+class BinPool(Module):
+    """The bins and the scale of a module that pools whole pixels."""
 
     def __init__(self, output_size: Size, spatial_scale: float) -> None:
         super().__init__()
         self.output_size = output_size
         self.spatial_scale = spatial_scale
 
-    def forward(self, input: Tensor, rois: Boxes) -> Tensor:
-        return roi_pool(input, rois, self.output_size, self.spatial_scale)
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}(output_size={self.output_size}, spatial_scale={self.spatial_scale})"
 
 
+class RoIPool(BinPool):
+    """See :func:`roi_pool`."""
+
+    def forward(self, input: Tensor, rois: Boxes) -> Tensor:
+        return roi_pool(input, rois, self.output_size, self.spatial_scale)
+
+
 __all__ = [
-    "Boxes", "RoIAlign", "RoIPool", "Size", "bins_of", "edges_of", "mean_of_samples", "pair", "pixels_of",
+    "BinPool", "Boxes", "RoIAlign", "RoIPool", "Size", "mean_of_samples", "pair", "pixels_in_bins", "pixels_of",
     "regions_of", "roi_align", "roi_pool",
 ]  # fmt: skip
