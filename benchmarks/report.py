@@ -69,7 +69,8 @@ def document(command: str, threads: int, results: dict[str, list[Row]]) -> str:
         "Kagari next to PyTorch: the same source on both, in one process, in alternating rounds, "
         f"{threads} threads each. A time is the least per call among the rounds; a ratio is PyTorch's time over "
         "Kagari's, so more than 1 means that Kagari is faster. Where operations are counted, a percentage says what "
-        "part of the processor's peak rate is reached. This file is written by the command below.",
+        "part of the processor's peak rate is reached; those of a convolution are counted as a plain sum takes, though "
+        "there are ways that take fewer. This file is written by the command below.",
         f"    {command}",
         "\n".join(f"- {line}" for line in machine()),
         "## Summary",

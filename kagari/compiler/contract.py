@@ -26,6 +26,7 @@ image that they need, and tiles read windows of them in place (`contract_slab`).
 workers pack windows straight from where they lie (`contract_windows`). The lanes of small images are those of the whole
 batch, and so are those of small matrices that are all multiplied by one. Of P, k may be two dimensions then: weights of
 a channel have several taps. Tiles step over both; where the inner one is long, the sums wait in memory in between.
+Windows of 3 x 3 that touch have kernels with fewer multiplications where channels are many (`winograd`).
 
 **Other forms.** Matrix times vector is bound by memory and has loops of its own (`contract_vector`). A launch before
 the contraction (`contract_prepare`) rewrites what tiles do not read well: 16-bit operands, and a P contiguous
@@ -46,11 +47,13 @@ from .contract_epilogue import Epilogue
 from .contract_micro import Form, write_contraction
 from .contract_prepare import OUTER_BLOCK, Rewrite, write_rewrite
 from .contract_slab import Slab, slab_of
-from .contract_tile import VECTORS, tall_rows, tile_heights
+from .contract_tile import VECTORS, row_cycles, tall_rows, tile_heights
 from .contract_vector import LONGEST, VectorForm, write_vector
 from .contract_windows import Windows
 from .kernel import Kernel, Launch
 from .text import BITS
+from .winograd import Weights, image_of, suited
+from .winograd import launches as winograd
 
 FREE_MASKS = 64  # bytes of vectors whose masked loads cost what plain ones do
 K_WHOLE = 2048  # a longer sum is cut
@@ -172,10 +175,14 @@ def contraction(
     if _is_ragged(problem, target):
         windows = Windows(((k, q.row),), ((n, q.col),))
         problem = replace(problem, windows=windows)
+    if windows is not None and (found := _by_winograd(dtype, problem, scratch, epilogue, target)):
+        return found
     if windows is not None:
         if n > 1 and c_strides[-1] != 1:
             problem = replace(problem, c=out.turned, transposed=True)
         slab = slab_for(dtype, windows, target) if outer[0] == 1 or problem.inner else None
+        if slab is None and windows.border is not None:
+            raise ValueError("contraction: zeros around windows that are packed have to be in memory")
         problem = _fold_images(problem) if slab is None else replace(problem, slab=slab)
         problem, launches = _prepare(problem, scratch, target) if outer[0] == 1 else (problem, [])
         return [*launches, _launch(problem, scratch, epilogue, target)]
@@ -224,6 +231,41 @@ def slab_for(dtype: str, windows: Windows, target: Target) -> Slab | None:
     if slab is None or slab.elements(slab.rows_of(VECTORS * lanes, windows.lanes[1][0])) * size > _room(target):
         return None
     return slab
+
+
+def winograd_suits(dtype: str, windows: Windows, rows: int, images: int, target: Target) -> bool:
+    """Whether `_by_winograd` takes windows of so many images, whose factors are one matrix of so many rows."""
+    image = image_of(windows)
+    if image is None:
+        return False
+    (width, _), (height, _) = windows.lanes
+    return suited(dtype, rows, image.channels, images, height, width, target) is not None
+
+
+def _by_winograd(
+    dtype: str, problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue, target: Target
+) -> list[Launch]:
+    """The launches of a convolution that fewer multiplications do; none where that is not worth it."""
+    windows, p, q, c = problem.windows, problem.p, problem.q, problem.c
+    assert windows is not None
+    image = image_of(windows)
+    if image is None or len(problem.batch) > 1 or any(p.batch) or (c.col != 1 and problem.lanes > 1):
+        return []
+    (width, _), (height, _) = windows.lanes
+    images = problem.batches
+    blocks = suited(dtype, problem.rows, image.channels, images, height, width, target)
+    if blocks is None:
+        return []
+    parts, apart = problem.outer
+    line, channel = 3 * p.col, 9 * p.col
+    if parts > 1:
+        line, channel = (line, apart) if parts == image.channels else (apart, 3 * apart)
+    (_, tap), (_, tap_line), _ = windows.rows
+    step, out_step = (x.batch[0] if x.batch else 0 for x in (q, c))
+    return winograd(
+        image, blocks, Weights(p.buf, p.row, channel, line, p.col), (tap_line < 0, tap < 0), problem.rows, images, step,
+        (height, width), q.buf, c.buf, out_step, c.row, scratch, epilogue, target,
+    )  # fmt: skip
 
 
 def _room(target: Target) -> float:
@@ -402,22 +444,12 @@ def _rewrite(
 @lru_cache(maxsize=4096)
 def _tiling(rows: int, heights: tuple[int, ...]) -> tuple[float, int]:
     """The cycles of so many rows and the height of their tallest tiles: a lower one where that fills them better."""
-    best = _row_cycles(rows, heights), heights[0]
+    best = row_cycles(rows, heights), heights[0]
     for i in range(1, len(heights)):
-        cycles = _row_cycles(rows, heights[i:])
+        cycles = row_cycles(rows, heights[i:])
         if cycles < LOWER * best[0]:
             best = cycles, heights[i]
     return best
-
-
-@lru_cache(maxsize=4096)
-def _row_cycles(rows: int, heights: tuple[int, ...]) -> float:
-    """Cycles per step along k and panel: two products a cycle, and no tile faster than the latency of four."""
-    total, left = 0.0, rows
-    for height in heights:
-        count, left = divmod(left, height)
-        total += count * max(4.0, height * VECTORS / 2)
-    return total + (4.0 if left else 0.0)
 
 
 def _packing(problem: Problem, target: Target) -> str:
@@ -648,7 +680,7 @@ def _slab_blocks(problem: Problem, slab: Slab, form: Form, target: Target, threa
         for parts in SLAB_PARTS:
             tall = min(rows, -(-rows // (parts * height)) * height)
             pieces = problem.batches * -(-rows // tall) * -(-problem.lanes // (wide * width))
-            tiles = wide * k * _row_cycles(int(tall), form.heights)
+            tiles = wide * k * row_cycles(int(tall), form.heights)
             streamed = k * tall * size / 16  # P arrives from L3
             cost = -(-pieces // threads) * (tiles + streamed + SLAB_CYCLES * elements + 3 * k + 300)
             if best is None or cost < best[0]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..base.target import Target
 from .kernel import Part
@@ -78,6 +79,16 @@ def tile_heights(target: Target, finely: bool = False) -> tuple[int, ...]:
     """
     tallest = (target.vector_registers - VECTORS - 2) // VECTORS
     return tuple(h for h in (tallest, tallest - 2 if finely else 0, 8, 4, 2) if 0 < h <= tallest)
+
+
+@lru_cache(maxsize=4096)
+def row_cycles(rows: int, heights: tuple[int, ...]) -> float:
+    """Cycles per step along k and panel: two products a cycle, and no tile faster than the latency of four."""
+    total, left = 0.0, rows
+    for height in heights:
+        count, left = divmod(left, height)
+        total += count * max(4.0, height * VECTORS / 2)
+    return total + (4.0 if left else 0.0)
 
 
 def tall_rows(rows: int, heights: tuple[int, ...]) -> int:

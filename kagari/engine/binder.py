@@ -12,7 +12,7 @@ from ..base.dtypes import LOWERED, dtype, float32, float64
 from ..base.layout import contiguous_strides, reshape_strides
 from ..compiler import attention, depthwise, sort, sort_merge, sort_search, sort_select
 from ..compiler.body import Access, Body, Node
-from ..compiler.contract import K_BLOCK, contraction, slab_for
+from ..compiler.contract import K_BLOCK, contraction, slab_for, winograd_suits
 from ..compiler.contract_windows import Border, Windows
 from ..compiler.epilogue import BodyEpilogue
 from ..compiler.fuse import Stage
@@ -108,10 +108,11 @@ class Binder(Outputs):
         source = stage.source
         assert source is not None
         left, factor = source.args
-        b = self.inside_zeros(factor) or self.in_windows(factor) or self.at_start(self.seen(factor))
-        a = (b.windows and self.in_parts(left, b.windows.border is not None)) or self.at_start(self.seen(left))
         out = self.buffer(stage.outputs[0])
         *batch, m, n = self.numbers(source.shape)
+        along = n <= 1 or out.strides[-2] != 1 or out.strides[-1] == 1  # whether C is contiguous along its lanes
+        b = self.inside_zeros(left, factor, along) or self.in_windows(factor) or self.at_start(self.seen(factor))
+        a = (b.windows and self.in_parts(left, b.windows.border is not None)) or self.at_start(self.seen(left))
         k = a.shape[-1]
         loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
         sizes = [self.number(s) for s in body.sizes] if body else []
@@ -225,8 +226,11 @@ class Binder(Outputs):
             return None
         return Place(place.number, self.numbers(v.shape), (*_batch(groups), 0, 0), v.dtype, windows=windows)
 
-    def inside_zeros(self, v: Value) -> Place | None:
-        """Such a factor of images inside zeros that are not in memory; None where they have to be."""
+    def inside_zeros(self, left: Value, v: Value, along: bool) -> Place | None:
+        """Such a factor of images inside zeros that are not in memory; None where they have to be.
+
+        `left` is the other factor, and `along` says that the product is contiguous along its columns.
+        """
         whole, _ = self.source(v)
         if whole not in self.waiting or v.dtype not in (float32, float64) or whole.ndim != 4:
             return None
@@ -244,7 +248,12 @@ class Binder(Outputs):
         rows, columns = (tuple(group) or ((1, 0),) for group in groups[-2:])
         windows = Windows(rows, columns, place.offset, border)
         batch = tuple([s for s in map(border.within, _batch(groups)) if s is not None])
-        if len(batch) + 2 < len(groups) or slab_for(v.dtype.name, windows, self.target) is None:
+        if len(batch) + 2 < len(groups):
+            return None
+        images = product(self.numbers(v.shape[:-2]))
+        shared = along and v.ndim == 3 and (left.op == "expand" or images == 1)
+        suits = shared and winograd_suits(v.dtype.name, windows, self.number(left.shape[-2]), images, self.target)
+        if not suits and slab_for(v.dtype.name, windows, self.target) is None:
             return None
         return Place(inner.number, self.numbers(v.shape), (*batch, 0, 0), v.dtype, windows=windows)
 

@@ -1,0 +1,255 @@
+"""Winograd's transformations for windows of 3 x 3: of weights, of patches of an image, and of sums into results.
+
+Two by two results of a convolution come from a patch d of four by four elements and weights g of three by three as
+Y = A^T [(G g G^T) * (B^T d B)] A, with 16 multiplications in place of 36. Summed over the channels, each of the 16 is a
+matrix product. Only additions and halvings are done before and after, so results are about as exact as plain sums.
+
+Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2015, F(2 x 2, 3 x 3).
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+from .contract_pack import shuffle
+from .text import Builder, Val, vector
+
+POINTS = 16  # products of a patch with weights
+EDGE = 4  # of a patch
+LINES_AHEAD = 8  # how far ahead of the weights their lines are fetched
+PLANES_AHEAD = 4  # how far ahead of patches the image is
+STRIPE = 8  # vectors of channels that are transformed side by side
+
+WEIGHT_OPERANDS = (
+    "rows",
+    "channels",
+    "row",  # strides in elements: from one row of the weights to the next,
+    "channel",
+    "tap_row",
+    "tap",
+    "first",  # and the offset of the first of nine taps
+    "pitch",  # elements of a row that is transformed, a multiple of a vector's
+    "point",  # elements from one of the 16 to the next
+    "band",  # rows in a piece of the parallel range
+)
+
+IMAGE_OPERANDS = (
+    "channels",
+    "across",  # patches beside each other,
+    "down",  # and below each other
+    "image_step",  # strides of the image in elements
+    "plane_step",
+    "line_step",
+    "corner",  # the offset of its first element
+    "top",  # lines of the first patch above the image, as a negative number
+    "left",
+    "height",
+    "width",
+    "vpoint",  # elements from one of the 16 to the next, of patches that are transformed
+    "vpanel",  # and from one panel to the next
+)
+PATCH_PARAMS = (
+    ("dst", "ptr"),  # [16][panels][channels][width of a panel]
+    ("src", "ptr"),
+    ("ops", "ptr"),  # `IMAGE_OPERANDS`
+    ("first", "i64"),  # the first patch
+    ("count", "i64"),  # of so many
+    ("end", "i64"),  # patches from here on do not exist, and are zeros
+)
+
+
+def write_weights(b: Builder, lanes: int, mode: str) -> None:
+    """Defines @winograd_weights: U[point, row, channel] = G g G^T, for a vector of channels of a few rows at a time.
+
+    `mode` says how nine taps are read: `taps` where they lie side by side, `turned` where their order is reversed, or
+    `gather`.
+    """
+    bufs, ops, _, begin, end, _, _ = b.begin_function("winograd_weights")
+    src, dst = (b.load(b.gep(bufs, b.int(i), "ptr"), "ptr") for i in range(2))
+    op = {name: b.load(b.gep(ops, b.int(i), "i64"), "i64") for i, name in enumerate(WEIGHT_OPERANDS)}
+    half = b.float(0.5, vector(lanes, "float"))
+    stripe = b.int(STRIPE * lanes)
+    with b.loop(begin, end) as piece:
+        row0 = b.mul(piece, op["band"])
+        row1 = b.intrinsic("smin", "i64", op["rows"], b.add(row0, op["band"]))
+        with b.loop(b.int(0), op["channels"], stripe) as first, b.loop(row0, row1) as row:
+            stop = b.intrinsic("smin", "i64", op["channels"], b.add(first, stripe))
+            here = b.gep(src, b.add(op["first"], b.mul(row, op["row"])), "float")
+            with b.loop(first, stop, lanes) as channel:
+                read = _gathered if mode == "gather" else _side_by_side
+                taps = read(b, op, here, channel, lanes)[:: -1 if mode == "turned" else 1]
+                lines = [_weighed(b, taps[i : i + 3], half) for i in (0, 3, 6)]
+                out = b.gep(dst, b.add(b.mul(row, op["pitch"]), channel), "float")
+                for j in range(EDGE):
+                    for i, value in enumerate(_weighed(b, [line[j] for line in lines], half)):
+                        place = b.gep(out, b.mul(op["point"], b.int(EDGE * i + j)), "float")
+                        b.prefetch(b.gep(place, b.int(LINES_AHEAD * lanes), "float"), write=True)
+                        b.store(value, place)
+    b.ret()
+    b.end_function()
+
+
+def _side_by_side(b: Builder, op: dict[str, Val], here: Val, channel: Val, lanes: int) -> list[Val]:
+    """The nine taps of a vector of channels, in which they are one after the other. The last one stands for others."""
+    mask, last = b.lane_mask(b.int(0), b.int(9), lanes), b.sub(op["channels"], b.int(1))
+    rows = []
+    for lane in range(lanes):
+        at = b.mul(b.intrinsic("smin", "i64", b.add(channel, b.int(lane)), last), op["channel"])
+        rows.append(b.masked_load(b.gep(here, at, "float"), mask, vector(lanes, "float")))
+    return b.transposed(rows)[:9]
+
+
+def _gathered(b: Builder, op: dict[str, Val], here: Val, channel: Val, lanes: int) -> list[Val]:
+    held, mask = vector(lanes, "float"), b.lane_mask(channel, op["channels"], lanes)
+    apart = b.mul(b.iota(lanes), b.splat(op["channel"], lanes))
+    here = b.gep(here, b.mul(channel, op["channel"]), "float")
+    taps = []
+    for y, x in product(range(3), range(3)):
+        tap = b.gep(here, b.add(b.mul(op["tap_row"], b.int(y)), b.mul(op["tap"], b.int(x))), "float")
+        places = b.value(f"getelementptr float, ptr {tap.name}, {apart.type} {apart.name}", f"<{lanes} x ptr>")
+        taps.append(b.call(f"llvm.masked.gather.v{lanes}f32.v{lanes}p0", held, places, mask, b.zero(held)))
+    return taps
+
+
+def _weighed(b: Builder, g: list[Val], half: Val) -> list[Val]:
+    """G g."""
+    outer, middle = b.fmul(half, b.fadd(g[0], g[2])), b.fmul(half, g[1])
+    return [g[0], b.fadd(outer, middle), b.fsub(outer, middle), g[2]]
+
+
+def _spread(b: Builder, d: list[Val]) -> list[Val]:
+    """B^T d."""
+    return [b.fsub(d[0], d[2]), b.fadd(d[1], d[2]), b.fsub(d[2], d[1]), b.fsub(d[1], d[3])]
+
+
+def gathered_results(b: Builder, m: list[Val]) -> list[Val]:
+    """A^T m."""
+    return [b.fadd(b.fadd(m[0], m[1]), m[2]), b.fsub(b.fsub(m[1], m[2]), m[3])]
+
+
+class _Run:
+    """How the code of patches finds the pieces of a vector: `offset` and both masks of each line of each run."""
+
+    WORDS = 2  # the offset, and two masks of 32 bits
+
+    def __init__(self, b: Builder, lanes: int) -> None:
+        self.table = b.var(f"[{EDGE * self.WORDS * lanes} x i64]")
+        self.b, self.lanes = b, lanes
+
+    def at(self, line: int, run: Val) -> Val:
+        b = self.b
+        return b.gep(self.table, b.add(b.mul(run, b.int(self.WORDS)), b.int(line * self.WORDS * self.lanes)), "i64")
+
+
+def write_patches(b: Builder, name: str, lanes: int, vectors: int) -> None:
+    """Defines a function that transforms patches: V[point, panel, channel, lane] = B^T d B.
+
+    The lanes of a vector are patches beside each other. They come from one line of patches or from several: a *run* of
+    each. Elements of an image are loaded twice, from a patch's first column on and from its third, and parted then.
+    """
+    dst, src, ops, first, count, end = b.begin_function(name, PATCH_PARAMS)
+    op = {name: b.load(b.gep(ops, b.int(i), "i64"), "i64") for i, name in enumerate(IMAGE_OPERANDS)}
+    width = lanes * vectors
+    src = b.gep(src, op["corner"], "float")
+    run = _Run(b, lanes)
+    with b.loop(b.int(0), count, lanes) as lane:
+        inside = b.binary("urem", lane, b.int(width))
+        panel = b.binary("udiv", lane, b.int(width))
+        out = b.gep(dst, b.add(b.mul(panel, op["vpanel"]), inside), "float")
+        at = b.add(first, lane)
+        exist = b.intrinsic("smin", "i64", b.int(lanes), b.sub(end, at))
+        runs = _find_runs(b, op, run, at, b.intrinsic("smin", "i64", exist, b.sub(count, lane)))
+        one, several, done = b.label(), b.label(), b.label()
+        b.branch(b.icmp("eq", runs, b.int(1)), one, several)
+        for label, number in ((one, None), (several, runs)):
+            b.block(label)
+            _transform(b, op, run, number, src, out, lanes, width)
+            b.jump(done)
+        b.block(done)
+    b.ret()
+    b.end_function()
+
+
+def _find_runs(b: Builder, op: dict[str, Val], run: _Run, at: Val, exist: Val) -> Val:
+    """Fills the table for the patches from `at` on; returns how many runs they are."""
+    slot, runs = b.var("i64", b.int(0)), b.var("i64", b.int(0))
+    head, body, done = b.label(), b.label(), b.label()
+    b.jump(head)
+    b.block(head)
+    low, number = b.get(slot, "i64"), b.get(runs, "i64")
+    b.branch(b.icmp("slt", low, exist), body, done)
+    b.block(body)
+    patch = b.add(at, low)
+    row = b.binary("udiv", patch, op["across"])
+    place = b.sub(patch, b.mul(row, op["across"]))
+    image = b.binary("udiv", row, op["down"])
+    row = b.sub(row, b.mul(image, op["down"]))
+    high = b.intrinsic("smin", "i64", exist, b.add(low, b.sub(op["across"], place)))
+    column = b.add(op["left"], b.mul(b.sub(place, low), b.int(2)))  # of the first lane, were it one of the run
+    for line in range(EDGE):
+        number_of = b.add(op["top"], b.add(b.mul(row, b.int(2)), b.int(line)))
+        exists = b.icmp("ult", number_of, op["height"])
+        offset = b.add(b.mul(image, op["image_step"]), b.add(b.mul(number_of, op["line_step"]), column))
+        masks = []
+        for shift in (0, 2):
+            first = b.intrinsic("smax", "i64", b.mul(low, b.int(2)), b.sub(b.int(-shift), column))
+            stop = b.intrinsic("smin", "i64", b.mul(high, b.int(2)), b.sub(b.sub(op["width"], b.int(shift)), column))
+            masks.append(_bits(b, first, stop))
+        joined = b.binary("or", masks[0], b.binary("shl", masks[1], b.int(32)))
+        entry = run.at(line, number)
+        b.store(offset, entry)
+        b.store(b.select(exists, joined, b.int(0)), b.gep(entry, b.int(1), "i64"))
+    b.set(slot, high)
+    b.set(runs, b.add(number, b.int(1)))
+    b.jump(head)
+    b.block(done)
+    return b.get(runs, "i64")
+
+
+def _bits(b: Builder, first: Val, stop: Val) -> Val:
+    """The bits from first to stop of 32, as a word of 64."""
+    ones = []
+    for x in (first, stop):
+        within = b.intrinsic("smin", "i64", b.intrinsic("smax", "i64", x, b.int(0)), b.int(32))
+        ones.append(b.sub(b.binary("shl", b.int(1), within), b.int(1)))
+    return b.binary("and", ones[1], b.binary("xor", ones[0], b.int(-1)))
+
+
+def _transform(
+    b: Builder, op: dict[str, Val], run: _Run, runs: Val | None, src: Val, out: Val, lanes: int, width: int
+) -> None:
+    """All channels of one vector of patches, which are so many runs; None for one."""
+    held, bits = vector(lanes, "float"), vector(2 * lanes, "i1")
+    later = b.mul(op["plane_step"], b.int(PLANES_AHEAD))
+    with b.loop(b.int(0), op["channels"]) as channel:
+        plane = b.gep(src, b.mul(channel, op["plane_step"]), "float")
+        to = b.gep(out, b.mul(channel, b.int(width)), "float")
+        lines = []
+        for line in range(EDGE):
+            slots = [b.var(held, b.zero(held)) for _ in range(4)]
+
+            def load(number: Val, line: int = line, slots: list[Val] = slots, plane: Val = plane) -> None:
+                entry = run.at(line, number)
+                here = b.gep(plane, b.load(entry, "i64"), "float")
+                for half in range(2):
+                    b.prefetch(b.gep(here, b.add(later, b.int(half * lanes)), "float"))
+                for pair in range(2):
+                    word = b.gep(b.gep(entry, b.int(1), "i64"), b.int(4 * pair), "i8")
+                    mask = b.bitcast(b.load(word, "i32"), bits)
+                    for half in range(2):
+                        part = shuffle(b, mask, mask, range(half * lanes, (half + 1) * lanes))
+                        place = b.gep(here, b.int(2 * pair + half * lanes), "float")
+                        slot = slots[2 * pair + half]
+                        b.set(slot, b.masked_load(place, part, held, b.get(slot, held)))
+
+            if runs is None:
+                load(b.int(0))
+            else:
+                with b.loop(b.int(0), runs) as number:
+                    load(number)
+            raw = [b.get(slot, held) for slot in slots]
+            d = [shuffle(b, raw[i], raw[i + 1], range(j, 2 * lanes, 2)) for i in (0, 2) for j in (0, 1)]
+            lines.append(_spread(b, d))
+        for j in range(EDGE):
+            for i, value in enumerate(_spread(b, [line[j] for line in lines])):
+                b.store(value, b.gep(to, b.mul(op["vpoint"], b.int(EDGE * i + j)), "float"))
