@@ -9,6 +9,7 @@ from test_contract_windows import scratch_in
 
 import kagari
 import kagari.nn.functional as F
+from kagari.compiler import winograd_weight
 from kagari.compiler.contract import contraction
 from kagari.compiler.contract_epilogue import Epilogue
 from kagari.compiler.contract_windows import Border, Windows
@@ -60,6 +61,45 @@ def test_kernels(images: int, channels: int, size: tuple, low: tuple, high: tupl
     assert [launch.kernel.symbol for launch in launches] == ["winograd_weights", "winograd"]
     run(launches, arrays, "host")
     np.testing.assert_allclose(c, left.astype(np.float64) @ right, rtol=0, atol=1e-5 * k**0.5)
+
+
+@pytest.mark.parametrize(
+    ("images", "channels", "size", "low", "high", "m"),
+    [
+        (3, 40, (37, 41), (1, 1), (1, 1), 50),
+        (2, 33, (12, 31), (2, 1), (0, 2), 47),
+        (9, 64, (7, 7), (1, 1), (1, 1), 129),
+        (60, 64, (6, 6), (0, 0), (0, 0), 64),
+        (5, 130, (16, 16), (1, 1), (1, 1), 300),
+    ],
+)
+@pytest.mark.skipif(not WIDE, reason="masks cost something")
+def test_kernels_of_weights(images: int, channels: int, size: tuple, low: tuple, high: tuple, m: int) -> None:
+    x = guarded((images, channels, *size), np.dtype(np.float32))
+    x[...] = RANDOM.standard_normal(x.shape)
+    padded = np.pad(x.astype(np.float64), ((0, 0), (0, 0), *zip(low, high)))
+    seen = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (2, 3))
+    places = seen.shape[2:4]
+    right = seen.transpose(0, 2, 3, 1, 4, 5).reshape(images, places[0] * places[1], channels * 9)
+    y = guarded((images, m, places[0] * places[1]), np.dtype(np.float32))
+    y[...] = RANDOM.standard_normal(y.shape)
+    c = guarded((m, channels * 9), np.dtype(np.float32))
+    c[...] = np.nan
+    arrays = [y, x, c]
+
+    line, plane = padded.shape[3], padded[0, 0].size
+    border = Border((channels * plane, plane, line), (x[0].size, x[0, 0].size, size[1]), 0, low, size)
+    rows = ((places[1], 1), (places[0], line), (images, channels * plane))
+    windows = Windows(rows, ((3, 1), (3, line), (channels, plane)), 0, border)
+    assert winograd_weight.suited("float32", m, channels, images, *places, HOST) is not None
+    launches = contraction(
+        "float32", (), m, channels * 9, images * places[0] * places[1], (places[0] * places[1], 1), (0, 0),
+        (channels * 9, 1), 0, 1, 2, scratch_in(arrays), Epilogue("float32"), HOST, windows, (images, y[0].size),
+    )  # fmt: skip
+    assert [launch.kernel.symbol for launch in launches] == ["winograd_sums", "winograd_taps"]
+    run(launches, arrays, "host")
+    wanted = np.einsum("nmp,npk->mk", y.astype(np.float64), right)
+    np.testing.assert_allclose(c, wanted, rtol=0, atol=2e-5 * (images * places[0] * places[1]) ** 0.5)
 
 
 def test_what_it_is_not_for() -> None:

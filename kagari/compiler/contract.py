@@ -42,6 +42,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ..base.target import Target
+from . import winograd, winograd_weight
 from .contract_common import ELEMENTS
 from .contract_epilogue import Epilogue
 from .contract_micro import Form, write_contraction
@@ -52,8 +53,6 @@ from .contract_vector import LONGEST, VectorForm, write_vector
 from .contract_windows import Windows
 from .kernel import Kernel, Launch
 from .text import BITS
-from .winograd import Weights, image_of, suited
-from .winograd import launches as winograd
 
 FREE_MASKS = 64  # bytes of vectors whose masked loads cost what plain ones do
 K_WHOLE = 2048  # a longer sum is cut
@@ -175,8 +174,10 @@ def contraction(
     if _is_ragged(problem, target):
         windows = Windows(((k, q.row),), ((n, q.col),))
         problem = replace(problem, windows=windows)
-    if windows is not None and (found := _by_winograd(dtype, problem, scratch, epilogue, target)):
-        return found
+    if windows is not None:
+        for way in (_by_winograd, _weights_by_winograd):
+            if found := way(dtype, problem, scratch, epilogue, target):
+                return found
     if windows is not None:
         if n > 1 and c_strides[-1] != 1:
             problem = replace(problem, c=out.turned, transposed=True)
@@ -234,12 +235,18 @@ def slab_for(dtype: str, windows: Windows, target: Target) -> Slab | None:
 
 
 def winograd_suits(dtype: str, windows: Windows, rows: int, images: int, target: Target) -> bool:
-    """Whether `_by_winograd` takes windows of so many images, whose factors are one matrix of so many rows."""
-    image = image_of(windows)
-    if image is None:
+    """Whether a convolution of so many images, whose factors are one matrix of so many rows, is done by Winograd's way.
+
+    Or the gradient of its weights, where windows are those of all images.
+    """
+    if winograd_weight.image_of(windows) is not None:
+        (width, _), (height, _) = windows.rows[:2]
+        images = windows.rows[2][0] if len(windows.rows) == 3 else 1
+        return winograd_weight.suited(dtype, rows, windows.lanes[2][0], images, height, width, target) is not None
+    if winograd.image_of(windows) is None:
         return False
     (width, _), (height, _) = windows.lanes
-    return suited(dtype, rows, image.channels, images, height, width, target) is not None
+    return winograd.suited(dtype, rows, windows.rows[2][0], images, height, width, target) is not None
 
 
 def _by_winograd(
@@ -248,24 +255,48 @@ def _by_winograd(
     """The launches of a convolution that fewer multiplications do; none where that is not worth it."""
     windows, p, q, c = problem.windows, problem.p, problem.q, problem.c
     assert windows is not None
-    image = image_of(windows)
+    image = winograd.image_of(windows)
     if image is None or len(problem.batch) > 1 or any(p.batch) or (c.col != 1 and problem.lanes > 1):
         return []
     (width, _), (height, _) = windows.lanes
-    images = problem.batches
-    blocks = suited(dtype, problem.rows, image.channels, images, height, width, target)
+    (_, tap), (_, tap_line), (channels, _) = windows.rows
+    images, rows = problem.batches, problem.rows
+    blocks = winograd.suited(dtype, rows, channels, images, height, width, target)
     if blocks is None:
         return []
     parts, apart = problem.outer
     line, channel = 3 * p.col, 9 * p.col
     if parts > 1:
-        line, channel = (line, apart) if parts == image.channels else (apart, 3 * apart)
-    (_, tap), (_, tap_line), _ = windows.rows
+        line, channel = (line, apart) if parts == channels else (apart, 3 * apart)
     step, out_step = (x.batch[0] if x.batch else 0 for x in (q, c))
-    return winograd(
-        image, blocks, Weights(p.buf, p.row, channel, line, p.col), (tap_line < 0, tap < 0), problem.rows, images, step,
-        (height, width), q.buf, c.buf, out_step, c.row, scratch, epilogue, target,
+    return winograd.launches(
+        image, blocks, winograd.Weights(p.buf, p.row, channel, line, p.col), (tap_line < 0, tap < 0), rows, channels,
+        images, step, (height, width), q.buf, c.buf, out_step, c.row, scratch, epilogue, target,
     )  # fmt: skip
+
+
+def _weights_by_winograd(
+    dtype: str, problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue, target: Target
+) -> list[Launch]:
+    """The launches of a gradient of weights that fewer multiplications do; none where that is not worth it."""
+    windows, p, q, c = problem.windows, problem.p, problem.q, problem.c
+    assert windows is not None
+    image = winograd_weight.image_of(windows)
+    if image is None or problem.batch or p.col != 1 or c.col != 1:
+        return []
+    (width, _), (height, _) = windows.rows[:2]
+    images, step = windows.rows[2] if len(windows.rows) == 3 else (1, 0)
+    channels, (parts, apart) = windows.lanes[2][0], problem.outer
+    blocks = winograd_weight.suited(dtype, problem.rows, channels, images, height, width, target)
+    if blocks is None or parts not in (1, images):
+        return []
+    apart = apart if parts > 1 else height * width
+    if windows.border is not None:
+        step = windows.border.within(step) or 0
+    results = winograd_weight.Results(p.buf, apart, p.row, (height, width))
+    return winograd_weight.launches(
+        image, blocks, problem.rows, channels, images, step, q.buf, results, c.buf, c.row, scratch, epilogue, target
+    )
 
 
 def _room(target: Target) -> float:

@@ -18,13 +18,12 @@ from typing import NamedTuple
 from ..base.target import Target
 from .contract_epilogue import Epilogue
 from .contract_tile import VECTORS, row_cycles, tall_rows, tile_heights
-from .contract_windows import Windows
+from .contract_windows import Dims, Windows
 from .kernel import Kernel, Launch
 from .text import Builder
 from .winograd_kernel import RUN_WORDS, Form, write_winograd
-from .winograd_parts import POINTS, write_weights
+from .winograd_parts import POINTS, TAPS, write_weights
 
-TAPS = 3  # of windows, along both dimensions
 SIZE = 4  # bytes of an element
 FREE_MASKS = 64  # bytes of vectors whose masked loads cost what plain ones do
 GAIN = 0.9  # it has to take less than this part of the plain sum's time
@@ -45,7 +44,6 @@ WEIGHT_BAND = 16  # rows of weights in a piece
 class Image(NamedTuple):
     """Where patches lie, as `IMAGE_OPERANDS` says."""
 
-    channels: int
     across: int
     down: int
     plane_step: int
@@ -77,17 +75,22 @@ class Weights:
 
 def image_of(windows: Windows) -> Image | None:
     """Where the patches of such windows lie; None if they are others than 3 x 3 that touch."""
-    if len(windows.rows) != 3 or len(windows.lanes) != 2:
+    return patches_of(windows, windows.rows, windows.lanes) if len(windows.lanes) == 2 else None
+
+
+def patches_of(windows: Windows, taps: Dims, places: Dims) -> Image | None:
+    """`image_of` with the dimensions of taps and channels, and of places along lines and columns."""
+    if len(taps) != 3:
         return None
-    (taps, tap), (tall, tap_line), (channels, plane) = windows.rows
-    (width, step), (height, line) = windows.lanes
-    if (taps, tall) != (TAPS, TAPS) or step != 1 or abs(tap) != 1 or abs(tap_line) != line or plane <= 0:
+    (wide, tap), (tall, tap_line), (_, plane) = taps
+    (width, step), (height, line) = places
+    if (wide, tall) != (TAPS, TAPS) or step != 1 or abs(tap) != 1 or abs(tap_line) != line or plane <= 0:
         return None
-    corner = windows.offset + sum((size - 1) * s for size, s in windows.rows if s < 0)
+    corner = windows.offset + sum((size - 1) * s for size, s in taps if s < 0)
     across, down = (width + 1) // 2, (height + 1) // 2
     if windows.border is None:
         reach = TAPS - 1
-        return Image(channels, across, down, plane, line, corner, 0, 0, height + reach, width + reach)
+        return Image(across, down, plane, line, corner, 0, 0, height + reach, width + reach)
     border = windows.border
     whole_plane, whole_line = border.whole[1:]
     above = corner % whole_plane
@@ -95,8 +98,7 @@ def image_of(windows: Windows) -> Image | None:
     if first is None or plane_step is None or line_step is None or line != whole_line:
         return None
     top, left = above // whole_line - border.low[0], above % whole_line - border.low[1]
-    at = border.offset + first
-    return Image(channels, across, down, plane_step, line_step, at, top, left, *border.size)
+    return Image(across, down, plane_step, line_step, border.offset + first, top, left, *border.size)
 
 
 @lru_cache(maxsize=1024)
@@ -129,7 +131,7 @@ def suited(dtype: str, rows: int, channels: int, images: int, height: int, width
 
 
 def launches(
-    image: Image, blocks: Blocks, weights: Weights, flipped: tuple[bool, bool], rows: int, images: int,
+    image: Image, blocks: Blocks, weights: Weights, flipped: tuple[bool, bool], rows: int, channels: int, images: int,
     image_step: int, size: tuple[int, int], source: int, out: int, out_image: int, out_row: int,
     scratch: Callable[[int], int], epilogue: Epilogue, target: Target,
 ) -> list[Launch]:  # fmt: skip
@@ -137,7 +139,7 @@ def launches(
 
     `size` are the lines and columns of the result, of which images and rows are `out_image` and `out_row` apart.
     """
-    lanes, channels = target.lanes(SIZE), image.channels
+    lanes = target.lanes(SIZE)
     heights = tile_heights(target, finely=True)
     pitch = -(-channels // lanes) * lanes + lanes
     point = rows * pitch + lanes
@@ -166,13 +168,10 @@ def launches(
     patches, row_blocks = images * image.across * image.down, -(-rows // blocks.rows)
     fetched = -(-heights[0] // panels) * SIZE
     main = [
-        rows, patches, blocks.rows, block, row_blocks, pitch, point, tall_rows(blocks.rows, heights), fetched, mpoint,
-        sums_at, lines_at, runs_at, worker, out_image, out_row, *size,
+        rows, channels, patches, blocks.rows, block, row_blocks, pitch, point, tall_rows(blocks.rows, heights),
+        fetched, mpoint, sums_at, lines_at, runs_at, worker, out_image, out_row, *size,
     ]  # fmt: skip
-    main += [
-        channels, image.across, image.down, image_step, image.plane_step, image.line_step, image.corner, image.top,
-        image.left, image.height, image.width, vpoint, panel,
-    ]  # fmt: skip
+    main += [image.across, image.down, image_step, *image[2:], vpoint, panel]
     key = f"winograd.{form.key}.{epilogue.key}"
     kernel = Kernel(key, "winograd", lambda: write_winograd(form, epilogue), 1, form.parts)
     bufs = (transformed, source, out, memory, *epilogue.bufs)

@@ -18,6 +18,7 @@ from .winograd_parts import EDGE, IMAGE_OPERANDS, PATCH_PARAMS, POINTS, gathered
 
 OPERANDS = (
     "rows",  # channels of the result
+    "channels",
     "patches",  # of all images
     "row_block",  # a piece of the parallel range has so many rows
     "patch_block",  # and patches, a multiple of a vector's
@@ -56,8 +57,12 @@ class Form(Tile):
     @property
     def parts(self) -> tuple[Part, ...]:
         """What its kernels call."""
-        patches = Part(self.patches, (self.patches,), partial(_write_patches, self))
-        return (*[self.tiles(vectors).part for vectors in (self.vectors, 1)], patches)
+        return (*self.tile_parts, Part(self.patches, (self.patches,), partial(_write_patches, self)))
+
+    @property
+    def tile_parts(self) -> tuple[Part, ...]:
+        """The tiles among them."""
+        return tuple([self.tiles(vectors).part for vectors in (self.vectors, 1)])
 
     @property
     def key(self) -> str:
@@ -79,6 +84,34 @@ def write_winograd(form: Form, epilogue: Epilogue) -> str:
     b.ret()
     b.end_function()
     return b.module()
+
+
+def write_products(
+    b: Builder, form: Form, rows: Val, tall: Val, left: tuple[Val, Val, Val], right: tuple[Val, Val], k: Val,
+    lanes: Val, sums: Val, apart: Val, more: Val,
+) -> None:  # fmt: skip
+    """sums[row, lane] (+)= P[row, k] Q[k, lane], whose rows are `apart` elements apart.
+
+    `left` is P, the elements from row to row, and the bytes of its next rows that are fetched with each k; `right` the
+    first panel of Q, and the elements from one to the next. After so many rows of `tall` no tile has the first height.
+    """
+    p, pitch, fetched = left
+    q, panel = right
+    pitch, apart, panel = (b.mul(x, b.int(form.size)) for x in (pitch, apart, panel))
+    wide = b.int(form.width * form.size)
+    with tall_first(b, form.heights, b.int(0), rows, rows, tall) as (row, height, exist):
+        here = b.gep(p, b.mul(row, pitch), "i8")
+        step = b.select(b.icmp("slt", exist, height), b.int(0), pitch)
+        ahead_slot, q_slot = b.var("ptr", b.gep(here, b.mul(exist, pitch), "i8")), b.var("ptr", q)
+        area = b.gep(sums, b.mul(row, apart), "i8")
+        with b.loop(b.int(0), lanes, form.width) as lane:
+            cols, columns, ahead = b.sub(lanes, lane), b.get(q_slot, "ptr"), b.get(ahead_slot, "ptr")
+            narrow = b.icmp("sle", cols, b.int(form.lanes))
+            function = b.select(narrow, form.tiles(1).at(b, height), form.tiles(form.vectors).at(b, height))
+            args = (here, step, b.int(form.size), columns, wide, k, b.gep(area, lane, "float"), apart, cols, more)
+            call_tile(b, function, *args, ahead, fetched)
+            b.set(ahead_slot, b.gep(ahead, b.mul(k, fetched), "i8"))
+            b.set(q_slot, b.gep(columns, panel, "i8"))
 
 
 class _Writer:
@@ -110,7 +143,8 @@ class _Writer:
             exist = b.intrinsic("smin", "i64", op["patch_block"], b.sub(op["patches"], first))
             count = b.binary("and", b.add(exist, b.int(form.lanes - 1)), b.int(-form.lanes))
             b.declare(form.patches, "void", [ty for _, ty in PATCH_PARAMS])
-            b.call_local(form.patches, self.patched, self.source, self.image_ops, first, count, op["patches"])
+            planes = op["channels"]
+            b.call_local(form.patches, self.patched, self.source, self.image_ops, planes, first, count, op["patches"])
             with b.loop(b.int(0), b.int(POINTS)) as point:
                 self._products(point, row0, row1, count)
             runs = self._find_runs(first, exist)
@@ -122,25 +156,12 @@ class _Writer:
     def _products(self, point: Val, row0: Val, row1: Val, count: Val) -> None:
         """The matrix product of one of the 16 points: sums[row, patch]."""
         b, op, form = self.b, self.op, self.form
-        weights = b.gep(self.weights, b.mul(point, op["upoint"]), "float")
-        patches = b.gep(self.patched, b.mul(point, op["vpoint"]), "float")
+        weights = b.gep(self.weights, b.add(b.mul(point, op["upoint"]), b.mul(row0, op["upitch"])), "float")
+        patches = b.gep(self.patched, b.mul(point, op["point"]), "float")
         sums = b.gep(self.sums, b.mul(point, op["mpoint"]), "float")
-        pitch, apart = b.mul(op["upitch"], b.int(form.size)), b.mul(op["patch_block"], b.int(form.size))
-        wide, panel = b.int(form.width * form.size), b.mul(op["vpanel"], b.int(form.size))
-        nothing, no = b.int(0), Val("false", "i1")
-        with tall_first(b, form.heights, row0, row1, op["rows"], op["tall_rows"]) as (row, height, rows):
-            p = b.gep(weights, b.mul(row, op["upitch"]), "float")
-            step = b.select(b.icmp("slt", rows, height), nothing, pitch)
-            ahead_slot, q_slot = b.var("ptr", b.gep(p, b.mul(rows, pitch), "i8")), b.var("ptr", patches)
-            area = b.gep(sums, b.mul(b.sub(row, row0), op["patch_block"]), "float")
-            with b.loop(nothing, count, form.width) as lane:
-                cols, q, ahead = b.sub(count, lane), b.get(q_slot, "ptr"), b.get(ahead_slot, "ptr")
-                narrow = b.icmp("sle", cols, b.int(form.lanes))
-                function = b.select(narrow, form.tiles(1).at(b, height), form.tiles(form.vectors).at(b, height))
-                args = (p, step, b.int(form.size), q, wide, op["channels"], b.gep(area, lane, "float"), apart, cols, no)
-                call_tile(b, function, *args, ahead, op["fetched"])
-                b.set(ahead_slot, b.gep(ahead, b.mul(op["channels"], op["fetched"]), "i8"))
-                b.set(q_slot, b.gep(q, panel, "i8"))
+        rows, no = b.sub(row1, row0), Val("false", "i1")
+        left, right = (weights, op["upitch"], op["fetched"]), (patches, op["panel"])
+        write_products(b, form, rows, op["tall_rows"], left, right, op["channels"], count, sums, op["patch_block"], no)
 
     def _find_runs(self, first: Val, exist: Val) -> Val:
         """Fills the table of runs; returns how many there are."""

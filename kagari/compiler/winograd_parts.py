@@ -9,12 +9,15 @@ Source: A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 
 from .contract_pack import shuffle
 from .text import Builder, Val, vector
 
 POINTS = 16  # products of a patch with weights
+TAPS = 3  # of windows, along both dimensions
 EDGE = 4  # of a patch
 LINES_AHEAD = 8  # how far ahead of the weights their lines are fetched
 PLANES_AHEAD = 4  # how far ahead of patches the image is
@@ -34,7 +37,6 @@ WEIGHT_OPERANDS = (
 )
 
 IMAGE_OPERANDS = (
-    "channels",
     "across",  # patches beside each other,
     "down",  # and below each other
     "image_step",  # strides of the image in elements
@@ -45,13 +47,14 @@ IMAGE_OPERANDS = (
     "left",
     "height",
     "width",
-    "vpoint",  # elements from one of the 16 to the next, of patches that are transformed
-    "vpanel",  # and from one panel to the next
+    "point",  # elements from one of the 16 to the next, of patches that are transformed
+    "panel",  # and from one panel to the next
 )
 PATCH_PARAMS = (
-    ("dst", "ptr"),  # [16][panels][channels][width of a panel]
+    ("dst", "ptr"),
     ("src", "ptr"),
     ("ops", "ptr"),  # `IMAGE_OPERANDS`
+    ("planes", "i64"),  # channels
     ("first", "i64"),  # the first patch
     ("count", "i64"),  # of so many
     ("end", "i64"),  # patches from here on do not exist, and are zeros
@@ -142,32 +145,103 @@ class _Run:
 
 
 def write_patches(b: Builder, name: str, lanes: int, vectors: int) -> None:
-    """Defines a function that transforms patches: V[point, panel, channel, lane] = B^T d B.
+    """Defines a function that transforms patches: V[point, panel, plane, lane] = B^T d B.
 
     The lanes of a vector are patches beside each other. They come from one line of patches or from several: a *run* of
     each. Elements of an image are loaded twice, from a patch's first column on and from its third, and parted then.
     """
-    dst, src, ops, first, count, end = b.begin_function(name, PATCH_PARAMS)
-    op = {name: b.load(b.gep(ops, b.int(i), "i64"), "i64") for i, name in enumerate(IMAGE_OPERANDS)}
-    width = lanes * vectors
-    src = b.gep(src, op["corner"], "float")
-    run = _Run(b, lanes)
-    with b.loop(b.int(0), count, lanes) as lane:
+    dst, src, ops, planes, first, count, end = b.begin_function(name, PATCH_PARAMS)
+    op, width = _operands(b, ops), lanes * vectors
+    with _vectors(b, op, lanes, first, count, end) as (run, runs, lane):
         inside = b.binary("urem", lane, b.int(width))
         panel = b.binary("udiv", lane, b.int(width))
-        out = b.gep(dst, b.add(b.mul(panel, op["vpanel"]), inside), "float")
-        at = b.add(first, lane)
-        exist = b.intrinsic("smin", "i64", b.int(lanes), b.sub(end, at))
-        runs = _find_runs(b, op, run, at, b.intrinsic("smin", "i64", exist, b.sub(count, lane)))
-        one, several, done = b.label(), b.label(), b.label()
-        b.branch(b.icmp("eq", runs, b.int(1)), one, several)
-        for label, number in ((one, None), (several, runs)):
-            b.block(label)
-            _transform(b, op, run, number, src, out, lanes, width)
-            b.jump(done)
-        b.block(done)
+        out = b.gep(dst, b.add(b.mul(panel, op["panel"]), inside), "float")
+        source = b.gep(src, op["corner"], "float")
+        for number in _one_or_several(b, runs):
+            _transform(b, op, run, number, b.int(0), planes, source, out, op["point"], b.int(width))
     b.ret()
     b.end_function()
+
+
+def write_turned_patches(b: Builder, name: str, lanes: int, vectors: int) -> None:
+    """Defines a function that transforms patches: V[point, panel, patch, lane] = B^T d B, whose lanes are planes.
+
+    A vector of patches of as many planes is transformed at a time, and each of the points is turned. `room` is memory
+    for that; where planes are fewer, the lanes that are left hold anything.
+    """
+    dst, src, ops, planes, first, count, end, room = b.begin_function(name, (*PATCH_PARAMS, ("room", "ptr")))
+    op, width, held = _operands(b, ops), lanes * vectors, vector(lanes, "float")
+    with _vectors(b, op, lanes, first, count, end) as (run, runs, lane):
+        source = b.gep(src, op["corner"], "float")
+        with b.loop(b.int(0), planes, lanes) as plane:
+            stop = b.intrinsic("smin", "i64", planes, b.add(plane, b.int(lanes)))
+            for number in _one_or_several(b, runs):
+                _transform(b, op, run, number, plane, stop, source, room, b.int(lanes * lanes), b.int(lanes))
+            inside = b.binary("urem", plane, b.int(width))
+            panel = b.mul(b.binary("udiv", plane, b.int(width)), op["panel"])
+            out = b.gep(dst, b.add(b.add(panel, inside), b.mul(lane, b.int(width))), "float")
+            with b.loop(b.int(0), b.int(POINTS)) as point:
+                here = b.gep(room, b.mul(point, b.int(lanes * lanes)), "float")
+                there = b.gep(out, b.mul(point, op["point"]), "float")
+                rows = [b.load(b.gep(here, b.int(i * lanes), "float"), held) for i in range(lanes)]
+                for i, x in enumerate(b.transposed(rows)):
+                    b.store(x, b.gep(there, b.int(i * width), "float"))
+    b.ret()
+    b.end_function()
+
+
+def write_spread_results(b: Builder, name: str, lanes: int) -> None:
+    """Defines a function that transforms gradients of results: Z[point, plane, patch] = A y A^T, y two by two."""
+    dst, src, ops, planes, first, count, end = b.begin_function(name, PATCH_PARAMS)
+    op = _operands(b, ops)
+    later = b.mul(op["plane_step"], b.int(PLANES_AHEAD))
+    with _vectors(b, op, lanes, first, count, end) as (run, runs, lane):
+        source = b.gep(src, op["corner"], "float")
+        for number in _one_or_several(b, runs):
+            with b.loop(b.int(0), planes) as plane:
+                here = b.gep(source, b.mul(plane, op["plane_step"]), "float")
+                to = b.gep(dst, b.add(b.mul(plane, op["panel"]), lane), "float")
+                lines = []
+                for line in range(2):
+                    x, y = _elements(b, run, number, line, here, later, 1)
+                    lines.append(_unfolded(b, *[shuffle(b, x, y, range(j, 2 * lanes, 2)) for j in range(2)]))
+                for j in range(EDGE):
+                    for i, value in enumerate(_unfolded(b, *[line[j] for line in lines])):
+                        b.store(value, b.gep(to, b.mul(op["point"], b.int(EDGE * i + j)), "float"))
+    b.ret()
+    b.end_function()
+
+
+def _unfolded(b: Builder, x: Val, y: Val) -> list[Val]:
+    """A y."""
+    return [x, b.fadd(x, y), b.fsub(x, y), b.fneg(y)]
+
+
+def _operands(b: Builder, ops: Val) -> dict[str, Val]:
+    return {name: b.load(b.gep(ops, b.int(i), "i64"), "i64") for i, name in enumerate(IMAGE_OPERANDS)}
+
+
+@contextmanager
+def _vectors(
+    b: Builder, op: dict[str, Val], lanes: int, first: Val, count: Val, end: Val
+) -> Iterator[tuple[_Run, Val, Val]]:
+    """For each vector of patches: its runs, how many they are, and its first lane."""
+    run = _Run(b, lanes)
+    with b.loop(b.int(0), count, lanes) as lane:
+        at = b.add(first, lane)
+        exist = b.intrinsic("smin", "i64", b.int(lanes), b.sub(end, at))
+        yield run, _find_runs(b, op, run, at, b.intrinsic("smin", "i64", exist, b.sub(count, lane))), lane
+
+
+def _one_or_several(b: Builder, runs: Val) -> Iterator[Val | None]:
+    """Code for one run, and for so many: what is written in a step of the loop over this is either."""
+    one, several, done = b.label(), b.label(), b.label()
+    b.branch(b.icmp("eq", runs, b.int(1)), one, several)
+    for label, number in ((one, None), (several, runs)):
+        b.block(label)
+        yield number
+        b.jump(done)
+    b.block(done)
 
 
 def _find_runs(b: Builder, op: dict[str, Val], run: _Run, at: Val, exist: Val) -> Val:
@@ -216,40 +290,50 @@ def _bits(b: Builder, first: Val, stop: Val) -> Val:
 
 
 def _transform(
-    b: Builder, op: dict[str, Val], run: _Run, runs: Val | None, src: Val, out: Val, lanes: int, width: int
-) -> None:
-    """All channels of one vector of patches, which are so many runs; None for one."""
-    held, bits = vector(lanes, "float"), vector(2 * lanes, "i1")
+    b: Builder, op: dict[str, Val], run: _Run, runs: Val | None, first: Val, stop: Val, src: Val, out: Val,
+    point: Val, step: Val,
+) -> None:  # fmt: skip
+    """These channels of one vector of patches, which are so many runs; None for one.
+
+    Results of channels are `step` elements apart, and those of points `point`.
+    """
     later = b.mul(op["plane_step"], b.int(PLANES_AHEAD))
-    with b.loop(b.int(0), op["channels"]) as channel:
+    with b.loop(first, stop) as channel:
         plane = b.gep(src, b.mul(channel, op["plane_step"]), "float")
-        to = b.gep(out, b.mul(channel, b.int(width)), "float")
+        to = b.gep(out, b.mul(b.sub(channel, first), step), "float")
         lines = []
         for line in range(EDGE):
-            slots = [b.var(held, b.zero(held)) for _ in range(4)]
-
-            def load(number: Val, line: int = line, slots: list[Val] = slots, plane: Val = plane) -> None:
-                entry = run.at(line, number)
-                here = b.gep(plane, b.load(entry, "i64"), "float")
-                for half in range(2):
-                    b.prefetch(b.gep(here, b.add(later, b.int(half * lanes)), "float"))
-                for pair in range(2):
-                    word = b.gep(b.gep(entry, b.int(1), "i64"), b.int(4 * pair), "i8")
-                    mask = b.bitcast(b.load(word, "i32"), bits)
-                    for half in range(2):
-                        part = shuffle(b, mask, mask, range(half * lanes, (half + 1) * lanes))
-                        place = b.gep(here, b.int(2 * pair + half * lanes), "float")
-                        slot = slots[2 * pair + half]
-                        b.set(slot, b.masked_load(place, part, held, b.get(slot, held)))
-
-            if runs is None:
-                load(b.int(0))
-            else:
-                with b.loop(b.int(0), runs) as number:
-                    load(number)
-            raw = [b.get(slot, held) for slot in slots]
-            d = [shuffle(b, raw[i], raw[i + 1], range(j, 2 * lanes, 2)) for i in (0, 2) for j in (0, 1)]
+            raw = _elements(b, run, runs, line, plane, later, 2)
+            d = [shuffle(b, raw[i], raw[i + 1], range(j, 2 * run.lanes, 2)) for i in (0, 2) for j in (0, 1)]
             lines.append(_spread(b, d))
         for j in range(EDGE):
             for i, value in enumerate(_spread(b, [line[j] for line in lines])):
-                b.store(value, b.gep(to, b.mul(op["vpoint"], b.int(EDGE * i + j)), "float"))
+                b.store(value, b.gep(to, b.mul(point, b.int(EDGE * i + j)), "float"))
+
+
+def _elements(b: Builder, run: _Run, runs: Val | None, line: int, plane: Val, later: Val, pairs: int) -> list[Val]:
+    """The elements of a line of patches: two vectors from the first column on, and with two pairs from the third."""
+    lanes = run.lanes
+    held, bits = vector(lanes, "float"), vector(2 * lanes, "i1")
+    slots = [b.var(held, b.zero(held)) for _ in range(2 * pairs)]
+
+    def load(number: Val) -> None:
+        entry = run.at(line, number)
+        here = b.gep(plane, b.load(entry, "i64"), "float")
+        for half in range(2):
+            b.prefetch(b.gep(here, b.add(later, b.int(half * lanes)), "float"))
+        for pair in range(pairs):
+            word = b.gep(b.gep(entry, b.int(1), "i64"), b.int(4 * pair), "i8")
+            mask = b.bitcast(b.load(word, "i32"), bits)
+            for half in range(2):
+                part = shuffle(b, mask, mask, range(half * lanes, (half + 1) * lanes))
+                place = b.gep(here, b.int(2 * pair + half * lanes), "float")
+                slot = slots[2 * pair + half]
+                b.set(slot, b.masked_load(place, part, held, b.get(slot, held)))
+
+    if runs is None:
+        load(b.int(0))
+    else:
+        with b.loop(b.int(0), runs) as number:
+            load(number)
+    return [b.get(slot, held) for slot in slots]

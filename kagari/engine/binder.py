@@ -112,7 +112,10 @@ class Binder(Outputs):
         *batch, m, n = self.numbers(source.shape)
         along = n <= 1 or out.strides[-2] != 1 or out.strides[-1] == 1  # whether C is contiguous along its lanes
         b = self.inside_zeros(left, factor, along) or self.in_windows(factor) or self.at_start(self.seen(factor))
-        a = (b.windows and self.in_parts(left, b.windows.border is not None)) or self.at_start(self.seen(left))
+        short = (
+            b.windows is not None and b.windows.border is not None and not self.suits_winograd(left, factor, b.windows)
+        )
+        a = (b.windows and self.in_parts(left, short)) or self.at_start(self.seen(left))
         k = a.shape[-1]
         loads = [self.load_view(x, out.shape, ()) for x in body.accesses] if body else []
         sizes = [self.number(s) for s in body.sizes] if body else []
@@ -250,12 +253,20 @@ class Binder(Outputs):
         batch = tuple([s for s in map(border.within, _batch(groups)) if s is not None])
         if len(batch) + 2 < len(groups):
             return None
-        images = product(self.numbers(v.shape[:-2]))
-        shared = along and v.ndim == 3 and (left.op == "expand" or images == 1)
-        suits = shared and winograd_suits(v.dtype.name, windows, self.number(left.shape[-2]), images, self.target)
+        suits = along and self.suits_winograd(left, v, windows)
         if not suits and slab_for(v.dtype.name, windows, self.target) is None:
             return None
         return Place(inner.number, self.numbers(v.shape), (*batch, 0, 0), v.dtype, windows=windows)
+
+    def suits_winograd(self, left: Value, v: Value, windows: Windows) -> bool:
+        """Whether such a factor's product with `left` is computed by Winograd's way."""
+        rows, images = self.number(left.shape[-2]), product(self.numbers(v.shape[:-2]))
+        if v.ndim == 2:
+            place = self.in_parts(left, False)
+            shared = place is not None and place.strides[-1] == 1
+        else:
+            shared = v.ndim == 3 and (left.op == "expand" or images == 1)
+        return shared and winograd_suits(v.dtype.name, windows, rows, images, self.target)
 
     def in_parts(self, v: Value, short: bool) -> Place | None:
         """A left factor whose columns are two dimensions: channels and taps of weights, or images and places.
