@@ -8,10 +8,12 @@ traced anew. A comparison with one answer for all sizes of at least 2 makes no g
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TypeAlias
 
 Monomial: TypeAlias = tuple[str, ...]
 Poly: TypeAlias = dict[Monomial, int]
+Terms: TypeAlias = tuple[tuple[Monomial, int], ...]
 
 
 class Guards:
@@ -174,11 +176,7 @@ def identical(a: tuple[Size, ...], b: tuple[Size, ...]) -> bool:
     """Whether two shapes are written the same way: unlike `==`, this decides nothing and makes no guards."""
     if len(a) != len(b):
         return False
-    return all(x is y or (type(x) is type(y) and _text_key(x) == _text_key(y)) for x, y in zip(a, b))
-
-
-def _text_key(x: Size) -> object:
-    return x._key if isinstance(x, Sym) else x
+    return all(x is y or (type(x) is type(y) and _terms(x) == _terms(y)) for x, y in zip(a, b))
 
 
 def is_positive(x: Size) -> bool:
@@ -196,9 +194,18 @@ def _least_difference(a: Size, b: Size) -> float:
     Each symbol is 2 and something that is not negative. Where all that multiplies these rests is positive, the least
     difference is the constant that is left: s0*s1 - s0 = (2+t0)*(2+t1) - (2+t0) = 2 + t0 + 2*t1 + t0*t1.
     """
+    return _least(_terms(a), _terms(b))
+
+
+def _terms(x: Size) -> Terms:
+    return x._key if isinstance(x, Sym) else (((), x),)
+
+
+@lru_cache(maxsize=4096)
+def _least(a: Terms, b: Terms) -> float:
     shifted: Poly = {}
-    for sign, poly in ((1, _poly(a)), (-1, _poly(b))):
-        for names, coefficient in poly.items():
+    for sign, terms_of in ((1, a), (-1, b)):
+        for names, coefficient in terms_of:
             terms: Poly = {(): sign * coefficient}
             for name in names:
                 terms = {**{m: 2 * c for m, c in terms.items()}, **{(*m, name): c for m, c in terms.items()}}

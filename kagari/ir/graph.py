@@ -183,14 +183,17 @@ class Graph:
     `inputs` holds the `input` and `scalar` leaves in the order of the arguments.
     """
 
-    __slots__ = ("inputs", "outputs")
+    __slots__ = ("_values", "inputs", "outputs")
 
     def __init__(self, inputs: Iterable[Value], outputs: Iterable[Value]) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self._values: tuple[Value, ...] | None = None
 
-    def values(self) -> list[Value]:
+    def values(self) -> tuple[Value, ...]:
         """Every value the outputs depend on, arguments before their users."""
-        return topological(self.outputs)
+        if self._values is None:
+            self._values = tuple(topological(self.outputs))
+        return self._values
 
     def users(self) -> dict[Value, list[Value]]:
         """For each value, the values that take it as an argument."""

@@ -51,13 +51,16 @@ def verify(graph: Graph) -> None:
 def _check_value(v: Value) -> None:
     _require(v.op in SPEC, "there is no such primitive")
     attrs = ATTRS.get(v.op, ())
-    _require(len(v.attrs) == len(attrs), f"it takes the attributes ({', '.join(attrs)}), not {len(v.attrs)}")
-    _require(isinstance(v.dtype, dtype), f"{v.dtype!r} is not a dtype")
+    if len(v.attrs) != len(attrs):
+        raise _IllegalError(f"it takes the attributes ({', '.join(attrs)}), not {len(v.attrs)}")
+    if not isinstance(v.dtype, dtype):
+        raise _IllegalError(f"{v.dtype!r} is not a dtype")
     _require(all(_is_size(s) for s in v.shape), "sizes are integers from 0 on, or symbols")
     _require(not v.weak or not v.shape, "a number (weak) has no dimensions")
     arity = ARITY.get(v.op, 1)
     allowed = arity if isinstance(arity, tuple) else (arity,)
-    _require(len(v.args) in allowed or (arity == -1 and len(v.args) > 0), f"it takes {abs(allowed[0])} arguments")
+    if len(v.args) not in allowed and (arity != -1 or not v.args):
+        raise _IllegalError(f"it takes {abs(allowed[0])} arguments")
     SPEC[v.op](v)
 
 
@@ -74,15 +77,17 @@ def _is_size(s: object) -> bool:
 
 
 def _equal(a: tuple[Size, ...], b: tuple[Size, ...]) -> bool:
-    return [hint(s) for s in a] == [hint(s) for s in b]
+    return a is b or [hint(s) for s in a] == [hint(s) for s in b]
 
 
 def _shape(v: Value, expected: tuple[Size, ...]) -> None:
-    _require(_equal(v.shape, expected), f"its shape should be [{', '.join(map(str, expected))}]")
+    if not _equal(v.shape, expected):
+        raise _IllegalError(f"its shape should be [{', '.join(map(str, expected))}]")
 
 
 def _dtype(v: Value, expected: dtype) -> None:
-    _require(v.dtype is expected, f"its dtype should be {expected.name}")
+    if v.dtype is not expected:
+        raise _IllegalError(f"its dtype should be {expected.name}")
 
 
 def _like(v: Value, x: Value) -> None:
