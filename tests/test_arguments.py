@@ -57,3 +57,16 @@ def test_an_operator_is_not_hidden_by_a_module() -> None:
     """Modules of the package share names with operators."""
     names = [n for n in F.__all__ if not callable(getattr(F, n))]
     assert names == [] and callable(kagari.sum)
+
+
+def test_the_last_sizes_that_differ_are_named(oracle: ModuleType) -> None:
+    said = []
+    for lib in (kagari, oracle):
+        with pytest.raises(RuntimeError) as caught:
+            lib.ones(4, 3, 2) * lib.ones(4, 3)
+        said.append(str(caught.value))
+    assert (
+        said[0]
+        == said[1]
+        == ("The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 2")
+    )

@@ -56,12 +56,12 @@ def result_type(*values: Value) -> dtype:
 
 
 def broadcast_shape(*shapes: tuple[Size, ...]) -> tuple[Size, ...]:
-    """The common shape, aligned at the last dimension. Raises BroadcastError naming the sizes that differ."""
+    """The common shape, aligned at the last dimension. Raises BroadcastError naming the last sizes that differ."""
     rank = max(len(s) for s in shapes)
     result: list[Size] = [1] * rank
     for shape in shapes:
-        for d, s in enumerate(shape, rank - len(shape)):
-            have = result[d]
+        for d in range(rank - 1, rank - len(shape) - 1, -1):
+            have, s = result[d], shape[d - rank]
             if have is s or s == have or (isinstance(s, int) and s == 1):
                 continue
             if isinstance(have, int) and have == 1:
