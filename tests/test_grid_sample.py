@@ -65,6 +65,21 @@ def test_places_that_are_no_numbers(oracle: ModuleType) -> None:
     close(ours, theirs)
 
 
+@pytest.mark.parametrize("n", [7, 9, 28, 48])
+def test_identity_finds_the_same_neighbours(n: int, oracle: ModuleType) -> None:
+    """A spatial transformer begins with the identity: each place is an element, and slopes are those of a side."""
+    found = []
+    for lib in (kagari, oracle):
+        grid = lib.nn.functional.affine_grid(lib.eye(2, 3)[None], (1, 1, n, n + 1), align_corners=False)
+        place = grid.clone().requires_grad_()
+        image = lib.arange(float(n * (n + 1))).reshape(1, 1, n, n + 1) ** 2
+        lib.nn.functional.grid_sample(image, place, align_corners=False).sum().backward()
+        found.append((grid.numpy(), place.grad.numpy()))
+    (ours, our_slopes), (theirs, their_slopes) = found
+    assert (ours.view(np.int32) == theirs.view(np.int32)).all()
+    np.testing.assert_allclose(our_slopes, their_slopes, rtol=1e-3, atol=1e-3 * np.abs(their_slopes).max() / n)
+
+
 @pytest.mark.parametrize("aligned", [False, True])
 @pytest.mark.parametrize("size", [(2, 3, 4, 5), (2, 1, 3, 2, 4), (2, 3, 1, 4)])
 def test_affine_grid(size: tuple[int, ...], aligned: bool, oracle: ModuleType) -> None:

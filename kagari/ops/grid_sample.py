@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-from ..base.dtypes import accumulate, int64
+from ..base.dtypes import accumulate, float64, int64
 from ..base.symbols import Size
 from ..base.symbols import product as product_of
 from ..ir import build as ir
@@ -152,13 +152,19 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align
 
 
 def _axis(size: Size, align_corners: bool, like: Value) -> Value:
-    """`size` numbers from -1 to 1: from edge to edge, or the centres of so many cells."""
-    at = graph.cast(graph.iota((size,), 0), like.dtype)
-    if align_corners:
-        if isinstance(size, int) and size == 1:
-            return ir.mul(at, 0)
-        return ir.sub(ir.div(ir.mul(at, 2), size - 1), 1)
-    return ir.sub(ir.div(ir.add(ir.mul(at, 2), 1), size), 1)
+    """`size` numbers from -1 to 1: from edge to edge, or the centres of so many cells.
+
+    The numbers are those of `linspace`, counted from both ends. The identity puts places on elements, where the slope
+    of `grid_sample` jumps, and the last bit says which side of an element a place is on.
+    """
+    if isinstance(size, int) and size == 1:
+        return ir.full((1,), 0, like.dtype)
+    at = graph.cast(graph.iota((size,), 0), float64)
+    step = graph.cast(graph.cast(ir.div(ir.full((1,), 2, float64), size - 1), like.dtype), float64)
+    rising = ir.sub(ir.mul(at, step), 1)
+    falling = ir.sub(1, ir.mul(ir.sub(size - 1, at), step))
+    line = graph.cast(ir.where(ir.lt(ir.add(ir.mul(at, 2), 1), size), rising, falling), like.dtype)
+    return line if align_corners else ir.div(ir.mul(line, size - 1), size)
 
 
 @operator(autocast=lower, function=False, method=False, out=False)
