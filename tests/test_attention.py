@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from outcomes import assert_same_error
+from outcomes import assert_equal, assert_same_error
 
 import kagari
 
@@ -202,6 +202,23 @@ def test_the_result_lies_as_the_query_does(options: dict[str, Any], turned: bool
         return [y.stride() for y in found]
 
     assert strides(kagari) == strides(oracle)
+
+
+def test_causal_biases(oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        bias = importlib.import_module(f"{lib.__name__}.nn.attention.bias")
+        q, k = (lib.arange(float(n * 4)).sin().view(1, 2, n // 2, 4) for n in (6, 10))
+        masks = [bias.causal_upper_left(3, 5), bias.causal_lower_right(3, 5), bias.causal_lower_right(3, 3)]
+        said = [lib.nn.functional.scaled_dot_product_attention(q, k, k, m) for m in masks[:2]]
+        with pytest.warns(UserWarning, match="Lower right causal bias"):
+            masks.append(bias.causal_lower_right(3, 2))
+        for wrong, sizes in ((bias.causal_upper_left, (3,)), (bias.CausalBias, (1, 2, 3))):
+            with pytest.raises(AssertionError) as caught:
+                wrong(*sizes)
+            said.append(str(caught.value))
+        found.append([*map(repr, masks), *said, *((int(m.variant), m.seq_len_q, m.seq_len_kv) for m in masks)])
+    assert_equal(*found)
 
 
 def attend(lib: ModuleType, q: Any, k: Any, v: Any, options: dict[str, Any]) -> Any:
