@@ -272,7 +272,7 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
 
 
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """Views of the tensors in the shape they broadcast to.
+    """Views of the tensors in the shape they broadcast to; a tensor that has it is given back as it is.
 
     >>> import kagari as torch
     >>> [t.shape for t in torch.broadcast_tensors(torch.ones(2, 1), torch.ones(3))]
@@ -280,7 +280,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """
     given = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Hooks.tensor_types) else tensors
     shape = broadcast_shapes(*[t.shape for t in given])
-    return tuple([t.expand(shape) for t in given])
+    return tuple([t if t.shape == shape else t.expand(shape) for t in given])
 
 
 def detach(input: Tensor) -> Tensor:
