@@ -18,6 +18,7 @@ from .multivariate_normal import MultivariateNormal, half_log_det, squared_lengt
 from .normal import Normal
 from .one_hot_categorical import OneHotCategorical
 from .poisson import Poisson
+from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
 
 __all__ = ["kl_divergence", "register_kl"]
@@ -127,6 +128,12 @@ def _poisson(p: Poisson, q: Poisson) -> Tensor:
     return p.rate * (p.rate.log() - q.rate.log()) - (p.rate - q.rate)
 
 
+def _transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError
+    return kl_divergence(p.base_dist, q.base_dist)
+
+
 def _uniform(p: Uniform, q: Uniform) -> Tensor:
     made = ((q.high - q.low) / (p.high - p.low)).log()
     return made.masked_fill((q.low > p.low) | (q.high < p.high), float("inf"))
@@ -142,5 +149,6 @@ _RULES: dict[tuple[type, type], Rule] = {
     (Normal, Normal): _normal,
     (OneHotCategorical, OneHotCategorical): _one_hot_categorical,
     (Poisson, Poisson): _poisson,
+    (TransformedDistribution, TransformedDistribution): _transformed,
     (Uniform, Uniform): _uniform,
 }
