@@ -78,3 +78,14 @@ def test_with_the_oracle(name: str, oracle: ModuleType) -> None:
     assert str(ours.dtype) == str(theirs.dtype)
     assert ours.data_ptr() == theirs.data_ptr()
     assert oracle.from_dlpack(ours[::2]).tolist() == [0, 2, 4]
+
+
+def test_arrays_of_what_requires_grad(oracle: ModuleType) -> None:
+    """Only where gradients are recorded is it refused."""
+    for lib in (kagari, oracle):
+        x = lib.ones(2, requires_grad=True)
+        for call in (x.numpy, x.__array__):
+            with pytest.raises(RuntimeError, match="Can't call numpy"):
+                call()
+            with lib.no_grad():
+                np.testing.assert_array_equal(call(), [1, 1])

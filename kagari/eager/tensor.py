@@ -410,7 +410,7 @@ class Tensor:
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """A NumPy array over the same memory."""
-        if self._needs and not force:
+        if self._needs and not force and modes.is_grad_enabled():
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self._layout.dtype in convert.AS_BITS:
             raise TypeError(f"Got unsupported ScalarType {self._layout.dtype.type_name}")
