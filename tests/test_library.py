@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 
 import kagari
@@ -99,3 +100,28 @@ def test_lists_of_tensors_do_not_lose_gradients() -> None:
     assert op([kagari.ones(1)] * 2).tolist() == [2]
     with pytest.raises(RuntimeError, match="don't pass gradients to"):
         op([kagari.ones(1, requires_grad=True)] * 2)
+
+
+def test_the_compiler_does_not_look_into_them() -> None:
+    """Not even where no split is allowed: what an operator reads is its own business, forward and backward."""
+
+    @kagari.library.custom_op("tests::through_numpy", mutates_args=())
+    def through_numpy(x: kagari.Tensor) -> kagari.Tensor:
+        return kagari.from_numpy(np.sin(x.numpy()))
+
+    through_numpy.register_autograd(
+        lambda ctx, grad: kagari.from_numpy(grad.numpy() * np.cos(ctx.saved_tensors[0].detach().numpy())),
+        setup_context=lambda ctx, inputs, output: ctx.save_for_backward(inputs[0]),
+    )
+
+    @kagari.compile(fullgraph=True)
+    def step(x: kagari.Tensor) -> kagari.Tensor:
+        y = through_numpy(x * 2) + 1
+        y.sum().backward()
+        return y * 3
+
+    for value in (0.5, 1.0, 1.5):
+        x = kagari.full((2,), value, requires_grad=True)
+        np.testing.assert_allclose(step(x).detach().numpy(), 3 * (np.sin(2 * value) + 1) * np.ones(2), rtol=1e-6)
+        assert x.grad is not None
+        np.testing.assert_allclose(x.grad.numpy(), 2 * np.cos(2 * value) * np.ones(2), rtol=1e-6)

@@ -10,7 +10,7 @@ from . import queue
 from .compile import compile as compile
 from .compile import list_backends as list_backends
 from .function import FUNCTIONS
-from .runner import RUNNER
+from .runner import RUNNER, eagerly
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -40,22 +40,7 @@ def disable(fn: _F | None = None, recursive: bool = True, *, reason: str | None 
     if fn is None:
         return functools.partial(disable, recursive=recursive, reason=reason)
 
-    @functools.wraps(fn)
-    def eager(*args: Any, **kwargs: Any) -> Any:
-        state = RUNNER.thread.state
-        compiling, captures = state.compiling, RUNNER.captures()
-        if captures:
-            loaded = RUNNER.install()
-            loaded.release(queue.READ)
-        state.compiling, state.suspended = None, state.suspended + 1
-        try:
-            return fn(*args, **kwargs)
-        finally:
-            state.compiling, state.suspended = compiling, state.suspended - 1
-            if captures:
-                loaded.capture(False)
-
-    return eager
+    return eagerly(fn, queue.READ)
 
 
 def reset() -> None:

@@ -16,7 +16,7 @@ from ..engine.code import native
 from ..engine.plan import PLANS, Plan
 
 OWNER, ENTRIES, USED, SLOTS, SLOT_COUNT, NUMBERS, NUMBER_COUNT, RUNNING, CALLS, ALIVE, _, LAST, TRUSTED = range(13)
-READ, FULL, ENDED, SHARED = range(4)
+READ, FULL, ENDED, SHARED, OPAQUE = range(5)
 GONE, WANTED, HELD = range(3)
 FRESH, SAME, VIEW, IN_PLACE = range(4)
 SLOT_WORDS = 5

@@ -20,6 +20,7 @@ _REASONS = {
     queue.FULL: "the queue was full, or plans were dropped, at {}",
     queue.ENDED: "the call ended",
     queue.SHARED: "an operator used memory that NumPy or others see as well, at {}",
+    queue.OPAQUE: "an operator of the program's own ran at {}",
 }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..engine.code import Native, finish, native
 from ..engine.function import Hooks
@@ -15,6 +17,7 @@ from .segment import Segment, single
 if TYPE_CHECKING:
     from .groups import Compiled, Part
 
+_F = TypeVar("_F", bound=Callable[..., Any])
 MAX_SEGMENTS = 1024
 _PACKAGE = str(Path(__file__).parent.parent)
 
@@ -173,6 +176,27 @@ def _lost() -> None:
 
 
 RUNNER = Runner()
+
+
+def eagerly(fn: _F, reason: int) -> _F:
+    """The function that runs eagerly also where a compiled one calls it; what was noted before runs for this reason."""
+
+    @functools.wraps(fn)
+    def eager(*args: Any, **kwargs: Any) -> Any:
+        state = RUNNER.thread.state
+        compiling, captures = state.compiling, RUNNER.captures()
+        if captures:
+            loaded = RUNNER.install()
+            loaded.release(reason)
+        state.compiling, state.suspended = None, state.suspended + 1
+        try:
+            return fn(*args, **kwargs)
+        finally:
+            state.compiling, state.suspended = compiling, state.suspended - 1
+            if captures:
+                loaded.capture(False)
+
+    return eager  # type: ignore[return-value]
 
 
 def flush() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from ..autograd.function import Function
 from ..autograd.modes import no_grad
+from ..capture import queue
+from ..capture.runner import eagerly
 from ..eager import Tensor
 from .schema import Schema
 
@@ -17,7 +19,8 @@ class CustomOpDef:
     """An operator that :func:`custom_op` has made; calling it is calling the operator."""
 
     def __init__(self, name: str, schema: Schema, fn: Callable[..., Any], mutates: bool) -> None:
-        self._qualname, self._schema, self._fn, self._mutates = name, schema, fn, mutates
+        self._qualname, self._schema, self._mutates = name, schema, mutates
+        self._fn = eagerly(fn, queue.OPAQUE)  # the compiler does not look into it
         self._backward: Callable[..., Any] | None = None
         self._setup_context: Callable[..., Any] | None = None
         self._function = _differentiable(self)
@@ -116,7 +119,7 @@ def _differentiable(op: CustomOpDef) -> type[Function]:
                 f"Trying to backward through {op._qualname.replace('::', '.')}.default but no autograd formula was "
                 "registered. Please use register_autograd to add one."
             )
-        found = op._backward(ctx, *grads)
+        found = eagerly(op._backward, queue.OPAQUE)(ctx, *grads)
         found = found if isinstance(found, tuple) else (found,)
         return (*found, *(None,) * (len(op._schema.types) - len(found)))
 
