@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from graphs import check, run_with_256_bit_vectors, tensor
+from test_contract import guarded
 
 import kagari
 from kagari.base.dtypes import float32, float64
@@ -32,6 +33,10 @@ CASES = {
     "odd": Case((2, 3, 13, 11), (3, 3), 1, 1),
     "even taps": Case((2, 3, 12, 40), (4, 2), 1, (2, 1)),
     "wide": Case((1, 2, 9, 70), (5, 5), 1, 2),
+    "one column more than a tile": Case((1, 2, 6, 33), (3, 5), 1, (1, 2)),
+    "an end that two tiles need": Case((1, 2, 5, 63), (1, 3), 1, (0, 2)),
+    "an end that dilated taps need": Case((2, 2, 9, 65), (3, 5), 1, (2, 4), 2),
+    "rows of half a tile": Case((2, 2, 17, 28), (5, 5), 1, 2),
     "whole tiles": Case((2, 2, 14, 32), (3, 3), 1, 1),
     "no padding": Case((1, 3, 8, 37), (3, 6)),
     "stride 2": Case((2, 3, 13, 37), (3, 3), 2, 1),
@@ -195,3 +200,16 @@ def test_sizes_are_operands() -> None:
 
 def test_with_256_bit_vectors() -> None:
     run_with_256_bit_vectors(__file__, "interpreter or float32")
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 28), (1, 2, 1, 17), (2, 1, 4, 45), (1, 2, 3, 64)])
+@pytest.mark.parametrize("taps", [3, 5, 7])
+def test_nothing_is_read_beyond_the_end(shape: tuple[int, ...], taps: int) -> None:
+    x, w = guarded(shape, np.dtype(np.float32)), guarded((shape[1], 1, taps, taps), np.dtype(np.float32))
+    random = np.random.default_rng(0)
+    x[...], w[...] = random.standard_normal(x.shape), random.standard_normal(w.shape)
+    found, wanted = (
+        F.conv2d(kagari.from_numpy(x).to(dt), kagari.from_numpy(w).to(dt), padding=taps // 2, groups=shape[1]).numpy()
+        for dt in (float32, float64)
+    )
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)

@@ -26,7 +26,7 @@ from .epilogue import BodyEpilogue
 from .kernel import Kernel, Launch
 from .serial import Placed
 
-WIDE = 64  # bytes of vectors of which masked loads cost no more than others
+WIDE = 64  # bytes of vectors of which masked loads cost little more than others
 LINES_BYTES = 24 << 10  # of the lines of a band, which stay in an L1 with the rows they come from
 PARALLEL_WORK = 1 << 16  # products worth waking other threads
 PIECES = 8  # for each thread, where there are as many
@@ -112,9 +112,11 @@ def slide_launch(
     height, vectors = _tile(across_places, down, across, lanes, target)
     beside = bool(source.strides[3] == 1 or source.shape[3] == 1)
     direct = beside and (part == "input" or across.stride == 1) and target.vector_bytes == WIDE
+    masked = _masked(across, source, cols, across.origin(low[1]), vectors, lanes) if direct else None
     form = depthwise_slide.Form(
-        ELEMENTS[source.dtype.name], lanes, target.vector_registers, down, across, height, vectors, beside, direct
-    )
+        ELEMENTS[source.dtype.name], lanes, target.vector_registers, down, across, height, vectors, beside, direct,
+        masked,
+    )  # fmt: skip
     op: dict[str, int] = {"channels": channels, "rows": rows, "cols": cols, "places": places}
     _lines(op, across, low[1], source.shape[3], _up(across_places, vectors * lanes), lanes)
     op["band"] = _band(LINES_BYTES, down, places, height, op["line"] * size)
@@ -127,7 +129,10 @@ def slide_launch(
     rows_held = (op["band"] - 1) * down.step + down.reach + 1
     op["ahead"] = source.strides[1] if op["bands"] == 1 else op["band"] * down.step * source.strides[2]
     op["ahead_out"] = out.strides[1] if op["bands"] == 1 else op["band"] * down.phases * out.strides[2]
-    op["held"] = _up(op["source_cols"], lanes) if direct else rows_held * op["line"]
+    op["held"] = rows_held * op["line"]
+    if direct:
+        op["line"] = _up(_up(cols, vectors * lanes) + across.reach + 1, lanes)
+        op["held"] = op["line"] * (1 if masked is None else 2)
     op["worker"] = _up(form.taps, lanes) + op["held"] + lanes
     memory = temp(op["worker"] * size * target.threads)
     total = images * channels * op["bands"]
@@ -137,6 +142,24 @@ def slide_launch(
     ops = (*(op[name] for name in depthwise_slide.OPERANDS), *epilogue.ops, *steps)
     bufs = (source.number, weight.number, out.number, memory, *epilogue.bufs)
     return Launch(kernel, bufs, ops, total, _grain(total, images * channels * rows * cols * form.taps, target))
+
+
+def _masked(across: Axis, source: Placed, cols: int, left: int, vectors: int, lanes: int) -> tuple[int, ...] | None:
+    """Which vectors of a row, by how far behind a tile's first column they begin, need a mask at the ends of the row.
+
+    What others read beyond the row's end is of no use to a result that is stored. It lies in the next row, so that is
+    as long, and of the last row there is a copy. None where that is not so, and all vectors need masks.
+    """
+    width, ends = vectors * lanes, source.shape[3]
+    beyond = _up(cols, width) + left + across.reach - ends
+    if across.phases > 1 or across.step > 1 or beyond > ends or source.strides[2] < ends:
+        return None
+    shifts = [j * across.dilation for j in range(across.taps)]
+    found = {v + shift for v in range(0, width, lanes) for shift in shifts if v + shift < -left}
+    for first in range(0, cols, lanes):  # of the results in a vector, whose last one needs the elements up to
+        last = min(first + lanes, cols) - 1 + left
+        found |= {first % width + shift for shift in shifts if last + shift >= ends}
+    return tuple(sorted(found))
 
 
 def _tile(places: int, down: Axis, across: Axis, lanes: int, target: Target) -> tuple[int, int]:

@@ -48,6 +48,7 @@ class Form:
     vectors: int
     beside: bool
     direct: bool  # whether the source is read in place
+    masked: tuple[int, ...] | None  # which of its vectors need a mask at the ends of a row; None for all
 
     @property
     def held(self) -> str:
@@ -75,6 +76,7 @@ class Form:
             f"{a.taps}-{a.stride}-{a.dilation}-{a.rest}{'i' if a.inverse else ''}" for a in (self.down, self.across)
         )
         read = "direct" if self.direct else "beside" if self.beside else "apart"
+        read += "" if self.masked is None else "-" + "-".join(map(str, self.masked))
         return f"{self.element}.{self.lanes}x{self.height}x{self.vectors}.{axes}.{read}"
 
 
@@ -118,6 +120,8 @@ class _Slide:
             self._copy_weights(channel)
             source = self._at(self.source, "source", image, channel)
             self.place = source
+            if form.masked is not None:
+                self._copy_last(source)
             if not form.direct:
                 top = b.add(b.mul(first, b.int(form.down.step)), op["origin"])
                 rows = b.add(b.mul(b.sub(count, b.int(1)), b.int(form.down.step)), b.int(form.down.reach + 1))
@@ -142,6 +146,15 @@ class _Slide:
         b, op = self.b, self.op
         steps = b.add(b.mul(image, op[f"{name}_image"]), b.mul(channel, op[f"{name}_channel"]))
         return b.gep(base, b.add(op[f"{name}_at"], steps), element or self.form.element)
+
+    def _copy_last(self, source: Val) -> None:
+        """The last row of a channel, behind the row of zeros and with zeros behind it."""
+        b, op, form = self.b, self.op, self.form
+        row = b.gep(source, b.mul(b.sub(op["source_rows"], b.int(1)), op["source_row"]), form.element)
+        self.last = b.gep(self.lines, self.line, form.element)
+        with b.loop(b.int(0), op["source_cols"], form.lanes) as i:
+            x = b.masked_load(b.gep(row, i, form.element), b.lane_mask(i, op["source_cols"], form.lanes), form.held)
+            b.store(x, b.gep(self.last, i, form.element))
 
     def _copy_weights(self, channel: Val) -> None:
         b, op, form = self.b, self.op, self.form
@@ -183,9 +196,8 @@ class _Slide:
             self.stored = [b.lane_mask(b.add(left, b.int(at)), op["cols"], lanes) for at in ends]
         if ragged and form.direct:
             taps = (form.across.offset(phase, j) for phase in range(phases) for j in range(form.across.taps))
-            for at in sorted(
-                {offset + v * lanes for offset in taps if offset is not None for v in range(form.vectors)}
-            ):
+            seen = {offset + v * lanes for offset in taps if offset is not None for v in range(form.vectors)}
+            for at in sorted(seen) if form.masked is None else form.masked:
                 here = b.cast("trunc", b.add(b.add(col, op["left"]), b.int(at)), "i32")
                 place = b.add(b.splat(here, lanes), b.iota(lanes, "i32"))
                 end = b.splat(b.cast("trunc", op["source_cols"], "i32"), lanes)
@@ -242,12 +254,17 @@ class _Slide:
         b, op, form = self.b, self.op, self.form
         shift = b.add(col, op["left"])
         zeros, source = (b.gep(base, shift, form.element) for base in (self.lines, self.place))
+        last = None if form.masked is None else b.gep(self.last, shift, form.element)
         top = b.add(b.mul(b.add(first, place), b.int(form.down.step)), op["origin"])
         found = []
         for k in range(count):
             row = b.add(top, b.int(k))
             there = b.icmp("ult", row, op["source_rows"])
-            found.append(b.select(there, b.gep(source, b.mul(row, op["source_row"]), form.element), zeros))
+            place_of = b.gep(source, b.mul(row, op["source_row"]), form.element)
+            if last is not None:
+                is_last = b.icmp("eq", b.add(row, b.int(1)), op["source_rows"])
+                place_of = b.select(is_last, last, place_of)
+            found.append(b.select(there, place_of, zeros))
         return found
 
     def _fetch(self, place: Val, col: Val, height: int) -> None:
