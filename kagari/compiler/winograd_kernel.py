@@ -13,7 +13,7 @@ from .contract_epilogue import Context, Epilogue
 from .contract_pack import shuffle
 from .contract_tile import Tile, Tiles, call_tile, tall_first
 from .kernel import Part
-from .text import Builder, Val, vector
+from .text import BITS, CACHE_LINE, Builder, Val, vector
 from .winograd_parts import EDGE, IMAGE_OPERANDS, PATCH_PARAMS, POINTS, gathered_results, write_patches
 
 OPERANDS = (
@@ -38,6 +38,7 @@ OPERANDS = (
     "out_width",
 )
 # Behind these `IMAGE_OPERANDS`, and the operands of the epilogue.
+ROWS_AHEAD = 4  # how far ahead of results their lines are fetched
 RUN_WORDS = 5  # of each line of patches in a block: its first lane, how many, the image, its row and column of results
 
 
@@ -225,7 +226,19 @@ class _Writer:
                 at = b.add(place, i)
                 self.epilogue.store(b, b.gep(base, at, element), acc, row, at, lanes, mask, context)
 
+            self._fetch(row, base, place, cols, context)
             with b.loop(b.int(0), whole, lanes) as i:
                 put(i, None)
             with b.when(ragged):
                 put(whole, mask)
+
+    def _fetch(self, row: Val, base: Val, place: Val, cols: Val, context: Context) -> None:
+        """Asks for what a later row writes, and its epilogue reads, where a row that begins at `base` stores a line."""
+        b, element = self.b, self.epilogue.element
+        later = b.gep(base, b.add(place, b.mul(self.op["out_row"], b.int(ROWS_AHEAD))), element)
+        together = CACHE_LINE // (BITS[element] // 8)
+        with b.loop(b.int(0), cols, together) as i:
+            b.prefetch(b.gep(later, i, element), write=True)
+            if self.epilogue.streams:
+                ahead = b.add(row, b.int(ROWS_AHEAD))
+                self.epilogue.ask(b, ahead, b.add(place, i), b.int(1), together, context)
