@@ -23,7 +23,7 @@ from ..engine import interpret
 from ..engine.code import Native, is_loaded, native
 from ..engine.function import Function, Hooks, Parameter
 from ..engine.plan import PLANS, Origin
-from . import convert, inplace
+from . import convert, inplace, overriding
 from .results import named
 from .tensor import Tensor, offsets
 
@@ -37,6 +37,7 @@ def install(loaded: Native) -> None:
     """Runs once, when the resident code has been loaded."""
     Hooks.tensor_types = tuple(parameter_types)
     Hooks.convert = staticmethod(checked_arguments)
+    Hooks.asked = staticmethod(overriding.asked)
     Hooks.override = staticmethod(override)
     Hooks.out = staticmethod(into_out)
     Hooks.in_place_gradient = staticmethod(inplace.with_gradient)
@@ -219,17 +220,7 @@ def _accepted(f: Function, p: Parameter, position: int, value: Any) -> Any:
 
 def override(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Hands a call with a foreign type to that type's `__torch_function__`."""
-    flat = [*args, *kwargs.values()]
-    types = tuple({type(a) for a in flat if hasattr(type(a), "__torch_function__")})
-    for a in flat:
-        handler = getattr(type(a), "__torch_function__", None)
-        if handler is not None:
-            result = handler(FUNCTIONS.get(f.name, f.miss), types, args, kwargs)
-            if result is not NotImplemented:
-                return result
-    raise TypeError(
-        f"no implementation found for '{f.display}' on types that implement __torch_function__: {list(types)}"
-    )
+    return overriding.override(FUNCTIONS.get(f.name, f.miss), f.display, args, kwargs)
 
 
 def into_out(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

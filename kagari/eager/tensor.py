@@ -19,7 +19,7 @@ from ..base.dtypes import dtype
 from ..base.layout import Layout, Size
 from ..engine.code import Native, native, slot_offset
 from ..engine.plan import Tape
-from . import convert, indexing, printing, views
+from . import convert, indexing, overriding, printing, views
 from .device import CPU, Device
 from .formats import layout, strided
 from .storage import UntypedStorage, shown
@@ -50,6 +50,19 @@ class Tensor:
     _extra: dict[str, Any] | None
 
     __array_priority__ = 1000
+
+    @classmethod
+    def __torch_function__(
+        cls,
+        func: Callable[..., Any],
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Answers calls of operators with a tensor of a subclass: it calls `func`, and makes the results ones of
+        the subclass. A subclass may do something else, or have None here, so that results are plain tensors.
+        """
+        return overriding.as_plain(cls, func, types, args, kwargs or {})
 
     if TYPE_CHECKING:
 
@@ -495,10 +508,11 @@ class Tensor:
 
     def __repr__(self) -> str:
         edge = self.grad_fn
-        dt = self._layout.dtype
+        dt, kind = self._layout.dtype, type(self)
+        plain = kind is Tensor or kind.__torch_function__ is None
         return printing.format_tensor(
             convert.raw_array(self), decode=lambda array: convert.numbers_of(array, dt), dtype_name=dt.name,
-            default_dtype_name=convert.default_dtype().name,
+            default_dtype_name=convert.default_dtype().name, prefix="tensor(" if plain else f"{kind.__name__}(",
             requires_grad=self._needs, grad_fn=edge.name().rpartition("::")[2] if edge is not None else None,
         )  # fmt: skip
 

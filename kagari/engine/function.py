@@ -64,6 +64,7 @@ class Hooks:
 
     tensor_types: tuple[Any, ...] = ()
     convert: Callable[[Function, tuple[Any, ...]], tuple[Any, ...]]
+    asked: Callable[[type], bool]
     override: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
     out: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any]
     in_place_gradient: Callable[[Function, tuple[Any, ...]], Any]
@@ -217,7 +218,7 @@ class Function:
             return Hooks.profile(self, args, kwargs)
         for a in (*args, *kwargs.values()):
             kind = type(a)
-            if kind not in _PLAIN and kind not in Hooks.tensor_types and hasattr(kind, "__torch_function__"):
+            if kind not in _PLAIN and kind not in Hooks.tensor_types and Hooks.asked(kind):
                 return Hooks.override(self, args, kwargs)
         if "out" in kwargs:
             return Hooks.out(self, args, kwargs)

@@ -30,6 +30,7 @@ class Parameter(Tensor):
     """
 
     __slots__ = ()
+    __torch_function__ = None  # type: ignore[assignment]
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
@@ -76,6 +77,7 @@ class Buffer(Tensor):
     """
 
     __slots__ = ("persistent",)
+    __torch_function__ = None  # type: ignore[assignment]
 
     persistent: bool
 
@@ -156,7 +158,7 @@ class UninitializedTensorMixin(Tensor):
         return copy
 
 
-class UninitializedParameter(UninitializedTensorMixin, Parameter):
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
     r"""A :class:`Parameter` whose shape is not known yet; :meth:`materialize` gives it one.
 
     Args:

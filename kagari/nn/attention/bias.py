@@ -45,6 +45,7 @@ class CausalBias(Tensor):
         tensor([[True, True]])
     """
 
+    __torch_function__ = None  # type: ignore[assignment]
     variant: CausalVariant
     seq_len_q: int
     seq_len_kv: int

@@ -24,6 +24,7 @@ class TVTensor(Tensor):
     """
 
     __slots__ = ()
+    __torch_function__ = None  # type: ignore[assignment]
 
     @staticmethod
     def _tensor(data: Any, dtype: Any, device: Any, requires_grad: bool | None) -> Tensor:
