@@ -89,3 +89,10 @@ def test_arrays_of_what_requires_grad(oracle: ModuleType) -> None:
                 call()
             with lib.no_grad():
                 np.testing.assert_array_equal(call(), [1, 1])
+
+
+def test_numpy_keeps_scalars_without_dimensions(oracle: ModuleType) -> None:
+    """Where they had one, `plt.bar` could not draw tensors."""
+    for lib in (kagari, oracle):
+        t = lib.tensor([1, 2, 3])
+        assert np.matmul(t, t).shape == () and np.take(t, 1).shape == () and np.sqrt(t).shape == (3,)

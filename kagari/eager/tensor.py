@@ -434,7 +434,7 @@ class Tensor:
         return array.astype(dtype) if dtype is not None else array.copy() if copy else array
 
     def __array_wrap__(self, array: np.ndarray, context: Any = None, return_scalar: bool = False) -> Tensor:
-        return convert.from_numpy(np.ascontiguousarray(array))
+        return convert.from_numpy(np.asarray(array, order="C"))
 
     def __bool__(self) -> bool:
         if self._layout.numel != 1:
