@@ -80,7 +80,7 @@ def _require_shapes(x: Value, w: Value, bias: Value | None, groups: int, transpo
 
 
 def _require_dtypes(x: Value, w: Value, bias: Value | None, dilation: Ints, transposed: bool) -> None:
-    for other, what in ((w, "weight"), (bias, "bias")):
+    for other, what in ((bias, "bias"), (w, "weight")):
         if other is not None and other.dtype is not x.dtype:
             given, found = C_NAMES[x.dtype], C_NAMES[other.dtype]
             raise RuntimeError(f"Input type ({given}) and {what} type ({found}) should be the same")

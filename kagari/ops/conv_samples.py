@@ -92,6 +92,11 @@ def forward_errors(rank: int) -> list[tuple[Sample, type, str]]:
             RuntimeError,
             r"Input type \(float\) and bias type \(double\) should be the same",
         ),
+        (
+            args(wanted(1, 2, 4, 4, dtype="float64"), w, wanted(3)),
+            RuntimeError,
+            r"Input type \(double\) and bias type \(float\) should be the same",
+        ),
     ]
 
 

@@ -313,11 +313,11 @@ def _zero(number: Number, ndim: int) -> Value:
 
 def require_addend(x: Value, a: Value, b: Value) -> None:
     """Raises RuntimeError unless all three have one dtype."""
-    if x.dtype is not a.dtype or x.dtype is not b.dtype:
-        other = b if a.dtype is b.dtype or x.dtype is a.dtype else a
-        raise RuntimeError(
-            f"self and mat2 must have the same dtype, but got {TYPE_NAMES[x.dtype]} and {TYPE_NAMES[other.dtype]}"
-        )
+    for other, name in ((x, "self"), (a, "mat1")):
+        if other.dtype is not b.dtype:
+            raise RuntimeError(
+                f"{name} and mat2 must have the same dtype, but got {TYPE_NAMES[other.dtype]} and {TYPE_NAMES[b.dtype]}"
+            )
 
 
 def _sums(x: tuple[int, ...], a: tuple[int, ...], b: tuple[int, ...], *broadcast: tuple[int, ...]):
@@ -465,7 +465,12 @@ def _linear_node(args: nodes.Arguments) -> str:
         (
             args(wanted(2, 3), wanted(4, 3), wanted(4, dtype="float64")),
             RuntimeError,
-            "must have the same dtype, but got Double and Float",
+            "self and mat2 must have the same dtype, but got Double and Float",
+        ),
+        (
+            args(wanted(2, 3, dtype="float64"), wanted(4, 3), wanted(4)),
+            RuntimeError,
+            "mat1 and mat2 must have the same dtype, but got Double and Float",
         ),
         (
             args(wanted(), wanted(4, 3)),
@@ -483,17 +488,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Value:
         )
     if weight.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {weight.ndim}D")
+    if bias is not None:
+        require_addend(bias, input, weight)
     if weight.ndim == 1:
         result = vector_product(input, weight) if input.ndim == 1 else _times_vector(input, weight)
     else:
         rows = graph.reshape(input, (1, input.shape[0])) if input.ndim == 1 else input
         result = _times_matrix(rows, ir.transpose(weight))
     if bias is not None:
-        if bias.dtype is not result.dtype:
-            raise RuntimeError(
-                f"self and mat2 must have the same dtype, but got {TYPE_NAMES[bias.dtype]} and "
-                f"{TYPE_NAMES[weight.dtype]}"
-            )
         result = ir.add(result, expanded(bias, result.shape))
     return result if input.ndim > 1 or weight.ndim == 1 else graph.reshape(result, (result.shape[-1],))
 
