@@ -91,6 +91,7 @@ def test_arrays_of_what_requires_grad(oracle: ModuleType) -> None:
                 np.testing.assert_array_equal(call(), [1, 1])
 
 
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
 def test_numpy_keeps_scalars_without_dimensions(oracle: ModuleType) -> None:
     """Where they had one, `plt.bar` could not draw tensors."""
     for lib in (kagari, oracle):
