@@ -74,9 +74,9 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PACKAGES = frozenset((
-    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "func", "hub", "jit",
-    "library", "linalg", "multiprocessing", "nn", "optim", "profiler", "random", "serialization", "special", "testing",
-    "utils", "vision",
+    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub",
+    "jit", "library", "linalg", "multiprocessing", "nn", "optim", "profiler", "random", "serialization", "special",
+    "testing", "utils", "vision",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -120,8 +120,8 @@ __all__ = [
     "div_", "divide", "divide_", "dot", "double", "dropout", "dropout_", "dsplit", "dstack", "dtype", "e", "einsum",
     "embedding", "empty", "empty_like", "empty_permuted", "empty_strided", "enable_grad", "eq", "eq_", "equal", "erf",
     "erf_", "erfc", "erfc_", "erfinv", "erfinv_", "exp", "exp2", "exp2_", "exp_", "expand_copy", "expm1", "expm1_",
-    "eye", "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "fill", "fill_",
-    "finfo", "fix", "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64",
+    "eye", "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "fft", "fill",
+    "fill_", "finfo", "fix", "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float_power", "floor", "floor_",
     "floor_divide", "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "frexp", "frobenius_norm",
     "from_dlpack", "from_numpy", "frombuffer", "full", "full_like", "func", "gather", "gcd", "gcd_", "ge", "ge_",

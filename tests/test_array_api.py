@@ -210,3 +210,13 @@ def test_special_values() -> None:
         got = getattr(xp, function)(xp.asarray([complex(reference, 0)], dtype=xp.complex128)).numpy()
         want = getattr(np, function)(np.array([complex(reference, 0)]))
         np.testing.assert_array_equal(got, want)
+
+
+def test_fourier_transforms() -> None:
+    a = np.random.default_rng(4).normal(size=(4, 6))
+    x = xp.asarray(a)
+    np.testing.assert_allclose(numbers(xp.fft.rfftn(x, axes=(0, 1))), np.fft.rfftn(a))
+    np.testing.assert_allclose(numbers(xp.fft.irfft(xp.fft.rfft(x, axis=0), n=4, axis=0)), a)
+    np.testing.assert_allclose(
+        numbers(xp.fft.fftshift(xp.fft.fftfreq(6, d=0.5))), np.fft.fftshift(np.fft.fftfreq(6, 0.5))
+    )

@@ -17,6 +17,7 @@ from . import arrange as _arrange
 from . import creation as _creation
 from . import dtypes as _dtypes
 from . import elementwise as _elementwise
+from . import fft as fft
 from . import linalg as linalg
 from . import reduce as _reduce
 from .info import __array_namespace_info__
@@ -34,4 +35,4 @@ _MEMBERS: dict[str, Any] = {
 }  # fmt: skip
 globals().update(_MEMBERS)
 
-__all__ = sorted([*_MEMBERS, "VERSIONS", "linalg", "__array_api_version__"])
+__all__ = sorted([*_MEMBERS, "VERSIONS", "fft", "linalg", "__array_api_version__"])
