@@ -153,3 +153,16 @@ def test_values_and_gradients(shape: tuple, kind: str) -> None:
         found.append([t.detach().to(kagari.float64).numpy() for t in (y, a.grad, b.grad)])
     for one, other in zip(*found):
         np.testing.assert_allclose(one, other, rtol=0, atol=3e-5 * abs(other).max())
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+def test_what_is_not_finite_stays_nearby(bad: float) -> None:
+    kagari.manual_seed(0)
+    x, w = kagari.randn(2, 64, 20, 20), kagari.randn(64, 64, 3, 3)
+    clean = F.conv2d(x, w, padding=1)
+    x[0, 3, 8, 11] = bad
+    spoiled = F.conv2d(x, w, padding=1)
+    assert not spoiled[0, :, 7:10, 10:13].isfinite().any()
+    near = kagari.zeros(2, 64, 20, 20, dtype=kagari.bool)
+    near[0, :, 5:12, 8:15] = True
+    assert kagari.equal(spoiled[~near], clean[~near])

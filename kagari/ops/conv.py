@@ -319,6 +319,10 @@ _DOC = """The convolution of `input` with `weight`: products of the weights with
     `"valid"` adds none. Raises RuntimeError where shapes do not fit or a window is larger than the padded input.
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016.
 
+    Windows of 3 x 3 with stride 1 over many channels of float32 may be summed by Lavin's and Gray's minimal filtering
+    (2015), with rounding errors as small; but an element that is infinite or NaN then makes NaN of results up to two
+    places further than its windows reach.
+
     >>> import kagari as torch
     >>> torch.{name}(torch.ones(1, 2, {sizes}), torch.ones(4, 2, {taps})).shape
     torch.Size([1, 4, {made}])
