@@ -264,7 +264,7 @@ def gradgradcheck(
 ) -> bool:  # fmt: skip
     """Compares the gradients of a function's gradients with finite differences. See `gradcheck` for the arguments.
 
-    `grad_outputs` are the gradients that the first derivative is taken with; random ones if None.
+    `grad_outputs` are the gradients that the first derivative is taken with; random ones from -1 to 1 if None.
 
     >>> import kagari as torch
     >>> x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
@@ -278,11 +278,8 @@ def gradgradcheck(
     given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
     outputs = [o for o in _Check.outputs(func(*given)) if o._needs]
     if grad_outputs is None:
-        random = np.random.default_rng(0)
-        seeds = [filled(o._layout, 0) for o in outputs]
+        seeds = [filled(o._layout, 0).uniform_(-1.0, 1.0) for o in outputs]
         for s in seeds:
-            parts = random.standard_normal((2, *s._layout.shape))
-            _array(s)[...] = parts[0] + 1j * parts[1] if s._layout.dtype.is_complex else parts[0]
             s._needs = True
     else:
         seeds = [grad_outputs] if isinstance(grad_outputs, Hooks.tensor_types) else list(grad_outputs)
