@@ -359,3 +359,9 @@ def test_results_written_elsewhere_carry_no_gradient(oracle: ModuleType) -> None
         ):
             with pytest.raises(RuntimeError, match="support automatic differentiation"):
                 call(lib, a)
+
+
+@pytest.mark.parametrize("name", ["inv", "det", "eigvalsh", "svdvals", "pinv", "eigvals"])
+def test_names_of_nodes(name: str, oracle: ModuleType) -> None:
+    a, b = (getattr(lib.linalg, name)(lib.eye(2).requires_grad_()).grad_fn.name() for lib in (kagari, oracle))
+    assert a == b

@@ -192,9 +192,9 @@ class Function:
 
     _ctx: type[FunctionCtx] = FunctionCtx
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, node: str = "Backward", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._ctx = type(f"{cls.__name__}Backward", (FunctionCtx,), {"_function": cls, "__module__": cls.__module__})
+        cls._ctx = type(f"{cls.__name__}{node}", (FunctionCtx,), {"_function": cls, "__module__": cls.__module__})
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:

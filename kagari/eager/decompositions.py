@@ -29,7 +29,7 @@ def _differences(x: Any) -> Any:
 # Orthogonal and triangular
 
 
-class LinalgQr(Function):
+class LinalgQr(Function, node="Backward0"):
     """The factors of `A = Q R` for matrices that are not wide.
 
     H.-J. Liao et al., *Differentiable programming tensor networks*, arXiv:1903.09650.
@@ -100,7 +100,7 @@ def qr(input: Any, some: bool = True) -> Any:
 # Singular values
 
 
-class LinalgSvd(Function):
+class LinalgSvd(Function, node="Backward0"):
     """The factors of `A = U diag(S) V^H`.
 
     Z.-Q. Wan and S.-X. Zhang, *Automatic differentiation for complex valued SVD*, arXiv:1909.02659.
@@ -211,7 +211,7 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
 # Eigenvalues
 
 
-class LinalgEigh(Function):
+class LinalgEigh(Function, node="Backward0"):
     """The factors of a Hermitian `A = V diag(L) V^H`."""
 
     @staticmethod
@@ -279,7 +279,7 @@ def eigvalsh(input: Any, UPLO: str = "L") -> Any:
     return _eigh("linalg.eigh", input, UPLO, vectors=input.requires_grad)[0]
 
 
-class LinalgEig(Function):
+class LinalgEig(Function, node="Backward0"):
     """The factors of `A = V diag(L) V^-1`, with eigenvectors of length 1."""
 
     @staticmethod

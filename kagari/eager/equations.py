@@ -18,7 +18,7 @@ from .lapack import adjoint, array, floating, made, named, of_linalg, square, wi
 # Inverses
 
 
-class LinalgInvEx(Function):
+class LinalgInvEx(Function, node="Backward0"):
     """The inverse, NaN where there is none: `dX = -X dA X`."""
 
     @staticmethod
@@ -129,7 +129,7 @@ def _adjugate(a: np.ndarray) -> np.ndarray:
     return turn * (u * rest[..., None, :]) @ vh
 
 
-class LinalgDet(Function):
+class LinalgDet(Function, node="Backward0"):
     """The determinant: `d det A = det A tr(A^-1 dA)`, the cofactors of a singular matrix."""
 
     @staticmethod
@@ -182,7 +182,7 @@ def det(input: Any) -> Any:
     return _det("linalg.det", input)
 
 
-class LinalgSlogdet(Function):
+class LinalgSlogdet(Function, node="Backward0"):
     """The sign of the determinant and the logarithm of its size."""
 
     @staticmethod
@@ -254,7 +254,7 @@ def logdet(input: Any) -> Any:
 # Equations
 
 
-class LinalgSolveEx(Function):
+class LinalgSolveEx(Function, node="Backward0"):
     """The solution of `AX = B`: `dX = A^-1 (dB - dA X)`."""
 
     @staticmethod

@@ -25,7 +25,7 @@ from .views import checked_dim
 Ints: TypeAlias = tuple[int, ...]
 
 
-class FftC2C(Function):
+class FftC2C(Function, node="Backward0"):
     """A transform of complex numbers; its adjoint is the inverse of the same scale."""
 
     @staticmethod
@@ -40,7 +40,7 @@ class FftC2C(Function):
         return FftC2C.apply(grads[0], ctx.dims, ctx.scale, not ctx.inverse), None, None, None
 
 
-class FftR2C(Function):
+class FftR2C(Function, node="Backward0"):
     """A transform of real numbers; `half` leaves out of the last dimension what is the conjugate of the rest."""
 
     @staticmethod
@@ -63,7 +63,7 @@ class FftR2C(Function):
         return FftC2C.apply(whole, ctx.dims, ctx.scale, not ctx.inverse).real, None, None, None, None
 
 
-class FftC2R(Function):
+class FftC2R(Function, node="Backward0"):
     """The real numbers of which the half of a transform along the last dimension is given; it has `length` of them."""
 
     @staticmethod

@@ -239,7 +239,7 @@ def cond(input: Any, p: Any = None) -> Any:
 # The pseudo-inverse
 
 
-class LinalgPinv(Function):
+class LinalgPinv(Function, node="Backward0"):
     """The pseudo-inverse of matrices of constant rank.
 
     G. H. Golub and V. Pereyra, *The differentiation of pseudo-inverses and nonlinear least squares problems*, 1973.

@@ -16,7 +16,7 @@ from .lapack import adjoint, array, floating, made, named, of_linalg, square, wi
 # Equations
 
 
-class LinalgSolveTriangular(Function):
+class LinalgSolveTriangular(Function, node="Backward0"):
     """The solution of `AX = B` for triangular A: `dX = A^-1 (dB - dA X)`."""
 
     @staticmethod
@@ -91,7 +91,7 @@ def triangular_solve(
 # Cholesky's method
 
 
-class LinalgCholeskyEx(Function):
+class LinalgCholeskyEx(Function, node="Backward0"):
     """The lower factor of `A = L L^H`: `dL = L Φ(L^-1 dA L^-H)`, Φ the lower triangle with half the diagonal.
 
     I. Murray, *Differentiation of the Cholesky decomposition*, arXiv:1602.07527.
@@ -219,7 +219,7 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Any:
 # Gauss's method
 
 
-class LinalgLu(Function):
+class LinalgLu(Function, node="Backward0"):
     """The factors of a square `A = L U` whose rows are in order: `dL = L tril(L^-1 dA U^-1, -1)`, `dU = triu(...) U`.
 
     S. Axen, *Differentiating the LU decomposition*, 2021.
