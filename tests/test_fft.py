@@ -135,6 +135,76 @@ def test_same_as_the_oracle(source: str, oracle: ModuleType) -> None:
     np.testing.assert_allclose(ours[1][5], theirs[1][5], rtol=1e-6, atol=1e-6)
 
 
+SHORT = """
+torch.stft(x, 8, window=h, return_complex=True)
+torch.stft(z, 8, 3, 6, h[:6])
+torch.stft(x, 7, window=h[:7], center=False, onesided=False, return_complex=True)
+torch.stft(x, 8, window=h, pad_mode="constant", normalized=True, return_complex=True)
+torch.stft(x, 8, window=h, return_complex=False)
+torch.stft(x[0], 8, window=h.to(z.dtype))
+torch.istft(s, 8, window=h)
+torch.istft(s, 8, window=h, length=17)
+torch.istft(s, 8, window=h, length=40)
+torch.istft(torch.stft(z, 8, window=h, normalized=True), 8, window=h, normalized=True, return_complex=True)
+torch.istft(torch.stft(z, 8, window=h), 8, window=h)
+s[0].istft(8, 2, 6, h[:6])
+""".strip().splitlines()
+
+
+@pytest.mark.filterwarnings("ignore:.*(deprecated|shorter)")
+@pytest.mark.parametrize("source", SHORT)
+def test_short_times(source: str, oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        x = lib.tensor(REAL.reshape(3, 20).tolist(), dtype=lib.float64).requires_grad_()
+        h, z = (
+            lib.hann_window(8, dtype=lib.float64),
+            lib.complex(x, lib.tensor(IMAGINARY.reshape(3, 20).tolist()).double()),
+        )
+        s = lib.stft(x, 8, window=h, return_complex=True)
+        y = eval(source, {"torch": lib, "x": x, "h": h, "z": z, "s": s})
+        weight = lib.tensor(np.cos(np.arange(y.numel())).tolist(), dtype=lib.float64).reshape(y.shape)
+        loss = ((y * y.conj()).real * weight).sum()
+        found.append([t.detach().resolve_conj().numpy() for t in (y, lib.autograd.grad(loss, x)[0])])
+    for a, b in zip(*found):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * (1 + abs(b).max()))
+
+
+SHORT_FAULTS = """
+torch.stft(x, 8, window=h)
+torch.stft(x, 8, 2, 6, h, return_complex=True)
+torch.stft(x, 8, 0, window=h, return_complex=True)
+torch.stft(x, 0, window=h, return_complex=True)
+torch.stft(x, 50, window=h, return_complex=True, center=False)
+torch.stft(x, 50, window=h, return_complex=True)
+torch.stft(torch.complex(x, x), 8, window=h, onesided=True)
+torch.stft(x[None, None], 8, window=h, return_complex=True)
+torch.stft(torch.arange(20), 8, window=h, return_complex=True)
+torch.stft(x, 8, win_length=9, return_complex=True)
+torch.stft(x, 8, window=h, return_complex=True, align_to_window=True)
+torch.istft(s, 8, window=h, center=False)
+torch.istft(s, 8, window=h, return_complex=True)
+torch.istft(s, 8, window=h, onesided=False)
+torch.istft(s, 10, window=h)
+torch.istft(x, 8, window=h)
+torch.istft(s, 8, 9, window=h)
+torch.istft(s, 8, window=torch.complex(h, h))
+torch.istft(s[:0], 8)
+torch.istft(s, 8, window=h[:6])
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("source", SHORT_FAULTS)
+def test_faults_of_short_times(source: str, oracle: ModuleType) -> None:
+    said = []
+    for lib in (kagari, oracle):
+        x, h = lib.arange(20.0), lib.hann_window(8)
+        names = {"x": x, "h": h, "s": lib.stft(x, 8, window=h, return_complex=True)}
+        said.append(evaluated(source, lib, names))
+    assert said[0] == said[1]
+
+
 def test_names(oracle: ModuleType) -> None:
     assert set(oracle.fft.__all__) - {"Tensor"} <= set(kagari.fft.__all__)
     x = kagari.ones(4)

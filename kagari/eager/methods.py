@@ -27,6 +27,7 @@ from . import (
     parts,
     random,
     relayout,
+    short_time,
     strided,
     views,
 )
@@ -301,7 +302,7 @@ METHODS = (
     *CONVERSIONS, *parts.METHODS, *creation.METHODS, *exchange.METHODS, *random.METHODS, *relayout.METHODS,
     *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, *object.METHODS, *composed.METHODS, allclose,
     argwhere, clone, contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size,
-    masked_select, nonzero, type_as, _where, *distinct.METHODS, *linalg.METHODS,
+    masked_select, nonzero, type_as, _where, *distinct.METHODS, *linalg.METHODS, *short_time.METHODS,
 )  # fmt: skip
 
 

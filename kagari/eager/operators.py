@@ -33,6 +33,7 @@ from . import (
     pool,
     random,
     sequences,
+    short_time,
     strided,
     types,
     views,
@@ -47,7 +48,7 @@ WRITTEN: dict[str, Any] = {
         *types.FUNCTIONS, *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS,
         *legacy.FUNCTIONS, *object.FUNCTIONS, *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS,
         *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS,
-        *linalg.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *linalg.FUNCTIONS, *short_time.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 
