@@ -57,6 +57,15 @@ FUNCTIONAL: list[Program] = [
     ),
     lambda t: t.autograd.functional.vjp(lambda a: a.exp().sum(0), t.ones(2, 2), t.tensor([1.0, 2.0])),
     lambda t: t.autograd.functional.hvp(lambda a: (a**3).sum(), t.tensor([1.0, 2.0]), t.tensor([1.0, 3.0])),
+    lambda t: t.autograd.functional.vhp(lambda a: (a**3).sum(), t.tensor([1.0, 2.0]), t.tensor([1.0, 3.0])),
+    lambda t: t.autograd.functional.jvp(lambda a: a**2, t.tensor([1.0, 2.0]), t.tensor([1.0, 3.0])),
+    lambda t: t.autograd.functional.jvp(lambda a, b: (a * b, b.exp()), (t.ones(2), t.ones(1)), (t.ones(2), t.ones(1))),
+    lambda t: t.autograd.functional.jvp(lambda a: t.ones(3), t.tensor([2.0])),
+    lambda t: t.autograd.functional.jvp(lambda a: t.ones(3), t.tensor([2.0]), strict=True),
+    lambda t: t.autograd.functional.jvp(lambda a: a, t.ones(2)),
+    lambda t: t.autograd.functional.jvp(lambda a: a, t.ones(2), t.ones(3)),
+    lambda t: t.autograd.functional.jvp(lambda a: a, t.ones(2), (t.ones(2), t.ones(2))),
+    lambda t: t.autograd.functional.vhp(lambda a: a * 2, t.ones(2), t.ones(2)),
     lambda t: t.autograd.functional.jacobian(lambda a: a, 3.0),
 ]
 

@@ -11,7 +11,7 @@ from .api import filled, grad
 from .library import function
 from .modes import enable_grad
 
-__all__ = ["hessian", "hvp", "jacobian", "vjp"]
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 
 def _listed(x: Any, what: str, name: str) -> tuple[tuple[Any, ...], bool]:
@@ -164,6 +164,71 @@ def vjp(
     return values[0] if single_output else values, products[0] if single else products
 
 
+def jvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """`func(*inputs)` and the product of its Jacobian with the vector `v`, which may be left out for a single number.
+
+    A product from the left with any vector is differentiated by that vector, so the function is differentiated twice.
+
+    >>> import kagari as torch
+    >>> torch.autograd.functional.jvp(lambda x: x * x, torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0]))
+    (tensor([1., 4.]), tensor([2., 0.]))
+    """
+    given, single = _listed(inputs, "inputs", "jvp")
+    if v is None:
+        if not single or given[0]._layout.numel != 1:
+            raise RuntimeError(
+                "The vector v can only be None if the input to the user-provided function is a single Tensor with a "
+                "single element."
+            )
+        seeds: tuple[Any, ...] = (filled(given[0]._layout, 1),)
+    else:
+        seeds = _vectors(v, given, single, "jvp")
+    with enable_grad():
+        leaves = _leaves(given, create_graph)
+        outputs, single_output = _listed(func(*leaves), "outputs of the user-provided function", "jvp")
+        kept = [i for i, o in enumerate(outputs) if o._needs]
+        if strict and len(kept) < len(outputs):
+            at = next(i for i, o in enumerate(outputs) if not o._needs)
+            raise RuntimeError(
+                f"Output {at} of the user-provided function does not require gradients. The outputs must be computed "
+                "in a differentiable manner from the input when running in strict mode."
+            )
+        left = [filled(outputs[i]._layout, 0).requires_grad_() for i in kept]
+        rows = grad([outputs[i] for i in kept], leaves, left, create_graph=True, allow_unused=True) if kept else ()
+        found = _pulled_back(rows, seeds, left, create_graph)
+    products = [filled(o._layout, 0) for o in outputs]
+    for i, product in zip(kept, found):
+        products[i] = products[i] if product is None else product
+    values = outputs if create_graph else tuple([o.detach() for o in outputs])
+    return values[0] if single_output else values, products[0] if single_output else tuple(products)
+
+
+def _vectors(v: Any, like: tuple[Any, ...], single: bool, name: str) -> tuple[Any, ...]:
+    """The vector as a tuple of tensors, one for each input. Raises RuntimeError where it does not fit them."""
+    found = _listed(v, "v", name)[0]
+    if len(found) != len(like):
+        raise RuntimeError(
+            "The given v should contain a single Tensor."
+            if single
+            else f"v is a tuple of invalid length: should be {len(like)} but got {len(found)}."
+        )
+    for i, (part, t) in enumerate(zip(found, like)):
+        if part.shape != t.shape:
+            entry = "" if single else f"Entry {i} in "
+            raise RuntimeError(f"{entry}v has invalid size: should be {t.shape} but got {part.shape}.")
+    return found
+
+
+def _pulled_back(outputs: Sequence[Any], seeds: Sequence[Any], leaves: Sequence[Any], create_graph: bool) -> Any:
+    """The gradients of the leaves from those of the outputs, None where there are none."""
+    pairs = [(o, seed) for o, seed in zip(outputs, seeds) if o is not None and o._needs]
+    if not pairs:
+        return [None] * len(leaves)
+    return grad([o for o, _ in pairs], leaves, [s for _, s in pairs], create_graph=create_graph, allow_unused=True)
+
+
 def hvp(
     func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
@@ -173,17 +238,31 @@ def hvp(
     >>> torch.autograd.functional.hvp(lambda x: (x * x).sum(), torch.tensor([1.0, 2.0]), torch.ones(2))
     (tensor(5.), tensor([2., 2.]))
     """
-    given, single = _listed(inputs, "inputs", "hvp")
+    return _hessian_product("hvp", func, inputs, v, create_graph, strict)
+
+
+def vhp(
+    func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
+    """`func(*inputs)`, a scalar, and the product of the vector `v` with its Hessian: that of `hvp`, as it is symmetric.
+
+    >>> import kagari as torch
+    >>> torch.autograd.functional.vhp(lambda x: (x * x).sum(), torch.tensor([1.0, 2.0]), torch.ones(2))
+    (tensor(5.), tensor([2., 2.]))
+    """
+    return _hessian_product("vhp", func, inputs, v, create_graph, strict)
+
+
+def _hessian_product(
+    name: str, func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool
+) -> tuple[Any, Any]:
+    given, single = _listed(inputs, "inputs", name)
+    seeds = _vectors(v, given, single, name)
     with enable_grad():
         leaves = _leaves(given, create_graph)
-        out = func(*leaves)
-        slopes = _slopes(out, leaves, strict)
-        seeds = _listed(v, "vector v", "hvp")[0]
-        pairs = [(s, w) for s, w in zip(slopes, seeds) if s._needs]
-        found: Sequence[Any] = [None] * len(leaves)
-        if pairs:
-            found = grad(
-                [s for s, _ in pairs], leaves, [w for _, w in pairs], create_graph=create_graph, allow_unused=True
-            )
+        (out, *_), _ = _listed(func(*leaves), "outputs of the user-provided function", name)
+        if out._layout.numel != 1:
+            raise RuntimeError(f"The Tensor returned by the function given to {name} should contain a single element")
+        found = _pulled_back(_slopes(out, leaves, strict), seeds, leaves, create_graph)
     products = tuple([filled(t._layout, 0) if g is None else g for t, g in zip(leaves, found)])
     return out if create_graph else out.detach(), products[0] if single else products
