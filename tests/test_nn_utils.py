@@ -419,6 +419,7 @@ CALLS = {
     # Modules without values
     "skip": lambda t, u: u.skip_init(t.nn.Linear, 2, 3, bias=False),
     "skip with dtype": lambda t, u: u.skip_init(t.nn.Linear, 2, 3, device="cpu", dtype=t.float64).weight.dtype,
+    "skip draws nothing": lambda t, u: (t.manual_seed(0), u.skip_init(t.nn.Linear, 2, 3), t.rand(2))[2],
     "skip without device": lambda t, u: u.skip_init(t.nn.ReLU),
     "skip of no module": lambda t, u: u.skip_init(int),
     # Vectors of parameters

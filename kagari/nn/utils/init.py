@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from ...eager.random import default_generator
 from ..module import Module
 
 
@@ -29,7 +30,11 @@ def skip_init(module_cls: type[Module], *args: Any, **kwargs: Any) -> Any:
     if "device" not in parameters and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
     device = kwargs.pop("device", "cpu")
-    return module_cls(*args, **kwargs, device=device).to_empty(device=device)
+    state = default_generator.get_state()
+    try:
+        return module_cls(*args, **kwargs, device=device).to_empty(device=device)
+    finally:
+        default_generator.set_state(state)  # what nobody will see is not drawn from the program's stream
 
 
 __all__ = ["skip_init"]
