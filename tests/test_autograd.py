@@ -660,3 +660,13 @@ def test_gradient_edges() -> None:
     assert isinstance(node, graph.Node)
     with pytest.raises(RuntimeError, match="does not require gradients"):
         graph.get_gradient_edge(kagari.ones(1))
+
+
+@pytest.mark.parametrize("name", ["tanh", "sigmoid"])
+def test_names_of_second_derivatives(name: str, oracle: ModuleType) -> None:
+    said = []
+    for lib in (kagari, oracle):
+        x = lib.ones(2, requires_grad=True)
+        (slope,) = lib.autograd.grad(getattr(x, name)().sum(), x, create_graph=True)
+        said.append(repr(slope))
+    assert said[0] == said[1]

@@ -472,6 +472,7 @@ class BackwardFunction(Function):
         parameters += [Parameter(f"grad{k}", "tensor", None, optional=True) for k in range(visible)]
         super().__init__(f"{forward.name}_backward", tuple(parameters), None)
         self.node_of = name
+        self.name_node = lambda args: name.rstrip("0123456789") + "Backward0"
         self.argument_names = ["self" if p.name == "input" else p.name for p in forward.parameters]
         self.saved_names = [self._saved_name(code, visible) for code in variant.saved]
         self.base, self.at_sizes, self.variant = traced, saved, variant
