@@ -16,6 +16,7 @@ torch.unbind(x)
 x.unbind(1)
 x.t().unbind(-1)
 torch.split(x, 2)
+torch.broadcast_tensors(x, x)[0] is x
 x.split(3, 1)
 x.split([1, 3], dim=1)
 x.split(0, 1) if 0 in x.shape else 0

@@ -51,8 +51,10 @@ def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0
     length = tensor._layout.shape[dim]
     if isinstance(split_size_or_sections, int) and not isinstance(split_size_or_sections, bool):
         size = split_size_or_sections
-        if size < 0 or (size == 0 and length):
+        if size < 0:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        if size == 0 and length:
+            raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}")
         sections = [min(size, length - at) for at in range(0, length, size)] if length else [0]
     elif not isinstance(split_size_or_sections, Sequence):
         kind = type(split_size_or_sections).__name__
