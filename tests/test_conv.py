@@ -246,3 +246,19 @@ def test_many_sizes_share_one_trace() -> None:
     for n in range(22, 40):
         assert kagari.conv1d(kagari.ones(4, 2, n), w, padding=1)[0, 0, 1] == 6
     assert sum(map(len, function("conv1d").traces.values())) == before
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(("stride", "padding", "groups"), [(1, 0, 1), (2, 1, 2), (3, 2, 1)])
+def test_gradients_as_functions(rank: int, stride: int, padding: int, groups: int, oracle: ModuleType) -> None:
+    random = np.random.default_rng(3)
+    x, w = random.normal(size=(2, 4, *[7] * rank)), random.normal(size=(6, 4 // groups, *[3] * rank))
+    found = []
+    for lib in (kagari, oracle):
+        a, b = lib.tensor(x.tolist()), lib.tensor(w.tolist())
+        settings = (stride, padding, 1, groups)
+        y = getattr(lib.nn.functional, f"conv{rank}d")(a, b, None, *settings)
+        of_input, of_weight = (getattr(lib.nn.grad, f"conv{rank}d_{part}") for part in ("input", "weight"))
+        found.append([of_input(x.shape, b, y, *settings).numpy(), of_weight(a, w.shape, y, *settings).numpy()])
+    for one, other in zip(*found):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)

@@ -1,6 +1,6 @@
 """Layers, losses, containers, and what they are made of."""
 
-from . import attention, functional, init, modules, parallel, utils
+from . import attention, functional, grad, init, modules, parallel, utils
 from . import optimized as optimized
 from .activation import (
     CELU,
@@ -328,6 +328,7 @@ __all__ = [
     "attention",
     "factory_kwargs",
     "functional",
+    "grad",
     "init",
     "modules",
     "parallel",
