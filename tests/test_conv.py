@@ -259,6 +259,10 @@ def test_gradients_as_functions(rank: int, stride: int, padding: int, groups: in
         settings = (stride, padding, 1, groups)
         y = getattr(lib.nn.functional, f"conv{rank}d")(a, b, None, *settings)
         of_input, of_weight = (getattr(lib.nn.grad, f"conv{rank}d_{part}") for part in ("input", "weight"))
-        found.append([of_input(x.shape, b, y, *settings).numpy(), of_weight(a, w.shape, y, *settings).numpy()])
+        grads = [of_input(x.shape, b, y, *settings), of_weight(a, w.shape, y, *settings)]
+        assert not any(g.requires_grad for g in grads)
+        tracked = of_input(x.shape, b.requires_grad_(), y, *settings)
+        second = lib.autograd.grad((tracked * a).sum(), b)
+        found.append([t.detach().numpy() for t in (*grads, tracked, *second)])
     for one, other in zip(*found):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3)

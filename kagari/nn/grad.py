@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd import grad as _grad
 from ..autograd.modes import enable_grad as _enable_grad
+from ..autograd.modes import is_grad_enabled as _is_grad_enabled
 from ..eager import Tensor
 from ..eager.calls import call as _call
 
@@ -42,9 +43,11 @@ _WEIGHT = """The gradient of `conv{rank}d` with respect to its weight.
 
 def _through(rank: int, x: Tensor, weight: Tensor, given: Tensor, of: Tensor, settings: tuple[Any, ...]) -> Tensor:
     """What passes of the gradient of a convolution's output to one of its arguments."""
+    others = [t for t in (x, weight, given) if t is not of]
+    tracked = _is_grad_enabled() and any(t.requires_grad for t in others)
     with _enable_grad():
         y = _call(f"conv{rank}d")(x, weight, None, *settings)
-    return _grad(y, of, given)[0]
+    return _grad(y, of, given, create_graph=tracked)[0]
 
 
 def _of_input(rank: int) -> Callable[..., Tensor]:
