@@ -105,6 +105,13 @@ def test_devices_that_are_not_there() -> None:
     assert kagari.get_default_device() == kagari.device("cpu")
 
 
+@pytest.mark.parametrize("kind", [AssertionError, RuntimeError])
+def test_who_waits_for_either_error_gets_it(kind: type[Exception]) -> None:
+    """PyTorch without CUDA raises the first for "cuda"; with CUDA, but without a GPU, the second."""
+    with pytest.raises(kind):
+        kagari.ones(1).to("cuda")
+
+
 def test_types_are_pickled_by_name() -> None:
     assert pickle.loads(pickle.dumps(kagari.LongTensor)) is kagari.LongTensor
 

@@ -5,6 +5,7 @@ RuntimeError
   BroadcastError          shapes that can't be brought to one
   LinAlgError             a matrix that an algorithm cannot do with, such as a singular one
   KernelIndexError        an index out of range, found while a kernel ran or because nothing is there
+  MissingDeviceError      a device that is not there
 CompileError              a template made illegal code: never the user's fault
 """
 
@@ -37,6 +38,13 @@ class KernelIndexError(IndexError, RuntimeError):
 
     def __init__(self) -> None:
         super().__init__("index out of range in self")
+
+
+class MissingDeviceError(RuntimeError, AssertionError):
+    """A device that is not there.
+
+    PyTorch raises AssertionError for GPUs that it is not built for, and RuntimeError for other devices.
+    """
 
 
 class CompileError(Exception):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.errors import MissingDeviceError
+
 _KNOWN = ("cpu", "cuda", "mps", "xpu", "meta")
 
 
@@ -65,4 +67,4 @@ def check_device(device: Any) -> None:
         return
     found = Device(device)
     if found.type != "cpu":
-        raise RuntimeError(f"Kagari was built without a backend for '{found}': the devices it has are 'cpu'")
+        raise MissingDeviceError(f"Kagari was built without a backend for '{found}': the devices it has are 'cpu'")
