@@ -210,6 +210,13 @@ def test_special_values() -> None:
         got = getattr(xp, function)(xp.asarray([complex(reference, 0)], dtype=xp.complex128)).numpy()
         want = getattr(np, function)(np.array([complex(reference, 0)]))
         np.testing.assert_array_equal(got, want)
+    zero = xp.expm1(xp.asarray([complex(-0.0, 0.0), complex(-0.0, -0.0)]))
+    assert np.signbit(zero.real.numpy()).tolist() == [False, False]
+    assert np.signbit(zero.imag.numpy()).tolist() == [False, True]
+    far = [complex(a, b) for a in (inf, -inf) for b in (2.0, -2.0)]
+    limit = xp.tanh(xp.asarray(far))
+    assert limit.real.tolist() == [1, 1, -1, -1] and limit.imag.tolist() == [0] * 4
+    assert np.signbit(limit.imag.numpy()).tolist() == [False, True, False, True]
 
 
 def test_fourier_transforms() -> None:

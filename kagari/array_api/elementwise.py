@@ -12,7 +12,7 @@ from .dtypes import of_number, promoted
 ONE = (
     "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "bitwise_not", "ceil", "conj", "cos", "cosh", "exp",
     "floor", "imag", "isfinite", "isinf", "isnan", "log", "log1p", "log2", "log10", "logical_not", "negative",
-    "positive", "real", "reciprocal", "sin", "sinh", "square", "sqrt", "tan", "tanh", "trunc",
+    "positive", "real", "reciprocal", "sin", "sinh", "square", "sqrt", "tan", "trunc",
 )  # fmt: skip
 TWO = (
     "add", "atan2", "bitwise_and", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "copysign",
@@ -110,14 +110,33 @@ def sign(x: Tensor, /) -> Tensor:
 
 
 def expm1(x: Tensor, /) -> Tensor:
-    """e to the elements, less 1, accurate near 0; of infinite complex numbers with the limits of C's functions.
+    """e to the elements, less 1, accurate near 0; of infinite complex numbers with the limits of C's functions, and
+    with +0 as the real part of complex zeros.
 
     >>> import kagari as torch
     >>> torch.array_api.expm1(torch.tensor([0.0, 1.0]))
     tensor([0.0000, 1.7183])
     """
     made = operators.expm1(x)
-    return operators.where(operators.isfinite(x), made, operators.exp(x) - 1) if x.is_complex() else made
+    if not x.is_complex():
+        return made
+    made = operators.where(operators.isfinite(x), made, operators.exp(x) - 1)
+    return operators.complex(operators.where(made.real == 0, 0.0, made.real), made.imag)
+
+
+def tanh(x: Tensor, /) -> Tensor:
+    """The hyperbolic tangent; where the real part of a complex number is infinite, the zero of the imaginary part
+    keeps the sign it had.
+
+    >>> import kagari as torch
+    >>> torch.array_api.tanh(torch.tensor([0.0, torch.inf]))
+    tensor([0., 1.])
+    """
+    made = operators.tanh(x)
+    if not x.is_complex():
+        return made
+    limit = operators.copysign(operators.zeros_like(x.imag), x.imag)
+    return operators.complex(made.real, operators.where(operators.isinf(x.real), limit, made.imag))
 
 
 def round_(x: Tensor, /) -> Tensor:
@@ -151,4 +170,4 @@ def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
 
 
 round_.__name__ = round_.__qualname__ = "round"
-FUNCTIONS = (*map(_one, ONE), *map(_two, TWO), round_, clip, expm1, floor_divide, remainder, sign, signbit)
+FUNCTIONS = (*map(_one, ONE), *map(_two, TWO), round_, clip, expm1, floor_divide, remainder, sign, signbit, tanh)
