@@ -14,7 +14,9 @@ import kagari
 CALLS = (
     "t + 1", "1 - t", "plain + t", "lib.add(t, t)", "t.sum()", "t.max(0)", "t @ t", "t == 1", "lib.where(t > 0, t, t)",
     "lib.nn.functional.softmax(t, -1)", "lib.nn.Linear(2, 3)(t)", "t.add_(1)", "lib.nn.Parameter(plain) * 2",
-    "other + t",
+    "other + t", "t[0]", "t[:, 1]", "t[t > 2]", "t.detach()", "t.split(1)", "t.unbind()", "t.to(lib.float64)",
+    "t.type(lib.int64)", "t.new_zeros(2)", "t.nonzero()", "t.contiguous()", "t.masked_select(t > 0)", "list(t)",
+    "lib.cat((plain, t))", "t.is_contiguous()", "t.tolist()", "t.detach()[0].view(-1)",
 )  # fmt: skip
 
 
@@ -31,6 +33,21 @@ def test_results_of_subclasses(oracle: ModuleType, text: str) -> None:
         names["other"] = lib.ones(2, 2).as_subclass(type("Below", (kind,), {}))
         found.append(kinds(eval(text, names)))
     assert found[0] == found[1]
+
+
+def test_a_method_of_its_own() -> None:
+    class Kept(kagari.Tensor):
+        def detach(self) -> str:  # type: ignore[override]
+            return "kept"
+
+    class Below(Kept):
+        pass
+
+    x = kagari.ones(2).as_subclass(Below)
+    assert x.detach() == "kept"
+    assert type(x[0]) is Below
+    x[0] = 3.0
+    assert x.tolist() == [3.0, 1.0]
 
 
 def logging(lib: ModuleType, log: list[Any]) -> type:

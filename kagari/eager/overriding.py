@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
 from ..engine.function import Hooks
@@ -34,6 +35,24 @@ def override(func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs:
         f"Multiple dispatch failed for 'torch.{name}'; all __torch_function__ handlers returned NotImplemented:{told}"
         "\n\nFor more information, try re-running with TORCH_LOGS=not_implemented"
     )
+
+
+def prepare(cls: type, base: type, names: Iterable[str]) -> None:
+    """Has a new subclass answer calls of methods that are written in Python, too, where it inherits them from base."""
+    for name in names:
+        owner = next(kind for kind in cls.__mro__ if name in kind.__dict__)
+        if owner is base:
+            setattr(cls, name, _answered(base.__dict__[name], name))
+
+
+def _answered(method: Callable[..., Any], name: str) -> Callable[..., Any]:
+    @wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not asked(type(self)):
+            return method(self, *args, **kwargs)
+        return override(method, name, (self, *args), kwargs)
+
+    return call
 
 
 def as_plain(

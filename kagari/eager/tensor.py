@@ -51,6 +51,14 @@ class Tensor:
 
     __array_priority__ = 1000
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if getattr(cls, "__torch_function__", None) is not None:
+            from .methods import METHODS  # it makes members of this class of them
+
+            names = ("__getitem__", "__setitem__", "detach", "to", "type", *[method.__name__ for method in METHODS])
+            overriding.prepare(cls, Tensor, names)
+
     @classmethod
     def __torch_function__(
         cls,
