@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -37,9 +37,13 @@ def override(func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs:
     )
 
 
-def prepare(cls: type, base: type, names: Iterable[str]) -> None:
-    """Has a new subclass answer calls of methods that are written in Python, too, where it inherits them from base."""
-    for name in names:
+WRITTEN = ["__getitem__", "__setitem__", "detach", "to", "type"]
+"""The methods of Tensor that are written in Python, and whose results are tensors; the floors above add theirs."""
+
+
+def prepare(cls: type, base: type) -> None:
+    """Has a new subclass answer calls of such methods, where it inherits them from the base."""
+    for name in WRITTEN:
         owner = next(kind for kind in cls.__mro__ if name in kind.__dict__)
         if owner is base:
             setattr(cls, name, _answered(base.__dict__[name], name))

@@ -54,10 +54,7 @@ class Tensor:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if getattr(cls, "__torch_function__", None) is not None:
-            from .methods import METHODS  # it makes members of this class of them
-
-            names = ("__getitem__", "__setitem__", "detach", "to", "type", *[method.__name__ for method in METHODS])
-            overriding.prepare(cls, Tensor, names)
+            overriding.prepare(cls, Tensor)
 
     @classmethod
     def __torch_function__(
