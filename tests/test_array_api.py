@@ -68,6 +68,7 @@ def test_promotion(name: str) -> None:
 def test_dimensions_and_numbers_in_promotion() -> None:
     assert xp.add(xp.ones(2, dtype=xp.float32), xp.ones((), dtype=xp.float64)).dtype is xp.float64
     assert xp.add(xp.ones(2, dtype=xp.int8), 3).dtype is xp.int8
+    assert xp.result_type(xp.uint16, xp.complex64) is xp.complex64 and xp.can_cast(xp.bool, xp.uint64)
     assert xp.multiply(xp.ones(2, dtype=xp.float64), 1j).dtype is xp.complex128
     assert xp.where(xp.asarray([True]), xp.ones(1, dtype=xp.uint8), xp.ones(1, dtype=xp.int8)).dtype is xp.int16
     with pytest.raises(TypeError, match="a float does not go with"):

@@ -148,11 +148,14 @@ torch.promote_types(torch.uint8, torch.int8)
 torch.result_type(torch.tensor([1]), 1.5)
 torch.result_type(torch.tensor([1]), torch.tensor(2.0))
 torch.result_type(torch.tensor(1), torch.tensor(2.0, dtype=torch.float64))
+torch.result_type(torch.ones(2, dtype=torch.float16), torch.tensor(1j))
 torch.can_cast(torch.int64, torch.uint8)
 torch.can_cast(torch.float32, torch.int64)
 """
 
 ERRORS = """
+torch.result_type(torch.tensor([1]), torch.tensor(1.0).to(torch.float8_e5m2))
+torch.result_type(torch.ones(2).to(torch.float8_e5m2), 1j)
 torch.zeros()
 torch.zeros(-1)
 torch.ones(2, -1)

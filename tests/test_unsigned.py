@@ -41,6 +41,11 @@ torch.iinfo(torch.{name}).max
 torch.promote_types(torch.{name}, torch.float16)
 torch.promote_types(torch.{name}, torch.uint8)
 torch.promote_types(torch.{name}, torch.bool)
+torch.promote_types(torch.{name}, torch.complex64)
+torch.result_type(torch.tensor([True]), torch.tensor(1, dtype=torch.{name}))
+torch.tensor([True]) * torch.tensor(1, dtype=torch.{name})
+torch.tensor([1], dtype=torch.{name}) * torch.tensor(True)
+torch.tensor([1], dtype=torch.{name}) * 1j
 torch.{name}.itemsize, torch.{name}.is_signed, torch.{name}.is_floating_point
 torch.tensor([1], dtype=torch.{name}).type()
 """

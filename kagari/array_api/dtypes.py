@@ -29,11 +29,10 @@ def promoted(a: dtype, b: dtype) -> dtype:
     """The type that holds both, unsigned ones of 16 bits and more included."""
     if a is b:
         return a
-    wide = {a, b} & set(UNSIGNED[1:])
-    if not wide or max(a.category, b.category) > 1:
+    if not {a, b} & set(UNSIGNED[1:]):
         return dtypes.promote(a, b)
-    if dtypes.bool_ in (a, b):
-        return b if a is dtypes.bool_ else a
+    if a.category != b.category:
+        return max(a, b, key=lambda dt: dt.category)
     low, high = sorted((a, b), key=lambda dt: (dt.itemsize, not dt.is_signed))
     if low.is_signed == high.is_signed or (high.is_signed and high.itemsize > low.itemsize):
         return high

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class dtype:
     """A number type, such as `kagari.float32`.
@@ -121,8 +123,8 @@ def set_default_dtype(dt: dtype) -> None:
 def promote(a: dtype, b: dtype) -> dtype:
     """The smallest type that holds both, as `torch.promote_types`.
 
-    Raises RuntimeError for uint16, uint32 or uint64 with another integer or bool, and for a float of eight bits with
-    any other type, which PyTorch does not define.
+    Raises RuntimeError for uint16, uint32 or uint64 with another integer, bool or a complex type, and for a float of
+    eight bits with any other type, which PyTorch does not define.
 
     >>> import kagari
     >>> promote(kagari.uint8, kagari.int8), promote(kagari.float16, kagari.bfloat16)
@@ -132,7 +134,7 @@ def promote(a: dtype, b: dtype) -> dtype:
     """
     if a is b:
         return a
-    if max(a.category, b.category) < 2 and (a in _ALONE or b in _ALONE):
+    if max(a.category, b.category) != 2 and (a in _ALONE or b in _ALONE):
         raise RuntimeError(
             "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
             f"{a.type_name} and {b.type_name}"
@@ -149,6 +151,33 @@ def promote(a: dtype, b: dtype) -> dtype:
     if a.rank != b.rank:
         return a if a.rank > b.rank else b
     return int16 if a.category == 1 else float32
+
+
+def arithmetic(sized: Iterable[dtype], unsized: Iterable[dtype], numbers: Iterable[dtype]) -> dtype:
+    """The type that arithmetic has, given the types of tensors with dimensions, of those without, and of numbers.
+
+    Tensors with dimensions decide; 0-d tensors, then numbers, only raise the category. The order is bool, integer,
+    float, complex; a float becomes complex in its own precision. Raises RuntimeError where `promote` does.
+
+    >>> import kagari
+    >>> arithmetic([kagari.int8], [kagari.int64], [kagari.float32])
+    torch.float32
+    """
+    result: dtype | None = None
+    for group in (sized, unsized, numbers):
+        best: dtype | None = None
+        for dt in group:
+            best = dt if best is None else promote(best, dt)
+        if best is None:
+            continue
+        if result is None:
+            result = best
+        elif best.category > result.category and best.is_complex:
+            result = result.to_complex() if result.category == 2 else best
+        elif best.category > result.category:
+            result = promote(result, best)
+    assert result is not None
+    return result
 
 
 def accumulate(dt: dtype) -> dtype:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base import dtypes
-from ..base.dtypes import default_dtype, dtype, promote
+from ..base.dtypes import default_dtype, dtype
 from ..engine.function import Hooks, forget_plans
 from ..ops.check import LARGEST
 
@@ -78,7 +78,7 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
                 f"promote_types(): argument 'type{i + 1}' (position {i + 1}) must be torch.dtype, not "
                 f"{type(dt).__name__}"
             )
-    return promote(type1, type2)
+    return dtypes.promote(type1, type2)
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtype:
@@ -88,7 +88,6 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
     >>> torch.result_type(torch.tensor([1]), 1.5)
     torch.float32
     """
-    found: dtype | None = None
     groups: list[list[dtype]] = [[], [], []]
     for x in (tensor1, tensor2):
         if isinstance(x, Hooks.tensor_types):
@@ -97,14 +96,7 @@ def result_type(tensor1: Any, tensor2: Any) -> dtype:
             groups[2].append(_dtype_of_number(x))
         else:
             raise TypeError(f"result_type() received an invalid combination of arguments - got ({type(x).__name__})")
-    for group in groups:
-        if group:
-            joined = group[0] if len(group) == 1 else promote(*group)
-            # What has no dimensions only raises the category.
-            if found is None or joined.category > found.category:
-                found = found.to_complex() if found in dtypes.FLOATING and joined.is_complex else joined
-    assert found is not None
-    return found
+    return dtypes.arithmetic(*groups)
 
 
 def _dtype_of_number(x: Any) -> dtype:

@@ -16,7 +16,6 @@ from ..base.symbols import Size, Sym, product
 from . import graph
 from .graph import Value
 
-_FLOATS = frozenset(dtypes.FLOATING)
 Operand: TypeAlias = Value | complex | bool | Sym
 
 
@@ -36,23 +35,12 @@ def lift(x: Operand) -> Value:
 
 
 def result_type(*values: Value) -> dtype:
-    """Tensors with dimensions decide; 0-d tensors, then numbers, only raise the category.
-
-    The order is bool, integer, float, complex; a float becomes complex in its own precision.
-    """
-    result: dtype | None = None
-    for group in (
+    """The type that arithmetic with these values has, constants that were numbers as such (`dtypes.arithmetic`)."""
+    return dtypes.arithmetic(
         [v.dtype for v in values if v.shape],
         [v.dtype for v in values if not v.shape and not v.weak],
         [v.dtype for v in values if v.weak],
-    ):
-        best: dtype | None = None
-        for dt in group:
-            best = dt if best is None else dtypes.promote(best, dt)
-        if best is not None and (result is None or best.category > result.category):
-            result = result.to_complex() if result in _FLOATS and best.is_complex else best
-    assert result is not None
-    return result
+    )
 
 
 def broadcast_shape(*shapes: tuple[Size, ...]) -> tuple[Size, ...]:
