@@ -53,7 +53,7 @@ def test_kernels(images: int, channels: int, size: tuple, low: tuple, high: tupl
     sign, offset = (-1, 2 * line + 2) if how == "turned" else (1, 0)
     rows = ((3, sign), (3, sign * line), (channels, plane))
     windows = Windows(rows, ((places[1], 1), (places[0], line)), offset, border)
-    assert suited("float32", m, channels, images, *places, HOST) is not None
+    assert suited("float32", m, channels, images, places, HOST) is not None
     launches = contraction(
         "float32", (images,), m, n, k, strides, (x[0].size, 0, 0), (m * n, n, 1), 0, 1, 2, scratch_in(arrays),
         Epilogue("float32"), HOST, windows,
@@ -91,7 +91,7 @@ def test_kernels_of_weights(images: int, channels: int, size: tuple, low: tuple,
     border = Border((channels * plane, plane, line), (x[0].size, x[0, 0].size, size[1]), 0, low, size)
     rows = ((places[1], 1), (places[0], line), (images, channels * plane))
     windows = Windows(rows, ((3, 1), (3, line), (channels, plane)), 0, border)
-    assert winograd_weight.suited("float32", m, channels, images, *places, HOST) is not None
+    assert winograd_weight.suited("float32", m, channels, images, places, HOST) is not None
     launches = contraction(
         "float32", (), m, channels * 9, images * places[0] * places[1], (places[0] * places[1], 1), (0, 0),
         (channels * 9, 1), 0, 1, 2, scratch_in(arrays), Epilogue("float32"), HOST, windows, (images, y[0].size),
@@ -109,14 +109,14 @@ def test_what_it_is_not_for() -> None:
         assert image_of(Windows(rows, lanes)) is None
     assert image_of(Windows(((3, 1), (3, 22), (64, 484)), ((10, 2), (10, 44)))) is None
     wide = HOST._replace(vector_bytes=64)
-    assert suited("float32", 64, 64, 8, 56, 56, wide) is not None
+    assert suited("float32", 64, 64, 8, (56, 56), wide) is not None
     for dtype, rows, channels, images, side in (
         ("float64", 64, 64, 8, 56),
         ("float32", 4, 64, 8, 56),
         ("float32", 64, 3, 8, 224),
         ("float32", 512, 512, 1, 2),
     ):
-        assert suited(dtype, rows, channels, images, side, side, wide) is None
+        assert suited(dtype, rows, channels, images, (side, side), wide) is None
 
 
 SHAPES = [
@@ -166,3 +166,30 @@ def test_what_is_not_finite_stays_nearby(bad: float) -> None:
     near = kagari.zeros(2, 64, 20, 20, dtype=kagari.bool)
     near[0, :, 5:12, 8:15] = True
     assert kagari.equal(spoiled[~near], clean[~near])
+
+
+def test_further_sizes() -> None:
+    """What is found out of one size holds for others: each is one more call of the same operators."""
+    kagari.manual_seed(0)
+    layer = kagari.nn.Conv2d(64, 64, 3, padding=1)
+    exact = kagari.nn.Conv2d(64, 64, 3, padding=1, dtype=kagari.float64)
+    exact.load_state_dict(layer.state_dict())
+    for images, height, width in (
+        (4, 12, 13),
+        (2, 9, 14),
+        (8, 20, 17),
+        (3, 9, 14),
+        (5, 28, 31),
+        (1, 40, 9),
+        (16, 7, 7),
+    ):
+        x = kagari.randn(images, 64, height, width)
+        found = []
+        for conv, dtype in ((layer, kagari.float32), (exact, kagari.float64)):
+            conv.zero_grad()
+            a = x.to(dtype, copy=True).requires_grad_()
+            y = conv(a)
+            (y * y).sum().backward()
+            found.append([t.detach().to(kagari.float64).numpy() for t in (y, a.grad, conv.weight.grad)])
+        for one, other in zip(*found):
+            np.testing.assert_allclose(one, other, rtol=0, atol=3e-5 * abs(other).max())

@@ -242,11 +242,11 @@ def winograd_suits(dtype: str, windows: Windows, rows: int, images: int, target:
     if winograd_weight.image_of(windows) is not None:
         (width, _), (height, _) = windows.rows[:2]
         images = windows.rows[2][0] if len(windows.rows) == 3 else 1
-        return winograd_weight.suited(dtype, rows, windows.lanes[2][0], images, height, width, target) is not None
+        return winograd_weight.suited(dtype, rows, windows.lanes[2][0], images, (height, width), target) is not None
     if winograd.image_of(windows) is None:
         return False
     (width, _), (height, _) = windows.lanes
-    return winograd.suited(dtype, rows, windows.rows[2][0], images, height, width, target) is not None
+    return winograd.suited(dtype, rows, windows.rows[2][0], images, (height, width), target) is not None
 
 
 def _by_winograd(
@@ -261,7 +261,7 @@ def _by_winograd(
     (width, _), (height, _) = windows.lanes
     (_, tap), (_, tap_line), (channels, _) = windows.rows
     images, rows = problem.batches, problem.rows
-    blocks = winograd.suited(dtype, rows, channels, images, height, width, target)
+    blocks = winograd.suited(dtype, rows, channels, images, (height, width), target)
     if blocks is None:
         return []
     parts, apart = problem.outer
@@ -287,7 +287,7 @@ def _weights_by_winograd(
     (width, _), (height, _) = windows.rows[:2]
     images, step = windows.rows[2] if len(windows.rows) == 3 else (1, 0)
     channels, (parts, apart) = windows.lanes[2][0], problem.outer
-    blocks = winograd_weight.suited(dtype, problem.rows, channels, images, height, width, target)
+    blocks = winograd_weight.suited(dtype, problem.rows, channels, images, (height, width), target)
     if blocks is None or parts not in (1, images):
         return []
     apart = apart if parts > 1 else height * width

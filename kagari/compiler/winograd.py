@@ -101,10 +101,17 @@ def patches_of(windows: Windows, taps: Dims, places: Dims) -> Image | None:
     return Image(across, down, plane_step, line_step, border.offset + first, top, left, *border.size)
 
 
-@lru_cache(maxsize=1024)
-def suited(dtype: str, rows: int, channels: int, images: int, height: int, width: int, target: Target) -> Blocks | None:
+def suited(dtype: str, rows: int, channels: int, images: int, size: tuple[int, int], target: Target) -> Blocks | None:
     """How to cut the convolution that makes `rows` channels of so many `images` of such a size; None for plain sums."""
-    if dtype != "float32" or target.vector_bytes < FREE_MASKS or min(rows, channels) < FEWEST:
+    if dtype != "float32" or target.vector_bytes < FREE_MASKS:
+        return None
+    return _cut(int(rows), int(channels), int(images), int(size[0]), int(size[1]), target)
+
+
+@lru_cache(maxsize=1024)
+def _cut(rows: int, channels: int, images: int, height: int, width: int, target: Target) -> Blocks | None:
+    """`suited` for numbers that are no more than that: what is weighed here leaves no conditions."""
+    if min(rows, channels) < FEWEST:
         return None
     lanes, threads = target.lanes(SIZE), target.threads
     heights = tile_heights(target, finely=True)

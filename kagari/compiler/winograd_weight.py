@@ -59,10 +59,17 @@ def image_of(windows: Windows) -> Image | None:
     return winograd.patches_of(windows, windows.lanes, windows.rows[:2])
 
 
-@lru_cache(maxsize=1024)
-def suited(dtype: str, rows: int, channels: int, images: int, height: int, width: int, target: Target) -> Blocks | None:
+def suited(dtype: str, rows: int, channels: int, images: int, size: tuple[int, int], target: Target) -> Blocks | None:
     """How to cut the gradient of rows x channels x 3 x 3 weights over so many images; None for plain sums."""
-    if dtype != "float32" or target.vector_bytes < winograd.FREE_MASKS or min(rows, channels) < winograd.FEWEST:
+    if dtype != "float32" or target.vector_bytes < winograd.FREE_MASKS:
+        return None
+    return _cut(int(rows), int(channels), int(images), int(size[0]), int(size[1]), target)
+
+
+@lru_cache(maxsize=1024)
+def _cut(rows: int, channels: int, images: int, height: int, width: int, target: Target) -> Blocks | None:
+    """`suited` for numbers that are no more than that: what is weighed here leaves no conditions."""
+    if min(rows, channels) < winograd.FEWEST:
         return None
     lanes, threads = target.lanes(SIZE), target.threads
     heights = tile_heights(target, finely=True)
