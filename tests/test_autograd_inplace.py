@@ -565,3 +565,9 @@ def test_the_storage_stays() -> None:
     address = y.data_ptr()
     y.add_(1).exp_().mul_(y)
     assert y.data_ptr() == address
+
+
+def test_a_shape_that_grows_is_reported_before_a_type_that_does(oracle: ModuleType) -> None:
+    for m in (oracle, kagari):
+        with pytest.raises(RuntimeError, match=r"output with shape \[2\] doesn't match the broadcast shape \[3, 2\]"):
+            m.ones(2, dtype=m.int64).add_(m.ones(3, 2))

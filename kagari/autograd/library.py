@@ -92,13 +92,6 @@ def _overwriting(record: Operator) -> Callable[..., Value]:
     def define(*args: Any, **kwargs: Any) -> Value:
         target = args[0]
         result = record.define(*args, **kwargs)
-        if result.dtype.category > target.dtype.category:
-            raise RuntimeError(
-                f"result type {result.dtype.type_name} can't be cast to the desired output type "
-                f"{target.dtype.type_name}"
-            )
-        if target.dtype.is_complex and result.dtype.is_floating_point:
-            raise RuntimeError(f"In-place {record.name} is not supported for complex tensors.")
         if result.shape != target.shape:
             if broadcast_shape(result.shape, target.shape) != target.shape:
                 raise RuntimeError(
@@ -106,6 +99,13 @@ def _overwriting(record: Operator) -> Callable[..., Value]:
                     f"{[hint(s) for s in result.shape]}"
                 )
             result = broadcast_to(result, target.shape)
+        if result.dtype.category > target.dtype.category:
+            raise RuntimeError(
+                f"result type {result.dtype.type_name} can't be cast to the desired output type "
+                f"{target.dtype.type_name}"
+            )
+        if target.dtype.is_complex and result.dtype.is_floating_point:
+            raise RuntimeError(f"In-place {record.name} is not supported for complex tensors.")
         return cast(result, target.dtype)
 
     return define
