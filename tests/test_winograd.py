@@ -9,11 +9,12 @@ from test_contract_windows import scratch_in
 
 import kagari
 import kagari.nn.functional as F
-from kagari.compiler import winograd_weight
+from kagari.compiler import winograd, winograd_weight
 from kagari.compiler.contract import contraction
 from kagari.compiler.contract_epilogue import Epilogue
 from kagari.compiler.contract_windows import Border, Windows
 from kagari.compiler.winograd import image_of, suited
+from kagari.engine.binding import Number, Recorder
 
 RANDOM = np.random.default_rng(11)
 HOST = TARGETS["host"]
@@ -168,11 +169,12 @@ def test_what_is_not_finite_stays_nearby(bad: float) -> None:
     assert kagari.equal(spoiled[~near], clean[~near])
 
 
-def test_further_sizes() -> None:
-    """What is found out of one size holds for others: each is one more call of the same operators."""
+@pytest.mark.parametrize("bias", [True, False])
+def test_further_sizes(bias: bool) -> None:
+    """What is found out of one size holds for others, and is of no other operator."""
     kagari.manual_seed(0)
-    layer = kagari.nn.Conv2d(64, 64, 3, padding=1)
-    exact = kagari.nn.Conv2d(64, 64, 3, padding=1, dtype=kagari.float64)
+    layer = kagari.nn.Conv2d(64, 64, 3, padding=1, bias=bias)
+    exact = kagari.nn.Conv2d(64, 64, 3, padding=1, bias=bias, dtype=kagari.float64)
     exact.load_state_dict(layer.state_dict())
     for images, height, width in (
         (4, 12, 13),
@@ -193,3 +195,16 @@ def test_further_sizes() -> None:
             found.append([t.detach().to(kagari.float64).numpy() for t in (y, a.grad, conv.weight.grad)])
         for one, other in zip(*found):
             np.testing.assert_allclose(one, other, rtol=0, atol=3e-5 * abs(other).max())
+
+
+def test_what_is_weighed_is_of_no_binding() -> None:
+    """Numbers that know a function's names must not be met again in another one."""
+    recorder = Recorder()
+    sizes = [Number(n, f"s{i}", recorder, 0, 1 << 20) for i, n in enumerate((72, 80, 9, 21, 35))]
+    rows, channels, images, *size = sizes
+    for module in (winograd, winograd_weight):
+        wide = HOST._replace(vector_bytes=64)
+        blocks = module.suited("float32", rows, channels, images, tuple(size), wide)
+        assert blocks is not None
+        assert all(type(n) is int for n in blocks)
+    assert not recorder.lines
