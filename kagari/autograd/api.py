@@ -125,7 +125,7 @@ def _fresh(tensors: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def filled(lay: Layout, value: float) -> Any:
     """A contiguous tensor of one value."""
-    made = blank(layout(tuple(lay.shape), None, lay.dtype))
+    made = blank(layout(tuple(lay.shape), None, lay.dtype, lay.meta))
     function("fill_").run((made, value))
     return made
 

@@ -283,7 +283,7 @@ def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
         and grad._storage.nbytes == grad._layout.nbytes
     ):
         leaf._grad = grad
-    elif lay.dense:
+    elif lay.dense or lay.meta:
         leaf._grad = laid_out(grad, lay)
     else:
         leaf._grad = function("contiguous").run((grad,))
@@ -292,7 +292,7 @@ def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
 def blank(lay: Layout) -> Any:
     """A tensor of this layout in memory of its own, with whatever lies there."""
     extent = 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
-    return native().make_tensor(lay, native().allocate_storage(extent * lay.dtype.itemsize), 0)
+    return native().make_tensor(lay, native().allocate_storage(0 if lay.meta else extent * lay.dtype.itemsize), 0)
 
 
 def laid_out(t: Any, lay: Layout) -> Any:

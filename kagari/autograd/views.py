@@ -85,7 +85,9 @@ class StridedView(Node):
         repeated = tuple(d for d, (n, s) in enumerate(zip(lay.shape, lay.strides)) if n > 1 and s == 0)
         if repeated:
             grad = function("sum").run((grad, repeated, True))
-            lay = layout(tuple(1 if d in repeated else n for d, n in enumerate(lay.shape)), lay.strides, lay.dtype)
+            lay = layout(
+                tuple(1 if d in repeated else n for d, n in enumerate(lay.shape)), lay.strides, lay.dtype, lay.meta
+            )
         function("copy_").run((strided(whole, lay, self.offset), grad))
         return (whole,)
 

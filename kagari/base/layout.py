@@ -1,6 +1,6 @@
 """Interned layouts:
 
-shape, strides and dtype of a tensor. Equal layouts are one object, so a look-up by layout is one by identity.
+shape, strides, dtype and device of a tensor. Equal layouts are one object, so a look-up by layout is one by identity.
 """
 
 from __future__ import annotations
@@ -48,12 +48,17 @@ class Size(tuple[int, ...]):
 
 
 class Layout:
-    """Shape, strides (in elements) and dtype. Made by `layout()`, never directly."""
+    """Shape, strides (in elements), dtype, and whether the device is `meta`, where tensors have no memory.
 
-    __slots__ = ("shape", "strides", "dtype", "ndim", "numel", "nbytes", "contiguous", "dense", "rows", "_element")
+    Made by `layout()`, never directly. `dense` are elements that fill a block of memory: none do on `meta`.
+    """
 
-    def __init__(self, shape: Ints, strides: Ints, dt: dtype) -> None:
-        self.shape, self.strides, self.dtype = Size(shape), strides, dt
+    __slots__ = (
+        "shape", "strides", "dtype", "meta", "ndim", "numel", "nbytes", "contiguous", "dense", "rows", "_element",
+    )  # fmt: skip
+
+    def __init__(self, shape: Ints, strides: Ints, dt: dtype, meta: bool) -> None:
+        self.shape, self.strides, self.dtype, self.meta = Size(shape), strides, dt, meta
         self.ndim, self.numel = len(shape), self.shape.numel()
         self.nbytes = self.numel * dt.itemsize
         if self.nbytes >> 63:
@@ -62,7 +67,7 @@ class Layout:
             )
         self.rows = strides == contiguous_strides(shape)
         self.contiguous = self.rows or self.numel == 0 or is_contiguous(shape, strides)
-        self.dense = self.contiguous or is_dense(shape, strides)
+        self.dense = not meta and (self.contiguous or is_dense(shape, strides))
         self._element: tuple[Layout, int, int] | None = None
 
     @property
@@ -70,24 +75,24 @@ class Layout:
         """The layout of an element along the first dimension, how many there are, and the bytes between them."""
         if self._element is None:
             shape, step = tuple(self.shape), self.strides[0] * self.dtype.itemsize
-            self._element = layout(shape[1:], self.strides[1:], self.dtype), shape[0], step
+            self._element = layout(shape[1:], self.strides[1:], self.dtype, self.meta), shape[0], step
         return self._element
 
     def __repr__(self) -> str:
-        return f"Layout({list(self.shape)}, {list(self.strides)}, {self.dtype.name})"
+        return f"Layout({list(self.shape)}, {list(self.strides)}, {self.dtype.name}{', meta' * self.meta})"
 
 
-_layouts: dict[tuple[Ints, Ints, dtype], Layout] = {}
+_layouts: dict[tuple[Ints, Ints, dtype, bool], Layout] = {}
 
 
-def layout(shape: Ints, strides: Ints | None, dt: dtype) -> Layout:
-    """The one layout with this shape, these strides (None: contiguous) and this dtype."""
+def layout(shape: Ints, strides: Ints | None, dt: dtype, meta: bool = False) -> Layout:
+    """The one layout with this shape, these strides (None: contiguous), this dtype and this device."""
     if strides is None:
         strides = contiguous_strides(shape)
-    key = (shape, strides, dt)
+    key = (shape, strides, dt, meta)
     found = _layouts.get(key)
     if found is None:
-        found = _layouts[key] = Layout(shape, strides, dt)
+        found = _layouts[key] = Layout(shape, strides, dt, meta)
     return found
 
 

@@ -224,7 +224,7 @@ def _column(first: Any, n: int, allocate: Allocate) -> _Values | _Arrays | _Tens
         if dt is not None and first.dtype.isnative and first.size:
             return _Arrays(first, n, dt, allocate)
     elif kind is Tensor:
-        if first._layout.contiguous and first.numel() and not first.requires_grad:
+        if first._layout.contiguous and first.numel() and not first.requires_grad and not first.is_meta:
             return _Tensors(first, n, allocate)
     elif kind is float or (kind is int and _is_word(first)):
         return _Numbers(first, n, allocate)

@@ -16,7 +16,8 @@ from ..base.layout import Layout, layout
 from ..engine import small
 from ..engine.code import native
 from ..engine.function import Hooks
-from .device import Device, check_device
+from .blocks import block
+from .device import Device, is_meta
 from .formats import contiguous_format, format_asked, lies_in, memory_format, strides_in, suggested
 from .sizes import dense_strides
 
@@ -72,6 +73,8 @@ def full(shape: tuple[int, ...], value: Any, dt: dtype) -> Any:
 
 def fill(t: Any, value: Any) -> None:
     """Writes one value to every element, without history."""
+    if t._layout.meta:
+        return
     array = raw_array(t)
     array[...] = as_stored(np.asarray(value), t._layout.dtype) if t._layout.dtype in AS_BITS else value
 
@@ -93,7 +96,12 @@ class _Memory:
 
 
 def raw_array(t: Any) -> np.ndarray:
-    """A NumPy array over the tensor's memory; of types that NumPy lacks the bits."""
+    """A NumPy array over the tensor's memory; of types that NumPy lacks the bits.
+
+    Raises NotImplementedError for a tensor on the device `meta`.
+    """
+    if t._layout.meta:
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     if not t._layout.numel:
         return np.empty(tuple(t._layout.shape), _NUMPY[t._layout.dtype.name])
     t._storage.shown = native().captures or -1
@@ -108,6 +116,8 @@ def numpy_dtype(dt: dtype) -> np.dtype[Any]:
 def write(t: Any, values: np.ndarray) -> None:
     """Writes an array's values into a new contiguous tensor with as many elements."""
     lay = t._layout
+    if lay.meta:
+        return
     memory = np.frombuffer(
         (ctypes.c_char * lay.nbytes).from_address(t._storage.data_ptr + t._offset), _NUMPY[lay.dtype.name]
     )
@@ -340,6 +350,8 @@ def item(t: Any) -> Any:
     lay = t._layout
     if lay.numel != 1:
         raise RuntimeError(f"a Tensor with {lay.numel} elements cannot be converted to Scalar")
+    if lay.meta:
+        raise RuntimeError("Tensor.item() cannot be called on meta tensors")
     kind = _CTYPES.get(lay.dtype.name)
     if kind is None:
         return array_of(t).item()
@@ -351,7 +363,23 @@ def rebuild(array: np.ndarray, dt: dtype, requires_grad: bool) -> Any:
     return copied(array, dt).requires_grad_(requires_grad)
 
 
-# Dtypes
+def rebuild_meta(shape: tuple[int, ...], strides: tuple[int, ...], dt: dtype, requires_grad: bool) -> Any:
+    """A tensor on the device `meta` from its pickled layout."""
+    lay = layout(shape, strides, dt, True)
+    return wrap(lay, block(lay)).requires_grad_(requires_grad)
+
+
+# Dtypes and devices
+
+
+def moved(t: Any, meta: bool) -> Any:
+    """The tensor on another device, in the same order in memory. Raises NotImplementedError for one on `meta`."""
+    if t._layout.meta is meta:
+        return t
+    if not meta:
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    lay = layout(t._layout.shape, dense_strides(t._layout.shape, t._layout.strides), t._layout.dtype, True)
+    return function("copy_").run((wrap(lay, block(lay)), t))
 
 
 def to(
@@ -369,13 +397,15 @@ def to(
         if isinstance(a, dtypes.dtype):
             dtype = a
         elif is_tensor(a):
-            dtype = a._layout.dtype
+            dtype, device = a._layout.dtype, a.device
         elif isinstance(a, str | Device):
             device = a
         elif not isinstance(a, bool) and a is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
-    check_device(device)
     form = format_asked("to", memory_format)
+    if device is not None:
+        found = moved(t, is_meta(device))
+        t, copy = found, copy and found is t
     if dtype is not None and dtype is not t._layout.dtype:
         t, copy = function("to_dtype").run((t, dtype)), False
     if form is not None and (copy or not suggested(form, t._layout)):

@@ -14,11 +14,11 @@ import numpy as np
 from ..base import dtypes
 from ..base import layout as layouts
 from ..base.dtypes import default_dtype, dtype
-from ..engine.code import native
 from ..engine.function import Hooks
 from . import convert, inplace
+from .blocks import block
 from .calls import call
-from .device import check_device
+from .device import CPU, DEFAULT, META, is_meta
 from .formats import check_layout, format_asked, preserve_format, strides_in
 from .sizes import blank, check_sizes, checked_value, dense_strides, dtype_of, integer, number, out_dtype, sizes_of
 from .tensor import wanting_grad
@@ -48,7 +48,7 @@ def tensor(
     Args:
         data: a number, nested lists or tuples of numbers, a NumPy array, a tensor.
         dtype: by default bool, int64 or the default dtype, whichever the numbers need; that of an array.
-        device: `"cpu"`.
+        device: `"cpu"` or `"meta"`; that of new tensors if it is not given.
         requires_grad: whether a backward pass fills in its `grad`.
         pin_memory: accepted; there is no device to pin memory for.
 
@@ -60,14 +60,12 @@ def tensor(
     tensor([[1., 2.],
             [3., 4.]])
     """
-    if device is not None:
-        check_device(device)
     if dtype is not None:
         dtype = dtype_of("tensor", dtype)
     kind = type(data)
     made = None
     if kind is float:
-        made = blank("tensor", (), dtype)
+        made = blank("tensor", (), dtype, CPU)
         call("fill_")(made, data if dtype is None or dtype.category > 1 else checked_value(data, dtype))
         made._storage.version = 0
     elif kind is list or kind is tuple:
@@ -80,6 +78,8 @@ def tensor(
         )
     if made is None:
         made = convert.from_data(data, dtype)
+    if (device is not None or DEFAULT[-1] is not CPU) and is_meta(device):
+        made = convert.moved(made.detach(), True)
     return wanting_grad(made) if requires_grad else made
 
 
@@ -105,7 +105,7 @@ def _from_flat(data: Sequence[Any], dt: dtype | None) -> Any:
         source = array(code, data)
     except OverflowError:
         raise ValueError("Overflow when unpacking long long") from None
-    made = blank("tensor", (len(source),), dt)
+    made = blank("tensor", (len(source),), dt, CPU)
     ctypes.memmove(made._storage.data_ptr, source.buffer_info()[0], made._layout.nbytes)
     return made
 
@@ -119,12 +119,13 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     tensor([1., 2.])
     """
     dt = None if dtype is None else dtype_of("as_tensor", dtype)
-    check_device(device)
     if isinstance(data, Hooks.tensor_types):
-        return data if dt is None else convert.to(data, dt)
+        return convert.to(data, dt, device=device)
+    if is_meta(device):
+        return tensor(data, dtype=dt, device=device)
     if isinstance(data, np.ndarray) and (dt is None or convert.FROM_NUMPY.get(data.dtype) is dt):
         return convert.from_numpy(data)
-    return tensor(data, dtype=dt)
+    return tensor(data, dtype=dt, device=device)
 
 
 def asarray(
@@ -198,7 +199,9 @@ def empty(
     if memory_format is preserve_format:
         raise RuntimeError("unsupported memory format Preserve")
     if form is not None and out is None:
-        made._layout = layouts.layout(made._layout.shape, strides_in(form, made._layout.shape), made._layout.dtype)
+        made._layout = layouts.layout(
+            made._layout.shape, strides_in(form, made._layout.shape), made._layout.dtype, made._layout.meta
+        )
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
@@ -214,7 +217,7 @@ def zeros(
         out: a tensor to write to instead of a new one.
         dtype: the default dtype if it is not given.
         layout: `torch.strided`.
-        device: `"cpu"`.
+        device: `"cpu"` or `"meta"`; that of new tensors if it is not given.
         requires_grad: whether a backward pass fills in its `grad`.
         pin_memory: accepted; there is no device to pin memory for.
 
@@ -293,14 +296,17 @@ def blank_like(name: str, input: Any, dt: Any, device: Any, memory_format: Any, 
     if layout is not None:
         check_layout(name, layout)
     lay = input._layout
+    if memory_format is None and lay.contiguous and device is None and dt is None:
+        return convert.wrap(lay if lay.rows else layouts.layout(lay.shape, None, lay.dtype, lay.meta), block(lay))
+    if device is None:
+        device = META if lay.meta else CPU
     if memory_format is None and lay.contiguous:
         return blank(name, (tuple(lay.shape),), lay.dtype if dt is None else dt, device)
-    check_device(device)
     dt = lay.dtype if dt is None else dtype_of(name, dt)
     form = format_asked(name, memory_format)
     strides = dense_strides(lay.shape, lay.strides) if form is None else strides_in(form, lay.shape)
-    found = layouts.layout(lay.shape, strides, dt)
-    return convert.wrap(found, native().allocate_storage(found.nbytes))
+    found = layouts.layout(lay.shape, strides, dt, is_meta(device))
+    return convert.wrap(found, block(found))
 
 
 def empty_like(
@@ -379,13 +385,12 @@ def empty_strided(
             f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})"
         )
     dt = dtype_of("empty_strided", dtype)
-    check_device(device)
     check_sizes("empty_strided", shape, dt)
     if any(s < 0 for s in strides):
         raise RuntimeError(f"Storage size calculation overflowed with sizes={list(shape)} and strides={list(strides)}")
-    lay = layouts.layout(shape, strides, dt)
+    lay = layouts.layout(shape, strides, dt, is_meta(device))
     span = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, strides))
-    return finished(convert.wrap(lay, native().allocate_storage(span * dt.itemsize)), None, requires_grad)
+    return finished(convert.wrap(lay, block(lay, span * dt.itemsize)), None, requires_grad)
 
 
 # Sequences and the unit matrix
@@ -546,7 +551,7 @@ def eye(
     call("zero_")(made)
     length = min(rows, columns)
     if length:
-        diagonal = layouts.layout((length,), (columns + 1,), made.dtype)
+        diagonal = layouts.layout((length,), (columns + 1,), made.dtype, made._layout.meta)
         call("fill_")(convert.wrap(diagonal, made._storage), 1)
     made._storage.version = 0
     return finished(made, out, requires_grad)
@@ -559,7 +564,8 @@ def new_tensor(
     self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor with a copy of the data, of this tensor's dtype unless another is given."""
-    return tensor(data, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    place = self.device if device is None else device
+    return tensor(data, dtype=self.dtype if dtype is None else dtype, device=place, requires_grad=requires_grad)
 
 
 def new_empty(
@@ -567,7 +573,15 @@ def new_empty(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`empty` with this tensor's dtype unless another is given."""
-    made = _sized("new_empty", args, size, self.dtype if dtype is None else dtype, layout, device, None)
+    made = _sized(
+        "new_empty",
+        args,
+        size,
+        self.dtype if dtype is None else dtype,
+        layout,
+        self.device if device is None else device,
+        None,
+    )
     return wanting_grad(made) if requires_grad else made
 
 
@@ -576,7 +590,15 @@ def new_zeros(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`zeros` with this tensor's dtype unless another is given."""
-    made = _sized("new_zeros", args, size, self.dtype if dtype is None else dtype, layout, device, None)
+    made = _sized(
+        "new_zeros",
+        args,
+        size,
+        self.dtype if dtype is None else dtype,
+        layout,
+        self.device if device is None else device,
+        None,
+    )
     _fill(made, 0)
     return wanting_grad(made) if requires_grad else made
 
@@ -586,7 +608,15 @@ def new_ones(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`ones` with this tensor's dtype unless another is given."""
-    made = _sized("new_ones", args, size, self.dtype if dtype is None else dtype, layout, device, None)
+    made = _sized(
+        "new_ones",
+        args,
+        size,
+        self.dtype if dtype is None else dtype,
+        layout,
+        self.device if device is None else device,
+        None,
+    )
     _fill(made, 1)
     return wanting_grad(made) if requires_grad else made
 
@@ -598,7 +628,15 @@ def new_full(
     """`full` with this tensor's dtype unless another is given."""
     if not isinstance(size, Sequence):
         raise TypeError(f"new_full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    made = _sized("new_full", (size,), None, self.dtype if dtype is None else dtype, layout, device, None)
+    made = _sized(
+        "new_full",
+        (size,),
+        None,
+        self.dtype if dtype is None else dtype,
+        layout,
+        self.device if device is None else device,
+        None,
+    )
     _fill(made, number("new_full", "fill_value", 2, fill_value))
     return wanting_grad(made) if requires_grad else made
 
@@ -608,8 +646,8 @@ def new_empty_strided(
     None, requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`empty_strided` with this tensor's dtype unless another is given."""
-    dt = self.dtype if dtype is None else dtype
-    return empty_strided(size, stride, dtype=dt, layout=layout, device=device, requires_grad=requires_grad)
+    dt, place = self.dtype if dtype is None else dtype, self.device if device is None else device
+    return empty_strided(size, stride, dtype=dt, layout=layout, device=place, requires_grad=requires_grad)
 
 
 FUNCTIONS = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..autograd import modes
 from ..engine.function import Hooks
-from .device import DEFAULT, Device, check_device
+from .device import BLANKS, DEFAULT, Device, is_meta
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -180,14 +180,15 @@ def set_num_interop_threads(num: int) -> None:
 
 
 def set_default_device(device: Any) -> None:
-    """Sets the device of new tensors; None stands for `"cpu"`, the one there is. Raises RuntimeError for others.
+    """Sets the device of new tensors; None stands for `"cpu"`. Raises RuntimeError for one that is not there.
 
     >>> import kagari as torch
     >>> torch.set_default_device("cpu")
     """
     found = Device("cpu" if device is None else device)
-    check_device(found)
+    is_meta(found)
     DEFAULT[0] = found
+    BLANKS.clear()
 
 
 def get_default_device() -> Device:

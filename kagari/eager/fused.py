@@ -35,12 +35,16 @@ from .convert import wrap
 def update(rule: Rule, structure: Structure, operands: Sequence[float], lists: Sequence[list[Any]]) -> None:
     """Applies a rule in place to lists of equal length: parameters, gradients, and a list for each part of the state.
 
-    Sets that do not share a layout are brought to one first. The parts of a complex number count as two numbers.
+    Sets that do not share a layout are brought to one first. On the device `meta` there is nothing to update. The
+    parts of a complex number count as two numbers.
     """
     scalars = tuple([float(operand) for operand in operands])
     start, count = 0, len(lists[0])
     while start < count:
         dt = lists[0][start]._layout.dtype
+        if lists[0][start]._layout.meta:
+            start += 1
+            continue
         if dt.is_complex:
             update(rule, structure, operands, [[_parts(tensors[start])] for tensors in lists])
             start += 1

@@ -171,7 +171,7 @@ def parts(t: Any, dim: int, bounds: Sequence[tuple[int, int]], keep: bool = True
         found = laid.get(n)
         if found is None:
             new = (*shape[before], n, *shape[after]) if keep else (*shape[before], *shape[after])
-            found = laid[n] = layout(new, strides if keep else (*strides[before], *strides[after]), lay.dtype)
+            found = laid[n] = layout(new, strides if keep else (*strides[before], *strides[after]), lay.dtype, lay.meta)
         view = make(found, storage, offset + begin * step)
         tell_base(view, t)
         made.append(view)
@@ -203,7 +203,7 @@ def _view(t: Any, items: tuple[Basic, ...]) -> Any:
             steps.append(strides[dim] * chosen.step)
 
     _walk(t, items, at)
-    found = layout(tuple(shape), tuple(steps), lay.dtype)
+    found = layout(tuple(shape), tuple(steps), lay.dtype, lay.meta)
     made = native().make_tensor(found, t._storage, t._offset + begin * lay.dtype.itemsize)
     tell_base(made, t)
     return made

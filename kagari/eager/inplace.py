@@ -15,6 +15,7 @@ from ..autograd.views import check_writable, rewrite
 from ..base.layout import layout
 from ..engine.code import native
 from ..engine.function import Function
+from .blocks import block
 
 
 def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
@@ -113,9 +114,14 @@ def write_out(target: Any, value: Any) -> None:
             "requires grad."
         )
     _check_cast(value, target)
+    if value._layout.meta is not target._layout.meta:
+        raise RuntimeError(
+            f"Attempting to copy from device {value.device} to device {target.device}, but cross-device copies are "
+            "not allowed!"
+        )
     if target._layout.shape != value._layout.shape:
-        lay = layout(tuple(value._layout.shape), None, target._layout.dtype)
+        lay = layout(tuple(value._layout.shape), None, target._layout.dtype, target._layout.meta)
         if target._storage.nbytes < lay.nbytes + target._offset:
-            target._storage, target._offset = native().allocate_storage(lay.nbytes), 0
+            target._storage, target._offset = block(lay), 0
         target._layout = lay
     function("copy_").run((target, value))

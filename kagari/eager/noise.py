@@ -36,7 +36,7 @@ def _feature_noise(input: Tensor, p: float) -> Any:
     if input.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
-    return bernoulli_(blank("feature_dropout", (shape,), input.dtype), 1 - p)
+    return bernoulli_(blank("feature_dropout", (shape,), input.dtype, input.device), 1 - p)
 
 
 def _dropped(input: Tensor, p: float, train: bool, feature: bool, alpha: bool, suffix: str) -> Tensor:
@@ -46,7 +46,7 @@ def _dropped(input: Tensor, p: float, train: bool, feature: bool, alpha: bool, s
         return input
     multiply = call("mul" + suffix)
     if p == 1:
-        return multiply(input, call("zero_")(blank("dropout", (), input.dtype)))
+        return multiply(input, call("zero_")(blank("dropout", (), input.dtype, input.device)))
     noise = (
         _feature_noise(input, p) if feature else bernoulli_(blank_like("alpha_dropout", input, None, None, None), 1 - p)
     )

@@ -14,6 +14,7 @@ from ..autograd.views import check_writable
 from ..base.layout import layout
 from ..engine.function import Hooks
 from . import convert, relayout, shared
+from .blocks import is_immaterial
 from .calls import call
 from .legacy import tensortype
 from .storage import UntypedStorage, block_of
@@ -56,7 +57,7 @@ def set_(
         source = source.untyped_storage()
     block = block_of(source)
     shape = (block.nbytes // dt.itemsize - storage_offset,) if size is None else tuple(size)
-    lay = layout(shape, None if stride is None else tuple(stride), dt)
+    lay = layout(shape, None if stride is None else tuple(stride), dt, is_immaterial(block))
     reach = 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
     needed = (storage_offset + reach) * dt.itemsize
     if needed > block.nbytes:
@@ -77,6 +78,8 @@ def share_memory_(self: Tensor) -> Tensor:
     >>> x.share_memory_().is_shared(), x[1:].is_shared()
     (True, True)
     """
+    if self.is_meta:
+        raise RuntimeError("share_memory_: only available on CPU, got a tensor on the device 'meta'")
     shared.share(self._storage)
     return self
 

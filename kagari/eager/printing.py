@@ -68,13 +68,13 @@ def get_printoptions() -> dict[str, object]:
 
 
 def format_tensor(
-    array: np.ndarray,
+    array: np.ndarray | None,
     *,
     dtype_name: str,
+    size: tuple[int, ...] = (),
     decode: Callable[[np.ndarray], np.ndarray] = np.asarray,
     default_dtype_name: str = "float32",
     prefix: str = "tensor(",
-    device: str | None = None,
     requires_grad: bool = False,
     grad_fn: str | None = None,
     parameter: bool = False,
@@ -82,18 +82,21 @@ def format_tensor(
     """The text of a tensor.
 
     Args:
-        array: the elements.
+        array: the elements; None of a tensor on the device `meta`, of which `size` is shown.
         decode: gives the numbers of elements that are stored in a way of their own; called on what is shown.
         dtype_name: the type without its package, `float32`; left out of the text where it is the usual one.
         default_dtype_name: the default floating type.
         prefix: what the text starts with; further lines are indented by its length.
-        device: named in the text if it is not None; for the CPU it should be.
         requires_grad: whether a leaf asks for gradients.
         grad_fn: the name of the node that made the tensor, `AddBackward0`.
         parameter: whether this is a `Parameter`.
     """
-    suffixes = [] if device is None else [f"device='{device}'"]
-    if array.size == 0:
+    suffixes = []
+    if array is None:
+        body = "..."
+        suffixes += ["device='meta'", f"size={size}"]
+        usual = dtype_name == default_dtype_name
+    elif array.size == 0:
         body = "[]"
         if array.ndim != 1:
             suffixes.append(f"size={array.shape}")

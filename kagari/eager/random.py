@@ -77,7 +77,17 @@ default_generator = Generator()
 default_generator.seed()
 
 
-def _source(name: str, generator: Any) -> Generator:
+class _Nothing:
+    """The source for tensors without memory: nothing is drawn."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **kwargs: None
+
+
+def _source(name: str, generator: Any, t: Any) -> Any:
+    """Where the numbers for a tensor come from."""
+    if t._layout.meta:
+        return _Nothing()
     if generator is None:
         return default_generator
     if not isinstance(generator, Generator):
@@ -121,7 +131,7 @@ def set_rng_state(new_state: Tensor) -> None:
 def _put(t: Any, values: np.ndarray) -> None:
     """Writes drawn numbers in the order of memory, without history."""
     lay = t._layout
-    if not lay.numel:
+    if not lay.numel or lay.meta:
         return
     if lay.contiguous:
         convert.write(t, values)
@@ -193,7 +203,7 @@ def uniform_(
         raise RuntimeError(
             f"uniform_ expects to return a [from, to) range, but found from={_plain(low)} > to={_plain(to)}"
         )
-    return _drawn(self, _source("uniform_", generator).uniform(self._layout.numel, name, float(low), float(to)))
+    return _drawn(self, _source("uniform_", generator, self).uniform(self._layout.numel, name, float(low), float(to)))
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -210,7 +220,7 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
         normal_(call("view_as_real")(self), mean, std / math.sqrt(2), generator=generator)
         return self
     name = _floating("normal_kernel_cpu", self)
-    source = _source("normal_", generator)
+    source = _source("normal_", generator, self)
     return _drawn(
         self, source.normal(self._layout.numel, name, float(mean), float(std), contiguous=self._layout.contiguous)
     )
@@ -235,7 +245,7 @@ def random_(
     dt = self._layout.dtype
     if dt.is_complex:
         raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
-    source = _source("random_", generator)
+    source = _source("random_", generator, self)
     if to is None and low is None:
         return _drawn(self, source.random(self._layout.numel, dt.name))
     low = 0 if low is None else low
@@ -253,12 +263,12 @@ def random_(
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fills with ones, each with probability p (a number, or a tensor that broadcasts), and zeros."""
     _check_writable(self)
-    source = _source("bernoulli_", generator)
-    if isinstance(p, Hooks.tensor_types):
+    source = _source("bernoulli_", generator, self)
+    if isinstance(p, Hooks.tensor_types) and not self._layout.meta:
         probabilities = convert.array_of(p.detach().expand(self.shape))
         order = streams.fill_order(self._layout.strides)
         return _drawn(self, source.bernoulli_tensor(_wide(probabilities.transpose(order))))
-    if not 0 <= p <= 1:
+    if not isinstance(p, Hooks.tensor_types) and not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={_plain(p)}")
     return _drawn(self, source.bernoulli(self._layout.numel, p))
 
@@ -283,7 +293,7 @@ def exponential_(self: Tensor, lambd: float = 1.0, *, generator: Generator | Non
     name = _continuous("Exponential", self, TYPE_NAMES[self._layout.dtype])
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={_plain(lambd)}")
-    return _drawn(self, _source("exponential_", generator).exponential(self._layout.numel, name, lambd))
+    return _drawn(self, _source("exponential_", generator, self).exponential(self._layout.numel, name, lambd))
 
 
 def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None) -> Tensor:
@@ -292,7 +302,7 @@ def log_normal_(self: Tensor, mean: float = 1.0, std: float = 2.0, *, generator:
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={_plain(std)}")
     name = _floating("log_normal_cpu", self)
-    return _drawn(self, _source("log_normal_", generator).log_normal(self._layout.numel, name, mean, std))
+    return _drawn(self, _source("log_normal_", generator, self).log_normal(self._layout.numel, name, mean, std))
 
 
 def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None) -> Tensor:
@@ -303,7 +313,7 @@ def cauchy_(self: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator:
     name = _continuous("Cauchy", self, C_NAMES[self._layout.dtype])
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={_plain(sigma)}")
-    return _drawn(self, _source("cauchy_", generator).cauchy(self._layout.numel, name, median, sigma))
+    return _drawn(self, _source("cauchy_", generator, self).cauchy(self._layout.numel, name, median, sigma))
 
 
 def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
@@ -313,7 +323,9 @@ def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) ->
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={_plain(p)}")
     if self._layout.dtype is dtypes.bool_:
         raise NotImplementedError("\"geometric_cpu\" not implemented for 'Bool'")
-    return _drawn(self, _source("geometric_", generator).geometric(self._layout.numel, self._layout.dtype.name, p))
+    return _drawn(
+        self, _source("geometric_", generator, self).geometric(self._layout.numel, self._layout.dtype.name, p)
+    )
 
 
 # New tensors
@@ -344,7 +356,7 @@ def rand(
     if made._layout.dtype.is_complex:
         return finished(_first(uniform_(made, generator=generator)), out, requires_grad)
     name = _floating("check_uniform_bounds", made)
-    _put(made, _source("rand", generator).uniform(made._layout.numel, name))
+    _put(made, _source("rand", generator, made).uniform(made._layout.numel, name))
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
@@ -363,7 +375,7 @@ def randn(
     if made._layout.dtype.is_complex:
         return finished(_first(normal_(made, generator=generator)), out, requires_grad)
     name = _floating("normal_kernel_cpu", made)
-    _put(made, _source("randn", generator).normal(made._layout.numel, name))
+    _put(made, _source("randn", generator, made).normal(made._layout.numel, name))
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
@@ -415,7 +427,7 @@ def randperm(
     made = _sized("randperm", (n,), None, dtypes.int64 if dtype is None and out is None else dtype, layout, device, out)
     if n:
         checked_value(n - 1, made._layout.dtype)
-    _put(made, _source("randperm", generator).permutation(n))
+    _put(made, _source("randperm", generator, made).permutation(n))
     return finished(made, out, requires_grad)
 
 
@@ -499,10 +511,10 @@ def normal(
             normal_(made, number("normal", "mean", 1, mean), number("normal", "std", 2, std), generator=generator)
         )
         return finished(made, out, requires_grad)
-    if isinstance(std, Hooks.tensor_types) and (convert.array_of(std) < 0).any():
+    if isinstance(std, Hooks.tensor_types) and not std.is_meta and (convert.array_of(std) < 0).any():
         raise RuntimeError("normal expects all elements of std >= 0.0")
     shape = np.broadcast_shapes(*[tuple(t.shape) for t in tensors])
-    made = blank("normal", (shape,), tensors[0].dtype, None, out)
+    made = blank("normal", (shape,), tensors[0].dtype, tensors[0].device, out)
     number_std = not isinstance(std, Hooks.tensor_types)
     normal_(made, 0.0, std if number_std else 1.0, generator=generator)
     if not number_std:
@@ -557,13 +569,16 @@ def multinomial(
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not replacement and num_samples > input.shape[-1]:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if input.is_meta:
+        shape = (*input.shape[:-1], num_samples)
+        return finished(blank("multinomial", (shape,), dtypes.int64, input.device), out)
     weights = _wide(convert.array_of(input))
     if not ((weights >= 0) & (weights < np.inf)).all():
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if (weights.sum(-1) == 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     if weights.size:
-        found = _source("multinomial", generator).multinomial(weights, num_samples, replacement)
+        found = _source("multinomial", generator, input).multinomial(weights, num_samples, replacement)
     else:
         found = np.zeros((*weights.shape[:-1], num_samples), np.int64)
     return finished(convert.copied(found, dtypes.int64), out)
@@ -598,11 +613,11 @@ def _mask(input: Any, p: float, train: bool) -> Any:
         return None
     dt: dtype = input._layout.dtype
     if p == 1:
-        return call("zero_")(blank("dropout", (), dt))
+        return call("zero_")(blank("dropout", (), dt, input.device))
     if dt.category != 2:
         raise RuntimeError(f"result type Float can't be cast to the desired output type {TYPE_NAMES[dt]}")
     mask = blank_like("dropout", input, None, None, None)
-    _put(mask, default_generator.dropout(input._layout.numel, p, dt.name))
+    _put(mask, _source("dropout", None, mask).dropout(input._layout.numel, p, dt.name))
     return mask
 
 

@@ -56,7 +56,7 @@ CHANGING = tuple(
 def _resized(self: Tensor, lay: Layout) -> Tensor:
     if modes.is_grad_enabled() and self._needs:
         raise RuntimeError("cannot resize variables that require grad")
-    if self._storage.nbytes < self._offset + lay.nbytes:
+    if not lay.meta and self._storage.nbytes < self._offset + lay.nbytes:
         if self._base is not None or self._storage.owner is not None:
             raise RuntimeError("Trying to resize storage that is not resizable")
         with modes.no_grad():
@@ -84,7 +84,9 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
             [1]])
     """
     shape, form = sizes_of("resize_", sizes), format_asked("resize_", memory_format)
-    return _resized(self, layout(shape, None if form is None else strides_in(form, shape), self._layout.dtype))
+    return _resized(
+        self, layout(shape, None if form is None else strides_in(form, shape), self._layout.dtype, self._layout.meta)
+    )
 
 
 def resize_as_(self: Tensor, other: Tensor, *, memory_format: Any = None) -> Tensor:

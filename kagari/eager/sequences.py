@@ -140,7 +140,7 @@ def empty_permuted(
     check_layout("empty_permuted", layout)
     made = blank("empty_permuted", (tuple([shape[d] for d in order]),), dtype, device)
     strides = dict(zip(order, made._layout.strides))
-    lay = layouts.layout(shape, tuple([strides[d] for d, _ in enumerate(shape)]), made.dtype)
+    lay = layouts.layout(shape, tuple([strides[d] for d, _ in enumerate(shape)]), made.dtype, made._layout.meta)
     return finished(convert.wrap(lay, made._storage), None, requires_grad)
 
 

@@ -12,7 +12,8 @@ from ..base.layout import Layout, contiguous_strides, is_dense, layout
 from ..engine.code import native
 from ..engine.function import Hooks
 from ..ops.check import LARGEST
-from .device import check_device
+from .blocks import immaterial
+from .device import BLANKS, CPU, is_meta
 
 _MOST_BYTES = 1 << 63
 _MOST_BLANKS = 1 << 14
@@ -22,7 +23,6 @@ _C_NAMES = {
     "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
     "bfloat16": "at::BFloat16", "float32": "float", "float64": "double",
 }  # fmt: skip
-_blanks: dict[tuple[tuple[int, ...], dtype], Layout] = {}
 
 
 def sizes_of(name: str, given: Any) -> tuple[int, ...]:
@@ -111,8 +111,6 @@ def integer(name: str, argument: str, position: int, given: Any) -> int:
 
 def blank(name: str, size: tuple[Any, ...], dt: Any = None, device: Any = None, out: Any = None) -> Any:
     """A contiguous tensor with whatever lies in its memory. `out` decides the dtype where there is one."""
-    if device is not None:
-        check_device(device)
     if dt is None:
         dt = default_dtype() if out is None else out_dtype(name, out, None)
     elif out is not None:
@@ -123,19 +121,20 @@ def blank(name: str, size: tuple[Any, ...], dt: Any = None, device: Any = None, 
         if type(n) is not int:
             size = sizes_of(name, size)
             break
-    lay = _blanks.get((size, dt))
+    key = (size, dt) if device is None else (size, dt, device is not CPU and is_meta(device))
+    lay = BLANKS.get(key)
     if lay is None:
-        lay = _new_layout(name, size, dtype_of(name, dt))
+        lay = _new_layout(name, size, dtype_of(name, dt), is_meta(device))
+        BLANKS[key] = lay
     loaded = native()
-    return loaded.make_tensor(lay, loaded.allocate_storage(lay.nbytes), 0)
+    return loaded.make_tensor(lay, immaterial(lay.nbytes) if lay.meta else loaded.allocate_storage(lay.nbytes), 0)
 
 
-def _new_layout(name: str, size: tuple[int, ...], dt: dtype) -> Layout:
+def _new_layout(name: str, size: tuple[int, ...], dt: dtype, meta: bool) -> Layout:
     check_sizes(name, size, dt)
-    if len(_blanks) >= _MOST_BLANKS:
-        _blanks.clear()
-    found = _blanks[size, dt] = layout(size, None, dt)
-    return found
+    if len(BLANKS) >= _MOST_BLANKS:
+        BLANKS.clear()
+    return layout(size, None, dt, meta)
 
 
 def check_sizes(name: str, size: tuple[int, ...], dt: dtype) -> None:

@@ -9,7 +9,8 @@ from weakref import WeakValueDictionary
 
 from ..engine.code import native
 from . import shared
-from .device import Device, check_device
+from .blocks import is_immaterial
+from .device import CPU, META, Device, check_device
 
 
 class UntypedStorage:
@@ -42,6 +43,8 @@ class UntypedStorage:
         return made
 
     def _bytes(self) -> Any:
+        if is_immaterial(self._block):
+            raise NotImplementedError("Not available for 'meta' device type")
         return (ctypes.c_uint8 * self._block.nbytes).from_address(self._block.data_ptr or 1)
 
     def _changed(self) -> None:
@@ -54,11 +57,11 @@ class UntypedStorage:
     @property
     def device(self) -> Device:
         """Where the memory is."""
-        return Device("cpu")
+        return META if is_immaterial(self._block) else CPU
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return int(self._block.data_ptr)
+        return 0 if is_immaterial(self._block) else int(self._block.data_ptr)
 
     def nbytes(self) -> int:
         """How many bytes there are."""
@@ -104,7 +107,7 @@ class UntypedStorage:
 
     def fill_(self, value: int) -> UntypedStorage:
         """Gives all bytes one value."""
-        ctypes.memset(self._block.data_ptr, value, len(self))
+        ctypes.memset(self._bytes(), value, len(self))
         self._changed()
         return self
 
@@ -112,7 +115,7 @@ class UntypedStorage:
         """Takes over the bytes of another storage of the same size. Raises RuntimeError for one of another size."""
         if len(source) != len(self):
             raise RuntimeError(f"size mismatch, source has {len(source)} bytes and this storage {len(self)}")
-        ctypes.memmove(self._block.data_ptr, source._block.data_ptr, len(self))
+        ctypes.memmove(self._bytes(), source._bytes(), len(self))
         self._changed()
         return self
 
@@ -121,11 +124,13 @@ class UntypedStorage:
         return UntypedStorage(len(self)).copy_(self)
 
     def cpu(self) -> UntypedStorage:
-        """The storage itself: there is one device."""
+        """The storage itself. Raises NotImplementedError where it is on the device `meta`."""
+        self._bytes()
         return self
 
     def share_memory_(self) -> UntypedStorage:
         """Moves the memory to where other processes see it, if it is not there."""
+        self._bytes()
         shared.share(self._block)
         return self
 
@@ -138,6 +143,8 @@ class UntypedStorage:
         return False
 
     def __repr__(self) -> str:
+        if is_immaterial(self._block):
+            return f"...\n[torch.storage.UntypedStorage(device=meta) of size {len(self)}]"
         shown = "".join(f" {byte}\n" for byte in self.tolist()) or " "
         return f"{shown}[torch.storage.UntypedStorage(device=cpu) of size {len(self)}]"
 

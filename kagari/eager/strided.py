@@ -30,7 +30,7 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     shape, strides = _checked(input, size, stride, storage_offset)
     item = input._layout.dtype.itemsize
     offset = input._offset if storage_offset is None else storage_offset * item
-    lay = layout(shape, strides, input._layout.dtype)
+    lay = layout(shape, strides, input._layout.dtype, input._layout.meta)
     if recorded(input):
         return strided(input, lay, offset - input._offset)
     made = convert.wrap(lay, input._storage, offset)
@@ -58,7 +58,7 @@ def _checked(t: Any, size: Any, stride: Any, offset: int | None) -> tuple[tuple[
     item = t._layout.dtype.itemsize
     first = t._offset // item if offset is None else offset
     needed = 0 if 0 in shape else (first + 1 + sum((n - 1) * s for n, s in zip(shape, strides))) * item
-    if needed > t._storage.nbytes:
+    if needed > t.untyped_storage().nbytes():
         raise RuntimeError(
             f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {first}, and itemsize {item} "
             f"requiring a storage size of {needed} are out of bounds for storage of size {t._storage.nbytes}"

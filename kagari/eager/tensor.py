@@ -20,7 +20,8 @@ from ..base.layout import Layout, Size
 from ..engine.code import Native, native, slot_offset
 from ..engine.plan import Tape
 from . import convert, indexing, overriding, printing, views
-from .device import CPU, Device
+from .blocks import told_size
+from .device import CPU, META, Device
 from .formats import layout, strided
 from .storage import UntypedStorage, shown
 
@@ -181,7 +182,7 @@ class Tensor:
     @property
     def device(self) -> Device:
         """Where the tensor lies."""
-        return CPU
+        return META if self._layout.meta else CPU
 
     @property
     def layout(self) -> layout:
@@ -220,10 +221,15 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return self._storage.data_ptr + self._offset if self._layout.numel else 0
+        lay = self._layout
+        return self._storage.data_ptr + self._offset if lay.numel and not lay.meta else 0
 
     def untyped_storage(self) -> UntypedStorage:
         """The block of memory that the tensor and its views share."""
+        if self._layout.meta:
+            lay = (self if self._base is None else self._base)._layout
+            last = sum((n - 1) * s for n, s in zip(lay.shape, lay.strides))
+            told_size(self._storage, (1 + last) * lay.dtype.itemsize if lay.numel else 0)
         return shown(self._storage)
 
     @property
@@ -231,11 +237,20 @@ class Tensor:
         """How often the memory was changed in place."""
         return self._storage.version
 
-    is_cpu = True
+    @property
+    def is_meta(self) -> bool:
+        """Whether the tensor is on the device `meta`, and so has no memory."""
+        return self._layout.meta
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the tensor has memory of the CPU."""
+        return not self._layout.meta
+
     is_cuda = False
     is_sparse = False
     is_quantized = False
-    is_meta = is_mkldnn = is_mps = is_nested = is_sparse_csr = is_xpu = False
+    is_mkldnn = is_mps = is_nested = is_sparse_csr = is_xpu = False
 
     # Gradients
 
@@ -307,6 +322,11 @@ class Tensor:
             if not isinstance(value, Tensor):
                 raise TypeError(
                     f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
+            if value._layout.meta is not self._layout.meta:
+                raise RuntimeError(
+                    f"attempting to assign a gradient with device type '{value.device}' to a tensor with device type "
+                    f"'{self.device}'. Please ensure that the gradient and the tensor are on the same device"
                 )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
@@ -432,6 +452,11 @@ class Tensor:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self._layout.dtype in convert.AS_BITS:
             raise TypeError(f"Got unsupported ScalarType {self._layout.dtype.type_name}")
+        if self._layout.meta and not force:
+            raise TypeError(
+                "can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
+                "first."
+            )
         return convert.array_of(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -507,7 +532,11 @@ class Tensor:
         return convert.to(self, device)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self._layout.ndim else object.__format__(self, spec)
+        return (
+            format(self.item(), spec)
+            if not self._layout.ndim and not self._layout.meta
+            else object.__format__(self, spec)
+        )
 
     __hash__ = object.__hash__  # by identity, though `==` compares elements
 
@@ -516,7 +545,8 @@ class Tensor:
         dt, kind = self._layout.dtype, type(self)
         plain = kind is Tensor or kind.__torch_function__ is None
         return printing.format_tensor(
-            convert.raw_array(self), decode=lambda array: convert.numbers_of(array, dt), dtype_name=dt.name,
+            None if self._layout.meta else convert.raw_array(self), size=tuple(self._layout.shape),
+            decode=lambda array: convert.numbers_of(array, dt), dtype_name=dt.name,
             default_dtype_name=convert.default_dtype().name, prefix="tensor(" if plain else f"{kind.__name__}(",
             requires_grad=self._needs, grad_fn=edge.name().rpartition("::")[2] if edge is not None else None,
         )  # fmt: skip
@@ -528,6 +558,8 @@ class Tensor:
         indexing.put(self, index, value)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if (lay := self._layout).meta:
+            return convert.rebuild_meta, (tuple(lay.shape), lay.strides, lay.dtype, self._needs)
         return convert.rebuild, (convert.array_of(self).copy(), self._layout.dtype, self._needs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -562,7 +594,7 @@ class Tensor:
     def type(self, dtype: Any = None) -> Any:
         """The name of the tensor's type, or the tensor in another dtype."""
         if dtype is None:
-            return f"torch.{_type_name(self._layout.dtype)}"
+            return f"torch.{'meta.' * self._layout.meta}{_type_name(self._layout.dtype)}"
         if isinstance(dtype, str):
             dtype = next((dt for dt in dtypes.ALL if f"torch.{_type_name(dt)}" == dtype), None)
             if dtype is None:
@@ -570,8 +602,11 @@ class Tensor:
         return convert.to(self, getattr(dtype, "dtype", dtype))
 
     def cpu(self, memory_format: Any = None) -> Tensor:
-        """The tensor itself: there is one device. `memory_format` asks for another order in memory."""
-        return convert.to(self, memory_format=memory_format)
+        """The tensor itself; `memory_format` asks for another order in memory.
+
+        Raises NotImplementedError for a tensor on the device `meta`.
+        """
+        return convert.to(self, CPU, memory_format=memory_format)
 
     @property
     def T(self) -> Tensor:

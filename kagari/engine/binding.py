@@ -13,7 +13,8 @@ from __future__ import annotations
 import operator
 from array import array
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from ..base.dtypes import dtype
@@ -295,6 +296,11 @@ class Bindings:
 
     def scratch(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:
         return packed(self.frame, self.program.bind(layouts, sizes, target), address=code.soon)
+
+    def immaterial(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:
+        """The program on the device `meta`: its results have layouts, and nothing is computed."""
+        bound = self.program.bind(layouts, sizes, target, partial(layout, meta=True))
+        return packed(self.frame, replace(bound, temps=[], launches=[]), material=False)
 
     def proved(
         self, made: Made, found: Packed, key: Any, layouts: Mapping[int, Layout], sizes: Ints, target: Any

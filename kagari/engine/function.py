@@ -367,7 +367,11 @@ class Function:
             if traced.holds(sizes):
                 break
         layouts = {i: a._layout for i, a in enumerate(args) if isinstance(a, Hooks.tensor_types)}
-        packed = variant.bindings.packed(layouts, sizes, cpu.host_target())
+        if any(lay.meta for lay in layouts.values()):
+            self._check_devices(layouts)
+            packed = variant.bindings.immaterial(layouts, sizes, cpu.host_target())
+        else:
+            packed = variant.bindings.packed(layouts, sizes, cpu.host_target())
         tape = None
         if variant.backward is not None:
             name = self.name_node(args)
@@ -375,6 +379,28 @@ class Function:
             tape = Tape(backward, variant.saved, variant.edges, name, sizes, packed.layouts)
         origin = Origin(self.name, variant.program, layouts, sizes)
         return Plan(packed, tape, self.private_views, origin)
+
+    def _check_devices(self, layouts: dict[int, Layout]) -> None:
+        """Raises where tensors on the device `meta` meet others: those may be numbers, positions, and what is copied
+        to `meta`.
+        """
+        overwrites = self.into is not None and layouts[self.into].meta
+        for i, lay in layouts.items():
+            if lay.meta or overwrites:
+                continue
+            if i == self.into:
+                if self.name == "copy_":
+                    raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+                found, expected = "meta", "cpu"
+            elif lay.ndim and (self.order == "operands" or lay.dtype.category != 1):
+                found, expected = "cpu", "meta"
+            else:
+                continue
+            name = self.parameters[min(i, len(self.parameters) - 1)].name
+            raise RuntimeError(
+                f"Tensor on device {found} is not on the expected device {expected}! {self.display}() got tensors on "
+                f"meta, and '{name}' of shape {list(lay.shape)} on cpu"
+            )
 
     private_views = (
         False  # whether views are results of their own, which no in-place change ties to what they are views of

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..compiler.kernel import Kernel
     from .binder import Bound
 
-LONG, GRADIENT, PRIVATE, REWRITES, UNCHECKED = 1, 2, 4, 8, 16
+LONG, GRADIENT, PRIVATE, REWRITES, UNCHECKED, IMMATERIAL = 1, 2, 4, 8, 16, 64
 # Kinds of outputs, see `Output` in outputs.py.
 FRESH, SAME, VIEW, IN_PLACE = 0, 1, 2, 3
 # Element operations from which a plan releases the GIL while it runs.
@@ -84,10 +84,17 @@ class Packed(NamedTuple):
 _HEADER, _LAUNCH = 24, 6
 
 
-def packed(frame: Frame, bound: Bound, identity: Any = id, address: Callable[[Kernel], int] = code.address) -> Packed:
+def packed(
+    frame: Frame,
+    bound: Bound,
+    identity: Any = id,
+    address: Callable[[Kernel], int] = code.address,
+    material: bool = True,
+) -> Packed:
     """The words of resident/dispatch.py, but for those of the tape.
 
-    `identity` gives the word of a layout, `address` that of a kernel, or 0 where it is awaited.
+    `identity` gives the word of a layout, `address` that of a kernel, or 0 where it is awaited. Outputs of a plan that
+    is not `material` get no memory.
     """
     block: list[int] = [0] * _HEADER
     awaited: list[tuple[int, Kernel]] = []
@@ -99,12 +106,13 @@ def packed(frame: Frame, bound: Bound, identity: Any = id, address: Callable[[Ke
         references.append(at + 1)
         block.extend(values)
 
-    block[0] = LONG if bound.work > LONG_WORK else 0
+    block[0] = (LONG if bound.work > LONG_WORK else 0) if material else IMMATERIAL
     if frame.taped and any(o.kind == IN_PLACE for o in bound.outputs):
         block[0] |= REWRITES
     outputs: list[int] = []
     for o in bound.outputs:
-        outputs += (o.kind, identity(o.layout), o.layout.nbytes if o.kind == FRESH else o.arg, o.offset)
+        room = o.layout.nbytes if material else 0
+        outputs += (o.kind, identity(o.layout), room if o.kind == FRESH else o.arg, o.offset)
     part(1, frame.positions)
     part(3, outputs)
     block[3] = len(bound.outputs)

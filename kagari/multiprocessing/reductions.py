@@ -45,6 +45,9 @@ def reduce_tensor(tensor: Tensor) -> tuple[Any, ...]:
             "crossing process boundaries.  If you just want to transfer the data, call detach() on the tensor before "
             "serializing (e.g., putting it on the queue)."
         )
+    if tensor.is_meta:
+        rebuild, lies = tensor.__reduce_ex__(2)
+        return rebuild, lies
     lay = tensor._layout
     place = tuple(lay.shape), tuple(lay.strides), lay.dtype, tensor._offset, tensor.requires_grad
     return rebuild_tensor, (_sent(tensor._storage), *place)

@@ -77,6 +77,11 @@ class Placement(Tree):
 
         def convert(tensor: Tensor) -> Tensor:
             cast = kind if tensor.is_floating_point() or tensor.is_complex() else None
+            if tensor.is_meta and place is not None and place.type != "meta":
+                raise NotImplementedError(
+                    "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+                    "torch.nn.Module.to() when moving module from meta to a different device."
+                )
             form = kwargs.get("memory_format") if tensor.ndim in (4, 5) else None
             return tensor.to(place or tensor.device, cast or tensor.dtype, non_blocking, memory_format=form)
 

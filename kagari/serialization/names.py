@@ -43,6 +43,7 @@ BYTES = StorageType("UntypedStorage", None)
 CALLS: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor_v2"): rebuild.rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v3"): rebuild.rebuild_tensor_of_bytes,
+    ("torch._utils", "_rebuild_meta_tensor_no_storage"): rebuild.rebuild_meta_tensor,
     ("torch._utils", "_rebuild_parameter"): rebuild.rebuild_parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): rebuild.rebuild_parameter_with_state,
     ("torch._tensor", "_rebuild_from_type_v2"): rebuild.rebuild_from_type,

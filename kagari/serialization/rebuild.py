@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from ..base.dtypes import dtype
 from ..base.layout import Size, layout
 from ..eager import Tensor
-from ..eager.convert import wrap
+from ..eager.blocks import is_immaterial
+from ..eager.convert import rebuild_meta, wrap
 
 _LIMIT = 1 << 63  # sizes are 64 bits wide
 
@@ -60,11 +61,7 @@ def rebuild_tensor_of_bytes(
 def _tensor(
     storage: Block, dt: dtype, offset: int, size: tuple[int, ...], stride: tuple[int, ...], requires_grad: bool
 ) -> Tensor:
-    numbers = (offset, *size, *stride)
-    if len(size) != len(stride) or not all(isinstance(n, int) and 0 <= n < _LIMIT for n in numbers):
-        raise RuntimeError(
-            f"no tensor has the size {short(size)}, the stride {short(stride)} and the offset {short(offset)}"
-        )
+    _check_numbers(offset, size, stride)
     last = offset - 1 if 0 in size else offset + sum((n - 1) * s for n, s in zip(size, stride))
     has = storage.nbytes // dt.itemsize
     if last >= has:
@@ -72,7 +69,25 @@ def _tensor(
             f"a tensor of size {list(size)}, stride {list(stride)} and offset {offset} reaches beyond its storage of "
             f"{has} elements"
         )
-    made: Tensor = wrap(layout(size, stride, dt), storage.memory, offset * dt.itemsize)
+    lay = layout(size, stride, dt, is_immaterial(storage.memory))
+    made: Tensor = wrap(lay, storage.memory, offset * dt.itemsize)
+    return made.requires_grad_() if requires_grad else made
+
+
+def _check_numbers(offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
+    numbers = (offset, *size, *stride)
+    if len(size) != len(stride) or not all(isinstance(n, int) and 0 <= n < _LIMIT for n in numbers):
+        raise RuntimeError(
+            f"no tensor has the size {short(size)}, the stride {short(stride)} and the offset {short(offset)}"
+        )
+
+
+def rebuild_meta_tensor(dt: Any, size: Sequence[int], stride: Sequence[int], requires_grad: bool) -> Tensor:
+    """A tensor on the device `meta`. Raises RuntimeError for what is no dtype, and for sizes that no tensor has."""
+    if not isinstance(dt, dtype):
+        raise RuntimeError(f"expected a dtype, got {type(dt).__name__}")
+    _check_numbers(0, tuple(size), tuple(stride))
+    made: Tensor = rebuild_meta(tuple(size), tuple(stride), dt, False)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -90,7 +105,7 @@ def rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hoo
 
 def rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
     """A tensor of a subclass, a buffer, or one with attributes of its own."""
-    if function not in (rebuild_tensor, rebuild_tensor_of_bytes, rebuild_parameter):
+    if function not in (rebuild_tensor, rebuild_tensor_of_bytes, rebuild_meta_tensor, rebuild_parameter):
         raise RuntimeError(f"a tensor is not made by {short(function)}")
     if not (isinstance(kind, type) and issubclass(kind, Tensor)):
         raise RuntimeError(f"expected a class of tensors, got {short(kind)}")
@@ -139,6 +154,6 @@ def _kind(name: str) -> Any:
 
 
 __all__ = [
-    "Block", "make_bytearray", "make_bytes", "make_size", "rebuild_from_type", "rebuild_parameter",
-    "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_of_bytes",
+    "Block", "make_bytearray", "make_bytes", "make_size", "rebuild_from_type", "rebuild_meta_tensor",
+    "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_of_bytes",
 ]  # fmt: skip

@@ -310,6 +310,8 @@ def _specs(tensors: Any) -> dict[str, Any]:
                 "only the full tensors, and reslice at load time, or simply call `.contiguous()` on your tensor to "
                 "pack it before saving."
             )
+        if t.is_meta:
+            raise NotImplementedError(f"Cannot copy out of meta tensor; no data! Key `{name}` is on the device 'meta'")
         if t.dtype not in DTYPES.values():
             raise ValueError(f"Key `{name}` is of the dtype {t.dtype}, which the safetensors format does not have")
         made[name] = _library().TensorSpec(

@@ -131,12 +131,9 @@ class _Pickler(_PythonPickler):
 
 def _reduced(t: Tensor) -> Any:
     """The call that makes the tensor again."""
-    typed = t.dtype in names.STORAGE_TYPES
-    block = rebuild.Block(t._storage, t.dtype if typed else None, t._storage.nbytes)
     hooks: OrderedDict[Any, Any] = OrderedDict()
     attributes = dict(vars(t))
-    how = block, t.storage_offset(), tuple(t.shape), t.stride(), t.requires_grad, hooks
-    made = (rebuild.rebuild_tensor, how) if typed else (rebuild.rebuild_tensor_of_bytes, (*how, t.dtype))
+    made = _made_by(t, hooks)
     kinds = {names.in_torch(kind) for kind in type(t).__mro__}
     if ("torch.nn", "Parameter") in kinds and type(t).__module__.startswith(names.ROOT):
         arguments = (t.detach(), t.requires_grad, hooks)
@@ -149,6 +146,16 @@ def _reduced(t: Tensor) -> Any:
     if kind is Tensor and not attributes:
         return made
     return rebuild.rebuild_from_type, (made[0], kind, made[1], attributes)
+
+
+def _made_by(t: Tensor, hooks: OrderedDict[Any, Any]) -> tuple[Any, tuple[Any, ...]]:
+    """The call that makes the tensor as one of no subclass."""
+    if t.is_meta:
+        return rebuild.rebuild_meta_tensor, (t.dtype, tuple(t.shape), t.stride(), t.requires_grad)
+    typed = t.dtype in names.STORAGE_TYPES
+    block = rebuild.Block(t._storage, t.dtype if typed else None, t._storage.nbytes)
+    how = block, t.storage_offset(), tuple(t.shape), t.stride(), t.requires_grad, hooks
+    return (rebuild.rebuild_tensor, how) if typed else (rebuild.rebuild_tensor_of_bytes, (*how, t.dtype))
 
 
 __all__ = ["save"]

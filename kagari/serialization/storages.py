@@ -9,6 +9,7 @@ from reprlib import repr as short
 from typing import Any
 
 from ..eager import device
+from ..eager.blocks import immaterial
 from ..eager.storage import UntypedStorage, block_of, shown
 from . import names
 from .rebuild import Block
@@ -72,6 +73,8 @@ class Storages(ABC):
         name = wanted.partition(":")[0]
         if name == "cpu":
             return memory
+        if name == "meta":
+            return immaterial(memory.nbytes)
         if name == "cuda":
             raise RuntimeError(
                 "Attempting to deserialize object on a CUDA device, but there is none. Please use load with "

@@ -28,6 +28,7 @@ PRIVATE = 4
 REWRITES = 8
 UNCHECKED = 16
 AWAITED = 32
+IMMATERIAL = 64
 FRESH = 0
 SAME = 1
 VIEW = 2
@@ -424,7 +425,7 @@ def execute(plan, args, scalars, state, nargs):
     """Runs a plan, or notes it. Where it has more buffers than the stack has room for, they are listed in memory of
     their own.
     """
-    if capturing():
+    if capturing() and (plan[0] & IMMATERIAL) == 0:
         return defer(plan, args, scalars, state, nargs)
     if (plan[0] & AWAITED) != 0 and complete() == 0:
         return 0
