@@ -165,6 +165,12 @@ def test_module(oracle: ModuleType) -> None:
     assert found[0] == found[1]
 
 
+def test_name_of_extra_state(oracle: ModuleType) -> None:
+    """Programs that put parameters in place of a model's on `meta` ask for it."""
+    name = "_EXTRA_STATE_KEY_SUFFIX"
+    assert getattr(kagari.nn.modules.module, name) == getattr(oracle.nn.modules.module, name)
+
+
 def test_saving(oracle: ModuleType) -> None:
     state = {"w": kagari.empty(2, 3, device="meta").t(), "p": kagari.nn.Parameter(kagari.empty(2, device="meta"))}
     file = io.BytesIO()

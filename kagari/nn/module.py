@@ -30,6 +30,7 @@ from .hooks import call_with_hooks
 from .members import Members, forgotten
 from .notes import note_failure
 from .registry import TABLES
+from .state import EXTRA_STATE as _EXTRA_STATE_KEY_SUFFIX  # noqa: F401 - what programs read of PyTorch's
 from .state import _IncompatibleKeys as _IncompatibleKeys
 
 # As in `registry.py`.
