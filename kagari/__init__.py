@@ -76,7 +76,7 @@ newaxis = None
 _PACKAGES = frozenset((
     "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub",
     "jit", "library", "linalg", "multiprocessing", "nn", "optim", "profiler", "random", "serialization", "special",
-    "testing", "utils", "vision",
+    "testing", "types", "utils", "vision",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -172,8 +172,8 @@ __all__ = [
     "svd_lowrank", "swapaxes", "swapdims", "t", "t_copy", "take", "take_along_dim", "tan", "tan_", "tanh", "tanh_",
     "tensor", "tensor_split", "tensordot", "testing", "threshold", "threshold_", "tile", "topk", "trace", "transpose",
     "transpose_copy", "trapezoid", "trapz", "triangular_solve", "tril", "tril_", "tril_indices", "triplet_margin_loss",
-    "triu", "triu_", "triu_indices", "true_divide", "true_divide_", "trunc", "trunc_", "typename", "uint16", "uint32",
-    "uint64", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique", "unique_consecutive",
+    "triu", "triu_", "triu_indices", "true_divide", "true_divide_", "trunc", "trunc_", "typename", "types", "uint16",
+    "uint32", "uint64", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique", "unique_consecutive",
     "unravel_index", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy",
     "use_deterministic_algorithms", "utils", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
     "view_copy", "vision", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",

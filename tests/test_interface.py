@@ -70,3 +70,14 @@ def test_signatures_of_methods_have_documentation() -> None:
         if not name.startswith("_") and not isinstance(member, types.MemberDescriptorType | bool) and not member.__doc__
     ]
     assert missing == []
+
+
+def test_names_for_annotations(oracle: ModuleType) -> None:
+    from kagari.types import Device, FileLike, Number, Storage
+    from kagari.utils.hooks import RemovableHandle
+
+    assert Number == oracle.types.Number
+    assert FileLike == oracle.types.FileLike
+    assert isinstance(kagari.device("cpu"), Device.__args__[0])
+    assert isinstance(kagari.ones(1).untyped_storage(), Storage)
+    assert isinstance(kagari.nn.Linear(1, 1).register_forward_hook(print), RemovableHandle)
