@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -261,6 +262,22 @@ def test_a_pass_that_is_left_ends_its_workers() -> None:
     assert not any(p.is_alive() for p in processes)
 
 
+def test_an_interrupt_while_workers_end_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: Any, grace: float = 0) -> None:
+        raise KeyboardInterrupt
+
+    loader = iter(DataLoader(range(100), num_workers=2))
+    next(loader)
+    processes = loader.workers.processes  # type: ignore[attr-defined]
+    monkeypatch.setattr(workers.Processes, "close", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        del loader
+        time.sleep(20)
+    for process in processes:
+        process.join(20)
+    assert {p.exitcode for p in processes} == {-signal.SIGKILL}
+
+
 class Lingering:
     """Data that leaves a thread behind in the process that reads it."""
 
@@ -326,6 +343,30 @@ def test_batches_as_they_are_ready(kind: str) -> None:
 def test_workers_that_are_started_anew() -> None:
     loader = DataLoader(Sleepy(""), 3, num_workers=2, multiprocessing_context="spawn")
     assert [x.tolist() for x in loader] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+
+
+@pytest.mark.parametrize("own, expected", [("", [True, True]), ("mp.set_forkserver_preload(['json'])", [False] * 2)])
+def test_a_server_that_forks_workers_loads_once_what_they_need(tmp_path: Path, own: str, expected: list[bool]) -> None:
+    program = f"""
+        import multiprocessing as mp, sys
+        from kagari.utils.data import DataLoader
+
+        class Preloaded:
+            def __len__(self):
+                return 2
+
+            def __getitem__(self, i):
+                return "kagari.data.preload" in sys.modules
+
+        if __name__ == "__main__":
+            {own}
+            loader = DataLoader(Preloaded(), None, num_workers=2, multiprocessing_context="forkserver")
+            print(list(loader))
+    """
+    script = tmp_path / "program.py"
+    script.write_text(textwrap.dedent(program))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
 
 def test_threads_know_who_they_are() -> None:

@@ -7,6 +7,7 @@ its batch at once.
 
 from __future__ import annotations
 
+import _thread
 import copy
 import gc
 import os
@@ -208,6 +209,15 @@ def _reap() -> None:
             _leaving.append((process, parent, deadline))
 
 
+def _preload(context: Any) -> None:
+    """Has the server that forks processes, if it is asked for and not told what to load, load what workers need."""
+    if context.get_start_method() == "forkserver":
+        from multiprocessing.forkserver import _forkserver
+
+        if _forkserver._preload_modules == ["__main__"]:  # type: ignore[attr-defined]
+            context.set_forkserver_preload(["__main__", f"{__package__}.preload"])
+
+
 class Processes:
     """The worker processes of a loader."""
 
@@ -220,6 +230,7 @@ class Processes:
         lists = packed(job.source.dataset) if forks else []
         if forks and job.source.collate_fn is default_collate:
             rows.prepare()
+        _preload(context)
         with warnings.catch_warnings():
             # Threads of the kernels' pool are let go in a fork.
             warnings.filterwarnings("ignore", message=".*multi-threaded.*", category=DeprecationWarning)
@@ -288,7 +299,12 @@ class Processes:
         _leaving.extend((process, os.getpid(), time.monotonic() + GRACE) for process in self.processes)
 
     def __del__(self) -> None:
-        self.close()
+        try:
+            self.close()
+        except KeyboardInterrupt:  # is dropped where it leaves this method: it has to come again, later
+            for process in self.processes:
+                process.kill()
+            threading.Timer(0.01, _thread.interrupt_main).start()
 
 
 # Threads
