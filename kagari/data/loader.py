@@ -42,7 +42,8 @@ class DataLoader(Generic[T_co]):
         timeout (float): seconds to wait for a batch of a worker; ``0`` waits for ever. Default: ``0``
         worker_init_fn: called in each worker with its number, before it reads
         multiprocessing_context: how processes are started: ``"fork"``, ``"spawn"``, ``"forkserver"`` or a context.
-            Default: the system's way
+            The server of ``"forkserver"``, unless it is told what to preload, loads once what workers need: the first
+            batches of later passes then come about as soon as with ``"fork"``. Default: the system's way
         generator (Generator): the source of the random order. Default: the default generator
         prefetch_factor (int): batches that each worker reads ahead. Default: ``2``
         persistent_workers (bool): whether workers live on from pass to pass. Default: ``False``
