@@ -38,15 +38,16 @@ Code depends on element type, orientation, how Q is packed and the epilogue; eve
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from ..base.target import Target
-from . import winograd, winograd_weight
+from . import winograd_choice
 from .contract_common import ELEMENTS
 from .contract_epilogue import Epilogue
 from .contract_micro import Form, write_contraction
 from .contract_prepare import OUTER_BLOCK, Rewrite, write_rewrite
+from .contract_problem import Matrix, Problem
 from .contract_slab import Slab, slab_of
 from .contract_tile import VECTORS, row_cycles, tall_rows, tile_heights
 from .contract_vector import LONGEST, VectorForm, write_vector
@@ -92,47 +93,6 @@ SLAB_ROWS, SLAB_PARTS = (1, 2, 4, 6, 8, 14, 16, 28, 32, 56, 112), (1, 2, 4)
 FINE_PARTS, FINE_WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 32), (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
 
 
-@dataclass(slots=True)
-class Matrix:
-    """An operand in memory: its buffer number and element strides (batch..., row, column)."""
-
-    buf: int
-    batch: tuple[int, ...]
-    row: int
-    col: int
-
-    @property
-    def turned(self) -> Matrix:
-        return Matrix(self.buf, self.batch, self.col, self.row)
-
-
-@dataclass(slots=True)
-class Problem:
-    """A contraction in terms of P[rows, k], Q[k, lanes] and C[m, n]."""
-
-    element: str
-    batch: tuple[int, ...]
-    rows: int
-    lanes: int
-    k: int
-    p: Matrix
-    q: Matrix
-    c: Matrix
-    transposed: bool
-    windows: Windows | None = None  # what Q is made of, in place of its strides
-    outer: tuple[int, int] = (1, 0)  # k is so many parts, between which P steps by so much
-    inner: int = 0  # where tiles do so, of so many k each
-    image: tuple[int, int] = (0, 0)  # where lanes are those of several images: how many of each, and C's step between
-    slab: Slab | None = None  # how tiles read windows in place, where they do
-
-    @property
-    def batches(self) -> int:
-        count = 1
-        for size in self.batch:
-            count *= size
-        return count
-
-
 def contraction(
     dtype: str,
     batch: tuple[int, ...],
@@ -175,7 +135,7 @@ def contraction(
         windows = Windows(((k, q.row),), ((n, q.col),))
         problem = replace(problem, windows=windows)
     if windows is not None:
-        for way in (_by_winograd, _weights_by_winograd):
+        for way in (winograd_choice.launches, winograd_choice.weight_launches):
             if found := way(dtype, problem, scratch, epilogue, target):
                 return found
     if windows is not None:
@@ -232,71 +192,6 @@ def slab_for(dtype: str, windows: Windows, target: Target) -> Slab | None:
     if slab is None or slab.elements(slab.rows_of(VECTORS * lanes, windows.lanes[1][0])) * size > _room(target):
         return None
     return slab
-
-
-def winograd_suits(dtype: str, windows: Windows, rows: int, images: int, target: Target) -> bool:
-    """Whether a convolution of so many images, whose factors are one matrix of so many rows, is done by Winograd's way.
-
-    Or the gradient of its weights, where windows are those of all images.
-    """
-    if winograd_weight.image_of(windows) is not None:
-        (width, _), (height, _) = windows.rows[:2]
-        images = windows.rows[2][0] if len(windows.rows) == 3 else 1
-        return winograd_weight.suited(dtype, rows, windows.lanes[2][0], images, (height, width), target) is not None
-    if winograd.image_of(windows) is None:
-        return False
-    (width, _), (height, _) = windows.lanes
-    return winograd.suited(dtype, rows, windows.rows[2][0], images, (height, width), target) is not None
-
-
-def _by_winograd(
-    dtype: str, problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue, target: Target
-) -> list[Launch]:
-    """The launches of a convolution that fewer multiplications do; none where that is not worth it."""
-    windows, p, q, c = problem.windows, problem.p, problem.q, problem.c
-    assert windows is not None
-    image = winograd.image_of(windows)
-    if image is None or len(problem.batch) > 1 or any(p.batch) or (c.col != 1 and problem.lanes > 1):
-        return []
-    (width, _), (height, _) = windows.lanes
-    (_, tap), (_, tap_line), (channels, _) = windows.rows
-    images, rows = problem.batches, problem.rows
-    blocks = winograd.suited(dtype, rows, channels, images, (height, width), target)
-    if blocks is None:
-        return []
-    parts, apart = problem.outer
-    line, channel = 3 * p.col, 9 * p.col
-    if parts > 1:
-        line, channel = (line, apart) if parts == channels else (apart, 3 * apart)
-    step, out_step = (x.batch[0] if x.batch else 0 for x in (q, c))
-    return winograd.launches(
-        image, blocks, winograd.Weights(p.buf, p.row, channel, line, p.col), (tap_line < 0, tap < 0), rows, channels,
-        images, step, (height, width), q.buf, c.buf, out_step, c.row, scratch, epilogue, target,
-    )  # fmt: skip
-
-
-def _weights_by_winograd(
-    dtype: str, problem: Problem, scratch: Callable[[int], int], epilogue: Epilogue, target: Target
-) -> list[Launch]:
-    """The launches of a gradient of weights that fewer multiplications do; none where that is not worth it."""
-    windows, p, q, c = problem.windows, problem.p, problem.q, problem.c
-    assert windows is not None
-    image = winograd_weight.image_of(windows)
-    if image is None or problem.batch or p.col != 1 or c.col != 1:
-        return []
-    (width, _), (height, _) = windows.rows[:2]
-    images, step = windows.rows[2] if len(windows.rows) == 3 else (1, 0)
-    channels, (parts, apart) = windows.lanes[2][0], problem.outer
-    blocks = winograd_weight.suited(dtype, problem.rows, channels, images, (height, width), target)
-    if blocks is None or parts not in (1, images):
-        return []
-    apart = apart if parts > 1 else height * width
-    if windows.border is not None:
-        step = windows.border.within(step) or 0
-    results = winograd_weight.Results(p.buf, apart, p.row, (height, width))
-    return winograd_weight.launches(
-        image, blocks, problem.rows, channels, images, step, q.buf, results, c.buf, c.row, scratch, epilogue, target
-    )
 
 
 def _room(target: Target) -> float:

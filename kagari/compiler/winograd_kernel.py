@@ -14,7 +14,7 @@ from .contract_pack import shuffle
 from .contract_tile import Tile, Tiles, call_tile, tall_first
 from .kernel import Part
 from .text import BITS, CACHE_LINE, Builder, Val, vector
-from .winograd_parts import EDGE, IMAGE_OPERANDS, PATCH_PARAMS, POINTS, gathered_results, write_patches
+from .winograd_parts import EDGE, IMAGE_OPERANDS, PATCH_PARAMS, POINTS, each_run, gathered_results, write_patches
 
 OPERANDS = (
     "rows",  # channels of the result
@@ -167,28 +167,14 @@ class _Writer:
     def _find_runs(self, first: Val, exist: Val) -> Val:
         """Fills the table of runs; returns how many there are."""
         b, op = self.b, self.op
-        slot, runs = b.var("i64", b.int(0)), b.var("i64", b.int(0))
-        head, body, done = b.label(), b.label(), b.label()
-        b.jump(head)
-        b.block(head)
-        lane, number = b.get(slot, "i64"), b.get(runs, "i64")
-        b.branch(b.icmp("slt", lane, exist), body, done)
-        b.block(body)
-        patch = b.add(first, lane)
-        line = b.binary("udiv", patch, op["across"])
-        place = b.sub(patch, b.mul(line, op["across"]))
-        image = b.binary("udiv", line, op["down"])
-        row = b.mul(b.sub(line, b.mul(image, op["down"])), b.int(2))
-        length = b.intrinsic("smin", "i64", b.sub(exist, lane), b.sub(op["across"], place))
-        column = b.mul(place, b.int(2))
-        cols = b.intrinsic("smin", "i64", b.mul(length, b.int(2)), b.sub(op["out_width"], column))
-        entry = b.gep(self.runs, b.mul(number, b.int(RUN_WORDS)), "i64")
-        for i, x in enumerate((b.mul(lane, b.int(2)), cols, image, row, column)):
-            b.store(x, b.gep(entry, b.int(i), "i64"))
-        b.set(slot, b.add(lane, length))
-        b.set(runs, b.add(number, b.int(1)))
-        b.jump(head)
-        b.block(done)
+        runs = b.var("i64")
+        with each_run(b, op, first, exist, runs) as piece:
+            length, column = b.sub(piece.high, piece.low), b.mul(piece.place, b.int(2))
+            cols = b.intrinsic("smin", "i64", b.mul(length, b.int(2)), b.sub(op["out_width"], column))
+            entry = b.gep(self.runs, b.mul(piece.number, b.int(RUN_WORDS)), "i64")
+            row = b.mul(piece.row, b.int(2))
+            for i, x in enumerate((b.mul(piece.low, b.int(2)), cols, piece.image, row, column)):
+                b.store(x, b.gep(entry, b.int(i), "i64"))
         return b.get(runs, "i64")
 
     def _results(self, row: Val, count: Val) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
+from typing import NamedTuple
 
 from .contract_pack import shuffle
 from .text import Builder, Val, vector
@@ -244,39 +245,63 @@ def _one_or_several(b: Builder, runs: Val) -> Iterator[Val | None]:
     b.block(done)
 
 
-def _find_runs(b: Builder, op: dict[str, Val], run: _Run, at: Val, exist: Val) -> Val:
-    """Fills the table for the patches from `at` on; returns how many runs they are."""
-    slot, runs = b.var("i64", b.int(0)), b.var("i64", b.int(0))
+class Piece(NamedTuple):
+    """A run in the code that walks over them: its number, its lanes, and its image, row of patches and first place."""
+
+    number: Val
+    low: Val
+    high: Val
+    image: Val
+    row: Val
+    place: Val
+
+
+@contextmanager
+def each_run(b: Builder, op: dict[str, Val], first: Val, exist: Val, count: Val) -> Iterator[Piece]:
+    """For each run of so many patches from the first one on; the variable `count` says in the end how many there are.
+
+    `op` has `across` and `down` of `IMAGE_OPERANDS`.
+    """
+    slot = b.var("i64", b.int(0))
+    b.set(count, b.int(0))
     head, body, done = b.label(), b.label(), b.label()
     b.jump(head)
     b.block(head)
-    low, number = b.get(slot, "i64"), b.get(runs, "i64")
+    low, number = b.get(slot, "i64"), b.get(count, "i64")
     b.branch(b.icmp("slt", low, exist), body, done)
     b.block(body)
-    patch = b.add(at, low)
-    row = b.binary("udiv", patch, op["across"])
-    place = b.sub(patch, b.mul(row, op["across"]))
-    image = b.binary("udiv", row, op["down"])
-    row = b.sub(row, b.mul(image, op["down"]))
+    patch = b.add(first, low)
+    line = b.binary("udiv", patch, op["across"])
+    place = b.sub(patch, b.mul(line, op["across"]))
+    image = b.binary("udiv", line, op["down"])
+    row = b.sub(line, b.mul(image, op["down"]))
     high = b.intrinsic("smin", "i64", exist, b.add(low, b.sub(op["across"], place)))
-    column = b.add(op["left"], b.mul(b.sub(place, low), b.int(2)))  # of the first lane, were it one of the run
-    for line in range(EDGE):
-        number_of = b.add(op["top"], b.add(b.mul(row, b.int(2)), b.int(line)))
-        exists = b.icmp("ult", number_of, op["height"])
-        offset = b.add(b.mul(image, op["image_step"]), b.add(b.mul(number_of, op["line_step"]), column))
-        masks = []
-        for shift in (0, 2):
-            first = b.intrinsic("smax", "i64", b.mul(low, b.int(2)), b.sub(b.int(-shift), column))
-            stop = b.intrinsic("smin", "i64", b.mul(high, b.int(2)), b.sub(b.sub(op["width"], b.int(shift)), column))
-            masks.append(_bits(b, first, stop))
-        joined = b.binary("or", masks[0], b.binary("shl", masks[1], b.int(32)))
-        entry = run.at(line, number)
-        b.store(offset, entry)
-        b.store(b.select(exists, joined, b.int(0)), b.gep(entry, b.int(1), "i64"))
+    yield Piece(number, low, high, image, row, place)
     b.set(slot, high)
-    b.set(runs, b.add(number, b.int(1)))
+    b.set(count, b.add(number, b.int(1)))
     b.jump(head)
     b.block(done)
+
+
+def _find_runs(b: Builder, op: dict[str, Val], run: _Run, at: Val, exist: Val) -> Val:
+    """Fills the table for the patches from `at` on; returns how many runs they are."""
+    runs = b.var("i64")
+    with each_run(b, op, at, exist, runs) as piece:
+        # Of the first lane, were it one of the run.
+        column = b.add(op["left"], b.mul(b.sub(piece.place, piece.low), b.int(2)))
+        for line in range(EDGE):
+            height = b.add(op["top"], b.add(b.mul(piece.row, b.int(2)), b.int(line)))
+            exists = b.icmp("ult", height, op["height"])
+            offset = b.add(b.mul(piece.image, op["image_step"]), b.add(b.mul(height, op["line_step"]), column))
+            masks = []
+            for shift in (0, 2):
+                end = b.sub(b.sub(op["width"], b.int(shift)), column)
+                first = b.intrinsic("smax", "i64", b.mul(piece.low, b.int(2)), b.sub(b.int(-shift), column))
+                masks.append(_bits(b, first, b.intrinsic("smin", "i64", b.mul(piece.high, b.int(2)), end)))
+            joined = b.binary("or", masks[0], b.binary("shl", masks[1], b.int(32)))
+            entry = run.at(line, piece.number)
+            b.store(offset, entry)
+            b.store(b.select(exists, joined, b.int(0)), b.gep(entry, b.int(1), "i64"))
     return b.get(runs, "i64")
 
 

@@ -568,20 +568,19 @@ def new_tensor(
     return tensor(data, dtype=self.dtype if dtype is None else dtype, device=place, requires_grad=requires_grad)
 
 
+def _alike(name: str, t: Tensor, args: tuple[Any, ...], size: Any, dtype: Any, layout: Any, device: Any) -> Tensor:
+    """A new tensor of a size, with the dtype and the device of another one unless others are given."""
+    return _sized(
+        name, args, size, t.dtype if dtype is None else dtype, layout, t.device if device is None else device, None
+    )
+
+
 def new_empty(
     self: Tensor, *args: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`empty` with this tensor's dtype unless another is given."""
-    made = _sized(
-        "new_empty",
-        args,
-        size,
-        self.dtype if dtype is None else dtype,
-        layout,
-        self.device if device is None else device,
-        None,
-    )
+    made = _alike("new_empty", self, args, size, dtype, layout, device)
     return wanting_grad(made) if requires_grad else made
 
 
@@ -590,15 +589,7 @@ def new_zeros(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`zeros` with this tensor's dtype unless another is given."""
-    made = _sized(
-        "new_zeros",
-        args,
-        size,
-        self.dtype if dtype is None else dtype,
-        layout,
-        self.device if device is None else device,
-        None,
-    )
+    made = _alike("new_zeros", self, args, size, dtype, layout, device)
     _fill(made, 0)
     return wanting_grad(made) if requires_grad else made
 
@@ -608,15 +599,7 @@ def new_ones(
     requires_grad: bool = False, pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """`ones` with this tensor's dtype unless another is given."""
-    made = _sized(
-        "new_ones",
-        args,
-        size,
-        self.dtype if dtype is None else dtype,
-        layout,
-        self.device if device is None else device,
-        None,
-    )
+    made = _alike("new_ones", self, args, size, dtype, layout, device)
     _fill(made, 1)
     return wanting_grad(made) if requires_grad else made
 

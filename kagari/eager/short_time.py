@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..autograd.casting import in_float32
@@ -28,12 +29,14 @@ def _said(value: Any) -> str:
     return str(int(value))
 
 
-def _described(name: str, signal: str, window: Any, settings: dict[str, Any]) -> str:
+def _refusal(name: str, x: Any, window: Any, settings: dict[str, Any], reason: str) -> RuntimeError:
+    """The error that says what was asked for, and why it can't be."""
+    kind = x.type() if name == "stft" else f"CPU{TYPE_NAMES[x.dtype]}Type"
     shown = None if window is None else f"{window.type()}{{[{', '.join(map(str, window.shape))}]}}"
-    listed = [(n, _said(x)) for n, x in settings.items()]
-    at = 1 + list(settings).index("win_length")
-    listed.insert(at, ("window", str(shown)))
-    return f"{name}({signal}, {', '.join(f'{n}={x}' for n, x in listed)})"
+    listed = [(n, _said(value)) for n, value in settings.items()]
+    listed.insert(1 + list(settings).index("win_length"), ("window", str(shown)))
+    signal = f"{kind}[{', '.join(map(str, x.shape))}]"
+    return RuntimeError(f"{name}({signal}, {', '.join(f'{n}={value}' for n, value in listed)}) {reason}")
 
 
 def _unwindowed(says: str) -> None:
@@ -100,7 +103,7 @@ def stft(
     length = n_fft if win_length is None else win_length
     if center and align_to_window is not None:
         raise RuntimeError("stft align_to_window should only be set when center = false")
-    x, several = input, input.ndim > 1
+    x = input
     if center:
         lead = (1,) * (3 - x.ndim)
         padded = call("pad")(x.reshape(*lead, *x.shape), (n_fft // 2, n_fft // 2), pad_mode)
@@ -109,7 +112,7 @@ def stft(
         "n_fft": n_fft, "hop_length": hop, "win_length": length, "normalized": normalized, "onesided": onesided,
         "return_complex": return_complex, "align_to_window": align_to_window,
     }  # fmt: skip
-    text = _described("stft", f"{x.type()}[{', '.join(map(str, x.shape))}]", window, settings)
+    refusal = partial(_refusal, "stft", x, window, settings)
     is_complex = x.dtype.is_complex or (window is not None and window.dtype.is_complex)
     if return_complex is None:
         if not is_complex:
@@ -126,18 +129,18 @@ def stft(
             stacklevel=3,
         )
     if x.dtype.category < 2:
-        raise RuntimeError(f"{text} : expected a tensor of floating point or complex values")
+        raise refusal(": expected a tensor of floating point or complex values")
     if not 0 < x.ndim < 3:
-        raise RuntimeError(f"{text} : expected a 1D or 2D tensor")
+        raise refusal(": expected a 1D or 2D tensor")
     if not 0 < n_fft <= x.shape[-1]:
-        raise RuntimeError(f"{text} : expected 0 < n_fft < {x.shape[-1]}, but got n_fft={n_fft}")
+        raise refusal(f": expected 0 < n_fft < {x.shape[-1]}, but got n_fft={n_fft}")
     if hop <= 0:
-        raise RuntimeError(f"{text} : expected hop_length > 0, but got hop_length={hop}")
+        raise refusal(f": expected hop_length > 0, but got hop_length={hop}")
     if not 0 < length <= n_fft:
-        raise RuntimeError(f"{text} : expected 0 < win_length <= n_fft, but got win_length={length}")
+        raise refusal(f": expected 0 < win_length <= n_fft, but got win_length={length}")
     if window is not None and tuple(window.shape) != (length,):
-        raise RuntimeError(
-            f"{text} : expected a 1D window tensor of size equal to win_length={length}, but got window with size "
+        raise refusal(
+            f": expected a 1D window tensor of size equal to win_length={length}, but got window with size "
             f"{list(window.shape)}"
         )
     frames = x.unfold(-1, n_fft, hop)
@@ -148,7 +151,6 @@ def stft(
     half = not is_complex if onesided is None else onesided
     found = _transform("rfft" if half else "fft")(frames, None, -1, "ortho" if normalized else "backward")
     found = found.transpose(-1, -2)
-    assert found.ndim == (3 if several else 2)
     return call("view_as_real")(found) if return_complex is False else found
 
 
@@ -194,29 +196,28 @@ def istft(
         "n_fft": n_fft, "hop_length": hop, "win_length": win, "center": center, "normalized": normalized,
         "onesided": onesided, "length": length, "return_complex": return_complex,
     }  # fmt: skip
-    signal = f"CPU{TYPE_NAMES[input.dtype]}Type[{', '.join(map(str, input.shape))}]"
-    text = _described("istft", signal, window, settings)
+    refusal = partial(_refusal, "istft", input, window, settings)
     if not input.numel():
-        raise RuntimeError(f"{text} : input tensor cannot be empty.")
+        raise refusal(": input tensor cannot be empty.")
     if input.ndim not in (2, 3):
-        raise RuntimeError(f"{text} : expected a tensor with 2 or 3 dimensions, but got {input.ndim + 1}")
+        raise refusal(f": expected a tensor with 2 or 3 dimensions, but got {input.ndim + 1}")
     half = input.shape[-2] != n_fft if onesided is None else onesided
     if half and input.shape[-2] != n_fft // 2 + 1:
-        raise RuntimeError(
-            f"{text} : expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 "
+        raise refusal(
+            ": expected the frequency dimension (3rd to the last) of the input tensor to match n_fft / 2 + 1 "
             f"when onesided=True, but got {input.shape[-2]}"
         )
     if not half and input.shape[-2] != n_fft:
-        raise RuntimeError(
-            f"{text} : expected the frequency dimension (3rd to the last) of the input tensor to match n_fft when "
+        raise refusal(
+            ": expected the frequency dimension (3rd to the last) of the input tensor to match n_fft when "
             f"onesided=False, but got {input.shape[-2]}"
         )
     if not 0 < hop <= win:
-        raise RuntimeError(f"{text} : expected 0 < hop_length <= win_length")
+        raise refusal(": expected 0 < hop_length <= win_length")
     if not 0 < win <= n_fft:
-        raise RuntimeError(f"{text} : expected 0 < win_length <= n_fft")
+        raise refusal(": expected 0 < win_length <= n_fft")
     if window is not None and tuple(window.shape) != (win,):
-        raise RuntimeError(f"{text} : Invalid window shape. window has to be 1D and length of `win_length`")
+        raise refusal(": Invalid window shape. window has to be 1D and length of `win_length`")
     if return_complex and half:
         raise RuntimeError("Cannot have onesided output if window or input is complex")
     if not return_complex and window is not None and window.dtype.is_complex:
@@ -235,7 +236,7 @@ def istft(
     added = _overlapped(frames * weights, hop, whole)[..., first:end]
     squares = _overlapped((weights * weights).expand(count, n_fft), hop, whole)[first:end]
     if float(squares.detach().abs().min()) <= _LEAST:
-        raise RuntimeError(f"{text} window overlap add min: 1")
+        raise refusal("window overlap add min: 1")
     found = added / squares
     missing = 0 if length is None else length - (end - first)
     if missing <= 0:

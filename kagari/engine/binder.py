@@ -10,9 +10,9 @@ from typing import Any
 
 from ..base.dtypes import LOWERED, dtype, float32, float64
 from ..base.layout import contiguous_strides, reshape_strides
-from ..compiler import attention, depthwise, sort, sort_merge, sort_search, sort_select
+from ..compiler import attention, depthwise, sort, sort_merge, sort_search, sort_select, winograd_choice
 from ..compiler.body import Access, Body, Node
-from ..compiler.contract import K_BLOCK, contraction, slab_for, winograd_suits
+from ..compiler.contract import K_BLOCK, contraction, slab_for
 from ..compiler.contract_windows import Border, Windows
 from ..compiler.epilogue import BodyEpilogue
 from ..compiler.fuse import Stage
@@ -266,7 +266,7 @@ class Binder(Outputs):
             shared = place is not None and place.strides[-1] == 1
         else:
             shared = v.ndim == 3 and (left.op == "expand" or images == 1)
-        return shared and winograd_suits(v.dtype.name, windows, rows, images, self.target)
+        return shared and winograd_choice.suits(v.dtype.name, windows, rows, images, self.target)
 
     def in_parts(self, v: Value, short: bool) -> Place | None:
         """A left factor whose columns are two dimensions: channels and taps of weights, or images and places.
