@@ -23,6 +23,7 @@ from . import (
     einsum,
     environment,
     exchange,
+    gammas,
     joining,
     legacy,
     linalg,
@@ -48,7 +49,7 @@ WRITTEN: dict[str, Any] = {
         *types.FUNCTIONS, *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS,
         *legacy.FUNCTIONS, *object.FUNCTIONS, *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS,
         *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS,
-        *linalg.FUNCTIONS, *short_time.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *linalg.FUNCTIONS, *short_time.FUNCTIONS, *gammas.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

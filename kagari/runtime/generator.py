@@ -18,6 +18,7 @@ permutation         Fisher-Yates from the front: place i is swapped with i + wor
 bernoulli           u53 < p; with a tensor of probabilities u24 < p, or u53 < p if they are float64
 exponential         -log1p(-u53) / rate          geometric   ceil(log(u53) / log1p(-p))
 cauchy              median + sigma * tan(pi * (u53 - 1/2))
+gamma               normals one by one, of the pairwise rule, and u53 (see gammas.py)
 multinomial         the largest weight / exponential, without replacement or for one sample; else inverse CDF, u53
 truncated_normal    normals, redrawn until all are inside, or, where less than 30 % would be, uniforms with rejection
 =================== ==================================================================================================
@@ -213,6 +214,15 @@ class Generator:
     def clone_state(self) -> Generator:
         """A generator of its own that goes on with the same numbers."""
         return Generator(self._device).set_state(self.get_state())
+
+    def one(self) -> float:
+        """The next double word as u53."""
+        first, second = self._stream.take(2).tolist()
+        return float(((first & _LOW21) << 32 | second) * 2.0**-53)
+
+    def one_normal(self) -> float:
+        """The next standard normal of the pairwise rule."""
+        return self._scalar_samples(1)[0]
 
     def random32(self, n: int) -> np.ndarray:
         """The next n words, uint32."""
