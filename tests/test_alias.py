@@ -99,11 +99,53 @@ def test_programs_fall_back_to_the_cpu(oracle: ModuleType) -> None:
         lambda t: (t.backends.mps.is_available(), t.backends.mps.is_built()),
         lambda t: (t.backends.cudnn.is_available(), t.backends.cudnn.version(), t.backends.cudnn.enabled),
         lambda t: (t.backends.cudnn.benchmark, t.backends.cudnn.deterministic),
+        lambda t: (t.backends.cudnn.benchmark_limit, t.backends.cudnn.allow_tf32),
+        lambda t: within(t.backends.cudnn.flags(deterministic=True), lambda: t.backends.cudnn.deterministic),
+        lambda t: t.backends.cuda.is_built(),
+        *(
+            lambda t, kind=kind: getattr(t.backends.cuda, f"{kind}_sdp_enabled")()
+            for kind in ("cudnn", "flash", "math", "mem_efficient")
+        ),
+        lambda t: (
+            t.backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
+            t.backends.cuda.matmul.allow_bf16_reduced_precision_reduction,
+            t.backends.cuda.matmul.allow_fp16_accumulation,
+        ),
+        tf32_is_a_precision,
+        lambda t: t.backends.cuda.matmul.nothing,
     )
     if oracle.cuda.is_available():
         pytest.skip("this PyTorch has GPUs")
     for question in questions:
         assert outcome(question, kagari) == outcome(question, oracle)
+
+
+def within(region: Any, question: Any) -> Any:
+    """The answer inside of a region."""
+    with region:
+        return question()
+
+
+def tf32_is_a_precision(torch: Any) -> list[Any]:
+    """What one of two switches for the same thing says when the other was set."""
+    answers = [torch.backends.cuda.matmul.allow_tf32]
+    for allowed in (True, False):
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+        answers += [torch.backends.cuda.matmul.allow_tf32, torch.get_float32_matmul_precision()]
+    return answers
+
+
+def test_switches_of_attention_are_kept() -> None:
+    cuda = kagari.backends.cuda
+    for kind in ("cudnn", "flash", "math", "mem_efficient"):
+        getattr(cuda, f"enable_{kind}_sdp")(False)
+        assert not getattr(cuda, f"{kind}_sdp_enabled")()
+        getattr(cuda, f"enable_{kind}_sdp")(True)
+
+
+def test_libraries_that_are_not_used() -> None:
+    backends = kagari.backends
+    assert not any(library.is_available() for library in (backends.mkl, backends.mkldnn, backends.openmp))
 
 
 def outcome(question: Any, torch: Any) -> Any:

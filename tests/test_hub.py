@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import sys
 import zipfile
 from pathlib import Path
@@ -148,3 +149,7 @@ def test_what_can_be_wrong_with_a_repository(repository: Path) -> None:
     (repository / "hubconf.py").write_text("dependencies = ['math', 'a_package_that_is_not_there']")
     with pytest.raises(RuntimeError, match="Missing dependencies: a_package_that_is_not_there"):
         hub.load(str(repository), "model", source="local")
+
+
+def test_the_name_of_old() -> None:
+    assert importlib.import_module("kagari.utils.model_zoo").load_url is hub.load_state_dict_from_url

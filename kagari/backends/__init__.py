@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import cudnn, kagari, mps
+from . import cuda, cudnn, kagari, mkl, mkldnn, mps, openmp
 
-__all__ = ["cudnn", "kagari", "mps"]
+__all__ = ["cuda", "cudnn", "kagari", "mkl", "mkldnn", "mps", "openmp"]
