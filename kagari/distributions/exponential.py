@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from ..eager import Tensor
 from ..eager import operators as ops
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Exponential"]
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     r"""Times between events that come at a rate: :math:`p(x) = \lambda e^{-\lambda x}`.
 
     Args:
@@ -79,3 +79,15 @@ class Exponential(Distribution):
     def entropy(self) -> Tensor:
         """The entropy."""
         return 1.0 - ops.log(self.rate)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return (-self.rate,)
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        (x,) = natural_params
+        return -ops.log(-x)
+
+    @property
+    def _mean_carrier_measure(self) -> Any:
+        return 0

@@ -71,7 +71,7 @@ class MultivariateNormal(Distribution):
         if covariance_matrix is not None:
             self._factor = cholesky(covariance_matrix)
         else:
-            self._factor = _factor_of_inverse(matrix) if scale_tril is None else matrix
+            self._factor = factor_of_inverse(matrix) if scale_tril is None else matrix
 
     @lazy_property
     def scale_tril(self) -> Tensor:
@@ -124,7 +124,7 @@ class MultivariateNormal(Distribution):
         return made.expand(self._batch_shape)
 
 
-def _factor_of_inverse(precision: Tensor) -> Tensor:
+def factor_of_inverse(precision: Tensor) -> Tensor:
     """The lower triangular factor of the inverse of matrices: that of their mirror image, mirrored, and inverted."""
     mirrored = ops.flip(cholesky(ops.flip(precision, (-2, -1))), (-2, -1)).mT
     return solve_triangular(mirrored, ops.eye(precision.shape[-1], dtype=precision.dtype), upper=False)

@@ -10,7 +10,7 @@ from ..autograd.modes import no_grad
 from ..eager import Size, Tensor
 from ..eager import operators as ops
 from . import constraints
-from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .utils import broadcast_all
 
 __all__ = ["Normal"]
@@ -22,7 +22,7 @@ def standard_normal(shape: Size, like: Tensor) -> Tensor:
     return ops.normal(zeros, ops.ones_like(zeros))
 
 
-class Normal(Distribution):
+class Normal(ExponentialFamily):
     r"""The normal distribution,
     :math:`p(x) = \frac{1}{\sigma \sqrt{2 \pi}} e^{-\frac{(x - \mu)^2}{2 \sigma^2}}`.
 
@@ -96,3 +96,15 @@ class Normal(Distribution):
     def entropy(self) -> Tensor:
         """The entropy."""
         return 0.5 + 0.5 * math.log(2 * math.pi) + ops.log(self.scale)
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        return self.loc / self.scale.pow(2), -0.5 * self.scale.pow(2).reciprocal()
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        x, y = natural_params
+        return -0.25 * x.pow(2) / y + 0.5 * ops.log(-math.pi / y)
+
+    @property
+    def _mean_carrier_measure(self) -> Any:
+        return 0

@@ -11,7 +11,7 @@ from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution
 
-__all__ = ["OneHotCategorical"]
+__all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 
 class OneHotCategorical(Distribution):
@@ -96,3 +96,31 @@ class OneHotCategorical(Distribution):
         n = self._event_shape[0]
         values = ops.eye(n, dtype=self.probs.dtype).view(n, *(1,) * len(self._batch_shape), n)
         return values.expand(n, *self._batch_shape, n) if expand else values
+
+
+class OneHotCategoricalStraightThrough(OneHotCategorical):
+    r"""As :class:`OneHotCategorical`, with the gradient of the probabilities for what is drawn.
+
+    Args:
+        probs (Tensor, optional): :math:`(*, K)`, weights that need not sum to one.
+        logits (Tensor, optional): :math:`(*, K)`, logarithms of weights. Exactly one of the two is given.
+        validate_args (bool, optional): as for :class:`Distribution`.
+
+    Source: Bengio, Leonard, Courville, *Estimating or propagating gradients through stochastic neurons for conditional
+    computation* (2013).
+
+    Example::
+
+        >>> import kagari as torch
+        >>> p = torch.tensor([0.25, 0.75], requires_grad=True)
+        >>> torch.distributions.OneHotCategoricalStraightThrough(p).rsample().sum().backward()
+        >>> p.grad
+        tensor([0., 0.])
+    """
+
+    has_rsample = True
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """Draws values, as if they were the probabilities where gradients are asked for."""
+        probs = self.probs
+        return self.sample(sample_shape) + (probs - probs.detach())

@@ -57,8 +57,9 @@ class TransformedDistribution(Distribution):
                 f"base_distribution needs to have shape with size at least {needed}, but got {Size(shape)}."
             )
         wide = composed.forward_shape(shape)
-        if wide != shape:
-            base_distribution = base_distribution.expand(wide[: len(wide) - had])
+        needed_shape = composed.inverse_shape(wide)
+        if needed_shape != shape:
+            base_distribution = base_distribution.expand(needed_shape[: len(needed_shape) - had])
         if needed > had:
             base_distribution = Independent(base_distribution, needed - had)
         self.base_dist = base_distribution
@@ -82,7 +83,7 @@ class TransformedDistribution(Distribution):
     def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
         """The same distribution, with its batch expanded to a shape."""
         made = super().expand(batch_shape)
-        shape = (*batch_shape, *self._event_shape)
+        shape = ComposeTransform(self.transforms).inverse_shape((*batch_shape, *self._event_shape))
         made.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
         return made
 

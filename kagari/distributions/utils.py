@@ -10,7 +10,10 @@ from ..autograd.modes import enable_grad
 from ..eager import Tensor
 from ..eager import operators as ops
 
-__all__ = ["broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits"]
+__all__ = [
+    "broadcast_all", "clamp_probs", "lazy_property", "logits_to_probs", "probs_to_logits", "tril_matrix_to_vec",
+    "vec_to_tril_matrix",
+]  # fmt: skip
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
@@ -65,6 +68,39 @@ def probs_to_logits(probs: Tensor, is_binary: bool = False) -> Tensor:
     """
     near = clamp_probs(probs)
     return ops.log(near) - ops.log1p(-near) if is_binary else ops.log(near)
+
+
+def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
+    """Lower triangular matrices with the numbers of vectors, row by row, below the diagonal `diag` and on it.
+
+    >>> import kagari as torch
+    >>> from kagari.distributions.utils import vec_to_tril_matrix
+    >>> vec_to_tril_matrix(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([[1., 0.],
+            [2., 3.]])
+    """
+    n = round(((1 + 2 * diag) ** 2 + 8 * vec.shape[-1] + 4 * abs(diag) * (diag + 1)) ** 0.5 - 2 * diag - 1) // 2
+    rows, columns = ops.tril_indices(n, n, diag)
+    made = ops.zeros((*vec.shape[:-1], n, n), dtype=vec.dtype)
+    made[..., rows, columns] = vec
+    return made
+
+
+def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:
+    """The numbers of matrices below the diagonal `diag` and on it, row by row.
+
+    Raises ValueError for a diagonal outside of the matrices.
+
+    >>> import kagari as torch
+    >>> from kagari.distributions.utils import tril_matrix_to_vec
+    >>> tril_matrix_to_vec(torch.tensor([[1.0, 0.0], [2.0, 3.0]]))
+    tensor([1., 2., 3.])
+    """
+    n = mat.shape[-1]
+    if diag < -n or diag >= n:
+        raise ValueError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
+    rows, columns = ops.tril_indices(n, n, diag)
+    return mat[..., rows, columns]
 
 
 class lazy_property:
