@@ -57,6 +57,77 @@ def network(t: Any, x: Any) -> Any:
 
 
 @program
+def nodes_are_told_by_their_class(t: Any) -> Any:
+    x = t.ones(3, requires_grad=True)
+    y = (x * 2).exp()
+    z = t.zeros(4)
+    z[:2] = x[:2]
+    fn = y.grad_fn
+    seen = [type(f).__name__ for f in (fn, fn.next_functions[0][0], z.grad_fn, z[1:].grad_fn, (x + 1).sum().grad_fn)]
+    (y.sum() + z.sum()).backward()
+    return seen, str(type(fn)), isinstance(fn, t.autograd.graph.Node), y.grad_fn is fn, x.grad
+
+
+@program
+def no_such_attribute_of_a_node(t: Any) -> Any:
+    return t.ones(3, requires_grad=True).exp().grad_fn._nothing
+
+
+@program
+def hooks_on_one_saved_tensor(t: Any) -> Any:
+    x = t.arange(3.0, requires_grad=True)
+    seen = []
+    for name in ("self", "other"):
+        y = x * (x + 1)
+        getattr(y.grad_fn, f"_raw_saved_{name}").register_hooks(lambda kept: kept.tolist(), lambda kept: t.tensor(kept))
+        seen += [type(getattr(y.grad_fn, f"_raw_saved_{name}")).__name__, *t.autograd.grad(y.sum(), x)]
+    return seen
+
+
+@program
+def a_hook_that_changes_what_was_saved(t: Any) -> Any:
+    x = t.arange(3.0, requires_grad=True)
+    y = x.exp()
+    y.grad_fn._raw_saved_result.register_hooks(lambda kept: kept.detach() * 4, lambda kept: kept / 2)
+    y.sum().backward(retain_graph=True)
+    y.sum().backward()
+    return x.grad
+
+
+@program
+def hooks_on_what_a_function_saved(t: Any) -> Any:
+    x = t.arange(3.0, requires_grad=True)
+    y = _Cube(t)(x)
+    first, *_ = y.grad_fn._raw_saved_tensors
+    first.register_hooks(lambda kept: 5.0, lambda number: t.full((3,), number))
+    y.sum().backward()
+    return x.grad
+
+
+@program
+def places_of_what_a_function_let_go(t: Any) -> Any:
+    y = _Cube(t)(t.arange(3.0, requires_grad=True))
+    assert len(y.grad_fn._raw_saved_tensors) == 3
+    y.sum().backward()
+    return y.grad_fn._raw_saved_tensors
+
+
+@program
+def hooks_are_set_once(t: Any) -> Any:
+    place = t.ones(3, requires_grad=True).exp().grad_fn._raw_saved_result
+    place.register_hooks(lambda kept: kept, lambda kept: kept)
+    place.register_hooks(lambda kept: kept, lambda kept: kept)
+
+
+@program
+def hooks_on_what_was_let_go(t: Any) -> Any:
+    y = t.ones(3, requires_grad=True).exp()
+    place = y.grad_fn._raw_saved_result
+    y.sum().backward()
+    place.register_hooks(lambda kept: kept, lambda kept: kept)
+
+
+@program
 def gradients_are_the_same(t: Any) -> Any:
     x = t.linspace(-1, 1, 6).view(2, 3).requires_grad_()
     with hooked(t):
@@ -233,3 +304,9 @@ def test_another_tensor_is_an_error(wrong: Any) -> None:
         y = x * x
     with pytest.raises(RuntimeError, match=r"MulBackward0: unpack_hook returned a tensor of shape .* saved with"):
         y.sum().backward()
+
+
+def test_hooks_that_are_no_functions() -> None:
+    place = kagari.ones(3, requires_grad=True).exp().grad_fn._raw_saved_result
+    with pytest.raises(TypeError, match="expected two functions, got int and str"):
+        place.register_hooks(1, "x")

@@ -16,8 +16,7 @@ from ..engine.code import native
 from ..engine.function import Hooks
 from . import modes
 from .node import Node, OutputOf, changed
-
-NOTE = "checkpoint"
+from .saved import NOTE
 
 
 class CheckpointError(RuntimeError):
@@ -147,4 +146,4 @@ def tensors_in(value: Any) -> Iterator[Any]:
             yield from tensors_in(item)
 
 
-__all__ = ["NOTE", "CheckpointError", "Note", "Part", "current", "tensors_in"]
+__all__ = ["CheckpointError", "Note", "Part", "current", "tensors_in"]

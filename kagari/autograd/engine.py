@@ -15,10 +15,10 @@ from ..base.layout import Layout
 from ..engine.code import Native, native
 from ..engine.function import Hooks
 from . import modes
-from .checkpoint import NOTE, current
+from .checkpoint import current
 from .library import function
 from .node import Node, OutputOf, edge_of
-from .packing import Packed
+from .saved import NOTE, Packed
 
 KEEP, CREATE, WATCHED = 1, 2, 4
 # Two passes in two threads may add to the same leaf; long kernels let go of the GIL.

@@ -12,16 +12,17 @@ from ..engine.function import Hooks
 from ..ir.build import broadcast_shape
 from . import modes
 from .api import filled
-from .checkpoint import NOTE
 from .library import function
 from .node import FREED, Node, OutputOf, as_function, changed, edge_of
-from .packing import Packed, pack
+from .packing import pack
+from .saved import NOTE, Packed, SavedTensor
 from .views import check_writable, refresh, rewrite
 
 
 class FunctionCtx(Node):
     """What `forward` and `backward` share; it is the node of the call on the tape. Any attribute can be set on it."""
 
+    called = True
     _function: type[Function]
     _to_save: tuple[Any, ...] = ()
     _dirty: tuple[Any, ...] = ()
@@ -59,6 +60,15 @@ class FunctionCtx(Node):
             raise RuntimeError(FREED)
         n = len(saved) >> 1
         return tuple([self._unpacked(i, t, saved[n + 1 + i]) for i, t in enumerate(saved[:n])])
+
+    @property
+    def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
+        """The places of what `save_for_backward` kept. Raises RuntimeError where it has been let go."""
+        note = self.notes().get(NOTE)
+        saved = note.saved if isinstance(note, Packed) else self._saved
+        if saved is None:
+            raise RuntimeError(FREED)
+        return tuple([SavedTensor(self, i) for i in range(len(saved) >> 1)])
 
     def saved_as(self, i: int, t: Any) -> tuple[Any, Any]:
         """A tensor that is saved, with its place on the tape, and the edge that it has beside what the node knows."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from ..engine.code import native
-from ..engine.function import BACKWARDS
+from ..engine.function import BACKWARDS, Hooks
 from . import modes
+from .saved import NOTE, Packed, SavedTensor
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -28,6 +29,7 @@ class Node:
 
     __slots__ = ("_tape", "_saved", "_edges", "_sequence", "_extra", "__weakref__")
 
+    called: ClassVar[bool] = False  # whether the class has the name of its nodes
     _tape: Any
     _saved: tuple[Any, ...] | None
     _edges: tuple[Any, ...]
@@ -46,7 +48,8 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The nodes this one hands gradients to, each with the number of its output."""
-        return tuple(as_function(edge) for edge in self._edges)
+        found = [as_function(edge) for edge in self._edges]
+        return tuple((named(node), output) for node, output in found)
 
     def apply_backward(self, grads: tuple[Any, ...]) -> Any:
         """The gradients of the inputs, one for each edge, from those of the outputs.
@@ -75,19 +78,41 @@ class Node:
         code = self._tape.saved[i]
         return (t, edge_of(t)) if code >= 0 else (self._restored(t, ~code), None)
 
+    @staticmethod
+    def with_history(t: Any, edge: Any) -> Any:
+        """A tensor with the place on the tape of one that it stands for."""
+        if edge_of(t) is edge:
+            return t
+        made = native().make_tensor(t._layout, t._storage, t._offset)
+        if edge is not None:
+            if isinstance(edge, Hooks.tensor_types):
+                leaf, edge = edge, _Relay()
+                edge.begin((leaf,))
+            made._grad_fn, made._needs = edge, True
+        return made
+
     def __getattr__(self, name: str) -> Any:
-        """What is saved of an argument, `_saved_self`, or of the result, `_saved_result`; None for other arguments."""
-        tape = self._tape if name.startswith("_saved_") else None
+        """What is saved of an argument, `_saved_self`, or of the result, `_saved_result`; None for other arguments.
+
+        `_raw_saved_self` is the place it is saved in.
+        """
+        raw, is_saved, of = name.partition("_saved_")
+        tape = self._tape if is_saved and raw in ("", "_raw") else None
         if tape is not None:
             backward = BACKWARDS[tape.backward]
-            if name[7:] in backward.saved_names:
-                self.check_saved()
-                i = backward.saved_names.index(name[7:])
-                item = self._saved[i]  # type: ignore[index]
-                return self.saved_as(i, item)[0] if hasattr(item, "_storage") else item
-            if name[7:] in backward.argument_names:
+            if of in backward.saved_names:
+                i = backward.saved_names.index(of)
+                return SavedTensor(self, i) if raw else self._saved_value(i)
+            if of in backward.argument_names:
                 return None
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def _saved_value(self, i: int) -> Any:
+        if self._saved is None and isinstance(note := self.notes().get(NOTE), Packed):
+            return note.take()[i]
+        self.check_saved()
+        item = self._saved[i]  # type: ignore[index]
+        return self.saved_as(i, item)[0] if hasattr(item, "_storage") else item
 
     def check_saved(self) -> None:
         """Raises RuntimeError where what was saved is gone or was changed."""
@@ -129,6 +154,26 @@ class Node:
         return f"<{self.name().rpartition('::')[2]} object at {id(self):#x}>"
 
 
+_classes: dict[tuple[type[Node], str], type[Node]] = {}
+
+
+def named(node: Any) -> Any:
+    """The node, of a class that is called as it: PyTorch's nodes are told by `type(y.grad_fn).__name__`.
+
+    The resident code makes nodes of one class. One that a program looks at changes it; it runs by way of Python then.
+    """
+    kind = type(node)
+    if not issubclass(kind, Node) or kind.called:
+        return node
+    name = node.name().rpartition("::")[2]
+    found = _classes.get((kind, name))
+    if found is None:
+        body = {"__slots__": (), "__module__": "builtins", "__doc__": kind.__doc__, "called": True}
+        found = _classes[kind, name] = type(name, (kind,), body)
+    node.__class__ = found
+    return node
+
+
 def changed(item: Any, version: int, made_by: Node | None, output: int) -> RuntimeError:
     """The error for a saved tensor that was written to."""
     kind = item._layout.dtype.type_name
@@ -150,6 +195,21 @@ def changed(item: Any, version: int, made_by: Node | None, output: int) -> Runti
         f"[torch.{kind}Tensor {list(item._layout.shape)}]{of} is at version {item._storage.version}; expected "
         f"version {version} instead. Hint: {hint}"
     )
+
+
+class _Relay(Node):
+    """Hands a gradient on to the leaf that an unpacked tensor stands for."""
+
+    __slots__ = ()
+    outputs = 1
+
+    def name(self) -> str:
+        """As what it appears in the graph."""
+        return "AliasBackward0"
+
+    def apply_backward(self, grads: tuple[Any, ...]) -> Any:
+        """The gradient as it came."""
+        return grads
 
 
 class OutputOf:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..engine.code import native
-from ..engine.function import Hooks
 from . import modes
-from .checkpoint import NOTE
-from .node import Node, edge_of
+from .saved import pack_saved
 
 
 class _Region(threading.local):
@@ -99,66 +97,6 @@ class disable_saved_tensors_hooks:
         _region.forbidden.pop()
 
 
-class Packed(NamedTuple):
-    """What a node saved, with the tensors that were packed by their numbers: layout, and the edge that each came with.
-
-    An operator's backward relies on shapes and dtypes; a function of the user's own gets what there is.
-    """
-
-    node: str
-    saved: tuple[Any, ...]
-    packed: dict[int, tuple[Any, Any]]
-    unpack: Callable[[Any], Any]
-    relies: bool
-
-    def take(self) -> tuple[Any, ...]:
-        """What the node saved."""
-        saved, n = list(self.saved), len(self.saved) >> 1
-        for i, (layout, edge) in self.packed.items():
-            found = self.unpack(saved[i])
-            if not isinstance(found, Hooks.tensor_types):
-                raise TypeError(
-                    "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
-                    f"{type(found).__name__}"
-                )
-            now = found._layout
-            if self.relies and (now.shape != layout.shape or now.dtype is not layout.dtype):
-                raise RuntimeError(
-                    f"{self.node}: unpack_hook returned a tensor of shape {list(now.shape)} and {now.dtype} for one "
-                    f"that was saved with shape {list(layout.shape)} and {layout.dtype}"
-                )
-            saved[i], saved[n + 1 + i] = _with_history(found, edge), found._storage.version
-        return tuple(saved)
-
-
-class _Relay(Node):
-    """Hands a gradient on to the leaf that an unpacked tensor stands for."""
-
-    __slots__ = ()
-    outputs = 1
-
-    def name(self) -> str:
-        """As what it appears in the graph."""
-        return "AliasBackward0"
-
-    def apply_backward(self, grads: tuple[Any, ...]) -> Any:
-        """The gradient as it came."""
-        return grads
-
-
-def _with_history(t: Any, edge: Any) -> Any:
-    """The tensor with the place on the tape of the one that was packed."""
-    if edge_of(t) is edge:
-        return t
-    made = native().make_tensor(t._layout, t._storage, t._offset)
-    if edge is not None:
-        if isinstance(edge, Hooks.tensor_types):
-            leaf, edge = edge, _Relay()
-            edge.begin((leaf,))
-        made._grad_fn, made._needs = edge, True
-    return made
-
-
 def pack(node: Any) -> None:
     """Packs what a node saved, where it is new in a region with hooks."""
     region = _region
@@ -169,18 +107,4 @@ def pack(node: Any) -> None:
     if saved is None or len(saved) < 2:
         return
     packing, unpacking, _ = region.hooks[-1]
-    items, packed = list(saved), {}
-    with modes.no_grad():
-        for i, t in enumerate(saved[: len(saved) >> 1]):
-            if isinstance(t, Hooks.tensor_types):
-                t, edge = node.saved_as(i, t)
-                packed[i] = t._layout, edge
-                version = t._storage.version
-                items[i] = packing(t)
-                if t._storage.version != version:
-                    raise RuntimeError(
-                        "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack "
-                        "hook cannot be modified by in-place operations as this can lead to unexpected side-effects."
-                    )
-    node.notes()[NOTE] = Packed(node.name(), tuple(items), packed, unpacking, node._tape is not None)
-    node._saved = None
+    pack_saved(node, range(len(saved) >> 1), packing, unpacking)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..autograd import modes
 from ..autograd.api import backward, backward_from
-from ..autograd.node import Node, OutputOf, RemovableHandle
+from ..autograd.node import Node, OutputOf, RemovableHandle, named
 from ..autograd.views import refresh
 from ..base import dtypes
 from ..base.dtypes import dtype
@@ -286,11 +286,14 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether no operator on the tape made the tensor."""
-        return self.grad_fn is None
+        return self._node() is None
 
     @property
     def grad_fn(self) -> Any:
         """The node of the operator that made the tensor; None for a leaf."""
+        return named(self._node())
+
+    def _node(self) -> Any:
         if self._base is not None:
             refresh(self)
         edge = self._grad_fn
@@ -375,7 +378,7 @@ class Tensor:
         """Calls `hook(grad)` when the gradient of this tensor is known; what it returns replaces it."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        node = self.grad_fn
+        node = self._node()
         if node is None:
             return RemovableHandle(self._notes().setdefault("hooks", {}), hook)
         return RemovableHandle(node.notes().setdefault("hooks", {}).setdefault(self.output_nr, {}), hook)
@@ -394,7 +397,7 @@ class Tensor:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self._grad_fn is None or self.retains_grad:
             return
-        self.grad_fn.notes().setdefault("retains", {})[self.output_nr] = weakref.ref(self)
+        self._node().notes().setdefault("retains", {})[self.output_nr] = weakref.ref(self)
         self._notes()["retains"] = True
 
     @property
@@ -541,7 +544,7 @@ class Tensor:
     __hash__ = object.__hash__  # by identity, though `==` compares elements
 
     def __repr__(self) -> str:
-        edge = self.grad_fn
+        edge = self._node()
         dt, kind = self._layout.dtype, type(self)
         plain = kind is Tensor or kind.__torch_function__ is None
         return printing.format_tensor(
