@@ -40,6 +40,7 @@ LOOSE = {
 }
 # Of which the oracle has approximations.
 ROUGH = {"_standard_gamma_grad": 1e-2, "_dirichlet_grad": 1e-2}
+ROUGH |= dict.fromkeys(("bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "airy_ai"), 2e-5)
 # Where nodes have other names than PyTorch's in some form: one step here is several there, and the last one differs
 # from form to form; `floor_divide` and `heaviside` have no gradient there, and `positive` is its argument.
 OTHER_NODES = {

@@ -54,7 +54,7 @@ def _bessel_series(order: int) -> tuple[list[float], list[float]]:
 _SERIES = [_bessel_series(0), _bessel_series(1)]
 
 
-def _bessel(order: int, x: Value, scaled: bool) -> Value:
+def modified_bessel(order: int, x: Value, scaled: bool) -> Value:
     """I_0 or I_1; scaled, times e^-|x|."""
     near, far = _SERIES[order]
     size = ir.abs_(x)
@@ -75,7 +75,9 @@ def _over(result: Value, x: Value) -> Value:
     return ir.where(zero, 0.5, result / ir.where(zero, 1, x))
 
 
-@operator(inplace=True, pointwise=True, gradient=lambda g, input: [g * _bessel(1, input, False)], samples=unary())
+@operator(
+    inplace=True, pointwise=True, gradient=lambda g, input: [g * modified_bessel(1, input, False)], samples=unary()
+)
 def i0(input: Tensor) -> Value:
     """`out_i = I_0(input_i)`, the modified Bessel function of the first kind and order 0.
 
@@ -83,38 +85,38 @@ def i0(input: Tensor) -> Value:
     >>> torch.i0(torch.tensor([0.0, 1.0]))
     tensor([1.0000, 1.2661])
     """
-    return _bessel(0, _float("i0_vml_cpu", input), False)
+    return modified_bessel(0, _float("i0_vml_cpu", input), False)
 
 
 def _i0e_gradient(g: Value, input: Value) -> list[Value]:
-    return [g * (_bessel(1, input, True) - ir.sign(input) * _bessel(0, input, True))]
+    return [g * (modified_bessel(1, input, True) - ir.sign(input) * modified_bessel(0, input, True))]
 
 
 @operator(**_SPECIAL, gradient=_i0e_gradient, samples=unary())
 def i0e(input: Tensor) -> Value:
     """`out_i = e ** -|input_i| * I_0(input_i)`."""
-    return _bessel(0, _float("i0e_cpu", input), True)
+    return modified_bessel(0, _float("i0e_cpu", input), True)
 
 
 def _i1_gradient(g: Value, input: Value) -> list[Value]:
-    return [g * (_bessel(0, input, False) - _over(_bessel(1, input, False), input))]
+    return [g * (modified_bessel(0, input, False) - _over(modified_bessel(1, input, False), input))]
 
 
 @operator(**_SPECIAL, gradient=_i1_gradient, samples=unary())
 def i1(input: Tensor) -> Value:
     """`out_i = I_1(input_i)`, the modified Bessel function of the first kind and order 1."""
-    return _bessel(1, _float("i1_cpu", input), False)
+    return modified_bessel(1, _float("i1_cpu", input), False)
 
 
 def _i1e_gradient(g: Value, input: Value) -> list[Value]:
-    value = _bessel(1, input, True)
-    return [g * (_bessel(0, input, True) - ir.sign(input) * value - _over(value, input))]
+    value = modified_bessel(1, input, True)
+    return [g * (modified_bessel(0, input, True) - ir.sign(input) * value - _over(value, input))]
 
 
 @operator(**_SPECIAL, gradient=_i1e_gradient, samples=unary())
 def i1e(input: Tensor) -> Value:
     """`out_i = e ** -|input_i| * I_1(input_i)`."""
-    return _bessel(1, _float("i1e_cpu", input), True)
+    return modified_bessel(1, _float("i1e_cpu", input), True)
 
 
 # Hurwitz's zeta, and what follows from it
