@@ -114,7 +114,8 @@ def places_of_what_a_function_let_go(t: Any) -> Any:
 
 @program
 def hooks_are_set_once(t: Any) -> Any:
-    place = t.ones(3, requires_grad=True).exp().grad_fn._raw_saved_result
+    y = t.ones(3, requires_grad=True).exp()  # the oracle's place does not keep the node alive
+    place = y.grad_fn._raw_saved_result
     place.register_hooks(lambda kept: kept, lambda kept: kept)
     place.register_hooks(lambda kept: kept, lambda kept: kept)
 
