@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kagari.base.dtypes import bool_, float16, float32, float64, int64
-from kagari.base.symbols import Guards, Sym
-from kagari.engine.interpret import evaluate_size, interpret
+from kagari.base.symbols import Guards, Sym, evaluate
+from kagari.engine.interpret import interpret
 from kagari.ir import build, graph
 from kagari.ir.differentiate import NOT_DIFFERENTIABLE, VJP, differentiate
 from kagari.ir.graph import Graph, Value
@@ -49,7 +49,7 @@ class Case:
 
     def weigh(self, v: Value) -> Value:
         """The sum of v times random weights: a number that every element of v has a part in."""
-        shape = [evaluate_size(s, self.sizes) for s in v.shape]
+        shape = [evaluate(s, self.sizes) for s in v.shape]
         self.weights.append(leaf(len(self.leaves) + len(self.weights), v.shape))
         self.weight_arrays.append(self.random.uniform(0.5, 1.5, shape))
         return build.sum_(v * self.weights[-1])

@@ -18,8 +18,8 @@ from kagari.base.dtypes import (
     uint8,
 )
 from kagari.base.errors import BroadcastError, CompileError
-from kagari.base.symbols import Guards, Sym, identical, is_positive, product
-from kagari.engine.interpret import ELEMENT, STRUCTURE, evaluate_size, interpret, round_to
+from kagari.base.symbols import Guards, Sym, evaluate, identical, is_positive, product
+from kagari.engine.interpret import ELEMENT, STRUCTURE, interpret, round_to
 from kagari.ir import build, graph
 from kagari.ir.fold import FOLD, convert, wrap
 from kagari.ir.graph import Graph, Value
@@ -51,7 +51,7 @@ def test_symbolic_arithmetic(guards: Guards) -> None:
     ]  # fmt: skip
     assert [x.hint for x in expressions] == [16, 84, -14, 12, 1, 1, 16, 72]
     at = {"s0": 9, "s1": 5}
-    assert [evaluate_size(x, at) for x in expressions] == [23, 270, -35, 15, 2, 1, 11, 135]
+    assert [evaluate(x, at) for x in expressions] == [23, 270, -35, 15, 2, 1, 11, 135]
     assert not guards.conditions
 
 

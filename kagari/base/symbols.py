@@ -8,8 +8,9 @@ traced anew. A comparison with one answer for all sizes of at least 2 makes no g
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 Monomial: TypeAlias = tuple[str, ...]
 Poly: TypeAlias = dict[Monomial, int]
@@ -154,6 +155,19 @@ Size: TypeAlias = int | Sym
 def hint(x: Size) -> int:
     """The present value of a size."""
     return x.hint if isinstance(x, Sym) else x
+
+
+def evaluate(size: Size, values: Mapping[str, Any]) -> Any:
+    """What a size is where its symbols have these values: numbers, or sizes in other symbols."""
+    if not isinstance(size, Sym):
+        return size
+    total: Any = 0
+    for names, coefficient in size._key:
+        term: Any = coefficient
+        for name in names:  # a quotient or a remainder is the text that computes it
+            term *= values[name] if name in values else eval(name, {"__builtins__": {}}, dict(values))
+        total += term
+    return total
 
 
 def product(sizes: tuple[Size, ...]) -> Size:

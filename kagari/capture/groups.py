@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.layout import Layout
-from ..base.symbols import Guards, Size, Sym
+from ..base.symbols import Guards, Size, Sym, evaluate
 from ..engine.plan import Plan
 from ..engine.program import Program
 from ..engine.traced import Traced, symbolic_shape
@@ -221,7 +221,7 @@ def _inline(
         if not isinstance(x, Sym):
             return x
         if x._key not in seen:
-            seen[x._key] = eval(str(x), {}, sizes)
+            seen[x._key] = evaluate(x, sizes)
         return seen[x._key]
 
     for v in program.graph.values():

@@ -39,11 +39,14 @@ class Noted:
         """How often it was run."""
         return self.seen + (self.chosen.unseen if self.chosen is not None else 0)
 
-    def segment(self, compiled: Compiled) -> Segment:
+    def segment(self, runner: Runner) -> Segment:
         """How to run it this time: in turn singly and fused, until the faster way is known for each group."""
         self.seen += 1
         if self.chosen is not None:
             return self.chosen
+        if self.seen == 1 and not runner.has_compiled:
+            return self.ways[False]
+        compiled = runner.compiled
         if self.seen == 1:
             if compiled.knows(self.calls, self.slots):  # other sizes of what was measured before
                 self.parts = groups.parts(self.calls, self.slots, compiled)
@@ -108,6 +111,11 @@ class Runner:
         self.news = 0  # runs of segments for which no way was chosen yet
 
     @property
+    def has_compiled(self) -> bool:
+        """Whether there are programs of groups."""
+        return self._compiled is not None
+
+    @property
     def compiled(self) -> Compiled:
         """The programs of groups."""
         if self._compiled is None:
@@ -145,7 +153,7 @@ class Runner:
             function.use(words, noted)
             if reason == queue.READ and function.fullgraph:
                 raise RuntimeError(f"a value is read back at {noted.line}, and fullgraph=True allows no split there")
-        segment = noted.segment(self.compiled)
+        segment = noted.segment(self)
         finish()
         if noted.chosen is None:
             self.news += 1

@@ -7,6 +7,7 @@ import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from ..base.layout import Layout
 from ..engine.code import get_num_threads
@@ -49,6 +50,9 @@ def single(call: Call) -> Step:
     return Step(call.shape, call.state, call.inputs, call.outputs, call.numbers, [call], layouts)
 
 
+_HEAD, _RECORD = 11, 8  # words
+
+
 class Segment:
     """Steps as the words that native code reads.
 
@@ -57,44 +61,48 @@ class Segment:
 
     def __init__(self, steps: Sequence[Step], slots: Sequence[int], key: bytes) -> None:
         self.steps = list(steps)
-        self._alive: list[object] = []
-        records: list[int] = []
-        for step, gone in zip(self.steps, _freed(self.steps, slots)):
-            records += (
-                step.shape.plan.address,
-                step.state,
-                self._words(n for at in step.inputs for n in at),
-                self._words(n for at in step.outputs for n in at),
-                -1 if isinstance(step.numbers, tuple) else step.numbers,
-                self._words((len(step.numbers), *step.numbers)) if isinstance(step.numbers, tuple) else 0,
-                len(gone),
-                self._words(gone),
-            )
-        most = max((step.shape.buffers + _numbers(step) for step in self.steps), default=1)
         self.times = words(*[0] * len(self.steps))
-        self._head = words(
-            len(self.steps), self._words(records), most, 0, 0, self._words(array("q", key)),
-            len(key) // 8 - len(slots), len(slots), self._words(slots), 0, 0,
-        )  # fmt: skip
-        self.address = ctypes.addressof(self._head)
+        count, structure = len(self.steps), array("q", key)
+        block = [0] * (_HEAD + _RECORD * count)
+        references = [1, 5, 8]  # words that are addresses of the block's parts, which their distance stands for so far
+        block[0], block[1] = count, 8 * _HEAD
+        block[2] = max([step.shape.buffers + _numbers(step) for step in self.steps], default=1)
+        block[5], block[6], block[7] = 8 * len(block), len(structure) - len(slots), len(slots)
+        block += structure
+        block[8] = 8 * len(block)
+        block += slots
+        for at, step, gone in zip(range(_HEAD, len(block), _RECORD), self.steps, _freed(self.steps, slots)):
+            block[at], block[at + 1], block[at + 4], block[at + 6] = step.shape.plan.address, step.state, -1, len(gone)
+            references += (at + 2, at + 3, at + 7)
+            block[at + 2] = 8 * len(block)
+            block += chain.from_iterable(step.inputs)
+            block[at + 3] = 8 * len(block)
+            block += chain.from_iterable(step.outputs)
+            block[at + 7] = 8 * len(block)
+            block += gone
+            if isinstance(step.numbers, tuple):
+                references.append(at + 5)
+                block[at + 5] = 8 * len(block)
+                block += (len(step.numbers), *step.numbers)
+            else:
+                block[at + 4] = step.numbers
+        self._words = array("q", block)
+        self.address = self._words.buffer_info()[0]
+        for at in references:
+            self._words[at] += self.address
 
     def measure(self, on: bool) -> None:
         """Whether runs write into `times` how many nanoseconds each step took."""
-        self._head[3], self._head[4] = (ctypes.addressof(self.times), clock()) if on else (0, 0)
+        self._words[3], self._words[4] = (ctypes.addressof(self.times), clock()) if on else (0, 0)
 
     def followed_by(self, other: Segment) -> None:
         """Has native code look first whether the next queue is the one for another segment."""
-        self._head[9] = other.address
+        self._words[9] = other.address
 
     @property
     def unseen(self) -> int:
         """How often native code ran it by itself."""
-        return self._head[10]
-
-    def _words(self, values: object) -> int:
-        memory = words(*values)  # type: ignore[misc]
-        self._alive.append(memory)
-        return ctypes.addressof(memory)
+        return self._words[10]
 
 
 def _numbers(step: Step) -> int:

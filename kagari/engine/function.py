@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..base.dtypes import bfloat16, bool_, default_dtype, dtype, float16, int64
 from ..base.layout import Layout
-from ..base.symbols import Guards
+from ..base.symbols import Guards, evaluate
 from ..ir.graph import Value
 from ..runtime import cpu
 from . import traced as tracing
 from .code import SOON_NEEDED, native
-from .interpret import evaluate_size
 from .plan import Origin, Plan, Tape
 
 if TYPE_CHECKING:
@@ -470,6 +469,7 @@ class Function:
             strict_view=self.strict_view,
             aliases=self.aliases,
             recomputes=self.recomputes,
+            sizes=tuple(names),
         )
 
 
@@ -547,7 +547,7 @@ class BackwardFunction(Function):
         for i, v in traced.inputs.items():
             if v.op == "scalar":
                 continue
-            lay, expected = args[i]._layout, tuple(evaluate_size(n, known) for n in v.shape)
+            lay, expected = args[i]._layout, tuple([evaluate(n, known) for n in v.shape])
             if i < self.at_sizes and (lay.shape != expected or lay.dtype is not v.dtype):
                 raise RuntimeError(
                     f"Function {self.node_of} saved a tensor of shape {list(expected)} and dtype {v.dtype}, which was "

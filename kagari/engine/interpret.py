@@ -21,7 +21,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.dtypes import dtype
-from ..base.symbols import Size
+from ..base.symbols import evaluate
 from ..ir.graph import ELEMENTWISE, Graph, Value
 
 Array = np.ndarray
@@ -80,17 +80,9 @@ def interpret(graph: Graph, inputs: Sequence[Any], sizes: Mapping[str, int] | No
     with np.errstate(all="ignore"):
         for v in graph.values():
             if v not in memo:
-                shape = tuple(evaluate_size(s, env) for s in v.shape)
+                shape = tuple(evaluate(s, env) for s in v.shape)
                 memo[v] = _evaluate(v, [memo[a] for a in v.args], shape, env)
         return [_as_output(memo[v], v) for v in graph.outputs]
-
-
-def evaluate_size(size: Size, sizes: Mapping[str, int]) -> int:
-    """The number a symbolic size stands for."""
-    if isinstance(size, int):
-        return size
-    text = str(size)
-    return sizes[text] if text in sizes else eval(text, {"__builtins__": {}}, dict(sizes))
 
 
 def round_to(array: Array, dt: dtype) -> Array:
@@ -130,7 +122,7 @@ def _evaluate(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[
     if not v.weak:
         args = [a.astype(CARRIED[x.dtype], copy=False) for a, x in zip(args, v.args)]
     if v.op == "size":
-        result = np.array(evaluate_size(v.attrs[0], env))
+        result = np.array(evaluate(v.attrs[0], env))
     elif v.op in ELEMENTWISE:
         result = ELEMENT[v.op](*args)
     else:
@@ -264,7 +256,7 @@ def _const(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str
 
 def _slice(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
     starts, steps = v.attrs
-    index = (evaluate_size(start, env) + step * np.arange(n) for start, step, n in zip(starts, steps, shape))
+    index = (evaluate(start, env) + step * np.arange(n) for start, step, n in zip(starts, steps, shape))
     return args[0][np.ix_(*index)] if shape else args[0]
 
 
@@ -278,7 +270,7 @@ def _windows(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[s
 
 def _pad(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
     result = np.zeros(shape, args[0].dtype)
-    lows = [evaluate_size(low, env) for low in v.attrs[0]]
+    lows = [evaluate(low, env) for low in v.attrs[0]]
     result[tuple(slice(low, low + n) for low, n in zip(lows, args[0].shape))] = args[0]
     return result
 
@@ -416,7 +408,7 @@ def _attend_grad(v: Value, args: list[Array], shape: tuple[int, ...], env: Mappi
 def _depthwise(v: Value, args: list[Array], shape: tuple[int, ...], env: Mapping[str, int]) -> Array:
     """The sum over all taps, each of which sees the padded input shifted."""
     part, stride, low, dilation = v.attrs
-    low = tuple(evaluate_size(n, env) for n in low)
+    low = tuple(evaluate(n, env) for n in low)
     x_shape = shape if part == "input" else args[0].shape
     y_shape = shape if part == "output" else args[part == "weight"].shape
     taps = shape[1:] if part == "weight" else args[1].shape[1:]

@@ -6,12 +6,12 @@ there, and takes some tens of microseconds for layouts never seen before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 from ..base.layout import layout
-from ..base.symbols import Sym, hint
+from ..base.symbols import Sym, evaluate, hint
 from ..base.target import Target
 from ..compiler.body import Body, build_body
 from ..compiler.epilogue import epilogue_body
@@ -65,10 +65,21 @@ class Program(Recipe):
                 body.write_key()
         self.aside = into is not None and self._reads_out_of_order()
         self._sizes = self._collect_sizes()
-        names = ",".join(symbols)
-        source = f"lambda {names}: ({''.join(f'{s},' for s in self._sizes)})"
-        self._evaluate = eval(source)
         self._keys = [s._key for s in self._sizes]
+        self._evaluated = False
+
+    @cached_property
+    def _evaluate(self) -> Callable[..., Ints]:
+        """A function of the symbols' values that gives those of all sizes."""
+        return eval(f"lambda {','.join(self.symbols)}: ({''.join([f'{s},' for s in self._sizes])})")
+
+    def _values(self, sizes: Ints) -> dict[Any, int]:
+        """All sizes by their keys, at these values of the symbols."""
+        if self._evaluated:
+            return dict(zip(self._keys, self._evaluate(*sizes)))
+        self._evaluated = True  # most programs are bound once: a function is worth its making the second time
+        named = dict(zip(self.symbols, sizes))
+        return {s._key: evaluate(s, named) for s in self._sizes}
 
     @cached_property
     def has_sizes(self) -> bool:
@@ -121,9 +132,9 @@ class Program(Recipe):
 
         `make` makes the layouts of outputs: other than `layout` where a binding is recorded.
         """
-        return Binder(self, layouts, dict(zip(self._keys, self._evaluate(*sizes))), target, make).run()
+        return Binder(self, layouts, self._values(sizes), target, make).run()
 
     def shapes(self, sizes: Ints) -> dict[int, Ints]:
         """The shapes of the inputs by argument number."""
-        values = dict(zip(self._keys, self._evaluate(*sizes)))
+        values = self._values(sizes)
         return {v.attrs[0]: tuple([s if isinstance(s, int) else values[s._key] for s in v.shape]) for v in self.inputs}

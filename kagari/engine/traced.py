@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..base.symbols import Guards, Size, Sym
+from ..base.symbols import Guards, Size, Sym, evaluate
 from ..ir import build, graph
 from ..ir.differentiate import differentiate
 from ..ir.graph import ELEMENTWISE, LEAVES, MOVEMENT, Graph, Value, cast, topological
@@ -49,7 +49,8 @@ class Variant:
 class Traced:
     """The graph of a definition on inputs of one structure.
 
-    `inputs` are the leaves by argument number, `values` all arguments as the gradient rule wants them.
+    `inputs` are the leaves by argument number, `values` all arguments as the gradient rule wants them, `sizes` those of
+    the symbols that it was traced at.
     """
 
     def __init__(
@@ -67,17 +68,20 @@ class Traced:
         aliases: str = "view",
         recomputes: bool = False,
         overwrites: bool = False,
+        sizes: tuple[int, ...] | None = None,
     ) -> None:
-        self.inputs, self.outputs, self.symbols = inputs, outputs, symbols
+        self.inputs, self.outputs, self.symbols, self.sizes = inputs, outputs, symbols, sizes
         self.values, self.gradient, self.order, self.into = values, gradient, order, into
         self.strict_view, self.aliases, self.recomputes = strict_view, aliases, recomputes
         self.overwrites = overwrites
-        self.guards, self._compiled = guards, len(guards.conditions)
-        self._guard = _compile_guards(guards, symbols)
+        self.guards, self._compiled = guards, 0
+        self._guard: Callable[..., bool] | None = None
         self.variants: dict[tuple[int, ...], Variant] = {}
 
     def holds(self, sizes: tuple[int, ...]) -> bool:
         """Whether all that was decided on sizes is so for these: when this was traced, and for its variants since."""
+        if sizes == self.sizes:
+            return True
         if self._compiled != len(self.guards.conditions):
             self._compiled, self._guard = len(self.guards.conditions), _compile_guards(self.guards, self.symbols)
         return self._guard is None or self._guard(*sizes)
@@ -275,17 +279,17 @@ def restated(traced: Traced, sizes: tuple[int, ...]) -> Traced:
 
     What it was made with are those of the forward call's trace, at the sizes that were traced.
     """
-    guards, values, known = Guards(), dict(zip(traced.symbols, sizes)), {}
+    guards, values = Guards(), dict(zip(traced.symbols, sizes))
+    known: dict[Any, Sym] = {}
 
     def at_sizes(x: Any) -> Any:
         if isinstance(x, tuple):
             return tuple([at_sizes(item) for item in x])
         if not isinstance(x, Sym):
             return x
-        text = str(x)
-        if text not in known:
-            known[text] = Sym(x.poly, eval(text, {}, values), guards)
-        return known[text]
+        if x._key not in known:
+            known[x._key] = Sym(x.poly, evaluate(x, values), guards)
+        return known[x._key]
 
     new: dict[Value, Value] = {}
     for v in topological((*traced.inputs.values(), *traced.outputs)):
@@ -293,7 +297,7 @@ def restated(traced: Traced, sizes: tuple[int, ...]) -> Traced:
         new[v] = Value(v.op, args, at_sizes(v.attrs), at_sizes(v.shape), v.dtype, v.weak)
     inputs = {i: new[v] for i, v in traced.inputs.items()}
     outputs = tuple([new[v] for v in traced.outputs])
-    return Traced(inputs, outputs, traced.symbols, guards, order=traced.order, aliases="same")
+    return Traced(inputs, outputs, traced.symbols, guards, order=traced.order, aliases="same", sizes=sizes)
 
 
 def without(traced: Traced, missing: tuple[int, ...]) -> Traced:
@@ -301,7 +305,9 @@ def without(traced: Traced, missing: tuple[int, ...]) -> Traced:
     new = {traced.inputs[i]: build.full(traced.inputs[i].shape, 0, traced.inputs[i].dtype) for i in missing}
     inputs = {i: v for i, v in traced.inputs.items() if i not in missing}
     outputs = tuple(rebuild(traced.outputs, new))
-    return Traced(inputs, outputs, traced.symbols, traced.guards, order=traced.order, aliases="same")
+    return Traced(
+        inputs, outputs, traced.symbols, traced.guards, order=traced.order, aliases="same", sizes=traced.sizes
+    )
 
 
 def symbolic_shape(shape: Sequence[int], names: dict[int, str], guards: Guards) -> tuple[Size, ...]:

@@ -49,19 +49,22 @@ def verify(graph: Graph) -> None:
 
 
 def _check_value(v: Value) -> None:
-    _require(v.op in SPEC, "there is no such primitive")
+    check = SPEC.get(v.op)
+    if check is None:
+        raise _IllegalError("there is no such primitive")
     attrs = ATTRS.get(v.op, ())
     if len(v.attrs) != len(attrs):
         raise _IllegalError(f"it takes the attributes ({', '.join(attrs)}), not {len(v.attrs)}")
     if not isinstance(v.dtype, dtype):
         raise _IllegalError(f"{v.dtype!r} is not a dtype")
-    _require(all(_is_size(s) for s in v.shape), "sizes are integers from 0 on, or symbols")
+    for s in v.shape:
+        _require(_is_size(s), "sizes are integers from 0 on, or symbols")
     _require(not v.weak or not v.shape, "a number (weak) has no dimensions")
     arity = ARITY.get(v.op, 1)
     allowed = arity if isinstance(arity, tuple) else (arity,)
     if len(v.args) not in allowed and (arity != -1 or not v.args):
         raise _IllegalError(f"it takes {abs(allowed[0])} arguments")
-    SPEC[v.op](v)
+    check(v)
 
 
 def _require(condition: bool, reason: str) -> None:
@@ -77,7 +80,7 @@ def _is_size(s: object) -> bool:
 
 
 def _equal(a: tuple[Size, ...], b: tuple[Size, ...]) -> bool:
-    return a is b or [hint(s) for s in a] == [hint(s) for s in b]
+    return a is b or (len(a) == len(b) and all(x is y or hint(x) == hint(y) for x, y in zip(a, b)))
 
 
 def _shape(v: Value, expected: tuple[Size, ...]) -> None:
@@ -96,15 +99,18 @@ def _like(v: Value, x: Value) -> None:
 
 
 def _same_dtype(*values: Value) -> None:
-    _require(len({v.dtype for v in values}) == 1, "arguments should have one dtype")
+    for v in values:
+        _require(v.dtype is values[0].dtype, "arguments should have one dtype")
 
 
 def _same_shape(*values: Value) -> None:
-    _require(all(_equal(v.shape, values[0].shape) for v in values), "arguments should have one shape")
+    for v in values:
+        _require(_equal(v.shape, values[0].shape), "arguments should have one shape")
 
 
 def _dim(dim: object, ndim: int) -> None:
-    _require(type(dim) is int and 0 <= dim < ndim, f"there is no dimension {dim} among {ndim}")
+    if type(dim) is not int or not 0 <= dim < ndim:
+        raise _IllegalError(f"there is no dimension {dim} among {ndim}")
 
 
 def _without(shape: tuple[Size, ...], dim: int) -> tuple[Size, ...]:
@@ -268,7 +274,8 @@ def _reshape(v: Value) -> None:
 
 def _permute(v: Value) -> None:
     (x,), (dims,) = v.args, v.attrs
-    _require(sorted(dims) == list(range(x.ndim)), f"it should name each of {x.ndim} dimensions once")
+    if sorted(dims) != list(range(x.ndim)):
+        raise _IllegalError(f"it should name each of {x.ndim} dimensions once")
     _shape(v, tuple(x.shape[d] for d in dims))
     _dtype(v, x.dtype)
 
@@ -278,7 +285,8 @@ def _expand(v: Value) -> None:
     _require(v.ndim == x.ndim, "the number of dimensions changes")
     for old, new in zip(x.shape, v.shape):
         single = isinstance(old, int) and old == 1
-        _require(single or hint(old) == hint(new), f"only dimensions of size 1 expand, not {old} to {new}")
+        if not single and hint(old) != hint(new):
+            raise _IllegalError(f"only dimensions of size 1 expand, not {old} to {new}")
     _dtype(v, x.dtype)
 
 
@@ -289,7 +297,8 @@ def _slice(v: Value) -> None:
         _require(type(step) is int and step != 0, "steps are integers other than 0")
         first, last = hint(start), hint(start) + step * (hint(count) - 1)
         inside = hint(count) == 0 or (min(first, last) >= 0 and max(first, last) < hint(size))
-        _require(inside, f"elements {first} to {last} are outside of size {size}")
+        if not inside:
+            raise _IllegalError(f"elements {first} to {last} are outside of size {size}")
     _dtype(v, x.dtype)
 
 
@@ -309,8 +318,10 @@ def _windows(v: Value) -> None:
     _require(type(step) is int and step > 0, "its step should be a positive integer")
     _require(v.ndim == x.ndim + 1, "there should be one dimension more")
     count, size, whole = hint(v.shape[dim]), hint(v.shape[-1]), hint(x.shape[dim])
-    _require((count - 1) * step + size <= whole or not count, f"the last window ends outside of size {whole}")
-    _require(_equal(_without(v.shape[:-1], dim), _without(x.shape, dim)), f"it should change only dimension {dim}")
+    if count and (count - 1) * step + size > whole:
+        raise _IllegalError(f"the last window ends outside of size {whole}")
+    if not _equal(_without(v.shape[:-1], dim), _without(x.shape, dim)):
+        raise _IllegalError(f"it should change only dimension {dim}")
     _dtype(v, x.dtype)
 
 
@@ -328,8 +339,10 @@ def _cat(v: Value) -> None:
     _same_dtype(*v.args)
     for x in v.args:
         _require(x.ndim == v.ndim, "parts should have as many dimensions")
-        _require(_equal(_without(x.shape, dim), _without(v.shape, dim)), f"parts should differ only along {dim}")
-    _require(sum(hint(x.shape[dim]) for x in v.args) == hint(v.shape[dim]), f"sizes along {dim} should add up")
+        if not _equal(_without(x.shape, dim), _without(v.shape, dim)):
+            raise _IllegalError(f"parts should differ only along {dim}")
+    if sum(hint(x.shape[dim]) for x in v.args) != hint(v.shape[dim]):
+        raise _IllegalError(f"sizes along {dim} should add up")
     _dtype(v, v.args[0].dtype)
 
 
@@ -363,8 +376,10 @@ def _argsort(v: Value) -> None:
     _dim(dim, x.ndim)
     _require(type(descending) is bool, "whether it is descending should be a boolean")
     _require(v.ndim == x.ndim, "it should have as many dimensions as its argument")
-    _require(_equal(_without(v.shape, dim), _without(x.shape, dim)), f"its shape should differ only along {dim}")
-    _require(hint(v.shape[dim]) <= hint(x.shape[dim]), f"there are only {x.shape[dim]} elements along {dim}")
+    if not _equal(_without(v.shape, dim), _without(x.shape, dim)):
+        raise _IllegalError(f"its shape should differ only along {dim}")
+    if hint(v.shape[dim]) > hint(x.shape[dim]):
+        raise _IllegalError(f"there are only {x.shape[dim]} elements along {dim}")
     _dtype(v, int64)
 
 
@@ -401,7 +416,8 @@ def _index(x: Value, index: Value, dim: int) -> None:
     _require(index.dtype is int64, "its index should be int64")
     _require(index.ndim == x.ndim, "its index should have as many dimensions")
     fits = all(hint(i) <= hint(s) for i, s in zip(_without(index.shape, dim), _without(x.shape, dim)))
-    _require(fits, f"its index should be no larger than what it indexes, but along {dim}")
+    if not fits:
+        raise _IllegalError(f"its index should be no larger than what it indexes, but along {dim}")
 
 
 def _gather(v: Value) -> None:
@@ -435,7 +451,8 @@ def _dot(v: Value) -> None:
     a, b = v.args
     _require(a.ndim == b.ndim >= 2, "both arguments should have as many dimensions, at least 2")
     _require(_equal(a.shape[:-2], b.shape[:-2]), "batch dimensions should be equal")
-    _require(hint(a.shape[-1]) == hint(b.shape[-2]), f"inner sizes {a.shape[-1]} and {b.shape[-2]} differ")
+    if hint(a.shape[-1]) != hint(b.shape[-2]):
+        raise _IllegalError(f"inner sizes {a.shape[-1]} and {b.shape[-2]} differ")
     _same_dtype(a, b)
     _kind(v.op, a)
     _shape(v, a.shape[:-1] + b.shape[-1:])
@@ -449,7 +466,8 @@ def _scores(v: Value, q: Value, k: Value, values: Value, scale: Value, mask: tup
     _require(q.ndim == k.ndim == values.ndim >= 2, "operands should have as many dimensions, at least 2")
     batch = q.shape[:-2]
     _require(all(_equal(x.shape[:-2], batch) for x in (k, values, *mask)), "batch dimensions should be equal")
-    _require(hint(q.shape[-1]) == hint(k.shape[-1]), f"inner sizes {q.shape[-1]} and {k.shape[-1]} differ")
+    if hint(q.shape[-1]) != hint(k.shape[-1]):
+        raise _IllegalError(f"inner sizes {q.shape[-1]} and {k.shape[-1]} differ")
     _require(hint(k.shape[-2]) == hint(values.shape[-2]), "there should be as many keys as values")
     _same_dtype(q, k, values)
     _kind(v.op, q)
