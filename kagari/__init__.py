@@ -81,7 +81,7 @@ _PACKAGES = frozenset((
 # What a module below has and this one shows.
 _SHOWN = {
     "autocast": "amp", "get_device_module": "accelerator", "install_as_torch": "alias",
-    "load": "serialization", "save": "serialization",
+    "load": "serialization", "save": "serialization", "vmap": "func",
     **dict.fromkeys((
         "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache", "get_autocast_cpu_dtype",
         "get_autocast_dtype", "get_autocast_gpu_dtype", "is_autocast_cache_enabled", "is_autocast_cpu_enabled",
@@ -177,7 +177,7 @@ __all__ = [
     "uint32", "uint64", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique", "unique_consecutive",
     "unravel_index", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy",
     "use_deterministic_algorithms", "utils", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
-    "view_copy", "vision", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
+    "view_copy", "vision", "vmap", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
 ]  # fmt: skip
 
 

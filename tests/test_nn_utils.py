@@ -134,7 +134,8 @@ def trained(t: Any, module: Any, *names: str) -> list[Any]:
 
 def removed(module: Any, remove: Any) -> list[Any]:
     same = remove(module) is module
-    return [same, keys(module), type(module.weight).__name__, values(module.weight), list(module._forward_pre_hooks)]
+    weight = [f"{x:.3g}" for x in module.weight.detach().reshape(-1).tolist()]
+    return [same, keys(module), type(module.weight).__name__, weight, list(module._forward_pre_hooks)]
 
 
 def linear(t: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.later import postpone
-from . import functional, graph
+from . import forward_ad, functional, graph
 from .api import backward, grad
 from .function import Function
 from .gradcheck import gradcheck, gradgradcheck
@@ -22,9 +22,9 @@ from .node import Node, RemovableHandle
 from .variable import Variable
 
 __all__ = [
-    "Function", "Node", "RemovableHandle", "Variable", "backward", "detect_anomaly", "enable_grad", "functional",
-    "grad", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_anomaly_enabled", "is_grad_enabled",
-    "is_inference_mode_enabled", "no_grad", "profiler", "set_detect_anomaly", "set_grad_enabled",
+    "Function", "Node", "RemovableHandle", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad",
+    "functional", "grad", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_anomaly_enabled",
+    "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "profiler", "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
 
 postpone(__name__, "profiler")

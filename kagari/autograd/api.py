@@ -74,7 +74,8 @@ def grad(
         retain_graph: whether what was saved is kept for another pass; as `create_graph` if None.
         create_graph: whether the pass is recorded itself, for gradients of gradients.
         allow_unused: gives None for an input that has no part in the outputs, instead of an error.
-        is_grads_batched: not supported: `grad_outputs` has one gradient for each output.
+        is_grads_batched: whether `grad_outputs` has a stack of gradients for each output, along a dimension in front;
+        so has each result then.
         materialize_grads: gives zeros for an input that has no part in the outputs.
 
     >>> import kagari as torch
@@ -87,8 +88,11 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     if is_grads_batched:
-        raise NotImplementedError(
-            "grad(): is_grads_batched=True needs vmap, which there is not yet; call grad once for each gradient"
+        return Hooks.batches.each(
+            lambda *each: grad(
+                outputs, inputs, each, retain_graph, create_graph, allow_unused, materialize_grads=materialize_grads
+            ),
+            *_listed(grad_outputs),
         )
     roots, wanted = _listed(outputs), _fresh(_listed(inputs))
     if not wanted:

@@ -7,13 +7,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.code import native
 from ..engine.function import Hooks
 from ..ir.build import broadcast_shape
 from . import modes
 from .api import filled
 from .library import function
-from .node import FREED, Node, OutputOf, as_function, changed, edge_of
+from .node import FREED, Node, OutputOf, as_function, bare, changed, edge_of, is_standing
 from .packing import pack
 from .saved import NOTE, Packed, SavedTensor
 from .views import check_writable, refresh, rewrite
@@ -36,6 +35,10 @@ class FunctionCtx(Node):
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps tensors for `backward`, where `saved_tensors` gives them. They are let go after the backward pass."""
+        self._to_save = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Keeps tensors for `jvp`, as `save_for_backward` does."""
         self._to_save = tensors
 
     def mark_dirty(self, *args: Any) -> None:
@@ -73,17 +76,17 @@ class FunctionCtx(Node):
     def saved_as(self, i: int, t: Any) -> tuple[Any, Any]:
         """A tensor that is saved, with its place on the tape, and the edge that it has beside what the node knows."""
         place = self._from[i]
-        return (t, edge_of(t)) if type(place) is not int else (self._unpacked(i, t, t._storage.version), None)
+        return (t, edge_of(t)) if type(place) is not int else (self._unpacked(i, t, t._version), None)
 
     def _unpacked(self, i: int, t: Any, version: int) -> Any:
         if t is None:
             return None
         place = self._from[i]
-        if t._storage.version != version:
+        if t._version != version:
             raise changed(t, version, *((self, place) if type(place) is int else as_function(t._grad_fn)))
         if type(place) is not int:
             return t
-        result = native().make_tensor(t._layout, t._storage, t._offset)
+        result = bare(t)
         if place >= 0:
             result._grad_fn, result._needs = self._output_edge(place), True
         return result
@@ -91,7 +94,7 @@ class FunctionCtx(Node):
     def _output_edge(self, index: int) -> Any:
         return self if index == 0 else OutputOf(self, index)
 
-    def _keep(self, outputs: Sequence[Any]) -> None:
+    def keep(self, outputs: Sequence[Any]) -> None:
         """Turns what is to be saved into what is saved.
 
         An output is saved without history, or the node would hold itself alive.
@@ -108,9 +111,9 @@ class FunctionCtx(Node):
                 )
             if id(t) in numbers:
                 places[i] = numbers[id(t)] if t._needs else -1
-                items[i] = native().make_tensor(t._layout, t._storage, t._offset)
+                items[i] = bare(t)
         self._to_save, self._from = (), tuple(places)
-        self._saved = (*items, None, *[0 if t is None else t._storage.version for t in items])
+        self._saved = (*items, None, *[0 if t is None else t._version for t in items])
 
     # The node
 
@@ -127,7 +130,7 @@ class FunctionCtx(Node):
         """Calls the user's `backward` and checks what it returns."""
         if self._materialize:
             grads = tuple([filled(lay, 0) if g is None and lay is not None else g for g, lay in zip(grads, self._made)])
-        found = self._function._backward()(self, *grads)
+        found = self._function.gradient()(self, *grads)
         found = found if isinstance(found, tuple) else (found,)
         return self._checked(found)
 
@@ -225,9 +228,33 @@ class Function:
         )
 
     vjp = backward
+    generate_vmap_rule = True
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
+        """Computes the results of many examples: `(output, out_dims)`, given where they are in each argument. A
+        subclass may have it; else it is derived from `forward` and `backward`.
+        """
+        raise NotImplementedError("vmap is not implemented.")
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """Returns how the results change where the arguments change so. It is derived from `backward`."""
+        raise NotImplementedError("jvp is not implemented.")
 
     @classmethod
-    def _backward(cls) -> Callable[..., Any]:
+    def compute(cls, ctx: Any, args: Sequence[Any]) -> Any:
+        """The result, with `ctx` filled in and nothing recorded."""
+        with modes.no_grad():
+            if cls.setup_context is Function.setup_context:
+                return cls.forward(ctx, *args)
+            output = cls.forward(*args)
+            cls.setup_context(ctx, tuple(args), output)
+            return output
+
+    @classmethod
+    def gradient(cls) -> Callable[..., Any]:
+        """The user's `backward`, or `vjp`, which is another name of it."""
         return cls.vjp if cls.vjp is not Function.vjp else cls.backward
 
     @classmethod
@@ -236,6 +263,8 @@ class Function:
         tensors = Hooks.tensor_types
         if kwargs or cls.setup_context is not Function.setup_context:
             args, kwargs = _bound(cls, args, kwargs), {}
+        if Hooks.standing is not None and any(map(is_standing, args)):
+            return Hooks.applications.applied(cls, args)
         ctx = cls._ctx()
         recording = modes.mode() & modes.GRADIENTS
         given = [a for a in args if isinstance(a, tensors)]
@@ -245,15 +274,10 @@ class Function:
                     refresh(a)
         ctx.needs_input_grad = tuple([isinstance(a, tensors) and a._needs for a in args])
         ctx.begin(tuple([edge_of(a) for a in given]))
-        with modes.no_grad():
-            if cls.setup_context is not Function.setup_context:
-                output = cls.forward(*args)
-                cls.setup_context(ctx, args, output)
-            else:
-                output = cls.forward(ctx, *args)
+        output = cls.compute(ctx, args)
         ctx._inputs = tuple([a._layout if isinstance(a, tensors) else None for a in args])
         several = isinstance(output, tuple)
-        outputs = _tied(ctx, given, output if several else (output,), recording and True in ctx.needs_input_grad)
+        outputs = join(ctx, given, output if several else (output,), recording and True in ctx.needs_input_grad)
         return outputs if several else outputs[0]
 
 
@@ -267,7 +291,7 @@ def _bound(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return bound.args[len(context) :]
 
 
-def _tied(ctx: FunctionCtx, given: list[Any], outputs: tuple[Any, ...], recorded: Any) -> tuple[Any, ...]:
+def join(ctx: FunctionCtx, given: list[Any], outputs: tuple[Any, ...], recorded: Any) -> tuple[Any, ...]:
     """The outputs with their place on the tape. An input that is returned as it is becomes a view of itself."""
     tensors = Hooks.tensor_types
     if ctx._dirty:
@@ -291,7 +315,7 @@ def _tied(ctx: FunctionCtx, given: list[Any], outputs: tuple[Any, ...], recorded
                 t._extra = {"custom": True}
     ctx._made = tuple([t._layout if isinstance(t, tensors) else None for t in result])
     if recorded:
-        ctx._keep(result)
+        ctx.keep(result)
         pack(ctx)
         if modes.anomaly:
             ctx.notes()["forward"] = modes.forward_lines()
@@ -301,7 +325,7 @@ def _tied(ctx: FunctionCtx, given: list[Any], outputs: tuple[Any, ...], recorded
 
 def _alias(t: Any) -> Any:
     """The same memory as a view that a custom Function made."""
-    made = native().make_tensor(t._layout, t._storage, t._offset)
+    made = bare(t)
     made._base = t if t._base is None else t._base
     return made
 
@@ -364,6 +388,6 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _delayed(node: _Once, k: int, grad: Any) -> Any:
-    made = native().make_tensor(grad._layout, grad._storage, grad._offset)
+    made = bare(grad)
     made._grad_fn, made._needs = node._output_edge(k), True
     return made

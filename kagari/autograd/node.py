@@ -192,7 +192,7 @@ def changed(item: Any, version: int, made_by: Node | None, output: int) -> Runti
         )
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{kind}Tensor {list(item._layout.shape)}]{of} is at version {item._storage.version}; expected "
+        f"[torch.{kind}Tensor {list(item._layout.shape)}]{of} is at version {item._version}; expected "
         f"version {version} instead. Hint: {hint}"
     )
 
@@ -275,6 +275,18 @@ class RemovableHandle:
 
     def __exit__(self, *exception: object) -> None:
         self.remove()
+
+
+def is_standing(t: Any) -> bool:
+    """Whether it stands for a tensor in a function that is being transformed."""
+    return Hooks.standing is not None and isinstance(t, Hooks.standing)
+
+
+def bare(t: Any) -> Any:
+    """The same memory without a place on the tape."""
+    if is_standing(t):
+        return t.bare()
+    return native().make_tensor(t._layout, t._storage, t._offset)
 
 
 def edge_of(t: Any) -> Any:

@@ -16,7 +16,7 @@ from ..engine.function import Hooks
 from . import modes
 from .engine import blank, laid_out
 from .library import function
-from .node import Node, OutputOf, edge_of
+from .node import Node, OutputOf, edge_of, is_standing
 
 # Notes of a view made where nothing is recorded, shared by all of them.
 UNTRACKED = MappingProxyType({"untracked": True})
@@ -50,11 +50,24 @@ class ChangedView(Node):
 
     def apply_backward(self, grads: tuple[Any, ...]) -> tuple[Any, Any]:
         """The gradient outside of the view for the base before, that inside for what was written."""
+        if is_standing(grads[0]):
+            return self._by_operators(grads[0])
         whole = laid_out(grads[0], self.base)
         part = strided(whole, self.view, self.offset)
         inside = function("clone").run((part,))
         function("zero_").run((part,))
         return whole, inside
+
+    def _by_operators(self, grad: Any) -> tuple[Any, Any]:
+        """The same for what stands for a tensor, and has no memory to write to."""
+        places = Hooks.batches.places
+        flat = function("strided_sum").run((grad, reach(self.base), self.base.strides, 0))
+        at = places(self.view, self.offset // self.base.dtype.itemsize)
+        inside = function("index_select").run((flat, 0, at))
+        rest = function("index_fill").run((flat, 0, at, 0))
+        outside = function("index_select").run((rest, 0, places(self.base, 0)))
+        shapes = tuple(self.base.shape), tuple(self.view.shape)
+        return function("reshape").run((outside, shapes[0])), function("reshape").run((inside, shapes[1]))
 
 
 class StridedView(Node):
@@ -77,7 +90,7 @@ class StridedView(Node):
 
     def apply_backward(self, grads: tuple[Any, ...]) -> tuple[Any]:
         """The gradient at the view's places, zeros elsewhere. Elements that the view shows repeatedly get the sum."""
-        if not self.within():
+        if is_standing(grads[0]) or not self.within():
             return (self.summed(grads[0]),)
         whole = blank(self.base)
         function("zero_").run((whole,))
@@ -109,6 +122,9 @@ class StridedView(Node):
         before = max(-at, 0)
         extent = before + max(reach(self.base), at + reach(self.view))
         flat = function("strided_sum").run((grad, extent, self.view.strides, before + at))
+        if is_standing(flat):
+            read = function("index_select").run((flat, 0, Hooks.batches.places(self.base, before)))
+            return function("reshape").run((read, tuple(self.base.shape)))
         return strided(flat, self.base, before * self.base.dtype.itemsize)
 
 

@@ -44,12 +44,6 @@ class Shape:
         origin = self.plan.origin
         return origin.name if origin is not None else "?"
 
-    @cached_property
-    def read(self) -> list[Layout]:
-        """The layouts of what it reads; none where there is no program."""
-        origin = self.plan.origin
-        return [origin.layouts[i] for i in self.positions] if origin is not None else []
-
     @property
     def program(self) -> Any:
         """The program that others may be joined with; None where there is none."""
@@ -109,10 +103,9 @@ def read(words: bytes) -> tuple[list[Call], array[int]]:
     used = native().queue[USED]
     every = array("q", words)
     calls: list[Call] = []
-    shapes: dict[int, Shape] = {}
     at = numbers = 0
     while at < used:
-        shape = shapes.get(every[at]) or shapes.setdefault(every[at], shape_of(every[at]))
+        shape = shape_of(every[at])
         places = iter(every[at + 3 : at + 3 + 2 * (shape.inputs + shape.outputs)])
         pairs = list(zip(places, places))
         calls.append(Call(shape, every[at + 1], numbers, pairs[: shape.inputs], pairs[shape.inputs :]))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..base.dtypes import dtype
+from ..base.later import postpone
 from ..base.layout import Size
 from ..engine import code
 from ..engine.code import get_num_threads, set_num_threads
+from ..engine.function import Hooks
 from . import fused, operators
 from .activate import install, register_parameter_type
 from .device import Device as device
@@ -15,6 +17,8 @@ from .tensor import Tensor
 
 attach()
 code.ON_LOAD.append(install)
+postpone(__name__, "applied", "batched", "dual")
+Hooks.applications, Hooks.batches, Hooks.duals = (globals()[name] for name in ("applied", "batched", "dual"))
 
 __all__ = [
     "Generator", "Size", "Tensor", "device", "dtype", "fused", "get_num_threads", "operators",

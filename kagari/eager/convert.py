@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.library import function
+from ..autograd.node import is_standing
 from ..base import dtypes
 from ..base.dtypes import default_dtype, dtype
 from ..base.layout import Layout, layout
@@ -102,6 +103,8 @@ def raw_array(t: Any) -> np.ndarray:
     """
     if t._layout.meta:
         raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+    if is_standing(t):
+        t = t.seen()
     if not t._layout.numel:
         return np.empty(tuple(t._layout.shape), _NUMPY[t._layout.dtype.name])
     t._storage.shown = native().captures or -1
@@ -352,6 +355,8 @@ def item(t: Any) -> Any:
         raise RuntimeError(f"a Tensor with {lay.numel} elements cannot be converted to Scalar")
     if lay.meta:
         raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+    if is_standing(t):
+        t = t.seen()
     kind = _CTYPES.get(lay.dtype.name)
     if kind is None:
         return array_of(t).item()

@@ -11,6 +11,7 @@ from ..engine import generator as streams
 from ..ops.check import C_NAMES, TYPE_NAMES
 from . import convert
 from .calls import call
+from .indexing import recorded
 from .random import Generator, default_generator
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def _filled(values: list[float], like: Any) -> Any:
     """The counts in the shape and dtype of a tensor. Its gradient is 0 everywhere, and is recorded as that."""
     made = convert.copied(np.array(values, np.float64).reshape(tuple(like.shape)), like.dtype)
-    return call("add")(call("mul")(like, 0), made) if like.requires_grad else made
+    return call("add")(call("mul")(like, 0), made) if recorded(like) else made
 
 
 def _source(generator: Generator | None) -> Callable[[], float]:

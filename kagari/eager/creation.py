@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd.node import is_standing
 from ..base import dtypes
 from ..base import layout as layouts
 from ..base.dtypes import default_dtype, dtype
@@ -309,6 +310,11 @@ def blank_like(name: str, input: Any, dt: Any, device: Any, memory_format: Any, 
     return convert.wrap(found, block(found))
 
 
+def for_each(like: Any, made: Any) -> Any:
+    """A new tensor that was made like another one; each example has its own where that stands for many."""
+    return like.spread(made) if is_standing(like) else made
+
+
 def empty_like(
     input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False, memory_format: Any = None,
@@ -319,7 +325,8 @@ def empty_like(
     >>> torch.empty_like(torch.ones(2, 3)).shape
     torch.Size([2, 3])
     """
-    return finished(blank_like("empty_like", input, dtype, device, memory_format, layout), None, requires_grad)
+    made = blank_like("empty_like", input, dtype, device, memory_format, layout)
+    return for_each(input, finished(made, None, requires_grad))
 
 
 def zeros_like(
@@ -335,7 +342,7 @@ def zeros_like(
     made = blank_like("zeros_like", input, dtype, device, memory_format, layout)
     call("zero_")(made)
     made._storage.version = 0
-    return wanting_grad(made) if requires_grad else made
+    return for_each(input, wanting_grad(made) if requires_grad else made)
 
 
 def ones_like(
@@ -351,7 +358,7 @@ def ones_like(
     made = blank_like("ones_like", input, dtype, device, memory_format, layout)
     call("fill_")(made, 1)
     made._storage.version = 0
-    return wanting_grad(made) if requires_grad else made
+    return for_each(input, wanting_grad(made) if requires_grad else made)
 
 
 def full_like(
@@ -366,7 +373,7 @@ def full_like(
     """
     made = blank_like("full_like", input, dtype, device, memory_format, layout)
     _fill(made, number("full_like", "fill_value", 2, fill_value))
-    return wanting_grad(made) if requires_grad else made
+    return for_each(input, wanting_grad(made) if requires_grad else made)
 
 
 def empty_strided(
@@ -581,7 +588,7 @@ def new_empty(
 ) -> Tensor:  # fmt: skip
     """`empty` with this tensor's dtype unless another is given."""
     made = _alike("new_empty", self, args, size, dtype, layout, device)
-    return wanting_grad(made) if requires_grad else made
+    return for_each(self, wanting_grad(made) if requires_grad else made)
 
 
 def new_zeros(
@@ -591,7 +598,7 @@ def new_zeros(
     """`zeros` with this tensor's dtype unless another is given."""
     made = _alike("new_zeros", self, args, size, dtype, layout, device)
     _fill(made, 0)
-    return wanting_grad(made) if requires_grad else made
+    return for_each(self, wanting_grad(made) if requires_grad else made)
 
 
 def new_ones(
@@ -601,7 +608,7 @@ def new_ones(
     """`ones` with this tensor's dtype unless another is given."""
     made = _alike("new_ones", self, args, size, dtype, layout, device)
     _fill(made, 1)
-    return wanting_grad(made) if requires_grad else made
+    return for_each(self, wanting_grad(made) if requires_grad else made)
 
 
 def new_full(
@@ -621,7 +628,7 @@ def new_full(
         None,
     )
     _fill(made, number("new_full", "fill_value", 2, fill_value))
-    return wanting_grad(made) if requires_grad else made
+    return for_each(self, wanting_grad(made) if requires_grad else made)
 
 
 def new_empty_strided(

@@ -12,6 +12,7 @@ from ..ops.check import TYPE_NAMES
 from . import views
 from .calls import call
 from .equations import LinalgSolveEx
+from .indexing import recorded
 from .lapack import adjoint, array, floating, made, matrices, named, of_linalg, square, with_out
 from .triangular import LinalgSolveTriangular
 
@@ -201,7 +202,7 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
     >>> torch.linalg.svdvals(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
     tensor([4., 3.])
     """
-    if A.requires_grad:
+    if recorded(A):
         return _svd("linalg.svd", A, False)[1]
     matrices("linalg.svd", A)
     floating("linalg.svd", A, "linalg_svd_cpu")
@@ -276,7 +277,7 @@ def eigvalsh(input: Any, UPLO: str = "L") -> Any:
     >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 0.0], [0.0, 1.0]]))
     tensor([1., 2.])
     """
-    return _eigh("linalg.eigh", input, UPLO, vectors=input.requires_grad)[0]
+    return _eigh("linalg.eigh", input, UPLO, vectors=recorded(input))[0]
 
 
 class LinalgEig(Function, node="Backward0"):
@@ -343,7 +344,7 @@ def eigvals(input: Any) -> Any:
     >>> torch.linalg.eigvals(torch.tensor([[2.0, 1.0], [0.0, 2.0]]))
     tensor([2.+0.j, 2.+0.j])
     """
-    return _eig("linalg.eig", input, vectors=input.requires_grad)[0]
+    return _eig("linalg.eig", input, vectors=recorded(input))[0]
 
 
 FUNCTIONS = (qr, svd)

@@ -9,11 +9,10 @@ import numpy as np
 
 from ..autograd import Function
 from ..autograd.function import once_differentiable
-from ..base.dtypes import int32
 from ..base.errors import LinAlgError
 from . import lapack
 from .calls import call
-from .lapack import adjoint, array, floating, made, named, of_linalg, square, with_out
+from .lapack import adjoint, array, codes, elements, floating, made, named, of_linalg, square, with_out
 
 # Inverses
 
@@ -51,10 +50,10 @@ def _solved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _zeros_met(a: Any, x: Any) -> np.ndarray:
     """For each matrix the place of the zero that its factor U has on the diagonal, where the solution x is NaN."""
-    lost = np.isnan(array(x)).any((-2, -1))
+    lost = np.isnan(elements(x)).any((-2, -1))
     if not lost.any():
         return np.zeros(lost.shape, np.int32)
-    values = array(a)
+    values = elements(a)
     found = lapack.lu(values)[2]
     unseen = lost & (found == 0) & np.isfinite(values).all((-2, -1))
     return np.where(unseen, values.shape[-1], np.where(lost, found, 0)).astype(np.int32)
@@ -114,7 +113,7 @@ def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
     tensor(1, dtype=torch.int32)
     """
     x, info = _inverse("linalg.inv_ex", A, check_errors)
-    return named("linalg_inv_ex", "inverse info", x, made(info, int32))
+    return named("linalg_inv_ex", "inverse info", x, codes(info, x))
 
 
 # Determinants
@@ -144,7 +143,7 @@ class LinalgDet(Function, node="Backward0"):
         """`g conj(det A) A^-H`."""
         a, d = ctx.saved_tensors
         g = grads[0][..., None, None]
-        if (array(d) == 0).any():
+        if (elements(d) == 0).any():
             return _singular_det(a, g)
         return g * d.conj()[..., None, None] * adjoint(LinalgInvEx.apply(a))
 
@@ -325,7 +324,7 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
     if check_errors and info.any():
         matrix = lapack.element(info)[1]
         raise LinAlgError(f"torch.linalg.solve_ex: {matrix}The solver failed because the input matrix is singular.")
-    return named("linalg_solve_ex", "result info", x, made(info, int32))
+    return named("linalg_solve_ex", "result info", x, codes(info, x))
 
 
 FUNCTIONS = (det, inverse, logdet, slogdet)

@@ -10,6 +10,7 @@ from ..engine import generator as streams
 from ..ops.check import TYPE_NAMES
 from . import convert
 from .calls import call
+from .indexing import recorded
 from .random import Generator, default_generator
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _drawn(kernel: str, concentration: Any, wide: bool, generator: Generator | N
 
 def _finished(name: str, input: Any, values: np.ndarray) -> Any:
     made = convert.copied(values, input.dtype)
-    return call(name)(input, made) if input.requires_grad else made
+    return call(name)(input, made) if recorded(input) else made
 
 
 def _standard_gamma(input: Tensor, generator: Generator | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import modes
+from ..autograd.node import is_standing
 from ..autograd.views import check_writable, refresh, tell_base
 from ..base import dtypes
 from ..base.layout import layout
@@ -62,11 +63,15 @@ def get(t: Any, index: Any) -> Any:
 
 
 def recorded(t: Any) -> bool:
-    """Whether a view of the tensor has to be an operator's: one that the tape or a mode wants to know of."""
+    """Whether what is made of the tensor has to be an operator's: the tape, a mode or a transformation wants to know of
+    it.
+    """
     mode = modes.mode()
     if t._base is not None and mode & modes.GRADIENTS:
         refresh(t)
-    return bool(mode & modes.WATCHED) or (t._needs and bool(mode & modes.GRADIENTS))
+    if mode & modes.WATCHED or (t._needs and mode & modes.GRADIENTS):
+        return True
+    return is_standing(t)
 
 
 def _items(t: Any, index: Any) -> tuple[Any, ...]:
@@ -103,7 +108,7 @@ def _item(i: Any) -> Any:
     if isinstance(i, _BASIC):
         return i
     if isinstance(i, Hooks.tensor_types):
-        return i.item() if not i._layout.ndim and i._layout.dtype.category == 1 else i
+        return i.item() if not i._layout.ndim and i._layout.dtype.category == 1 and not is_standing(i) else i
     if isinstance(i, list | tuple | range) or hasattr(i, "__array__"):
         made = convert.from_data(i, None)
         if not made._layout.ndim and made._layout.dtype.category == 1:
@@ -338,12 +343,17 @@ def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
     first unless they are
     neighbours."""
     view, index = _spread(t, items)
-    arrays, together = _indices(view, index)
-    arrays = _from_the_front(view, arrays, together)
-    shape, dims = tuple(view._layout.shape), sorted(arrays)
-    flat: Any = np.zeros(together, np.int64)
-    for d in dims:
-        flat = flat * shape[d] + arrays[d]
+    shape, dims = tuple(view._layout.shape), sorted(index)
+    flat: Any
+    if any(is_standing(i) for i in index.values()):
+        flat = _flat_by_operators(shape, index)
+    else:
+        arrays, together = _indices(view, index)
+        arrays = _from_the_front(view, arrays, together)
+        flat = np.zeros(together, np.int64)
+        for d in dims:
+            flat = flat * shape[d] + arrays[d]
+        flat = convert.copied(flat, dtypes.int64)
     first = dims[0] if dims == list(range(dims[0], dims[-1] + 1)) else 0
     rest = [d for d in range(len(shape)) if d not in index]
     order = [*rest[:first], *dims, *rest[first:]]
@@ -353,8 +363,18 @@ def _advanced(t: Any, items: tuple[Any, ...]) -> Any:
     if len(dims) > 1:
         joined = int(np.prod([shape[d] for d in dims]))
         view = view.reshape((*outer, joined, *inner))
-    taken = call("index_select")(view, first, convert.copied(flat.reshape(-1), dtypes.int64))
+    taken = call("index_select")(view, first, flat if flat.ndim == 1 else flat.reshape(-1))
     return taken if flat.ndim == 1 else taken.reshape((*outer, *flat.shape, *inner))
+
+
+def _flat_by_operators(shape: tuple[int, ...], index: dict[int, Any]) -> Any:
+    """The places of what index tensors choose, where these can't be looked at."""
+    flat: Any = None
+    for d in sorted(index):
+        i = call("to_dtype")(index[d], dtypes.int64)
+        place = call("where")(call("lt")(i, 0), call("add")(i, shape[d]), i)
+        flat = place if flat is None else call("add")(call("mul")(flat, shape[d]), place)
+    return flat
 
 
 # Writing
@@ -370,6 +390,9 @@ def put(t: Any, index: Any, value: Any, accumulate: bool = False) -> None:
     if index is False:
         return
     items = (None,) if index is True else _items(t, index)
+    if is_standing(t) or is_standing(value) or any(is_standing(i) for i in items):
+        _put_by_operators(t, items, value, accumulate)
+        return
     wanted = modes.is_grad_enabled() and (t._needs or getattr(value, "_needs", False))
     if not all(isinstance(i, _BASIC) for i in items):
         _put_advanced(t, items, value, wanted, accumulate)
@@ -386,6 +409,24 @@ def put(t: Any, index: Any, value: Any, accumulate: bool = False) -> None:
     elif not wanted and value._storage is target._storage and lay is goal and value._offset == target._offset:
         return  # what `t[i] += 1` comes to after the addition
     call("copy_")(target, value)
+
+
+def _put_by_operators(t: Any, items: tuple[Any, ...], value: Any, accumulate: bool) -> None:
+    """Writes by operators that make a new tensor, of which the elements are copied."""
+    if isinstance(value, int | float):
+        value = convert.full((), _as_number(t, value), t._layout.dtype)
+    mask = items[0]
+    if len(items) == 1 and is_standing(mask) and mask._layout.dtype in _MASKS and not value._layout.ndim:
+        call("copy_")(t, call("where")(mask, value, call("clone")(t)))
+        return
+    numbers = np.arange(t._layout.numel).reshape(tuple(t._layout.shape))
+    places = get(convert.copied(numbers, dtypes.int64), items)
+    while value._layout.ndim > places._layout.ndim and _size(value._layout.shape, 0) == 1:
+        value = value.squeeze(0)
+    written = call("expand")(call("to_dtype")(value, t._layout.dtype), tuple(places._layout.shape)).reshape(-1)
+    flat = call("clone")(t).reshape(-1)
+    how = "scatter_add" if accumulate else "scatter"
+    call("copy_")(t, call(how)(flat, 0, places.reshape(-1), written).reshape(tuple(t._layout.shape)))
 
 
 def _as_number(t: Any, value: float) -> Any:

@@ -31,7 +31,7 @@ def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
         raise RuntimeError(
             f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}"
         )
-    _check_cast(result, target)
+    check_cast(result, target)
     made = result._grad_fn
     if result._layout.dtype is not target._layout.dtype:
         result = function("to_dtype").run((result, target._layout.dtype))
@@ -97,7 +97,8 @@ def _keep_after(node: Node, result: Any, target: Any) -> None:
     node._saved = (*items, saved[n], *versions)
 
 
-def _check_cast(result: Any, target: Any) -> None:
+def check_cast(result: Any, target: Any) -> None:
+    """Raises RuntimeError for a result of a higher category than the tensor that it is to be written into."""
     have, want = result._layout.dtype, target._layout.dtype
     if have.category > want.category:
         raise RuntimeError(f"result type {have.type_name} can't be cast to the desired output type {want.type_name}")
@@ -113,7 +114,7 @@ def write_out(target: Any, value: Any) -> None:
             "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
             "requires grad."
         )
-    _check_cast(value, target)
+    check_cast(value, target)
     if value._layout.meta is not target._layout.meta:
         raise RuntimeError(
             f"Attempting to copy from device {value.device} to device {target.device}, but cross-device copies are "

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..base.dtypes import dtype
+from ..autograd.node import is_standing
+from ..base.dtypes import dtype, int32
 from ..ops.check import TYPE_NAMES
 from . import convert, inplace
 from .parts import adjoint as adjoint  # the rules of gradients take it from here
@@ -99,6 +100,19 @@ def array(t: Any) -> np.ndarray:
 def made(values: Any, dt: dtype) -> Any:
     """A tensor with the elements of an array."""
     return convert.copied(np.asarray(values), dt)
+
+
+def elements(t: Any) -> np.ndarray:
+    """The elements of a tensor; of all examples where it stands for one of many."""
+    while is_standing(t):
+        t = t._value
+    return array(t)
+
+
+def codes(info: Any, like: Any) -> Any:
+    """A number for each matrix of `like`, as a tensor."""
+    found = made(info, int32)
+    return like.around(found) if is_standing(like) else found
 
 
 def named(name: str, fields: str, *parts: Any) -> Any:

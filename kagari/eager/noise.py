@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import dtypes
+from ..base.dtypes import dtype
 from ..ops.check import TYPE_NAMES
 from . import convert
 from .calls import call
 from .creation import blank_like
-from .random import Generator, bernoulli_, default_generator
+from .random import Generator, bernoulli_, default_generator, each_example
 from .sizes import blank
 
 if TYPE_CHECKING:
@@ -36,7 +37,18 @@ def _feature_noise(input: Tensor, p: float) -> Any:
     if input.ndim < 2:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
     shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
-    return bernoulli_(blank("feature_dropout", (shape,), input.dtype, input.device), 1 - p)
+    return _channel_noise(p, input.dtype, input.device, shape)
+
+
+@each_example
+def _channel_noise(p: float, dt: dtype, device: Any, shape: tuple[int, ...]) -> Any:
+    return bernoulli_(blank("feature_dropout", (shape,), dt, device), 1 - p)
+
+
+@each_example
+def _noise(input: Tensor, p: float) -> Any:
+    """Ones, with probability 1 - p, and zeros."""
+    return bernoulli_(blank_like("alpha_dropout", input, None, None, None), 1 - p)
 
 
 def _dropped(input: Tensor, p: float, train: bool, feature: bool, alpha: bool, suffix: str) -> Tensor:
@@ -47,9 +59,7 @@ def _dropped(input: Tensor, p: float, train: bool, feature: bool, alpha: bool, s
     multiply = call("mul" + suffix)
     if p == 1:
         return multiply(input, call("zero_")(blank("dropout", (), input.dtype, input.device)))
-    noise = (
-        _feature_noise(input, p) if feature else bernoulli_(blank_like("alpha_dropout", input, None, None, None), 1 - p)
-    )
+    noise = _feature_noise(input, p) if feature else _noise(input, p)
     if not alpha:
         return multiply(input, call("div_")(noise, 1 - p))
     scale = 1 / math.sqrt((_SATURATION * _SATURATION * p + 1) * (1 - p))

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.casting import in_float32
-from ..autograd.modes import is_grad_enabled
 from .calls import call
+from .indexing import recorded
 from .tensor import Tensor
 
 
 def _differentiable(input: Tensor, values: Tensor, indices: Tensor, rank: int) -> Tensor:
     """Values that were found at indices, with their gradient where one is wanted."""
-    if input.requires_grad and is_grad_enabled():
+    if recorded(input):
         return call("placed")(input, values, indices, rank)
     return values
 
@@ -40,7 +40,7 @@ def _max_pool(rank: int, dims: str, example: str) -> tuple[Callable[..., Tensor]
         dilation: Any = 1,
         ceil_mode: bool = False,
     ) -> Tensor:
-        if isinstance(input, Tensor) and input.requires_grad and is_grad_enabled():
+        if isinstance(input, Tensor) and recorded(input):
             return pairs(input, kernel_size, stride, padding, dilation, ceil_mode)[0]
         return call(name)(input, kernel_size, stride, padding, dilation, ceil_mode)
 

@@ -15,7 +15,7 @@ from ..ops.check import C_NAMES
 from . import convert
 from .calls import call
 from .equations import LinalgSolveEx, inv, solve
-from .lapack import array, floating, made, of_linalg, square, with_out
+from .lapack import elements, floating, made, of_linalg, square, with_out
 
 # Powers
 
@@ -69,7 +69,7 @@ def matrix_exp(input: Any) -> Any:
     if not input.numel():
         return call("clone")(input)
     degree, limit = _APPROXIMATIONS[input.dtype.to_real().itemsize]
-    size = float(np.abs(array(input)).sum(-2).max())
+    size = float(np.abs(elements(input)).sum(-2).max())
     halvings = max(0, math.ceil(math.log2(size / limit))) if 0 < size < math.inf else 0
     result = _pade(input * 0.5**halvings, degree)
     for _ in range(halvings):

@@ -5,7 +5,8 @@ runtime/generator.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,11 +89,24 @@ def _source(name: str, generator: Any, t: Any) -> Any:
     """Where the numbers for a tensor come from."""
     if t._layout.meta:
         return _Nothing()
+    if Hooks.standing is not None:
+        Hooks.drawing()
     if generator is None:
         return default_generator
     if not isinstance(generator, Generator):
         raise TypeError(f"{name}(): argument 'generator' must be torch.Generator, not {type(generator).__name__}")
     return generator
+
+
+def each_example(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that draws, as one that draws for each example where `vmap` says so."""
+
+    @wraps(draw)
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        level = None if Hooks.standing is None else Hooks.drawing()
+        return draw(*args, **kwargs) if level is None else level.drawn(draw, args, kwargs)
+
+    return drawn
 
 
 def manual_seed(seed: int) -> Generator:
@@ -341,6 +355,7 @@ def _sized(name: str, args: tuple[Any, ...], size: Any, dt: Any, layout: Any, de
     return blank(name, args, dt, device, out)
 
 
+@each_example
 def rand(
     *args: Any, size: Any = None, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any =
     None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
@@ -360,6 +375,7 @@ def rand(
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
+@each_example
 def randn(
     *args: Any, size: Any = None, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any =
     None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
@@ -379,6 +395,7 @@ def randn(
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
+@each_example
 def randint(
     *args: Any, low: int = 0, high: int | None = None, size: Any = None, generator: Generator | None = None, out: Any =
     None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool =
@@ -412,6 +429,7 @@ def randint(
     return finished(made, out, requires_grad)
 
 
+@each_example
 def randperm(
     n: int, *, generator: Generator | None = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any =
     None, requires_grad: bool = False, pin_memory: bool = False,
@@ -431,6 +449,7 @@ def randperm(
     return finished(made, out, requires_grad)
 
 
+@each_example
 def rand_like(
     input: Tensor, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
@@ -448,6 +467,7 @@ def rand_like(
     )
 
 
+@each_example
 def randn_like(
     input: Tensor, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
     requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
@@ -465,6 +485,7 @@ def randn_like(
     )
 
 
+@each_example
 def randint_like(
     input: Tensor, low: int, high: int | None = None, *, generator: Generator | None = None, dtype: Any = None, layout:
     Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None,
@@ -487,6 +508,7 @@ def _first(made: Any) -> Any:
     return made
 
 
+@each_example
 def normal(
     mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, out: Any = None, dtype: Any =
     None, layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
@@ -532,6 +554,7 @@ def _beside(inputs: Sequence[Any], drawn: Any) -> Any:
     return drawn
 
 
+@each_example
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None, out: Any = None) -> Tensor:
     """Ones, each with the probability that stands in its place of `input` (or with probability `p`), and zeros.
 
@@ -547,6 +570,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     return finished(_beside((input,), made), out)
 
 
+@each_example
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None, out: Any = None
 ) -> Tensor:
@@ -616,8 +640,14 @@ def _mask(input: Any, p: float, train: bool) -> Any:
         return call("zero_")(blank("dropout", (), dt, input.device))
     if dt.category != 2:
         raise RuntimeError(f"result type Float can't be cast to the desired output type {TYPE_NAMES[dt]}")
-    mask = blank_like("dropout", input, None, None, None)
-    _put(mask, _source("dropout", None, mask).dropout(input._layout.numel, p, dt.name))
+    return _kept(input, p)
+
+
+@each_example
+def _kept(like: Any, p: float) -> Any:
+    """The scale of what is kept with probability 1 - p, and zeros."""
+    mask = blank_like("dropout", like, None, None, None)
+    _put(mask, _source("dropout", None, mask).dropout(like._layout.numel, p, like._layout.dtype.name))
     return mask
 
 

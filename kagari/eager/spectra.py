@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Function
+from ..autograd.node import is_standing
 from ..base.dtypes import dtype as Dtype
 from ..base.dtypes import int64
 from ..ops.check import TYPE_NAMES
@@ -305,7 +306,7 @@ def _inverted(name: str, a: Any, atol: Any, rtol: Any, hermitian: bool = False) 
         return limit
 
     inverse = LinalgPinv.apply(a, bound, hermitian)
-    ((values, rank),) = seen
+    values, rank = seen[0]
     return inverse, values, rank
 
 
@@ -351,6 +352,8 @@ def lstsq(input: Any, b: Any, rcond: Any = None, *, driver: str | None = None) -
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     floating(name, input)
     if input.numel():
+        if is_standing(input):
+            raise RuntimeError(f"{name}: the solution can't be transformed, but torch.linalg.pinv(A) @ B can")
         inverse, values, rank = _inverted(name, input, None, _default(input) if rcond is None else rcond)
     else:
         inverse, batch = input.mT * 1, tuple(input.shape[:-2])

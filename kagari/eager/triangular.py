@@ -11,7 +11,7 @@ from ..base.dtypes import int32
 from ..base.errors import LinAlgError
 from . import lapack, views
 from .calls import call
-from .lapack import adjoint, array, floating, made, named, of_linalg, square, with_out
+from .lapack import adjoint, array, codes, elements, floating, made, named, of_linalg, square, with_out
 
 # Equations
 
@@ -131,10 +131,10 @@ def _factored(name: str, a: Any, upper: bool, check: bool) -> tuple[Any, Any]:
     square(checked, a)
     floating(checked, a, "cholesky_cpu")
     factor = LinalgCholeskyEx.apply(adjoint(a) if upper else a)
-    lost = np.isnan(array(factor)).any((-2, -1))
+    lost = np.isnan(elements(factor)).any((-2, -1))
     info = np.zeros(lost.shape, np.int32)
     if lost.any():
-        info = np.where(lost, lapack.bad_minors(array(adjoint(a) if upper else a)), 0)
+        info = np.where(lost, lapack.bad_minors(elements(adjoint(a) if upper else a)), 0)
     if check and info.any():
         order, matrix = lapack.element(info)
         raise LinAlgError(
@@ -178,7 +178,7 @@ def cholesky_ex(input: Any, *, upper: bool = False, check_errors: bool = False) 
     tensor(1, dtype=torch.int32)
     """
     factor, info = _factored("linalg.cholesky_ex", input, upper, check_errors)
-    return named("linalg_cholesky_ex", "L info", factor, made(info, int32))
+    return named("linalg_cholesky_ex", "L info", factor, codes(info, factor))
 
 
 @with_out

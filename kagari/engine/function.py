@@ -71,6 +71,15 @@ class Hooks:
     refresh: Callable[[Any], None]
     after: Callable[[Function, Any], None]
     profile: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any] | None = None  # while there is a profiler
+    # While functions are being transformed: the class of what stands for tensors in them, and what answers their calls.
+    standing: type | None = None
+    transformed: Callable[[Function, tuple[Any, ...]], Any]
+    drawing: Callable[[], Any]
+    # The modules of the floor above that transform operations of the user's own, and that make tensors of many examples
+    # and tensors with tangents.
+    applications: Any
+    batches: Any
+    duals: Any
     before_forgetting: Callable[[], None] = staticmethod(lambda: None)
 
 
@@ -120,6 +129,7 @@ class Function:
         self._backwards: dict[int, BackwardFunction] = {}
         self.casting: Callable[[dtype], Function] | None = None  # makes the form under autocast, where it differs
         self._cast: dict[int, Function] = {}
+        self.derived: dict[Any, Function] = {}  # see derived.py
         self._composed: set[Any] = set()  # calls of an in-place operator that no single plan can record
         _functions.add(self)
         self._miss = self.miss  # one bound method, kept alive for native code
@@ -293,6 +303,8 @@ class Function:
 
     def run(self, args: tuple[Any, ...], raw: tuple[Any, ...] = ()) -> Any:
         """Runs checked, positional arguments; `raw` is the call as it was made."""
+        if Hooks.standing is not None and any(isinstance(a, Hooks.standing) for a in args):
+            return Hooks.transformed(self, args)
         mode = Hooks.mode()
         gradients = mode & 1
         key: list[Any] = []

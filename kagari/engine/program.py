@@ -120,11 +120,8 @@ class Program(Recipe):
                     visit(y)
 
         for v in (*self.inputs, *self.graph.values()):
-            for n in v.shape:
-                if isinstance(n, Sym):
-                    found.setdefault(n._key, n)
-            if v.attrs:
-                visit(v.attrs)
+            visit(v.shape)
+            visit(v.attrs)
         for body in self.bodies.values():
             visit(tuple(body.sizes))
             visit(body.space)

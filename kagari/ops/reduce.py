@@ -583,7 +583,9 @@ def _norm_gradient(
         return differentiate([value], [g], [input])
     dims = ir.normalize_dims(dim, input.ndim)
     total, g = (_restored(x, input, dims, keepdim) for x in (value, g))
-    scale = ir.where(ir.eq(total, 0), 0, g / (total if p == 2 else ir.pow_(total, p - 1)))
+    zero = ir.eq(total, 0)
+    total = ir.where(zero, 1, total)
+    scale = ir.where(zero, 0, g / (total if p == 2 else ir.pow_(total, p - 1)))
     if p == 2:
         return [input * scale]
     magnitude = ir.where(ir.eq(input, 0), 1, ir.abs_(input))

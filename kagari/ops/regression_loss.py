@@ -79,8 +79,9 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     """`(x - y)^2 / (2 beta)` where `|x - y| < beta`, `|x - y| - beta / 2` elsewhere."""
     input, target = _of_one_shape(input, target)
     require("smooth_l1_cpu", result_type(input, target))
-    distance = ir.abs_(ir.sub(input, target))
-    near = ir.div(ir.mul(ir.mul(distance, distance), 0.5), beta)
+    apart = ir.sub(input, target)
+    distance = ir.abs_(apart)
+    near = ir.div(ir.mul(ir.mul(apart, apart), 0.5), beta)
     return reduced(ir.where(ir.lt(distance, beta), near, ir.sub(distance, ir.mul(0.5, beta))), reduction)
 
 
@@ -96,8 +97,9 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: Number = 1.0) -> Value:
     """`(x - y)^2 / 2` where `|x - y| <= delta`, `delta (|x - y| - delta / 2)` elsewhere."""
     require("huber_cpu", result_type(input, target))
-    distance = ir.abs_(ir.sub(input, target))
-    near = ir.mul(ir.mul(distance, distance), 0.5)
+    apart = ir.sub(input, target)
+    distance = ir.abs_(apart)
+    near = ir.mul(ir.mul(apart, apart), 0.5)
     far = ir.mul(ir.sub(distance, ir.mul(0.5, delta)), delta)
     return reduced(ir.where(ir.le(distance, delta), near, far), reduction)
 
