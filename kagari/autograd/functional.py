@@ -195,7 +195,8 @@ def jvp(
                 f"Output {at} of the user-provided function does not require gradients. The outputs must be computed "
                 "in a differentiable manner from the input when running in strict mode."
             )
-        left = [filled(outputs[i]._layout, 0).requires_grad_() for i in kept]
+        # The gradient is linear in what it starts from, but rules may tell positive from negative numbers.
+        left = [filled(outputs[i]._layout, 1).requires_grad_() for i in kept]
         rows = grad([outputs[i] for i in kept], leaves, left, create_graph=True, allow_unused=True) if kept else ()
         found = _pulled_back(rows, seeds, left, create_graph)
     products = [filled(o._layout, 0) for o in outputs]

@@ -11,7 +11,7 @@ from ..autograd.function import Function, join
 from ..autograd.library import function
 from ..autograd.node import bare, edge_of
 from .batched import Vmap
-from .creation import zeros_like
+from .creation import ones_like
 from .dual import Jvp
 from .levels import Level, Standing, Unseen, wants
 from .tensor import Tensor
@@ -300,7 +300,7 @@ def _slope(output: Any, inputs: list[Any], changes: list[Any], followed: bool) -
     """The derivative of an output along the changes of inputs."""
     if not output._needs:
         return None
-    seed = _own(zeros_like(output.detach()))
+    seed = _own(ones_like(output.detach()))
     wrt = [(x, t) for x, t in zip(inputs, changes) if t is not None]
     found = grad(output, [x for x, _ in wrt], seed, create_graph=True, allow_unused=True)
     pairs = [(g, t) for g, (_, t) in zip(found, wrt) if g is not None and g._needs]

@@ -15,7 +15,7 @@ from ..autograd import grad as gradients
 from ..autograd.node import OutputOf, bare, edge_of
 from ..eager import Tensor
 from ..eager.calls import call as operator
-from ..eager.creation import zeros_like
+from ..eager.creation import ones_like, zeros_like
 from ..eager.dual import Jvp
 from ..eager.levels import Standing, current, wants
 from ..utils import _pytree as pytree
@@ -326,7 +326,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     """
     output, pullback = vjp(func, *primals)
     leaves, spec = pytree.tree_flatten(primals)
-    seeds = pytree.tree_map(zeros_like, output)
+    seeds = pytree.tree_map(ones_like, output)
     _, push = vjp(pullback, seeds)
 
     def jvp_fn(*tangents: Any) -> Any:
