@@ -154,7 +154,8 @@ RESULTS = (
     "x.sign()", "x.exp().log()", "x.atan2(x)", "torch.view_as_real(x.to(torch.complex64))",
     "x.to(torch.complex64).abs()", "x.unfold(1, 2, 1)", "x.diagonal()", "x.roll(1)", "x.narrow(0, 0, 1)",
     "x.swapaxes(0, 1)", "x.clone()", "x.t().contiguous()", "x.masked_fill(x > 2, 0.0)", "x.aminmax()", "x.median()",
-    "x.median(0)", "torch.hstack([x, x])", "x.T", "x.mT", "x.mean((0, 1))", "torch.var_mean(x)",
+    "x.median(0)", "torch.hstack([x, x])", "torch.stack([x, x], 1)",
+    "torch.stack([x[0]] * 14)", "x.T", "x.mT", "x.mean((0, 1))", "torch.var_mean(x)",
 )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def cat(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
     given = tensors_of("cat", tensors)
     if not given:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    joined = _joined(given, dim)
+    joined = _joined("cat", given, dim)
     return joined if out is None else written(out, joined)
 
 
@@ -162,10 +162,10 @@ def stack(tensors: Sequence[Any], dim: int = 0, *, out: Any = None) -> Any:
             )
     rank = len(shape)
     if dim < rank and rank in (4, 5) and suggests_channels_last(shape, given[0]._layout.strides):
-        joined = call("unflatten")(_joined(given, dim), dim, (len(given), shape[dim]))  # channels stay the last
+        joined = call("unflatten")(_joined("cat", given, dim), dim, (len(given), shape[dim]))  # channels stay the last
     else:
         unsqueeze = call("unsqueeze")
-        joined = _joined([unsqueeze(t, dim) for t in given], dim)
+        joined = _joined("stacked", [unsqueeze(t, dim) for t in given], dim)
     return joined if out is None else written(out, joined)
 
 
@@ -181,11 +181,11 @@ def tensors_of(name: str, tensors: Any) -> list[Any]:
     return list(tensors)
 
 
-def _joined(parts: list[Any], dim: int) -> Any:
+def _joined(operator: str, parts: list[Any], dim: int) -> Any:
     """Joins any number of tensors, a dozen to a kernel."""
     while len(parts) > _PER_KERNEL:
-        parts = [_joined(parts[i : i + _PER_KERNEL], dim) for i in range(0, len(parts), _PER_KERNEL)]
-    return call("cat")(dim, *parts)
+        parts = [_joined(operator, parts[i : i + _PER_KERNEL], dim) for i in range(0, len(parts), _PER_KERNEL)]
+    return call(operator)(dim, *parts)
 
 
 def written(out: Any, result: Any) -> Any:

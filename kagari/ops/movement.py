@@ -483,6 +483,21 @@ def cat(dim: int, *tensors: Tensor) -> Value:
     return graph.cat(tuple(joined), dim) if len(joined) > 1 else joined[0]
 
 
+@operator(
+    autocast=widest,
+    function=False,
+    method=False,
+    out=False,
+    fresh=True,
+    order="all channels",
+    node="StackBackward0",
+)
+def stacked(dim: int, *tensors: Tensor) -> Value:
+    """Joins slices along `dim`: the last step of `stack`, which stands before this one."""
+    result: Value = cat.define(dim, *tensors)
+    return result
+
+
 def _repeated(x: Value, repeats: tuple[int, ...]) -> Value:
     lead = len(repeats) - x.ndim
     shape = (1,) * lead + x.shape
@@ -616,5 +631,5 @@ def triu(input: Tensor, diagonal: int = 0) -> Value:
 
 OPERATORS: tuple[Operator, ...] = (
     reshape, view, flatten, unflatten, squeeze, unsqueeze, permute, transpose, swapaxes, t, movedim, expand,
-    broadcast_to, narrow, select, slice_, flip, cat, repeat, tile, roll, tril, triu,
+    broadcast_to, narrow, select, slice_, flip, cat, stacked, repeat, tile, roll, tril, triu,
 )  # fmt: skip
