@@ -75,7 +75,7 @@ newaxis = None
 
 _PACKAGES = frozenset((
     "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func",
-    "hub", "jit", "library", "linalg", "mps", "multiprocessing", "nn", "optim", "profiler", "random",
+    "hub", "jit", "library", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler", "random",
     "serialization", "special", "testing", "types", "utils", "vision", "xpu",
 ))  # fmt: skip
 # What a module below has and this one shows.
@@ -153,7 +153,8 @@ __all__ = [
     "nanquantile", "nansum", "narrow", "narrow_copy", "native_channel_shuffle", "ne", "ne_", "neg", "neg_", "negative",
     "negative_", "newaxis", "nextafter", "nextafter_", "nn", "no_grad", "nonzero", "nonzero_static", "norm",
     "norm_except_dim", "normal", "not_equal", "not_equal_", "nuclear_norm", "numel", "ones", "ones_like", "optim",
-    "orgqr", "ormqr", "outer", "pairwise_distance", "pca_lowrank", "pdist", "permute", "permute_copy", "pi", "pinverse",
+    "orgqr", "ormqr", "outer", "overrides",
+    "pairwise_distance", "pca_lowrank", "pdist", "permute", "permute_copy", "pi", "pinverse",
     "pixel_shuffle", "pixel_unshuffle", "poisson", "poisson_nll_loss", "polar", "polygamma", "positive", "pow", "pow_",
     "prelu", "preserve_format", "prod", "profiler", "promote_types", "put", "put_", "qr", "quantile", "rad2deg",
     "rad2deg_", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random", "randperm", "range",
