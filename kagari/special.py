@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from .eager import operators
-from .eager.answering import told
 from .eager.polynomials import POLYNOMIALS
 
 _SAME = {
@@ -33,7 +32,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'kagari.special' has no attribute {name!r}")
     found = POLYNOMIALS.get(name) or getattr(operators, _SAME.get(name, name))
-    globals()[name] = told(found, "torch.special")
+    globals()[name] = found
     return found
 
 

@@ -44,6 +44,12 @@ class Shape:
         origin = self.plan.origin
         return origin.name if origin is not None else "?"
 
+    @cached_property
+    def read(self) -> list[Layout]:
+        """The layouts of what it reads; none where there is no program."""
+        origin = self.plan.origin
+        return [origin.layouts[i] for i in self.positions] if origin is not None else []
+
     @property
     def program(self) -> Any:
         """The program that others may be joined with; None where there is none."""
@@ -102,13 +108,16 @@ def read(words: bytes) -> tuple[list[Call], array[int]]:
     """The calls of the queue with this key, and what becomes of each slot."""
     used = native().queue[USED]
     every = array("q", words)
+    listed = every.tolist()
     calls: list[Call] = []
+    shapes: dict[int, Shape] = {}
     at = numbers = 0
     while at < used:
-        shape = shape_of(every[at])
-        places = iter(every[at + 3 : at + 3 + 2 * (shape.inputs + shape.outputs)])
-        pairs = list(zip(places, places))
-        calls.append(Call(shape, every[at + 1], numbers, pairs[: shape.inputs], pairs[shape.inputs :]))
-        numbers += every[at + 2]
-        at += 3 + 2 * len(pairs)
+        address, state, count = listed[at : at + 3]
+        shape = shapes.get(address) or shapes.setdefault(address, shape_of(address))
+        end = at + 3 + 2 * (shape.inputs + shape.outputs)
+        pairs = list(zip(listed[at + 3 : end : 2], listed[at + 4 : end : 2]))
+        calls.append(Call(shape, state, numbers, pairs[: shape.inputs], pairs[shape.inputs :]))
+        numbers += count
+        at = end
     return calls, every[used:]

@@ -45,9 +45,7 @@ class Step:
 
 def single(call: Call) -> Step:
     """A call as it is."""
-    origin = call.shape.plan.origin
-    layouts = [origin.layouts[i] for i in call.shape.positions] if origin is not None else []
-    return Step(call.shape, call.state, call.inputs, call.outputs, call.numbers, [call], layouts)
+    return Step(call.shape, call.state, call.inputs, call.outputs, call.numbers, [call], call.shape.read)
 
 
 _HEAD, _RECORD = 11, 8  # words

@@ -24,6 +24,7 @@ from . import (
     joining,
     linalg,
     object,
+    overriding,
     parts,
     random,
     relayout,
@@ -310,5 +311,6 @@ def attach() -> None:
     """Makes the methods of this floor members of Tensor."""
     for method in METHODS:
         setattr(Tensor, method.__name__, method)
+        overriding.WRITTEN.append(method.__name__)
     for name, member in parts.PROPERTIES.items():
         setattr(Tensor, name, member)

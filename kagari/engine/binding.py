@@ -15,6 +15,8 @@ from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from ..base.dtypes import dtype
@@ -32,12 +34,13 @@ LOW, HIGH = -1 << 80, 1 << 80
 
 
 class Recorder:
-    """The lines of a function, as they are computed."""
+    """The lines of a function, as they are computed, and the conditions on which it gives up, between them."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.known: dict[str, int] = {}  # what has been computed or decided, by its text
-        self._parts: list[tuple[str, tuple[int, ...]]] = []  # for each line the name it sets, if any, and what of
+        # For each line the name it sets, "" for a condition, and what it is computed of.
+        self._parts: list[tuple[str, tuple[int, ...]]] = []
 
     def computed(self, value: int, text: str, low: int, high: int, *of: int) -> int:
         if low == high:
@@ -48,24 +51,24 @@ class Recorder:
         number = self.known[text] = Number(value, name, self, low, high)
         return number
 
-    def decided(self, answer: bool, text: str, *of: int) -> bool:
-        if text not in self.known:
-            self.known[text] = answer
-            self.require(f"not ({text})" if answer else text, *of)
-        return answer
-
     def require(self, unless: str, *of: int) -> None:
-        self.lines.append(f"if {unless}: return None")
-        self._parts.append(("", of))
+        if unless not in self.known:
+            self.known[unless] = False
+            self.lines.append(unless)
+            self._parts.append(("", of))
 
     def needed(self, results: Iterable[int]) -> list[str]:
-        """The lines without those whose value nothing uses."""
+        """The lines without those whose value nothing uses; conditions that follow each other are one."""
         used, kept = {n.name for n in results if type(n) is Number}, []
         for line, (name, of) in zip(reversed(self.lines), reversed(self._parts)):
             if not name or name in used:
-                kept.append(line)
+                kept.append((not name, line))
                 used.update([n.name for n in of if type(n) is Number])
-        return kept[::-1]
+        lines: list[str] = []
+        for conditions, group in groupby(reversed(kept), itemgetter(0)):
+            texts = [text for _, text in group]
+            lines += [f"if {' or '.join(texts)}: return None"] if conditions else texts
+        return lines
 
 
 class Number(int):
@@ -92,6 +95,13 @@ class Number(int):
         text = f"abs({self.name})"
         known = self.recorder.known.get(text)
         return self.recorder.computed(abs(int(self)), text, 0, HIGH, self) if known is None else known
+
+    def narrow(self, symbol: str, bound: int) -> None:
+        """Takes down that it compares so to a constant wherever the function has not given up."""
+        if symbol in ("<", "<=", "=="):
+            self.high = min(self.high, bound - (symbol == "<"))
+        if symbol in (">", ">=", "=="):
+            self.low = max(self.low, bound + (symbol == ">"))
 
     def __divmod__(self, other: int) -> tuple[Any, Any]:
         return self // other, self % other
@@ -191,14 +201,18 @@ def _arithmetic(symbol: str, compute: Any, simpler: Any, bounds: Any, swapped: b
     return method
 
 
-def _comparison(symbol: str, compare: Callable[[int, int], bool]) -> Callable[[Number, Any], Any]:
+def _comparison(symbol: str, opposite: str, compare: Callable[[int, int], bool]) -> Callable[[Number, Any], Any]:
     def method(self: Number, other: Any) -> Any:
         if not isinstance(other, int):
             return NotImplemented
         answer = compare(int(self), int(other))
         if _alike(self, other) or _always(symbol, self.low, self.high, *_bounds(other)):
             return answer
-        return self.recorder.decided(answer, f"{self.name} {symbol} {_text(other)}", self, other)
+        holds, fails = (symbol, opposite) if answer else (opposite, symbol)
+        self.recorder.require(f"{self.name} {fails} {_text(other)}", self, other)
+        if type(other) is not Number:
+            self.narrow(holds, int(other))
+        return answer
 
     return method
 
@@ -226,8 +240,15 @@ for _symbol, _name, _simpler, _limits in (
     _compute = getattr(operator, f"__{_name}__")
     setattr(Number, f"__{_name}__", _arithmetic(_symbol, _compute, _simpler, _limits, False))
     setattr(Number, f"__r{_name}__", _arithmetic(_symbol, _compute, _simpler, _limits, True))
-for _symbol, _name in (("==", "eq"), ("!=", "ne"), ("<", "lt"), ("<=", "le"), (">", "gt"), (">=", "ge")):
-    setattr(Number, f"__{_name}__", _comparison(_symbol, getattr(operator, _name)))
+for _symbol, _opposite, _name in (
+    ("==", "!=", "eq"),
+    ("!=", "==", "ne"),
+    ("<", ">=", "lt"),
+    ("<=", ">", "le"),
+    (">", "<=", "gt"),
+    (">=", "<", "ge"),
+):
+    setattr(Number, f"__{_name}__", _comparison(_symbol, _opposite, getattr(operator, _name)))
 
 
 @dataclass(slots=True)
@@ -268,11 +289,12 @@ class Bindings:
         self.written: dict[Any, Made] = {}
         self.proven: set[Made] = set()
         self.tries: dict[Any, int] = {}
+        self.waiting: dict[Any, tuple[Mapping[int, Layout], Ints]] = {}  # what no function was for, the last time
 
     def packed(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:
         """The words of the program bound to these layouts, by argument number, and values of its symbols."""
         if target is not self.target:
-            self.target, self.made, self.written = target, {}, {}
+            self.target, self.made, self.written, self.waiting = target, {}, {}, {}
         words: list[Any] = [n.bit_length() >> 1 for n in sizes]
         strides: list[int] = []
         for lay in layouts.values():
@@ -282,16 +304,22 @@ class Bindings:
                 strides += [s for s in lay.strides if s >= 2]
         key = tuple(words)
         candidates = self.made.get(key)
-        if candidates is None:  # most programs are bound once: the second time a function is worth its making
+        if candidates is None:  # most programs are bound once or twice: then a function is not worth its making
             self.made[key], self.tries[key] = [], 0
             return self.scratch(layouts, sizes, target)
         for made in candidates:
             found = made(layouts, *sizes, *strides)
             if found is not None:
                 return found if made in self.proven else self.proved(made, found, key, layouts, sizes, target)
+        waiting = self.waiting.pop(key, None)
+        if waiting is not None:
+            candidates.append(made := self.record(*waiting, target))
+            found = made(layouts, *sizes, *strides)
+            if found is not None:
+                return self.proved(made, found, key, layouts, sizes, target)
         if self.tries[key] < MAX_MADE:
             self.tries[key] += 1
-            candidates.append(self.record(layouts, sizes, target))
+            self.waiting[key] = layouts, sizes
         return self.scratch(layouts, sizes, target)
 
     def scratch(self, layouts: Mapping[int, Layout], sizes: Ints, target: Any) -> Packed:

@@ -120,8 +120,11 @@ class Program(Recipe):
                     visit(y)
 
         for v in (*self.inputs, *self.graph.values()):
-            visit(v.shape)
-            visit(v.attrs)
+            for n in v.shape:
+                if isinstance(n, Sym):
+                    found.setdefault(n._key, n)
+            if v.attrs:
+                visit(v.attrs)
         for body in self.bodies.values():
             visit(tuple(body.sizes))
             visit(body.space)

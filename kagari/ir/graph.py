@@ -218,8 +218,12 @@ def topological(outputs: Iterable[Value]) -> list[Value]:
                 state[v] = True
                 order.append(v)
             continue
+        if not v.args:
+            state[v] = True
+            order.append(stack.pop())
+            continue
         state[v] = False
-        stack.extend(a for a in reversed(v.args) if a not in state)
+        stack += [a for a in v.args[::-1] if a not in state]
     return order
 
 

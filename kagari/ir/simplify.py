@@ -82,7 +82,7 @@ def _shared_products(g: Graph) -> set[Value]:
 def _canonical(v: Value, args: tuple[Value, ...], known: dict) -> tuple[Value, tuple[Any, ...]]:
     """v with its simplified arguments, and the key that equal values share."""
     w = v
-    if any(a is not b for a, b in zip(args, v.args)):
+    if args != v.args:
         w = Value(v.op, args, v.attrs, v.shape, v.dtype, v.weak)
     # The text tells -0.0 from 0.0 and True from 1, and makes NaN equal to itself.
     attrs: Any = repr(v.attrs[0]) if v.op == "const" else v.attrs
@@ -96,9 +96,10 @@ def _canonical(v: Value, args: tuple[Value, ...], known: dict) -> tuple[Value, t
 
 
 def _rewrite(v: Value) -> Value | None:
-    if v.op not in MOVEMENT and any(x.dtype in LOWERED for x in (v, *v.args)):
+    rules = RULES.get(v.op, ())
+    if rules and v.op not in MOVEMENT and any(x.dtype in LOWERED for x in (v, *v.args)):
         return None  # what such arithmetic is made of is simplified once it is lowered
-    for rule in RULES.get(v.op, ()):
+    for rule in rules:
         result = rule(v)
         if result is not None:
             return result

@@ -98,9 +98,15 @@ def address_of(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0 if function is not None else 0
 
 
+@cache
+def _process() -> ctypes.CDLL:
+    """The functions of this process and its libraries."""
+    return ctypes.CDLL(None)
+
+
 def optional_symbol(name: str) -> int:
     """The address of a function of the C library, 0 where there is none."""
     try:
-        return address_of(getattr(ctypes.CDLL(None), name))
+        return address_of(getattr(_process(), name))
     except (AttributeError, OSError, TypeError):
         return 0

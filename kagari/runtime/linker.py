@@ -25,6 +25,7 @@ _ALLOC, _WRITE = 2, 1  # flags of a section
 _PROGBITS, _SYMTAB, _RELA, _NOBITS = 1, 2, 4, 8  # types of a section
 _ABS64, _PC32, _PLT32 = 1, 2, 4  # types of a relocation
 _GOT = (9, 41, 42)  # those that ask for a place where the address stands
+_SECTION, _SYMBOL, _RELOCATION = struct.Struct("<IIQQQQIIQQ"), struct.Struct("<IBBHQQ"), struct.Struct("<QQq")
 _JUMP = b"\xff\x25\x02\x00\x00\x00\xcc\xcc"  # jmp [rip + 2]: to the address in the eight bytes after it
 
 
@@ -57,22 +58,25 @@ class _Object:
         (start,) = struct.unpack_from("<Q", code, 0x28)
         size, count = struct.unpack_from("<HH", code, 0x3A)
         self.code = code[: start + size * count]  # the table of sections is the last part
-        self.sections = [self._section(start + i * size) for i in range(count)]
+        records = _SECTION.iter_unpack(code[start : start + size * count])
+        self.sections = [
+            _Section(kind, flags, offset, size, link, info, max(align, 1))
+            for _, kind, flags, _, offset, size, link, info, align, _ in records
+        ]
         self.symbols = [s for table in self.sections if table.kind == _SYMTAB for s in self._symbols(table)]
         self.placed: dict[int, int] = {}  # where each section starts, from the start of the memory
-
-    def _section(self, at: int) -> _Section:
-        _, kind, flags, _, offset, size, link, info, align, _ = struct.unpack_from("<IIQQQQIIQQ", self.code, at)
-        return _Section(kind, flags, offset, size, link, info, max(align, 1))
 
     def _symbols(self, table: _Section) -> list[_Symbol]:
         names = self.sections[table.link].offset
         found = []
-        for at in range(table.offset, table.offset + table.size, 24):
-            name, _, _, section, value, _ = struct.unpack_from("<IBBHQQ", self.code, at)
+        for name, _, _, section, value, _ in _SYMBOL.iter_unpack(self.contents(table)):
             start = names + name
             found.append(_Symbol(self.code[start : self.code.index(b"\0", start)].decode(), section, value, self))
         return found
+
+    def contents(self, section: _Section) -> bytes:
+        """What the file has of a section."""
+        return self.code[section.offset : section.offset + section.size]
 
     def place(self, writable: bool, end: int) -> int:
         """Lays the sections of one kind out, one after the other, and gives their end."""
@@ -88,17 +92,16 @@ class _Object:
         for i, at in self.placed.items():
             section = self.sections[i]
             if section.kind == _PROGBITS:
-                image[at : at + section.size] = self.code[section.offset : section.offset + section.size]
+                image[at : at + section.size] = self.contents(section)
 
     def relocations(self) -> list[tuple[int, int, _Symbol, int]]:
         """(the place, the type, the symbol, what is added to it) for each, places from the start of the memory."""
         found = []
         for table in self.sections:
             if table.kind == _RELA and table.info in self.placed:
-                for at in range(table.offset, table.offset + table.size, 24):
-                    offset, info, addend = struct.unpack_from("<QQq", self.code, at)
-                    symbol = self.symbols[info >> 32]
-                    found.append((self.placed[table.info] + offset, info & 0xFFFFFFFF, symbol, addend))
+                start = self.placed[table.info]
+                for offset, info, addend in _RELOCATION.iter_unpack(self.contents(table)):
+                    found.append((start + offset, info & 0xFFFFFFFF, self.symbols[info >> 32], addend))
         return found
 
 
@@ -160,7 +163,7 @@ def link(code: bytes, symbols: tuple[str, ...], resolve: Callable[[str], int]) -
             struct.pack_into("<i", image, at, target + addend - at)
         else:
             raise OSError(f"the linker doesn't know relocations of type {kind} (symbol {symbol.name!r})")
-    slab.write(base, bytes(image), executable)
+    slab.write(base, image, executable)
     return [address(defined[name]) for name in symbols]
 
 
@@ -186,7 +189,7 @@ class _Slab:
         self._next += size
         return self._address + self._next - size
 
-    def write(self, address: int, image: bytes, executable: int) -> None:
+    def write(self, address: int, image: bytearray, executable: int) -> None:
         """Fills memory that was taken, and makes its first bytes, whole pages, executable."""
         start = address - self._address
         self._memory[start : start + len(image)] = image
