@@ -74,9 +74,9 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PACKAGES = frozenset((
-    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func", "hub",
-    "jit", "library", "linalg", "multiprocessing", "nn", "optim", "profiler", "random", "serialization", "special",
-    "testing", "types", "utils", "vision",
+    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func",
+    "hub", "jit", "library", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler", "random",
+    "serialization", "special", "testing", "types", "utils", "vision", "xpu",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -148,16 +148,17 @@ __all__ = [
     "manual_seed", "margin_ranking_loss", "masked_fill", "masked_fill_", "masked_scatter", "masked_scatter_",
     "masked_select", "matmul", "matrix_exp", "matrix_power", "max", "max_pool1d", "max_pool1d_with_indices",
     "max_pool2d", "max_pool3d", "maximum", "mean", "median", "memory_format", "meshgrid", "min", "minimum", "mm",
-    "mode", "moveaxis", "movedim", "msort", "mul", "mul_", "multinomial", "multiply", "multiply_", "multiprocessing",
-    "mv", "mvlgamma", "mvlgamma_", "nan", "nan_to_num", "nan_to_num_", "nanmean", "nanmedian", "nanquantile", "nansum",
-    "narrow", "narrow_copy", "native_channel_shuffle", "ne", "ne_", "neg", "neg_", "negative", "negative_", "newaxis",
-    "nextafter", "nextafter_", "nn", "no_grad", "nonzero", "nonzero_static", "norm", "norm_except_dim", "normal",
-    "not_equal", "not_equal_", "nuclear_norm", "numel", "ones", "ones_like", "optim", "orgqr", "ormqr", "outer",
-    "pairwise_distance", "pca_lowrank", "pdist", "permute", "permute_copy", "pi", "pinverse", "pixel_shuffle",
-    "pixel_unshuffle", "poisson", "poisson_nll_loss", "polar", "polygamma", "positive", "pow", "pow_", "prelu",
-    "preserve_format", "prod", "profiler", "promote_types", "put", "put_", "qr", "quantile", "rad2deg", "rad2deg_",
-    "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random", "randperm", "range", "ravel",
-    "real", "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "remainder_", "renorm", "renorm_",
+    "mode", "moveaxis", "movedim", "mps", "msort", "mul", "mul_", "multinomial", "multiply", "multiply_",
+    "multiprocessing", "mv", "mvlgamma", "mvlgamma_", "nan", "nan_to_num", "nan_to_num_", "nanmean", "nanmedian",
+    "nanquantile", "nansum", "narrow", "narrow_copy", "native_channel_shuffle", "ne", "ne_", "neg", "neg_", "negative",
+    "negative_", "newaxis", "nextafter", "nextafter_", "nn", "no_grad", "nonzero", "nonzero_static", "norm",
+    "norm_except_dim", "normal", "not_equal", "not_equal_", "nuclear_norm", "numel", "ones", "ones_like", "optim",
+    "orgqr", "ormqr", "outer", "overrides",
+    "pairwise_distance", "pca_lowrank", "pdist", "permute", "permute_copy", "pi", "pinverse",
+    "pixel_shuffle", "pixel_unshuffle", "poisson", "poisson_nll_loss", "polar", "polygamma", "positive", "pow", "pow_",
+    "prelu", "preserve_format", "prod", "profiler", "promote_types", "put", "put_", "qr", "quantile", "rad2deg",
+    "rad2deg_", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "random", "randperm", "range",
+    "ravel", "real", "reciprocal", "reciprocal_", "relu", "relu_", "remainder", "remainder_", "renorm", "renorm_",
     "repeat_interleave", "reshape", "resize_as_", "resolve_conj", "resolve_neg", "result_type", "rms_norm", "roll",
     "rot90", "round", "round_", "row_stack", "rrelu", "rrelu_", "rsqrt", "rsqrt_", "rsub", "save", "scalar_tensor",
     "scatter", "scatter_", "scatter_add", "scatter_add_", "scatter_reduce", "scatter_reduce_", "searchsorted", "seed",
@@ -177,7 +178,8 @@ __all__ = [
     "uint32", "uint64", "uint8", "unbind", "unbind_copy", "unflatten", "unfold_copy", "unique", "unique_consecutive",
     "unravel_index", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes", "unsqueeze", "unsqueeze_copy",
     "use_deterministic_algorithms", "utils", "vander", "var", "var_mean", "vdot", "view_as_complex", "view_as_real",
-    "view_copy", "vision", "vmap", "vsplit", "vstack", "where", "xlogy", "xlogy_", "zero_", "zeros", "zeros_like",
+    "view_copy", "vision", "vmap", "vsplit", "vstack", "where", "xlogy", "xlogy_", "xpu", "zero_", "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 

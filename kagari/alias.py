@@ -41,7 +41,7 @@ NOT_YET = ("torchaudio", "torchtext")
 _PLACES = {
     "utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler", "utils.data.dataloader": "data.loader",
     "utils.data.distributed": "data.distributed", "utils.data._utils": "data",
-    "_C": "base.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
+    "_C": "eager.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
 }  # fmt: skip
 # Modules of libraries that are written for PyTorch's own memory, and what Kagari has in their place.
 _OF_LIBRARIES = {"safetensors.torch": "serialization.safetensors"}

@@ -7,6 +7,7 @@ from typing import Any
 from .base.errors import LinAlgError as LinAlgError
 from .eager import linalg as _linalg
 from .eager import operators as _operators
+from .eager.answering import told as _told
 
 _OPERATORS = {
     "cross": "linalg_cross", "matmul": "matmul", "vander": "linalg_vander", "vecdot": "linalg_vecdot",
@@ -18,7 +19,7 @@ __all__ = sorted(("LinAlgError", *_OPERATORS, *_linalg.LINALG))
 def __getattr__(name: str) -> Any:
     """A function by its name here. Raises AttributeError for names that are not there."""
     if name in _linalg.LINALG:
-        found = globals()[name] = _linalg.LINALG[name]
+        found = globals()[name] = _told(_linalg.LINALG[name], "torch.linalg")
         return found
     if name not in _OPERATORS:
         raise AttributeError(f"module 'kagari.linalg' has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .eager import operators
+from .eager.answering import told
 from .eager.polynomials import POLYNOMIALS
 
 _SAME = {
@@ -32,7 +33,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'kagari.special' has no attribute {name!r}")
     found = POLYNOMIALS.get(name) or getattr(operators, _SAME.get(name, name))
-    globals()[name] = found
+    globals()[name] = told(found, "torch.special")
     return found
 
 

@@ -96,6 +96,15 @@ def test_programs_fall_back_to_the_cpu(oracle: ModuleType) -> None:
         lambda t: t.accelerator.current_device_index(),
         lambda t: t.get_device_module().__name__.rpartition(".")[2],
         *(lambda t, kind=kind: t.get_device_module(kind).is_available() for kind in ("cpu", "cuda:0", "meta", 3)),
+        lambda t: (t.xpu.is_available(), t.xpu.device_count(), t.xpu.is_initialized(), t.xpu.memory_allocated()),
+        lambda t: (t.xpu.manual_seed(0), t.xpu.manual_seed_all(0), t.xpu.empty_cache()),
+        *(
+            lambda t, name=name: getattr(t.xpu, name)()
+            for name in ("current_device", "get_device_name", "get_device_properties", "synchronize")
+        ),
+        lambda t: (t.mps.is_available(), t.mps.device_count(), t.mps.manual_seed(0)),
+        lambda t: t.mps.empty_cache(),
+        lambda t: t.mps.synchronize(),
         lambda t: (t.backends.mps.is_available(), t.backends.mps.is_built()),
         lambda t: (t.backends.cudnn.is_available(), t.backends.cudnn.version(), t.backends.cudnn.enabled),
         lambda t: (t.backends.cudnn.benchmark, t.backends.cudnn.deterministic),

@@ -10,7 +10,7 @@ import pytest
 
 import kagari
 from kagari.engine.code import native
-from kagari.utils.checkpoint import CheckpointError, checkpoint, checkpoint_sequential
+from kagari.utils.checkpoint import CheckpointError, checkpoint, checkpoint_sequential, set_checkpoint_early_stop
 
 nn = kagari.nn
 VARIANTS = pytest.mark.parametrize("reentrant", [False, True])
@@ -44,6 +44,13 @@ def trained(how: Any, between: Any = None) -> list[Any]:
 def test_results_are_those_without(reentrant: bool) -> None:
     plain = trained(lambda part, *args: part(*args))
     assert trained(lambda part, *args: checkpoint(part, *args, use_reentrant=reentrant)) == plain
+
+
+def test_whether_the_second_call_ends_early_changes_nothing() -> None:
+    plain = trained(lambda part, *args: part(*args))
+    for early in (False, True):
+        with set_checkpoint_early_stop(early):
+            assert trained(lambda part, *args: checkpoint(part, *args, use_reentrant=False)) == plain
 
 
 @VARIANTS

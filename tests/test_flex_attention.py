@@ -22,6 +22,12 @@ f.create_mask(f.and_masks(causal, lambda b, h, i, j: document[i] == document[j])
 (mask.kv_num_blocks, mask.kv_indices, mask.full_kv_num_blocks, mask.full_kv_indices, mask.to_dense())
 (mask.shape, mask.seq_lengths, mask.BLOCK_SIZE, mask.numel(), mask.sparsity())
 """
+MASKS = {
+    "causal": (lambda b, h, i, j: i >= j, (None, None, 300, 700)),
+    "of many heads": (lambda b, h, i, j: (i + j + h) % 2 == 0, (2, 3, 20, 9)),
+    "of many blocks": (lambda b, h, i, j: (i // 64 + j // 64) % 7 == 0, (1, 2, 3200, 2880)),
+    "with little in it": (lambda b, h, i, j: (i < 3) & (j < 9), (None, None, 900, 700)),
+}
 ERRORS = """
 f.flex_attention(q, k, v)
 f.flex_attention(q[0], k, v)
@@ -81,3 +87,17 @@ def test_functions_that_are_not_element_by_element() -> None:
     x = kagari.randn(1, 1, 3, 4)
     with pytest.raises(RuntimeError, match="has to be element by element"):
         ours.flex_attention(x, x, x, lambda s, b, h, i, j: s + (x[0, 0, i] * x[0, 0, j]).sum())
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_pictures_of_masks(name: str, oracle: ModuleType) -> None:
+    theirs = importlib.import_module("torch.nn.attention.flex_attention")
+    mod, (batch, heads, rows, columns) = MASKS[name]
+    mask, other = (f.create_block_mask(mod, batch, heads, rows, columns, device="cpu") for f in (ours, theirs))
+    assert str(mask) == str(other) and repr(mask) == repr(other)
+    for index in (0, (0, 0), (-1,), slice(None), (slice(0, 1), 0)):
+        assert str(mask[index]) == str(other[index])
+    for size in (3, (10, 7), -1):
+        assert mask.to_string(size, limit=1) == other.to_string(size, limit=1)
+    for part in ("q_num_blocks", "q_indices", "full_q_num_blocks", "full_q_indices"):
+        assert getattr(mask, part).tolist() == getattr(other, part).tolist()

@@ -331,6 +331,7 @@ PROGRAMS: dict[str, Callable[..., Any]] = {
     "written by a mask": lambda t, u: u.vmap(lambda a: t.where(a > 0, a, t.zeros(())))(t.tensor(X)),
     "a loop that writes": lambda t, u: u.vmap(u.grad(lambda a: _walk(t, a).sum()))(t.tensor(X)),
     "batched gradients": lambda t, u: _batched_gradients(t),
+    "jacobians at once": lambda t, u: _functional(t),
 }  # fmt: skip
 
 
@@ -339,6 +340,19 @@ def _walk(t: ModuleType, a: Any) -> Any:
     for k in range(1, 4):
         path[k] = path[k - 1] + a[k]
     return path
+
+
+def _functional(t: ModuleType) -> Any:
+    f = t.autograd.functional
+    w, x = t.tensor(W), t.tensor(X[0])
+    both = lambda a, b: (w @ a.sin(), a * b)  # noqa: E731
+    slopes = f.hessian(lambda a: a.sin().pow(2).sum(), x, vectorize=True, outer_jacobian_strategy="forward-mode")
+    return [
+        f.jacobian(both, (x, x * 2), vectorize=True),
+        f.jacobian(both, (x, x * 2), vectorize=True, strategy="forward-mode"),
+        f.hessian(lambda a: (w @ a.sin()).pow(2).sum(), x, vectorize=True),
+        slopes.detach(),
+    ]
 
 
 def _batched_gradients(t: ModuleType) -> Any:

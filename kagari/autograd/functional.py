@@ -10,6 +10,7 @@ from ..engine.function import Hooks
 from .api import filled, grad
 from .library import function
 from .modes import enable_grad
+from .node import bare
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -57,8 +58,8 @@ def jacobian(
         inputs: a tensor or a tuple of tensors.
         create_graph: whether the result can be differentiated.
         strict: raises RuntimeError where an output does not depend on an input, instead of giving zeros.
-        vectorize: has no effect.
-        strategy: `"reverse-mode"`, the only one there is.
+        vectorize: whether all products are computed at once, by `vmap`.
+        strategy: `"reverse-mode"`, or `"forward-mode"`, a product for each element of the inputs, with `vectorize`.
 
     Returns for one input and one output a tensor of the output's shape followed by the input's; else tuples, by output
     and then by input.
@@ -68,20 +69,60 @@ def jacobian(
     tensor([[2., 0.],
             [0., 4.]])
     """
-    if strategy != "reverse-mode":
-        raise NotImplementedError(f'jacobian(): strategy "{strategy}" is not supported; use "reverse-mode"')
     given, single_input = _listed(inputs, "inputs", "jacobian")
+    if strategy == "forward-mode":
+        if not vectorize:
+            raise NotImplementedError(
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only implemented for "
+                "`vectorize=True`."
+            )
+        if strict:
+            raise RuntimeError(
+                'torch.autograd.functional.jacobian: `strict=True` and `strategy="forward-mode"` are not '
+                'supported together (yet). Please either set `strict=False` or `strategy="reverse-mode"`.'
+            )
+        return _by_columns(func, given, create_graph, single_input)
     with enable_grad():
         leaves = _leaves(given, create_graph)
         outputs, single_output = _listed(func(*leaves), "outputs of the user-provided function", "jacobian")
-        result = tuple([_rows(out, leaves, i, create_graph, strict) for i, out in enumerate(outputs)])
+        result = tuple([_rows(out, leaves, i, create_graph, strict, vectorize) for i, out in enumerate(outputs)])
     if single_input:
         result = tuple([r[0] for r in result])
     return result[0] if single_output else result
 
 
-def _rows(out: Any, leaves: tuple[Any, ...], number: int, create_graph: bool, strict: bool) -> tuple[Any, ...]:
+def _by_columns(func: Callable[..., Any], given: tuple[Any, ...], create_graph: bool, single_input: bool) -> Any:
+    """The Jacobian by forward mode, all columns at once."""
+    inputs = given if create_graph else tuple([bare(t) for t in given])
+    single = False
+
+    def push(*columns: Any) -> tuple[Any, ...]:
+        nonlocal single
+        with Hooks.duals.Jvp() as level:
+            duals = [level.dual(t, column) for t, column in zip(inputs, columns)]
+            outputs, single = _listed(func(*duals), "outputs of the user-provided function", "jacobian")
+            return tuple([level.slope(out) for out in outputs])
+
+    result = []
+    for whole in Hooks.batches.each(push, *Hooks.batches.units(inputs)):
+        ndim, start, found = whole._layout.ndim, 0, []
+        for t in inputs:
+            end = start + t._layout.numel
+            part = function("slice").run((whole, 0, start, end, 1))
+            last = function("permute").run((part, (*range(1, ndim), 0)))
+            made = function("reshape").run((last, (*whole._layout.shape[1:], *t._layout.shape)))
+            found.append(made if create_graph else bare(made))
+            start = end
+        result.append(found[0] if single_input else tuple(found))
+    return result[0] if single else tuple(result)
+
+
+def _rows(
+    out: Any, leaves: tuple[Any, ...], number: int, create_graph: bool, strict: bool, vectorize: bool
+) -> tuple[Any, ...]:
     """The derivative of one output by each input."""
+    if vectorize and out._needs and out._layout.numel:
+        return _at_once(out, leaves, number, create_graph, strict)
     rows: list[list[Any]] = [[] for _ in leaves]
     flat = function("reshape").run((out, (-1,)))
     for k in range(out._layout.numel):
@@ -91,16 +132,37 @@ def _rows(out: Any, leaves: tuple[Any, ...], number: int, create_graph: bool, st
             found = grad(at, leaves, retain_graph=True, create_graph=create_graph, allow_unused=True)
         for i, g in enumerate(found):
             if g is None and strict:
-                raise RuntimeError(
-                    f"Output {number} of the user-provided function is independent of input {i}. This is not allowed "
-                    "in strict mode."
-                )
+                raise _independent(number, i)
             rows[i].append(filled(leaves[i]._layout, 0) if g is None else g)
     shapes = [(*out._layout.shape, *t._layout.shape) for t in leaves]
     return tuple([
         function("reshape").run((_stacked(r), shape)) if r else filled(layout(shape, None, t._layout.dtype), 0)
         for r, shape, t in zip(rows, shapes, leaves)
     ])  # fmt: skip
+
+
+def _at_once(out: Any, leaves: tuple[Any, ...], number: int, create_graph: bool, strict: bool) -> tuple[Any, ...]:
+    """The same by one pass for all elements of the output."""
+    (unit,) = Hooks.batches.units([out])
+    found = grad(
+        out, leaves, unit, retain_graph=True, create_graph=create_graph, allow_unused=True, is_grads_batched=True
+    )
+    result = []
+    for i, (g, t) in enumerate(zip(found, leaves)):
+        if g is None and strict:
+            raise _independent(number, i)
+        shape = (*out._layout.shape, *t._layout.shape)
+        result.append(
+            filled(layout(shape, None, t._layout.dtype), 0) if g is None else function("reshape").run((g, shape))
+        )
+    return tuple(result)
+
+
+def _independent(number: int, i: int) -> RuntimeError:
+    return RuntimeError(
+        f"Output {number} of the user-provided function is independent of input {i}. This is not allowed in strict "
+        "mode."
+    )
 
 
 def hessian(
@@ -119,7 +181,9 @@ def hessian(
     given, single = _listed(inputs, "inputs", "hessian")
 
     def slope(*leaves: Any) -> Any:
-        out = func(*leaves)
+        leaves = tuple([t if t._needs else bare(t).requires_grad_() for t in leaves])
+        with enable_grad():
+            out = func(*leaves)
         if not isinstance(out, Hooks.tensor_types) or out._layout.numel != 1:
             raise RuntimeError("The Tensor returned by the function given to hessian should contain a single element")
         found = _slopes(out, leaves, strict)

@@ -21,9 +21,9 @@ from ..base.dtypes import default_dtype, dtype, promote
 from ..base.errors import KernelIndexError, OutOfMemoryError
 from ..engine import interpret
 from ..engine.code import Native, is_loaded, native
-from ..engine.function import Function, Hooks, Parameter
+from ..engine.function import UNANSWERED, Function, Hooks, Parameter
 from ..engine.plan import PLANS, Origin
-from . import convert, inplace, overriding
+from . import answering, convert, inplace, overriding
 from .results import named
 from .tensor import Tensor, offsets
 
@@ -219,8 +219,33 @@ def _accepted(f: Function, p: Parameter, position: int, value: Any) -> Any:
 
 
 def override(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Hands a call with a foreign type to that type's `__torch_function__`."""
-    return overriding.override(FUNCTIONS.get(f.name, f.miss), f.display, args, kwargs)
+    """Hands a call to the modes of the thread and to the types among its arguments that answer it.
+
+    Modes are told of public functions alone: UNANSWERED for others without such arguments, and for a call that is not
+    to be told.
+    """
+    answering.appear()
+    found = overriding.answering((*args, *kwargs.values()))
+    public = FUNCTIONS.get(f.name) or getattr(Tensor, f.name, None)
+    if (public is None and not found) or overriding.skipped():
+        return UNANSWERED
+    func = public or f.miss
+    if f.dunder in _TOLD_REFLECTED and not isinstance(args[0], Tensor):
+        func, args = getattr(Tensor, f.record.reflected), (args[1], args[0])
+    elif f.dunder in ("__eq__", "__ne__"):
+        func = getattr(Tensor, f.dunder)
+    result = overriding.hand(func, found, args, kwargs)
+    if result is NotImplemented and not f.dunder:
+        told = "".join(f"\n\n  - tensor subclass {type(a)}" for a in found)
+        raise TypeError(
+            f"Multiple dispatch failed for 'torch.{f.display}'; all __torch_function__ handlers returned "
+            f"NotImplemented:{told}\n\nFor more information, try re-running with TORCH_LOGS=not_implemented"
+        )
+    return result
+
+
+# Whose reflected form is told as such, as in PyTorch: that of others is the same with its arguments exchanged.
+_TOLD_REFLECTED = frozenset(["__sub__", "__pow__", "__truediv__", "__floordiv__", "__mod__", "__matmul__"])
 
 
 def into_out(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -153,3 +154,14 @@ def each(function_of_one: Callable[..., Any], *stacks: Any) -> tuple[Any, ...]:
     with Vmap(stacks[0]._layout.shape[0]) as level:
         found = function_of_one(*[level.batched(t) for t in stacks])
         return tuple([None if t is None else level.examples(t) for t in found])
+
+
+def units(tensors: Sequence[Any]) -> list[Any]:
+    """For each tensor as many of its shape as all have elements: together the unit vectors."""
+    sizes = [t._layout.numel for t in tensors]
+    count = sum(sizes)
+    made = []
+    for start, t in zip(accumulate(sizes, initial=0), tensors):
+        rows = np.eye(count, t._layout.numel, -start).reshape(count, *t._layout.shape)
+        made.append(copied(rows, t._layout.dtype))
+    return made

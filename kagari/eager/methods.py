@@ -24,7 +24,6 @@ from . import (
     joining,
     linalg,
     object,
-    overriding,
     parts,
     random,
     relayout,
@@ -311,6 +310,5 @@ def attach() -> None:
     """Makes the methods of this floor members of Tensor."""
     for method in METHODS:
         setattr(Tensor, method.__name__, method)
-        overriding.WRITTEN.append(method.__name__)
     for name, member in parts.PROPERTIES.items():
         setattr(Tensor, name, member)

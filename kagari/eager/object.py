@@ -13,7 +13,7 @@ from ..autograd.modes import is_grad_enabled
 from ..autograd.views import check_writable
 from ..base.layout import layout
 from ..engine.function import Hooks
-from . import convert, relayout, shared
+from . import answering, convert, relayout, shared
 from .blocks import is_immaterial
 from .calls import call
 from .legacy import tensortype
@@ -128,6 +128,7 @@ def as_subclass(self: Tensor, cls: type) -> Any:
     if self._needs and self._grad_fn is None:
         self = self.view_as(self)  # gradients go to the leaf, which is the other tensor
     made: Any = object.__new__(cls)
+    answering.appear(cls)
     made._layout, made._storage, made._offset = self._layout, self._storage, self._offset
     made._grad = made._extra = None
     made._needs, made._grad_fn, made._base = self._needs, self._grad_fn, self._base

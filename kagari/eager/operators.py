@@ -14,6 +14,7 @@ from ..autograd.library import records
 from ..engine.code import native
 from . import (
     activate,
+    answering,
     composed,
     convert,
     counted,
@@ -60,6 +61,24 @@ for _f in WRITTEN.values():
         _f.__module__ = __name__  # where pickle finds what is made under a name
 
 
+# What types and modes are not told of: questions to the environment, and memory of others. Of what makes a tensor of
+# anything, modes alone are told.
+SILENT = frozenset((
+    *({f.__name__ for f in environment.FUNCTIONS} - {
+        "detach_", "get_default_device", "get_device", "is_distributed", "is_inference", "set_default_device",
+    }),
+    "broadcast_shapes", "can_cast", "from_dlpack", "from_numpy", "frombuffer", "get_rng_state", "initial_seed",
+    "is_storage", "is_tensor", "manual_seed", "promote_types", "seed", "set_default_dtype", "get_default_dtype",
+    "set_default_tensor_type", "set_printoptions", "set_rng_state", "typename",
+))  # fmt: skip
+FROM_SIZES = frozenset((
+    "arange", "bartlett_window", "blackman_window", "empty", "empty_permuted", "empty_strided", "eye", "full",
+    "hamming_window", "hann_window", "kaiser_window", "linspace", "logspace", "normal", "ones", "rand", "randint",
+    "randn", "randperm", "range", "tril_indices", "triu_indices", "vander", "zeros",
+))  # fmt: skip
+OF_ANYTHING = frozenset(("as_tensor", "asarray", "get_default_device", "scalar_tensor", "set_default_device", "tensor"))
+
+
 @cache
 def names(*namespaces: str) -> frozenset[str]:
     """The names of the operators of these namespaces, with their aliases and in-place forms."""
@@ -72,7 +91,8 @@ def names(*namespaces: str) -> frozenset[str]:
 def public(name: str) -> Any:
     """A function of the package's own namespace. Raises AttributeError for names that are not there."""
     if name in WRITTEN:
-        return WRITTEN[name]
+        found = WRITTEN[name]
+        return found if name in SILENT else answering.told(found, types=name not in OF_ANYTHING)
     if name.startswith("__") or name not in names("torch"):
         raise AttributeError(f"module 'kagari' has no attribute {name!r}")
     return __getattr__(name)

@@ -1,62 +1,119 @@
-"""Types that answer calls of operators themselves, by `__torch_function__`: subclasses of Tensor, and others."""
+"""Types that answer calls themselves, by `__torch_function__`: subclasses of Tensor, others, and modes of a thread."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from ..engine.function import Hooks
+from ..autograd import modes
+from ..base.dtypes import dtype
+from ..engine.function import OVERRIDDEN, Hooks
+
+_SILENT = frozenset([int, float, bool, complex, str, bytes, type(None), dtype, slice, type(...)])
 
 
-class _Calls(threading.local):
+class _State(threading.local):
     plain = 0  # how many calls are going on in which subclasses count as tensors
+    stack: tuple[Any, ...] = ()  # the modes, the innermost last
+    skip = False  # whether the next call that would be told is not
 
 
-_calls = _Calls()
+state = _State()
+
+
+def disabled(
+    func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+) -> Any:
+    """The `__torch_function__` of a class that answers no calls: its instances count as tensors."""
+    with plain():
+        return func(*args, **(kwargs or {}))
+
+
+def answers(kind: type) -> bool:
+    """Whether a type has an answer to calls, now or when subclasses do not count as tensors."""
+    answer = getattr(kind, "__torch_function__", None)
+    return answer is not None and answer is not disabled
 
 
 def asked(kind: type) -> bool:
     """Whether a call with an argument of this type, which is not Tensor itself, is the type's to answer."""
-    return not _calls.plain and getattr(kind, "__torch_function__", None) is not None
+    return not state.plain and answers(kind)
 
 
-def override(func: Callable[..., Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Hands a call to the types that are asked, one after another. Raises TypeError where none has an answer."""
-    plain = Hooks.tensor_types
-    kinds = {type(a): None for a in (*args, *kwargs.values()) if type(a) not in plain and asked(type(a))}
-    for kind in kinds:
-        result = kind.__torch_function__(func, tuple(kinds), args, kwargs)
+def skipped() -> bool:
+    """Whether the call that is about to be told is not to be: the next one is again."""
+    before, state.skip = state.skip, False
+    return before
+
+
+def answering(given: Iterable[Any]) -> list[Any]:
+    """The arguments that have an answer, lists looked into: one of each type, those of a subclass before others."""
+    found: list[Any] = []
+    for a in given:
+        kind = type(a)
+        if kind in _SILENT or kind in Hooks.tensor_types:
+            continue
+        if kind is list or kind is tuple:
+            for one in a:
+                if type(one) not in _SILENT and type(one) not in Hooks.tensor_types and asked(type(one)):
+                    enter(found, one)
+        elif asked(kind):
+            enter(found, a)
+    return found
+
+
+def enter(found: list[Any], a: Any) -> None:
+    """One more argument that answers, where there is none of its type."""
+    if all(type(other) is not type(a) for other in found):
+        at = next((i for i, other in enumerate(found) if isinstance(a, type(other))), len(found))
+        found.insert(at, a)
+
+
+def hand(func: Callable[..., Any], found: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Hands a call to the innermost mode, then to the arguments that answer, until one has an answer; NotImplemented
+    where none has.
+    """
+    types = tuple([type(a) for a in found])
+    if state.stack:
+        with below() as mode:
+            result = mode.__torch_function__(func, types, args, kwargs)
         if result is not NotImplemented:
             return result
-    told = "".join(f"\n\n  - tensor subclass {kind}" for kind in kinds)
-    raise TypeError(
-        f"Multiple dispatch failed for 'torch.{name}'; all __torch_function__ handlers returned NotImplemented:{told}"
-        "\n\nFor more information, try re-running with TORCH_LOGS=not_implemented"
-    )
+    for a in found:
+        result = a.__torch_function__(func, types, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    return NotImplemented
 
 
-WRITTEN = ["__getitem__", "__setitem__", "detach", "to", "type"]
-"""The methods of Tensor that are written in Python, and whose results are tensors; the floors above add theirs."""
+def answered(func: Any, name: str, found: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The answer to a call of a function written in Python. Raises TypeError where there is none."""
+    result = hand(func, found, args, kwargs)
+    if result is NotImplemented:
+        within = f" nor in mode {state.stack[-1]}" if state.stack else ""
+        raise TypeError(
+            f"no implementation found for '{name}' on types that implement __torch_function__: "
+            f"{[type(a) for a in found]}{within}"
+        )
+    return result
 
 
-def prepare(cls: type, base: type) -> None:
-    """Has a new subclass answer calls of such methods, where it inherits them from the base."""
-    for name in WRITTEN:
-        owner = next(kind for kind in cls.__mro__ if name in kind.__dict__)
-        if owner is base:
-            setattr(cls, name, _answered(base.__dict__[name], name))
+# Subclasses as tensors
 
 
-def _answered(method: Callable[..., Any], name: str) -> Callable[..., Any]:
-    @wraps(method)
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not asked(type(self)):
-            return method(self, *args, **kwargs)
-        return override(method, name, (self, *args), kwargs)
+@contextmanager
+def plain() -> Iterator[None]:
+    """Subclasses count as tensors in it; modes are told of calls."""
+    state.plain += 1
+    try:
+        yield
+    finally:
+        state.plain -= 1
 
-    return call
+
+_UNWRAPPED = ("_base", "grad", "_grad")  # properties that are given as they are
 
 
 def as_plain(
@@ -65,18 +122,59 @@ def as_plain(
     """What a call gives where subclasses count as tensors, as tensors of one class; NotImplemented for other types."""
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
-    _calls.plain += 1
+    state.plain += 1
     try:
-        return _converted(func(*args, **kwargs), cls)
+        result = func(*args, **kwargs)
     finally:
-        _calls.plain -= 1
+        state.plain -= 1
+    return result if func in unwrapped() else converted(result, cls)
 
 
-def _converted(result: Any, cls: type) -> Any:
+def unwrapped() -> set[Callable[..., Any]]:
+    """The functions whose results keep their class."""
+    tensor = Hooks.tensor_types[0]
+    return {tensor.__dict__[name].__get__ for name in _UNWRAPPED}
+
+
+def converted(result: Any, cls: type) -> Any:
     """The tensors of a result as ones of a class."""
+    if cls is Hooks.tensor_types[0]:
+        return result
     if isinstance(result, Hooks.tensor_types) and not isinstance(result, cls):
         return result.as_subclass(cls)
     if isinstance(result, tuple | list):
-        parts = [_converted(part, cls) for part in result]
+        parts = [converted(part, cls) for part in result]
         return type(result)(parts)
     return result
+
+
+# Modes
+
+
+def set_stack(stack: tuple[Any, ...]) -> None:
+    """Sets the modes of this thread that are told of all calls."""
+    state.stack = stack
+    modes.set_mode(modes.mode() | OVERRIDDEN if stack else modes.mode() & ~OVERRIDDEN)
+
+
+@contextmanager
+def below() -> Iterator[Any]:
+    """Gives the innermost mode, which is told of nothing meanwhile."""
+    before = state.stack
+    set_stack(before[:-1])
+    try:
+        yield before[-1]
+    finally:
+        set_stack(before)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Neither subclasses nor modes answer calls in it."""
+    before = state.stack
+    set_stack(())
+    try:
+        with plain():
+            yield
+    finally:
+        set_stack(before)

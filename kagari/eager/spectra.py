@@ -353,7 +353,7 @@ def lstsq(input: Any, b: Any, rcond: Any = None, *, driver: str | None = None) -
     floating(name, input)
     if input.numel():
         if is_standing(input):
-            raise RuntimeError(f"{name}: the solution can't be transformed, but torch.linalg.pinv(A) @ B can")
+            array(input)  # the rank has to be known: refuses what stands for many examples
         inverse, values, rank = _inverted(name, input, None, _default(input) if rcond is None else rcond)
     else:
         inverse, batch = input.mT * 1, tuple(input.shape[:-2])

@@ -19,11 +19,16 @@ from ..base.dtypes import dtype
 from ..base.layout import Layout, Size
 from ..engine.code import Native, native, slot_offset
 from ..engine.plan import Tape
-from . import convert, indexing, overriding, printing, views
+from . import answering, convert, indexing, overriding, printing, views
 from .blocks import told_size
 from .device import CPU, META, Device
 from .formats import layout, strided
 from .storage import UntypedStorage, shown
+
+
+def _never() -> property:
+    """A property that is False: there are no such tensors."""
+    return property(lambda self: False, doc="False: there are no such tensors.")
 
 
 class Tensor:
@@ -54,8 +59,7 @@ class Tensor:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if getattr(cls, "__torch_function__", None) is not None:
-            overriding.prepare(cls, Tensor)
+        answering.prepare(cls, Tensor)
 
     @classmethod
     def __torch_function__(
@@ -135,6 +139,7 @@ class Tensor:
     def _make_subclass(cls: type, data: Tensor, require_grad: bool = False) -> Any:
         """The same memory as a tensor of a subclass, as a leaf."""
         made: Any = object.__new__(cls)
+        answering.appear(cls)
         made._layout, made._storage, made._offset = data._layout, data._storage, data._offset
         made._grad_fn = made._grad = made._base = made._extra = None
         made._needs = False
@@ -247,10 +252,8 @@ class Tensor:
         """Whether the tensor has memory of the CPU."""
         return not self._layout.meta
 
-    is_cuda = False
-    is_sparse = False
-    is_quantized = False
-    is_mkldnn = is_mps = is_nested = is_sparse_csr = is_xpu = False
+    is_cuda, is_sparse, is_quantized, is_mkldnn = _never(), _never(), _never(), _never()
+    is_mps, is_nested, is_sparse_csr, is_xpu = _never(), _never(), _never(), _never()
 
     # Gradients
 
@@ -546,7 +549,7 @@ class Tensor:
     def __repr__(self) -> str:
         edge = self._node()
         dt, kind = self._layout.dtype, type(self)
-        plain = kind is Tensor or kind.__torch_function__ is None
+        plain = kind is Tensor or not overriding.answers(kind)
         return printing.format_tensor(
             None if self._layout.meta else convert.raw_array(self), size=tuple(self._layout.shape),
             decode=lambda array: convert.numbers_of(array, dt), dtype_name=dt.name,

@@ -28,9 +28,11 @@ MAX_PLANS = 2048
 # table.
 MAX_WAYS = 16
 REQUIRED = object()
+UNANSWERED = object()
 # The modes of a thread, as bits: gradients are recorded, every call goes through Python to be watched, autocast to one
-# of two dtypes, and every call goes to the profiler. See thread_mode in resident/dispatch.py.
-GRADIENTS, WATCHED, PROFILED = 1, 2, 16
+# of two dtypes, every call goes to the profiler, and every call is handed to the floors above, which have modes that
+# answer them. See thread_mode in resident/dispatch.py.
+GRADIENTS, WATCHED, PROFILED, OVERRIDDEN = 1, 2, 16, 32
 CASTS = {bfloat16: 4, float16: 8}
 CASTING = 4 | 8
 _CAST_STATES = 17
@@ -81,6 +83,15 @@ class Hooks:
     batches: Any
     duals: Any
     before_forgetting: Callable[[], None] = staticmethod(lambda: None)
+
+
+def _foreign(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an argument is of a type that answers calls itself."""
+    for a in (*args, *kwargs.values()):
+        kind = type(a)
+        if kind not in _PLAIN and kind not in Hooks.tensor_types and Hooks.asked(kind):
+            return True
+    return False
 
 
 class Function:
@@ -223,12 +234,12 @@ class Function:
 
     def miss(self, *args: Any, **kwargs: Any) -> Any:
         """Any call, by position or by name."""
+        if Hooks.mode() & OVERRIDDEN or _foreign(args, kwargs):
+            answer = Hooks.override(self, args, kwargs)
+            if answer is not UNANSWERED:
+                return answer
         if Hooks.profile is not None and Hooks.mode() & PROFILED:
             return Hooks.profile(self, args, kwargs)
-        for a in (*args, *kwargs.values()):
-            kind = type(a)
-            if kind not in _PLAIN and kind not in Hooks.tensor_types and Hooks.asked(kind):
-                return Hooks.override(self, args, kwargs)
         if "out" in kwargs:
             return Hooks.out(self, args, kwargs)
         if self.casting is not None and Hooks.mode() & CASTING:

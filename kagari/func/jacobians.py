@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..eager import Tensor
-from ..eager.creation import zeros
+from ..eager.batched import units
 from ..utils import _pytree as pytree
 from .derivatives import Argnums, jvp, of_chosen, vjp
 from .mapping import vmap
-
-
-def _units(tensors: Sequence[Any]) -> list[Any]:
-    """For each tensor as many of its shape as all have elements: together the unit vectors."""
-    sizes = [t.numel() for t in tensors]
-    count = sum(sizes)
-    units = []
-    for start, t in zip(itertools.accumulate(sizes, initial=0), tensors):
-        made = zeros(count, t.numel(), dtype=t.dtype)
-        made.diagonal(-start).fill_(1)
-        units.append(made.view(count, *t.shape))
-    return units
 
 
 def _parts(whole: Any, tensors: Sequence[Any]) -> list[Any]:
@@ -32,9 +19,9 @@ def _parts(whole: Any, tensors: Sequence[Any]) -> list[Any]:
     return [p.reshape((*t.shape, *whole.shape[1:])) for p, t in zip(pieces, tensors)]
 
 
-def _chunks(units: list[Any], size: int | None, of: Callable[..., Any]) -> Any:
+def _chunks(vectors: list[Any], size: int | None, of: Callable[..., Any]) -> Any:
     """Calls a function of unit vectors with all of them, `size` at once."""
-    return vmap(of, chunk_size=size)(*units)
+    return vmap(of, chunk_size=size)(*vectors)
 
 
 def _check_chunk(name: str, size: int | None) -> None:
@@ -74,7 +61,7 @@ def jacrev(
         of_leaves, leaves, spec = of_chosen(func, args, kwargs, argnums)
         output, pullback, *aux = vjp(of_leaves, *leaves, has_aux=has_aux)
         outputs, out_spec = pytree.tree_flatten(output)
-        rows = _chunks(_units(outputs), chunk_size, lambda *units: pullback(pytree.tree_unflatten(units, out_spec)))
+        rows = _chunks(units(outputs), chunk_size, lambda *rows: pullback(pytree.tree_unflatten(rows, out_spec)))
         by_input = [_parts(row, outputs) for row in rows]
         found = []
         for k in range(len(outputs)):
@@ -112,12 +99,12 @@ def jacfwd(
         of_leaves, leaves, spec = of_chosen(func, args, kwargs, argnums)
         shown: list[Any] = []
 
-        def push(*units: Any) -> Any:
-            _, slopes, *aux = jvp(of_leaves, tuple(leaves), units, has_aux=has_aux)
+        def push(*columns: Any) -> Any:
+            _, slopes, *aux = jvp(of_leaves, tuple(leaves), columns, has_aux=has_aux)
             shown[:] = [pytree.tree_structure(slopes), aux]
             return tuple(pytree.tree_leaves(slopes)), tuple(aux)
 
-        columns, aux = vmap(push, randomness=randomness, chunk_size=chunk_size)(*_units(leaves))
+        columns, aux = vmap(push, randomness=randomness, chunk_size=chunk_size)(*units(leaves))
         found = []
         for column in columns:
             parts = []

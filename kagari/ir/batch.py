@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from ..base.symbols import Size
 from . import attention, build, graph
-from .graph import ELEMENTWISE, Value
+from .graph import ELEMENTWISE, MOVEMENT, Value
 
 Attributes: TypeAlias = tuple[Any, ...]
 
@@ -75,6 +75,7 @@ _ATTRIBUTES: dict[str, Callable[[Attributes], Attributes]] = {
     "reshape": _same,
     "expand": _same,
     "searchsorted": _same,
+    "dot": _same,
     "permute": _order,
     "slice": lambda attrs: ((0, *attrs[0]), (1, *attrs[1])),
     "pad": lambda attrs: ((0, *attrs[0]), (0, *attrs[1])),
@@ -110,8 +111,8 @@ def _dot(v: Value, new: dict[Value, Value], size: Size) -> Value:
     a, b = v.args
     lead, m, n = v.shape[:-2], v.shape[-2], v.shape[-1]
     k = len(lead)
-    if a in new and b in new:
-        return graph.dot(new[a], new[b])
+    if (a in new and b in new) or _shows_windows(a if a in new else b):
+        return _with_dimension(v, new, size)
     if a in new:
         rows = graph.permute(new[a], (*range(1, k + 1), 0, k + 1, k + 2))
         product = graph.dot(graph.reshape(rows, (*lead, size * m, a.shape[-1])), b)
@@ -121,6 +122,15 @@ def _dot(v: Value, new: dict[Value, Value], size: Size) -> Value:
     product = graph.dot(a, graph.reshape(columns, (*lead, b.shape[-2], size * n)))
     apart = graph.reshape(product, (*lead, m, size, n))
     return graph.permute(apart, (k + 1, *range(k + 1), k + 2))
+
+
+def _shows_windows(v: Value) -> bool:
+    """Whether one side of a product is windows of an image, which a product reads in place."""
+    while v.op in MOVEMENT or v.op == "pad":
+        if v.op == "windows":
+            return True
+        (v,) = v.args
+    return False
 
 
 def _depthwise(v: Value, new: dict[Value, Value], size: Size) -> Value:

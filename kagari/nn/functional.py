@@ -11,6 +11,7 @@ from typing import Any
 
 from ..eager import Tensor
 from ..eager import operators as ops
+from ..eager.answering import told
 from .functional_activation import (
     celu,
     elu,
@@ -320,3 +321,7 @@ __all__ = [
     "upsample_bilinear",
     "upsample_nearest",
 ]
+
+for _name in __all__:
+    if _name not in _OPERATORS:
+        told(globals()[_name], "torch.nn.functional")

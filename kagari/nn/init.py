@@ -15,6 +15,7 @@ import numpy as np
 from ..autograd import no_grad
 from ..eager import Tensor
 from ..eager import operators as ops
+from ..eager.answering import told
 
 if TYPE_CHECKING:
     from ..eager import Generator
@@ -378,3 +379,6 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+for _function in (constant_, kaiming_uniform_, normal_, uniform_):  # the others are told of as what they call
+    told(_function, "torch.nn.init")

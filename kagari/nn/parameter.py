@@ -111,6 +111,7 @@ class UninitializedTensorMixin(Tensor):
 
     __slots__ = ()
     cls_to_become: type[Tensor] = Tensor
+    _tells_of_members = False
 
     @property
     def shape(self) -> Size:

@@ -79,6 +79,17 @@ def checkpoint(
 
 
 @contextmanager
+def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
+    """A region that says for all checkpoints in it whether they end early the second time. Accepted for PyTorch's sake.
+
+    >>> from kagari.utils.checkpoint import set_checkpoint_early_stop
+    >>> with set_checkpoint_early_stop(False):
+    ...     pass
+    """
+    yield
+
+
+@contextmanager
 def _replayed(preserve: bool, numbers: Any, cast: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
     """The random numbers and the state of autocast of an earlier call; the numbers go on afterwards as before."""
     before = get_rng_state() if preserve else None
@@ -196,4 +207,7 @@ def checkpoint_sequential(
     return part(last, len(layers))(input)
 
 
-__all__ = ["CheckpointError", "CheckpointFunction", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
+__all__ = [
+    "CheckpointError", "CheckpointFunction", "checkpoint", "checkpoint_sequential", "noop_context_fn",
+    "set_checkpoint_early_stop",
+]  # fmt: skip

@@ -40,9 +40,10 @@ FLOAT_INFINITY = 9218868437227405312
 STACK_BUFFERS = 64
 STACK_OUTPUTS = 32
 STACK_WORDS = 32
-# Modes of a thread: two bits for the dtype of autocast; those of anomaly mode and of the profiler lead through Python.
+# Modes of a thread: two bits for the dtype of autocast; those of anomaly mode, of the profiler and of modes that answer
+# calls lead through Python.
 RECORDING = 1
-THROUGH_PYTHON = 18
+THROUGH_PYTHON = 50
 CAST_STATES = 17
 UNMADE = 1
 

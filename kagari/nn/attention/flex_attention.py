@@ -23,6 +23,14 @@ __all__ = [
 
 _DEFAULT_SPARSE_BLOCK_SIZE = 128
 _Mod = Callable[..., Tensor]
+_COUNTS = (
+    "kv_num_blocks", "kv_indices", "full_kv_num_blocks", "full_kv_indices", "q_num_blocks", "q_indices",
+    "full_q_num_blocks", "full_q_indices",
+)  # fmt: skip
+_MORE = (
+    "...\nTo print out more, set BlockMask.to_string(limit=N)\n"
+    "You can also index (BlockMask[batch, head]) to choose a specific batch or head"
+)
 
 
 class AuxRequest(NamedTuple):
@@ -101,6 +109,9 @@ class BlockMask:
         shape: (B, H, Q_LEN, KV_LEN)
         kv_num_blocks, kv_indices: of each row of blocks, how many let something through, and those in front
         full_kv_num_blocks, full_kv_indices: the same of blocks that let everything through
+        q_num_blocks, q_indices, full_q_num_blocks, full_q_indices: the same of each column of blocks
+
+    ``print(mask)`` draws the blocks; ``mask[batch, head]`` is a part of it.
     """
 
     def __init__(self, mask: Tensor, mask_mod: _Mod, block: tuple[int, int]) -> None:
@@ -112,12 +123,43 @@ class BlockMask:
         padded[..., : self.shape[2], : self.shape[3]] = mask
         counts = padded.reshape(*self.shape[:2], rows, block[0], columns, block[1]).sum((3, 5))
         full = counts == block[0] * block[1]
-        self.kv_num_blocks, self.kv_indices = _ordered((counts > 0) & ~full)
-        self.full_kv_num_blocks, self.full_kv_indices = _ordered(full)
         self._some = counts > 0
+        partial = self._some & ~full
+        self.kv_num_blocks, self.kv_indices = _ordered(partial)
+        self.full_kv_num_blocks, self.full_kv_indices = _ordered(full)
+        self.q_num_blocks, self.q_indices = _ordered(partial.mT)
+        self.full_q_num_blocks, self.full_q_indices = _ordered(full.mT)
+
+    def __getitem__(self, index: Any) -> BlockMask:
+        index = index if isinstance(index, tuple) else (index,)
+        kept = tuple([slice(i, i + 1 or None) if isinstance(i, int) else i for i in index])
+        return BlockMask(self._mask[kept], self.mask_mod, self.BLOCK_SIZE)
+
+    def __str__(self) -> str:
+        return f"BlockMask(shape={self.shape}, sparsity={self.sparsity():.2f}%, \n{self.to_string().strip()}\n)"
 
     def __repr__(self) -> str:
-        return f"BlockMask(shape={self.shape}, sparsity={self.sparsity():.2f}%)"
+        lines = [f"{name}={getattr(self, name).shape}" for name in _COUNTS]
+        lines += [f"BLOCK_SIZE={self.BLOCK_SIZE}", f"shape={self.shape}", f"sparsity={self.sparsity():.2f}%"]
+        lines.append(f"mask_mod={getattr(self.mask_mod, '__name__', self.mask_mod)}")
+        return "BlockMask(\n    " + ",\n    ".join(lines) + "\n)"
+
+    def to_string(self, grid_size: int | tuple[int, int] = (20, 20), limit: int = 4) -> str:
+        """A picture of the blocks of each head, of the first `limit` ones: full where they let something through.
+
+        With more rows or columns than `grid_size` several share a character, which is light where only some of them
+        let something through; -1 draws all.
+
+        >>> create_block_mask(lambda b, h, q, k: q >= k, None, None, 4, 4, BLOCK_SIZE=2).to_string()
+        '(0, 0)\\n██  \\n████\\n'
+        """
+        sizes = (grid_size, grid_size) if isinstance(grid_size, int) else grid_size
+        some = self.to_dense().tolist()
+        places = [(b, h) for b in range(self.shape[0]) for h in range(self.shape[1])]
+        pictures = [f"{place}\n{_drawn(some[place[0]][place[1]], sizes)}\n" for place in places[:limit]]
+        if len(places) > limit:
+            pictures.append(_MORE)
+        return "\n".join(pictures)
 
     def numel(self) -> int:
         """How many elements the mask has."""
@@ -130,6 +172,17 @@ class BlockMask:
     def sparsity(self) -> float:
         """How much of the mask lies in blocks that let nothing through, in percent."""
         return 100 * (1 - int(self._some.sum()) * prod(self.BLOCK_SIZE) / self.numel())
+
+
+def _drawn(blocks: list[list[int]], sizes: tuple[int, int]) -> str:
+    """Rows of blocks as lines of characters, several blocks to a character where there are more than so many."""
+    high, wide = (1 if size < 0 else -(-n // size) for n, size in zip((len(blocks), len(blocks[0])), sizes))
+    lines = []
+    for top in range(0, len(blocks), high):
+        rows = blocks[top : top + high]
+        cells = [[x for row in rows for x in row[left : left + wide]] for left in range(0, len(blocks[0]), wide)]
+        lines.append("".join(["██" if all(cell) else "░░" if any(cell) else "  " for cell in cells]))
+    return "\n".join(lines)
 
 
 def _ordered(blocks: Tensor) -> tuple[Tensor, Tensor]:
