@@ -84,3 +84,49 @@ def test_the_random_gradients_are_those_of_the_oracle(oracle: ModuleType) -> Non
         assert lib.autograd.gradgradcheck(lambda x: x * x, x)
         drawn.append(lib.rand(2).tolist())
     assert drawn[0] == drawn[1]
+
+
+class _Forward(kagari.autograd.Function):
+    """A square whose rule for forward mode may be wrong."""
+
+    factor = 2.0
+
+    @staticmethod
+    def forward(x: Any) -> Any:
+        return x * x
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        return 2 * ctx.saved_tensors[0] * g
+
+    @staticmethod
+    def jvp(ctx: Any, change: Any) -> Any:
+        return _Forward.factor * ctx.saved_tensors[0] * change
+
+
+@pytest.mark.parametrize("options", [{}, {"check_batched_forward_grad": True}, {"check_backward_ad": False}])
+def test_forward_mode(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    x = kagari.tensor([1.0, 2.0], dtype=kagari.float64, requires_grad=True)
+    check = kagari.autograd.gradcheck
+    assert check(_Forward.apply, x, check_forward_ad=True, **options)
+    assert check(lambda x: (x.sin(), x.sum()), x, check_forward_ad=True, **options)
+    monkeypatch.setattr(_Forward, "factor", 3.0)
+    with pytest.raises(RuntimeError, match="Jacobian computed with forward mode mismatch for output 0"):
+        check(_Forward.apply, x, check_forward_ad=True, **options)
+
+
+def test_gradients_at_once() -> None:
+    x = kagari.tensor([1.0, 2.0], dtype=kagari.float64, requires_grad=True)
+    assert kagari.autograd.gradcheck(lambda x: (x.sin(), x.outer(x)), x, check_batched_grad=True)
+    with pytest.raises(AssertionError, match="requires check_forward_ad"):
+        kagari.autograd.gradcheck(kagari.sin, x, check_batched_forward_grad=True)
+
+
+def test_forward_over_reverse() -> None:
+    x = kagari.tensor([1.0, 2.0], dtype=kagari.float64, requires_grad=True)
+    assert kagari.autograd.gradgradcheck(lambda x: x.sin() * x, x, check_fwd_over_rev=True)

@@ -239,7 +239,9 @@ class Function:
 
     @staticmethod
     def jvp(ctx: Any, *grad_inputs: Any) -> Any:
-        """Returns how the results change where the arguments change so. It is derived from `backward`."""
+        """Returns how the results change where the arguments change so. A subclass may have it; else it is derived from
+        `backward`.
+        """
         raise NotImplementedError("jvp is not implemented.")
 
     @classmethod

@@ -36,7 +36,7 @@ def _leaves(inputs: Sequence[Any], create_graph: bool) -> tuple[Any, ...]:
     return tuple([t.detach().requires_grad_() for t in inputs])
 
 
-def _stacked(rows: list[Any]) -> Any:
+def stacked(rows: list[Any]) -> Any:
     """Tensors of one shape along a new first dimension, a dozen to a kernel."""
     parts = [function("unsqueeze").run((r, 0)) for r in rows]
     while len(parts) > 1:
@@ -136,7 +136,7 @@ def _rows(
             rows[i].append(filled(leaves[i]._layout, 0) if g is None else g)
     shapes = [(*out._layout.shape, *t._layout.shape) for t in leaves]
     return tuple([
-        function("reshape").run((_stacked(r), shape)) if r else filled(layout(shape, None, t._layout.dtype), 0)
+        function("reshape").run((stacked(r), shape)) if r else filled(layout(shape, None, t._layout.dtype), 0)
         for r, shape, t in zip(rows, shapes, leaves)
     ])  # fmt: skip
 

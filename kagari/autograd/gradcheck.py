@@ -19,7 +19,9 @@ from ..engine.function import Hooks
 from . import modes
 from .api import filled, grad
 from .engine import laid_out
+from .functional import stacked
 from .library import function
+from .node import bare
 
 
 class GradcheckError(RuntimeError):
@@ -45,10 +47,10 @@ def gradcheck(
         nondet_tol: by how much two backward passes may differ.
         check_undefined_grad: also checks that outputs without a gradient are taken as zeros.
         check_grad_dtypes: also checks that gradients have their inputs' dtypes.
-        check_batched_grad: not supported.
-        check_batched_forward_grad: not supported.
-        check_forward_ad: not supported.
-        check_backward_ad: whether reverse mode is checked; there is no other.
+        check_batched_grad: also checks that gradients of many outputs at once, by `vmap`, are those of each.
+        check_batched_forward_grad: also checks that of forward mode.
+        check_forward_ad: whether forward mode is checked.
+        check_backward_ad: whether reverse mode is checked.
         fast_mode: has no effect: everything is compared.
         masked: has no effect: there are no sparse tensors.
 
@@ -57,22 +59,23 @@ def gradcheck(
     >>> torch.autograd.gradcheck(lambda x: x * x, x)
     True
     """
-    unsupported = {
-        "check_batched_grad": check_batched_grad, "check_batched_forward_grad": check_batched_forward_grad,
-        "check_forward_ad": check_forward_ad,
-    }  # fmt: skip
-    for name, asked in unsupported.items():
-        if asked:
-            raise NotImplementedError(
-                f"gradcheck(): {name}=True is not supported: there is neither vmap nor forward mode yet"
-            )
-    if not check_backward_ad:
+    if not check_backward_ad and not check_forward_ad:
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+    for name, asked, needed, there in (
+        ("check_batched_grad", check_batched_grad, "check_backward_ad", check_backward_ad),
+        ("check_batched_forward_grad", check_batched_forward_grad, "check_forward_ad", check_forward_ad),
+    ):
+        if asked and not there:
+            raise AssertionError(f"Setting {name}=True requires {needed} to be True")
     given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
     checked = _checked_inputs(given)
     try:
         with modes.enable_grad():
-            _Check(func, given, checked, eps, atol, rtol, nondet_tol, check_grad_dtypes).run(check_undefined_grad)
+            check = _Check(func, given, checked, eps, atol, rtol, nondet_tol, check_grad_dtypes)
+            if check_forward_ad:
+                check.forward(check_batched_forward_grad)
+            if check_backward_ad:
+                check.run(check_undefined_grad, check_batched_grad)
     except GradcheckError:
         if raise_exception:
             raise
@@ -119,7 +122,54 @@ class _Check:
         self.atol, self.rtol, self.nondet_tol, self.dtypes = atol, rtol, nondet_tol, dtypes
         self.leaves = [given[i] for i in checked]
 
-    def run(self, undefined: bool) -> None:
+    def forward(self, batched: bool) -> None:
+        """Compares forward mode."""
+        sizes = [_count(o) for o in self.outputs(self.func(*self.given))]
+        numerical = self.numerical(sizes, all_outputs=True)
+        for j, i in enumerate(self.checked):
+            units = []
+            for e in range(_count(self.given[i])):
+                units.append(filled(self.given[i]._layout, 0))
+                _add_at(units[-1], e, 1)
+            rows = [[_reals(slope) for slope in self.along(i, unit)] for unit in units]
+            for k in range(len(sizes) if units else 0):
+                a, n = np.stack([row[k] for row in rows]), numerical[k][j]
+                if not np.allclose(a, n, rtol=self.rtol, atol=self.atol):
+                    raise GradcheckError(
+                        f"Jacobian computed with forward mode mismatch for output {k} with respect to input "
+                        f"{i},\nnumerical:{_shown(n)}\nanalytical:{_shown(a)}\n"
+                    )
+            if batched and units:
+                found = Hooks.batches.each(lambda unit, i=i: self.along(i, unit), stacked(units))
+                self.agree([np.stack([row[k] for row in rows]) for k in range(len(sizes))], found)
+
+    def along(self, i: int, tangent: Any) -> tuple[Any, ...]:
+        """The derivatives of the outputs where one input changes so."""
+        with Hooks.duals.Jvp() as level:
+            dual = level.dual(self.given[i], tangent)
+            outputs = self.outputs(self.func(*self.given[:i], dual, *self.given[i + 1 :]))
+            return tuple([level.slope(o) for o in outputs])
+
+    def agree(self, apart: Sequence[Any], together: Sequence[Any]) -> None:
+        """Compares derivatives one by one with all of them at once."""
+        for one, all_ in zip(apart, together):
+            found = _reals(all_).reshape(one.shape)
+            if not np.allclose(one, found, rtol=self.rtol, atol=self.atol):
+                raise GradcheckError(
+                    "While computing batched gradients, got different results from computing them one by one: "
+                    f"{_shown(one.reshape(len(one), -1))} and {_shown(found.reshape(len(one), -1))}"
+                )
+
+    def batched(self, out: Any) -> None:
+        """Compares gradients of two random cotangents with both at once."""
+        seeds = [filled(out._layout, 0).uniform_(-1.0, 1.0) for _ in range(2)]
+        apart = [grad(out, self.leaves, seed, retain_graph=True, allow_unused=True) for seed in seeds]
+        together = grad(out, self.leaves, stacked(seeds), retain_graph=True, allow_unused=True, is_grads_batched=True)
+        kept = [j for j, g in enumerate(together) if g is not None]
+        self.agree([np.stack([_reals(row[j]) for row in apart]) for j in kept], [together[j] for j in kept])
+
+    def run(self, undefined: bool, batched: bool) -> None:
+        """Compares reverse mode."""
         outputs = self.outputs(self.func(*self.given))
         differentiable = [o for o in outputs if o._needs]
         if not differentiable:
@@ -143,6 +193,8 @@ class _Check:
                         f"Jacobian mismatch for output {k} with respect to input "
                         f"{i},\nnumerical:{_shown(n)}\nanalytical:{_shown(a)}\n"
                     )
+            if batched:
+                self.batched(out)
         if undefined:
             self.undefined()
 
@@ -256,6 +308,11 @@ def _shown(matrix: Any) -> str:
     return repr(made)
 
 
+def _own(t: Any) -> Any:
+    """A tensor that wants a gradient, tied to the one given where that does."""
+    return function("alias").run((t,)) if t._needs else bare(t).requires_grad_()
+
+
 def gradgradcheck(
     func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5, rtol:
     float = 1e-3, gen_non_contig_grad_outputs: bool = False, raise_exception: bool = True, nondet_tol: float = 0.0,
@@ -271,10 +328,6 @@ def gradgradcheck(
     >>> torch.autograd.gradgradcheck(lambda x: x * x * x, x)
     True
     """
-    if check_fwd_over_rev:
-        raise NotImplementedError(
-            "gradgradcheck(): check_fwd_over_rev=True is not supported: there is no forward mode yet"
-        )
     given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
     outputs = [o for o in _Check.outputs(func(*given)) if o._needs]
     if grad_outputs is None:
@@ -288,7 +341,7 @@ def gradgradcheck(
     def first(*args: Any) -> tuple[Any, ...]:
         own, seeds_ = args[: len(given)], args[len(given) :]
         # A tensor of its own, so that a function that returns its input can be differentiated by both.
-        own = tuple([function("alias").run((a,)) if i in wanted else a for i, a in enumerate(own)])
+        own = tuple([_own(a) if i in wanted else a for i, a in enumerate(own)])
         outs = [o for o in _Check.outputs(func(*own)) if o._needs]
         leaves = [own[i] for i in wanted]
         return tuple(
@@ -298,5 +351,6 @@ def gradgradcheck(
     return gradcheck(
         first, (*given, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
         check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
-        check_batched_grad=check_batched_grad,
+        check_batched_grad=check_batched_grad, check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
     )  # fmt: skip

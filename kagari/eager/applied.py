@@ -11,7 +11,7 @@ from ..autograd.function import Function, join
 from ..autograd.library import function
 from ..autograd.node import bare, edge_of
 from .batched import Vmap
-from .creation import ones_like
+from .creation import ones_like, zeros_like
 from .dual import Jvp
 from .levels import Level, Standing, Unseen, wants
 from .tensor import Tensor
@@ -223,7 +223,7 @@ def _along(level: Jvp, cls: type[Function], args: tuple[Any, ...]) -> Any:
     slopes: tuple[Any, ...] = ()
     if all(t is None for t in changes):
         output = cls.apply(*values)
-    elif cls.gradient() is Function.backward:
+    elif cls.jvp is not Function.jvp:
         output, slopes = _by_rule_along(cls, values, changes)
     else:
         output, slopes = _by_gradient(cls, values, changes)
@@ -239,11 +239,20 @@ def _along(level: Jvp, cls: type[Function], args: tuple[Any, ...]) -> Any:
 
 
 def _by_rule_along(cls: type[Function], values: tuple[Any, ...], changes: list[Any]) -> tuple[Any, tuple[Any, ...]]:
-    """The user's own rule, `jvp(ctx, *tangents)`."""
+    """The user's own rule, `jvp(ctx, *tangents)`, with what another forward fills the context in with."""
+    output = cls.apply(*values)
     ctx = cls._ctx()
-    output = cls.compute(ctx, values)
+    again = cls.compute(ctx, values)
+    pairs = zip(*[o if isinstance(o, tuple) else (o,) for o in (again, output)])
+    known = {id(a): o for a, o in pairs}
+    kept = [known.get(id(t), t) for t in ctx._to_save]
     ctx.begin(())
-    ctx.keep(output if isinstance(output, tuple) else (output,))
+    ctx._saved, ctx._from = (*kept, None, *[0 if t is None else t._version for t in kept]), (None,) * len(kept)
+    if ctx._materialize:
+        changes = [
+            zeros_like(v) if t is None and isinstance(v, Tensor) and v.dtype.is_differentiable else t
+            for v, t in zip(values, changes)
+        ]
     found = cls.jvp(ctx, *changes)
     return output, found if isinstance(found, tuple) else (found,)
 
