@@ -21,6 +21,8 @@ from .node import Node, OutputOf, edge_of
 from .saved import NOTE, Packed
 
 KEEP, CREATE, WATCHED = 1, 2, 4
+# What is called when the pass that a thread is in has ended well, each by whom it is for.
+at_end: dict[int, dict[Any, Callable[[], None]]] = {}
 # Two passes in two threads may add to the same leaf; long kernels let go of the GIL.
 _accumulating = threading.RLock()
 
@@ -64,7 +66,12 @@ def run(
         native().run_pass(flags, wanted, guide, leaves, *edges)
         if leaves:
             _finish(wanted, leaves)
+        if at_end:
+            _end()
         return wanted.results() if wanted is not None else []
+    except BaseException:
+        at_end.pop(threading.get_ident(), None)
+        raise
     finally:
         current.limited = limited
         modes.set_mode(before)
@@ -80,9 +87,19 @@ def plain(edge: Any, grad: Any, keep: bool) -> None:
         native().run_pass(KEEP if keep else 0, None, None, leaves, edge, grad)
         if leaves:
             _finish(None, leaves)
+        if at_end:
+            _end()
+    except BaseException:
+        at_end.pop(threading.get_ident(), None)
+        raise
     finally:
         if before & modes.GRADIENTS:
             modes.set_mode(before)
+
+
+def _end() -> None:
+    for called in at_end.pop(threading.get_ident(), {}).values():
+        called()
 
 
 class _Wanted:

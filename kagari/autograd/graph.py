@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from . import engine
 from .node import Node, RemovableHandle, as_function, edge_of
 from .packing import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 from .views import refresh
 
 __all__ = [
     "GradientEdge", "Node", "RemovableHandle", "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
-    "save_on_cpu", "saved_tensors_hooks",
+    "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]  # fmt: skip
 
 
@@ -32,3 +35,58 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
 def increment_version(tensor: Any) -> None:
     """Says that a tensor's memory was changed in a way that Kagari cannot see."""
     tensor._storage.version += 1
+
+
+class _MultiHandle(RemovableHandle):
+    """Takes the hooks on several tensors away again."""
+
+    def __init__(self, handles: Sequence[RemovableHandle]) -> None:
+        self.handles = handles
+
+    def remove(self) -> None:
+        """Takes the hooks away; does nothing the second time."""
+        for handle in self.handles:
+            handle.remove()
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Any], fn: Callable[[Any], None], *, mode: str = "all"
+) -> RemovableHandle:
+    """Calls a function when the gradients of several tensors are known, in each backward pass that reaches one.
+
+    Args:
+        tensors: tensors that want gradients
+        fn: with the mode `"all"`, gets the list of their gradients, None for those that the pass does not reach; with
+            `"any"`, the first gradient that there is
+        mode: `"all"` or `"any"`
+
+    Raises ValueError for another mode, and AssertionError for a tensor that wants no gradient.
+
+    >>> import kagari as torch
+    >>> x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    >>> handle = torch.autograd.graph.register_multi_grad_hook((x, y), print)
+    >>> (2 * x + y).sum().backward()
+    [tensor([2., 2.]), tensor([1., 1.])]
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    if not all(t._needs for t in tensors):
+        raise AssertionError("Expected gradient function to be set")
+    passes: dict[int, list[Any]] = {}  # the gradients of a pass that is going on, by thread
+
+    def hook(index: int, grad: Any) -> None:
+        thread = threading.get_ident()
+        called = engine.at_end.setdefault(thread, {})
+        if end not in called:  # the first gradient of a pass
+            passes[thread] = [None] * len(tensors)
+            called[end] = lambda: end(thread)
+            if mode == "any":
+                fn(grad)
+        passes[thread][index] = grad
+
+    def end(thread: int) -> None:
+        found = passes.pop(thread)
+        if mode == "all":
+            fn(found)
+
+    return _MultiHandle([t.register_hook(lambda grad, i=i: hook(i, grad)) for i, t in enumerate(tensors)])

@@ -24,6 +24,7 @@ from . import (
     einsum,
     environment,
     exchange,
+    foreach,
     gammas,
     joining,
     legacy,
@@ -50,7 +51,8 @@ WRITTEN: dict[str, Any] = {
         *types.FUNCTIONS, *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS,
         *legacy.FUNCTIONS, *object.FUNCTIONS, *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS,
         *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS,
-        *linalg.FUNCTIONS, *short_time.FUNCTIONS, *gammas.FUNCTIONS, convert.is_tensor, set_printoptions,
+        *foreach.FUNCTIONS, *linalg.FUNCTIONS, *short_time.FUNCTIONS, *gammas.FUNCTIONS, convert.is_tensor,
+        set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 
