@@ -167,3 +167,19 @@ def test_results_with_the_names_of_their_nodes(source: str, oracle: ModuleType) 
         names = {"torch": library, "F": library.nn.functional, "nn": library.nn, "x": x}
         shown.append(repr(eval(source, names)))
     assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("source", [
+    "x ** 2", "x.pow(2.5)", "x * x", "2 ** x", "x / x", "x.exp()", "x.log()", "x.sin()", "x.tan()", "x.tanh()",
+    "x.sigmoid()", "x.sqrt()", "x.rsqrt()", "x.abs()", "x.reciprocal()", "x.log1p()", "x.atan()", "x.asinh()",
+    "x.erf()", "F.relu(x)", "F.gelu(x)", "F.silu(x)", "F.mish(x)", "F.elu(x)", "F.log_softmax(x, 1)", "x.softmax(1)",
+    "x.logsumexp(1)", "x.norm()", "x.prod()", "x.std()", "x.var(0)", "x @ x.T",
+])  # fmt: skip
+def test_gradients_with_the_names_of_their_nodes(source: str, oracle: ModuleType) -> None:
+    shown = []
+    for library in (kagari, oracle):
+        x = library.tensor([[0.5, 0.25], [0.75, 0.125]], requires_grad=True)
+        y = eval(source, {"torch": library, "F": library.nn.functional, "x": x})
+        (found,) = library.autograd.grad(y, x, library.ones_like(y), create_graph=True)
+        shown.append(found.grad_fn.name())
+    assert shown[0] == shown[1]

@@ -50,7 +50,7 @@ def make(record: Operator, *, dunder: str = "", inplace: bool = False, low: dtyp
         recomputes=record.recomputes and not inplace, traces=base.traces if base else None,
     )  # fmt: skip
     made.record, made.dunder = record, dunder
-    made.name_node = partial(_node_name, record)
+    made.name_node, made.name_gradient = partial(_node_name, record), nodes.of_gradient
     if record.autocast is not None and not inplace and low is None:
         made.casting = lambda low: make(record, dunder=dunder, low=low)
     return made

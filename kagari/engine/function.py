@@ -124,6 +124,7 @@ class Function:
         self.display = display or name
         self.gradient, self.order, self.into, self.differentiable = gradient, order, into, differentiable
         self.name_node: Callable[[tuple[Any, ...]], str] = lambda args: f"{name}Backward0"
+        self.name_gradient: Callable[[str], str] = lambda node: node.rstrip("0123456789") + "Backward0"
         self.traces: dict[Any, list[Traced]] = {} if traces is None else traces
         self.plans: dict[Any, Plan] = {}
         self.spread = [p.name for p in parameters].index(spread) if spread else None
@@ -521,7 +522,8 @@ class BackwardFunction(Function):
         parameters += [Parameter(f"grad{k}", "tensor", None, optional=True) for k in range(visible)]
         super().__init__(f"{forward.name}_backward", tuple(parameters), None)
         self.node_of = name
-        self.name_node = lambda args: name.rstrip("0123456789") + "Backward0"
+        self.name_gradient = forward.name_gradient
+        self.name_node = lambda args: forward.name_gradient(name)
         self.argument_names = ["self" if p.name == "input" else p.name for p in forward.parameters]
         self.saved_names = [self._saved_name(code, visible) for code in variant.saved]
         self.base, self.at_sizes, self.variant = traced, saved, variant

@@ -69,3 +69,30 @@ def spelled(operator: str, namespace: str) -> str:
     words = [*(["special"] if namespace == "special" else []), *(viewed if viewed in _VIEWS else operator).split("_")]
     capital = re.sub(r"(\d)([a-z])", lambda m: m[1] + m[2].upper(), "".join(w.capitalize() for w in words))
     return f"{capital}Backward0{'_copy' if viewed in _VIEWS and viewed != operator else ''}"
+
+
+# PyTorch composes these gradients of other operators, of which the last one is seen.
+_PRODUCTS = frozenset((
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Cos", "Cosh", "Digamma", "Erf", "Erfc", "Erfinv", "Exp", "Expm1", "I0",
+    "Lgamma", "LinalgVectorNorm", "Logsumexp", "Mish", "Pow", "Prod", "Reciprocal", "Rsqrt", "Silu", "Sin", "Sinh",
+    "Std", "Tan", "Var",
+))  # fmt: skip
+_QUOTIENTS = frozenset(("Atan", "Atanh", "Log", "Log10", "Log1P", "Log2", "Sqrt"))
+_NAMED = {
+    "LogSoftmax": "LogSoftmaxBackwardData", "Relu": "ThresholdBackward", "Softmax": "SoftmaxBackwardData",
+}  # fmt: skip
+
+
+def of_gradient(node: str) -> str:
+    """The name of the node of a gradient that is to be differentiated again, from that of what it is the gradient of.
+
+    >>> of_gradient("PowBackward0"), of_gradient("TanhBackward0")
+    ('MulBackward0', 'TanhBackwardBackward0')
+    """
+    name = node.rstrip("0123456789")
+    operator = name.removesuffix("Backward")
+    if operator in _PRODUCTS:
+        return "MulBackward0"
+    if operator in _QUOTIENTS:
+        return "DivBackward0"
+    return f"{_NAMED.get(operator, name)}Backward0"
