@@ -42,6 +42,7 @@ LEARNS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "linear_regression": ("--epochs 100", lambda text: abs(numbers(text)[-4] - 2) < 0.1),
     "matrix_factorization": ("--epochs 12", lambda text: numbers(text)[0] < 0.6 * numbers(text)[1]),
     "multitask": ("--steps 600", lambda t: min(numbers(t)[:2]) > 0.9 and numbers(t)[2] < 0.1),
+    "oscillator": ("--steps 400", lambda text: falls(text, 50) and numbers(text)[2] < 0.4),
     "shapes": ("--epochs 4 --drawings 600", lambda text: falls(text, 2) and numbers(text)[2] > 0.6),
     "spirals": ("--epochs 10", lambda text: falls(text, 5) and numbers(text)[2] > 0.95),
     "transfer": ("--steps 100 --shapes 800", lambda text: falls(text, 5) and numbers(text)[3] > numbers(text)[6] + 0.1),
