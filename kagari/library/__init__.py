@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .namespaces import CustomOpDef, define, find
+from .namespaces import CustomOpDef, enter, find
+from .registration import Library, define, fallthrough_kernel, impl
 from .schema import infer_schema, parse
 
-__all__ = ["CustomOpDef", "custom_op", "infer_schema", "register_autograd", "register_fake"]
+__all__ = [
+    "CustomOpDef", "Library", "custom_op", "define", "fallthrough_kernel", "impl", "infer_schema", "register_autograd",
+    "register_fake",
+]  # fmt: skip
 
 
 def custom_op(
@@ -47,7 +51,7 @@ def custom_op(
 
     def make(fn: Callable[..., Any]) -> CustomOpDef:
         text = infer_schema(fn, mutates_args=mutates_args) if schema is None else schema
-        return define(CustomOpDef(name, parse(text), fn, bool(mutates_args)))
+        return enter(CustomOpDef(name, parse(text), fn, bool(mutates_args)))
 
     return make if fn is None else make(fn)
 

@@ -58,7 +58,7 @@ class CustomOpDef:
                     f"{name}() Expected a value of type 'Tensor' for argument '{argument}' but instead found type "
                     f"'{type(value).__name__}'.\nPosition: {position}\nValue: {value}\n{declaration}"
                 )
-            if kind.startswith("Tensor") and any(t.requires_grad for t in _tensors(value)) and "[" in kind:
+            if kind.startswith("Tensor") and any(t.requires_grad for t in tensors_of(value)) and "[" in kind:
                 raise RuntimeError(
                     f"{name}(): the list of tensors '{argument}' has one that requires grad, which own operators don't "
                     "pass gradients to; give each tensor as an argument of its own"
@@ -80,17 +80,18 @@ class CustomOpDef:
         return fn
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors_of(value: Any) -> Iterator[Tensor]:
+    """The tensors of an argument, lists looked into."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors_of(part)
 
 
 def _memory(value: Any) -> list[int]:
     """Where the tensors lie that have elements."""
-    return [t.untyped_storage().data_ptr() for t in _tensors(value) if t.numel()]
+    return [t.untyped_storage().data_ptr() for t in tensors_of(value) if t.numel()]
 
 
 def _differentiable(op: CustomOpDef) -> type[Function]:
@@ -186,7 +187,17 @@ def find(op: str | CustomOpDef | _OpOverload) -> CustomOpDef:
     return _DEFINED[op]
 
 
-def define(op: CustomOpDef) -> CustomOpDef:
+def enter(op: CustomOpDef) -> CustomOpDef:
     """Makes an operator known under its name; one of before that has the same name is forgotten."""
     _DEFINED[op._qualname] = op
     return op
+
+
+def defined(name: str) -> bool:
+    """Whether an operator has this name."""
+    return name in _DEFINED
+
+
+def forget(name: str) -> None:
+    """Takes an operator away."""
+    _DEFINED.pop(name, None)
