@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import os
 import pickle
 import threading
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -572,3 +574,10 @@ def test_stance() -> None:
         set_stance("slow")
     with pytest.raises(RuntimeError, match="can't be called in a compiled function"):
         torch.compile(lambda: set_stance("default"))()
+
+
+def test_settings_of_the_other_compiler(oracle: ModuleType) -> None:
+    theirs, ours = (importlib.import_module(f"{name}.config") for name in ("torch._dynamo", "kagari.capture.dynamo"))
+    assert {name: getattr(ours, name) for name in ours.__all__} == {
+        name: getattr(theirs, name) for name in ours.__all__
+    }

@@ -54,6 +54,13 @@ def test_operators_kernels_and_the_backward_pass() -> None:
     )
 
 
+def test_operators_have_the_names_of_their_functions() -> None:
+    norm, x = kagari.nn.BatchNorm1d(4), kagari.ones(2, 4)
+    with profile() as prof:
+        kagari.stack([norm(x), x])
+    assert {"aten::batch_norm", "aten::stack"} <= {event.key for event in prof.key_averages()}
+
+
 def test_sources_of_kernels() -> None:
     x = kagari.ones(8, 8)
     with profile() as prof:

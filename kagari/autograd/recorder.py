@@ -160,9 +160,13 @@ def profiled(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return current.recorder.call(f, args, kwargs)
 
 
+# Operators that stand behind functions, and the names of these.
+_PUBLIC = {"batch_norm_tracked": "batch_norm", "stacked": "stack"}
+
+
 def _name(f: Function) -> str:
     """PyTorch's name of an operator, or of the step of the backward pass."""
-    return f.node_of if isinstance(f, BackwardFunction) else f"aten::{f.name}"
+    return f.node_of if isinstance(f, BackwardFunction) else f"aten::{_PUBLIC.get(f.name, f.name)}"
 
 
 def _shapes(args: tuple[Any, ...]) -> list[list[int]]:

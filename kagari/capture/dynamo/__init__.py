@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..compiler import disable, is_compiling, list_backends, reset
+from . import config
 
 __all__ = [
-    "allow_in_graph", "assume_constant_result", "disable", "is_compiling", "list_backends", "mark_static_address",
-    "reset",
+    "allow_in_graph", "assume_constant_result", "config", "disable", "is_compiling", "list_backends",
+    "mark_static_address", "reset",
 ]  # fmt: skip
 
 _F = TypeVar("_F", bound=Callable[..., Any])
