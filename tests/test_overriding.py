@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from types import ModuleType
 from typing import Any
 
@@ -87,6 +89,19 @@ class Diagonal:
 def test_types_that_are_no_tensors(oracle: ModuleType) -> None:
     assert kagari.sum(Diagonal(3.0)) == oracle.sum(Diagonal(3.0)) == 3.0  # type: ignore[arg-type]
     assert_same_error(lambda lib: lib.mul(Diagonal(3.0), 2), oracle, kagari)
+
+
+class Kept(kagari.Tensor):
+    """A subclass that pickle finds."""
+
+
+def test_pickled_tensors_keep_their_class_and_attributes() -> None:
+    for x in (kagari.ones(2).as_subclass(Kept), kagari.ones(2), kagari.empty(2, device="meta").as_subclass(Kept)):
+        x.note = 5
+        for again in (pickle.loads(pickle.dumps(x)), copy.copy(x), copy.deepcopy(x)):
+            assert type(again) is type(x) and again.note == 5 and again.shape == x.shape
+    x = pickle.loads(pickle.dumps(kagari.ones(2, requires_grad=True).as_subclass(Kept).detach().requires_grad_()))
+    assert type(x) is Kept and x.is_leaf and x.requires_grad
 
 
 def test_text(oracle: ModuleType) -> None:
