@@ -123,3 +123,21 @@ def test_derivative_along_a_direction(case: Case) -> None:
     _, ours = kagari.func.jvp(of, primals, tangents)
     for a, b in zip(ours, theirs if isinstance(theirs, tuple) else (theirs,)):
         close(a, b)
+
+    if case.number == 0 and ours:
+        gradients_agree(of, primals, tangents)
+
+
+def gradients_agree(of: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> None:
+    """The gradient of the derivative along a direction, of both kinds."""
+
+    def size(slopes: Any) -> Any:
+        return sum((s * s.conj()).real.sum() for s in (slopes if isinstance(slopes, tuple) else (slopes,)))
+
+    leaves = tuple([p.detach().requires_grad_() for p in primals])
+    total = size(jvp(of, leaves, tangents, create_graph=True)[1])
+    if total.requires_grad:
+        theirs = kagari.autograd.grad(total, leaves, allow_unused=True, materialize_grads=True)
+        ours = kagari.func.grad(lambda *new: size(kagari.func.jvp(of, new, tangents)[1]), tuple(range(len(leaves))))
+        for a, b in zip(ours(*primals), theirs):
+            close(a, b)

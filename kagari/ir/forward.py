@@ -36,8 +36,11 @@ def forward(
 
 
 def _replaced(values: Sequence[Value | None], new: dict[Value, Value]) -> list[Value | None]:
+    """The values with some replaced, and what was a constant of the first derivative no longer one."""
     for v in topological([v for v in values if v is not None]):
-        if v not in new:
+        if v.op == "detach":
+            new[v] = new[v.args[0]]
+        elif v not in new:
             args = tuple([new[a] for a in v.args])
             new[v] = v if args == v.args else Value(v.op, args, v.attrs, v.shape, v.dtype, v.weak)
     return [None if v is None else new[v] for v in values]
