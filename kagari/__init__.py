@@ -74,7 +74,7 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PACKAGES = frozenset((
-    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func",
+    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func", "fx",
     "hub", "jit", "library", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides", "profiler", "random",
     "serialization", "special", "testing", "types", "utils", "vision", "xpu",
 ))  # fmt: skip
@@ -140,7 +140,7 @@ __all__ = [
     "fill_", "finfo", "fix", "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float_power", "floor", "floor_",
     "floor_divide", "floor_divide_", "fmax", "fmin", "fmod", "fmod_", "frac", "frac_", "frexp", "frobenius_norm",
-    "from_dlpack", "from_numpy", "frombuffer", "full", "full_like", "func", "gather", "gcd", "gcd_", "ge", "ge_",
+    "from_dlpack", "from_numpy", "frombuffer", "full", "full_like", "func", "fx", "gather", "gcd", "gcd_", "ge", "ge_",
     "geqrf", "ger", "get_autocast_cpu_dtype", "get_autocast_dtype", "get_autocast_gpu_dtype", "get_default_device",
     "get_default_dtype", "get_deterministic_debug_mode", "get_device", "get_device_module",
     "get_float32_matmul_precision", "get_num_interop_threads", "get_num_threads", "get_rng_state", "gradient",

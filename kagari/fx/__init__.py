@@ -1,0 +1,17 @@
+"""Programs as graphs that can be read, changed and run: `torch.fx`."""
+
+from __future__ import annotations
+
+from . import _symbolic_trace as _symbolic_trace
+from . import experimental, graph, graph_module, interpreter, node, passes, proxy
+from ._symbolic_trace import Tracer, symbolic_trace, wrap
+from .graph import Graph
+from .graph_module import GraphModule
+from .interpreter import Interpreter, Transformer
+from .node import Node
+from .proxy import Proxy
+
+__all__ = [
+    "Graph", "GraphModule", "Interpreter", "Node", "Proxy", "Tracer", "Transformer", "experimental", "graph",
+    "graph_module", "interpreter", "node", "passes", "proxy", "symbolic_trace", "wrap",
+]  # fmt: skip
