@@ -161,7 +161,26 @@ def erased(lib: ModuleType) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("change", (replaced, by_hand, transformed, by_proxies, erased))
+def rewritten(lib: ModuleType) -> str:
+    def program(x: Any, w1: Any, w2: Any) -> Any:
+        m1 = lib.cat([w1, w2]).sum()
+        m2 = lib.cat([w1, w2]).sum()
+        return x + lib.max(m1) + lib.max(m2)
+
+    def repeated(x: Any) -> Any:
+        return lib.neg(lib.relu(lib.neg(lib.relu(x)))) + lib.neg(x)
+
+    first, second = lib.fx.symbolic_trace(program), lib.fx.symbolic_trace(repeated)
+    matches = lib.fx.replace_pattern(
+        first, lambda w1, w2: lib.cat([w1, w2]).sum(), lambda w1, w2: lib.stack([w1, w2]).mean()
+    )
+    more = lib.fx.replace_pattern(second, lambda a: lib.neg(lib.relu(a)), lambda a: lib.sigmoid(a))
+    for made in (first, second):
+        made.graph.lint()
+    return f"{len(matches)} {len(more)} {first.code}{second.code}"
+
+
+@pytest.mark.parametrize("change", (replaced, by_hand, transformed, by_proxies, erased, rewritten))
 def test_changes(oracle: ModuleType, change: Callable[[ModuleType], str]) -> None:
     assert change(kagari) == change(oracle)
 
