@@ -25,6 +25,7 @@ PROGRAMS = (
     "lambda x: F.pad(x, (1, 1))", "lambda x: F.layer_norm(x, (4,))", "lambda x: lib.norm(x)",
     "lambda x: F.max_pool2d(x[None], 2)", "lambda x: lib.ones(3, 4) * x", "lambda x: x + lib.tensor([1.0, 2, 3, 4])",
     "lambda x: F.linear(x, x)", "lambda x: (x.relu(), x)[1]", "lambda x: None",
+    "lambda x, *args, k=2, **kwargs: x * k",
 )  # fmt: skip
 
 
@@ -55,6 +56,11 @@ def test_functions(oracle: ModuleType, text: str) -> None:
         found.append((str(traced.graph), traced.code, traced(x)))
     assert found[0][:2] == found[1][:2]
     assert same(flat(found[0][2]), flat(found[1][2]))
+
+
+def test_a_method_of_a_tensor_that_is_not_traced() -> None:
+    traced = kagari.fx.symbolic_trace(lambda x: kagari.ones(2).where(x > 0, x))
+    assert traced(kagari.tensor([-3.0, 4.0])).tolist() == [-3.0, 1.0]
 
 
 def net(lib: ModuleType) -> Any:

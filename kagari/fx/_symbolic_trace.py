@@ -189,9 +189,9 @@ class Tracer(TracerBase):
                 if isinstance(value, Tensor):
                     self._constants.setdefault(id(value), f"{path}.{name}".lstrip("."))
         self.graph = Graph(self.root if isinstance(root, Module) else None, type(self))
-        arguments, named = self.create_args_for_root(function, isinstance(root, Module), concrete_args)
+        arguments = self.create_args_for_root(function, isinstance(root, Module), concrete_args)
         with self._recording(function):
-            result = function(*arguments, **named)
+            result = _by_position(function)(*arguments)
         kind = getattr(function, "__annotations__", {}).get("return")
         self.create_node("output", "output", (self.create_arg(result),), {}, type_expr=kind)
         return self.graph
@@ -201,12 +201,13 @@ class Tracer(TracerBase):
 
     def create_args_for_root(
         self, root_fn: Callable[..., Any], is_module: bool, concrete_args: dict[str, Any] | None = None
-    ) -> tuple[list[Any], dict[str, Any]]:
+    ) -> list[Any]:
         """The arguments to trace a function with: a proxy for each."""
         args: list[Any] = [self.root] if is_module else []
         named: dict[str, Any] = {}
+        rest: list[Any] = []
         parameters = list(inspect.signature(root_fn).parameters.values())[is_module:]
-        for p in parameters:
+        for p in sorted(parameters, key=lambda p: p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)):
             stars = "*" if p.kind is p.VAR_POSITIONAL else "**" if p.kind is p.VAR_KEYWORD else ""
             if concrete_args is not None and p.name in concrete_args:
                 value = self._specialized(p, concrete_args[p.name])
@@ -217,10 +218,10 @@ class Tracer(TracerBase):
             if p.kind is p.KEYWORD_ONLY:
                 named[p.name] = value
             elif stars:
-                raise TypeError(f"a function with *args or **kwargs can't be traced, got {stars}{p.name}")
+                rest.append(value)
             else:
                 args.append(value)
-        return args, named
+        return [*args, *named.values(), *rest]
 
     def _specialized(self, p: inspect.Parameter, value: Any) -> Any:
         default = () if p.default is p.empty else (p.default,)
@@ -248,6 +249,16 @@ class Tracer(TracerBase):
     def _programs(self, function: Callable[..., Any]) -> list[FunctionType]:
         functions = [function, *(type(module).forward for module in self._paths)]
         return [f for f in functions if isinstance(f, FunctionType)]
+
+
+def _by_position(function: Any) -> Any:
+    """A function whose parameters are all given by position, those with stars as one value each."""
+    if not isinstance(function, FunctionType):
+        return function
+    code, stars = function.__code__, inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    count = code.co_argcount + code.co_kwonlyargcount + (code.co_flags & stars).bit_count()
+    plain = code.replace(co_argcount=count, co_kwonlyargcount=0, co_posonlyargcount=0, co_flags=code.co_flags & ~stars)
+    return FunctionType(plain, function.__globals__, function.__name__, None, function.__closure__)
 
 
 def symbolic_trace(root: Any, concrete_args: dict[str, Any] | None = None) -> GraphModule:

@@ -211,8 +211,6 @@ class Node:
             return True
         if self.op == "call_function":
             return names.path(self.target) == "torch._assert" or self.target is operator.setitem
-        if self.op == "call_method":
-            return str(self.target).endswith("_") and not str(self.target).endswith("__")
         return False
 
     def _pretty_print_target(self, target: Any) -> str:

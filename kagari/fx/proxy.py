@@ -143,9 +143,11 @@ class Proxy:
         name = getattr(func, "__name__", "")
         if isinstance(args[0], Parameter) and name in _SIGNS:
             return tracer.create_proxy("call_function", _SIGNS[name], args, kwargs or {})
+        if isinstance(args[0], Proxy) and function is None:  # a method whose tensor is not the first argument
+            function = names.spaces()[""].get(name)
         if function is None or isinstance(args[0], Tensor):
             return tracer.create_proxy("call_method", name, args, kwargs or {})
-        return tracer.create_proxy("call_function", func, args, kwargs or {})
+        return tracer.create_proxy("call_function", function.target, args, kwargs or {})
 
 
 class Attribute(Proxy):
