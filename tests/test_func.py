@@ -152,6 +152,8 @@ TRANSFORMATIONS: dict[str, Callable[..., Any]] = {
     "jacfwd": lambda u, f, total, x, y: u.jacfwd(f)(x[0]),
     "jacfwd of jacrev": lambda u, f, total, x, y: u.jacfwd(u.jacrev(total))(x[0]),
     "jacrev of jacrev": lambda u, f, total, x, y: u.jacrev(u.jacrev(total))(x[0]),
+    "vmap of jvp of grad": lambda u, f, total, x, y: u.vmap(lambda a, b: u.jvp(u.grad(total), (a,), (b,))[1])(x, y),
+    "jvp of vmap of grad": lambda u, f, total, x, y: u.jvp(u.vmap(u.grad(total)), (x,), (y,))[1],
 }
 
 

@@ -229,6 +229,7 @@ class Function:
 
     vjp = backward
     generate_vmap_rule = True
+    stacked = False  # whether forward takes dimensions in front of its arguments for many examples
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
@@ -262,11 +263,16 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Calls the operation and, where an argument wants a gradient, puts it on the tape."""
-        tensors = Hooks.tensor_types
         if kwargs or cls.setup_context is not Function.setup_context:
             args, kwargs = _bound(cls, args, kwargs), {}
         if Hooks.standing is not None and any(map(is_standing, args)):
             return Hooks.applications.applied(cls, args)
+        return cls.called(args)[0]
+
+    @classmethod
+    def called(cls, args: tuple[Any, ...]) -> tuple[Any, FunctionCtx, list[Any]]:
+        """The result for plain tensors, the context, and what it saved."""
+        tensors = Hooks.tensor_types
         ctx = cls._ctx()
         recording = modes.mode() & modes.GRADIENTS
         given = [a for a in args if isinstance(a, tensors)]
@@ -279,8 +285,10 @@ class Function:
         output = cls.compute(ctx, args)
         ctx._inputs = tuple([a._layout if isinstance(a, tensors) else None for a in args])
         several = isinstance(output, tuple)
-        outputs = join(ctx, given, output if several else (output,), recording and True in ctx.needs_input_grad)
-        return outputs if several else outputs[0]
+        before, saved = output if several else (output,), ctx._to_save
+        outputs = join(ctx, given, before, recording and True in ctx.needs_input_grad)
+        known = {id(b): o for b, o in zip(before, outputs)}
+        return outputs if several else outputs[0], ctx, [known.get(id(t), t) for t in saved]
 
 
 def _bound(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -12,8 +13,8 @@ from ..autograd.library import function
 from ..autograd.node import bare, edge_of
 from .batched import Vmap
 from .creation import ones_like, zeros_like
-from .dual import Jvp
-from .levels import Level, Standing, Unseen, wants
+from .dual import Dual, Jvp
+from .levels import Level, Standing, Unseen, private, wants
 from .tensor import Tensor
 from .views import stack
 
@@ -30,10 +31,57 @@ def applied(cls: type[Function], args: tuple[Any, ...]) -> Any:
     level: Any = max((a._level for a in args if isinstance(a, Standing)), key=lambda level: level.depth)
     if not level.depth:
         return cls.apply(*[a.after() if isinstance(a, Standing) and a._level is level else a for a in args])
+    if cls.stacked and isinstance(level, Vmap):
+        return _stacked(level, cls, args)[0]
     return _along(level, cls, args) if isinstance(level, Jvp) else _batched(level, cls, args)
 
 
-# Many examples
+# Many examples that are a stack
+
+
+def _outcome(cls: type[Function], args: tuple[Any, ...]) -> tuple[Any, Any, list[Any]]:
+    """What `called` gives, of an operation on stacks, whose arguments may stand for others."""
+    levels = [a._level for a in args if isinstance(a, Standing)]
+    if not levels:
+        return cls.called(args)
+    level: Any = max(levels, key=lambda level: level.depth)
+    return _outcome_along(level, cls, args) if isinstance(level, Jvp) else _stacked(level, cls, args)
+
+
+def _stacked(level: Vmap, cls: type[Function], args: tuple[Any, ...]) -> tuple[Any, Any, list[Any]]:
+    """One call on the stacks of all examples."""
+    many = any(level.own(a) and a._many for a in args)
+    if many:
+        values = tuple([level.examples(a) if isinstance(a, Tensor) else a for a in args])
+    else:
+        values = tuple([a._value if level.own(a) else a for a in args])
+    result, below, kept = _outcome(cls, values)
+    several = isinstance(result, tuple)
+    wrap = level.batched if many else level.lifted
+    made = tuple([wrap(o) for o in (result if several else (result,))])
+    known = {id(v): a for v, a in zip(values, args)} | {
+        id(o): m for o, m in zip(result if several else (result,), made)
+    }
+    saved = [known[id(t)] if id(t) in known else wrap(t) if isinstance(t, Tensor) else t for t in kept]
+    ctx = below
+    if modes.is_grad_enabled() and any(level.own(a) and a._needs for a in args):
+        ctx = _alike(cls, below, args, [level.lifted(t) if isinstance(t, Tensor) else t for t in saved])
+        made = join(ctx, [level.lifted(a) for a in args if isinstance(a, Tensor)], made, True)
+    return made if several else made[0], ctx, saved
+
+
+def _alike(cls: type[Function], other: Any, args: tuple[Any, ...], saved: list[Any]) -> Any:
+    """A context with what another one holds, for these arguments, on the tape of their level."""
+    ctx = cls._ctx()
+    vars(ctx).update({name: value for name, value in vars(other).items() if not name.startswith("_")})
+    ctx.needs_input_grad = tuple([isinstance(a, Standing) and a._needs for a in args])
+    ctx._to_save = tuple(saved)
+    ctx._inputs = tuple([a._layout if isinstance(a, Tensor) else None for a in args])
+    ctx.begin(tuple([edge_of(a) if isinstance(a, Standing) else None for a in args if isinstance(a, Tensor)]))
+    return ctx
+
+
+# Many examples, each as one
 
 
 def _batched(level: Vmap, cls: type[Function], args: tuple[Any, ...]) -> Any:
@@ -52,7 +100,7 @@ def _batched(level: Vmap, cls: type[Function], args: tuple[Any, ...]) -> Any:
         return _one_by_one(level, cls, args)
     outputs = tuple([level.batched(t) if isinstance(t, Tensor) else t for t in (made if call.several else (made,))])
     if recording:
-        outputs = call.recorded([level.lifted(a) for a in args if isinstance(a, Tensor)], outputs)
+        outputs = call.recorded(args, outputs)
     return outputs if call.several else outputs[0]
 
 
@@ -133,19 +181,29 @@ def _recorded_rows(
     return join(ctx, given, outputs, True)
 
 
+def _changes(t: Any) -> bool:
+    """Whether there is a tangent below."""
+    while isinstance(t, Standing):
+        if isinstance(t, Dual):
+            return True
+        t = t._value
+    return False
+
+
 class _Call:
     """One call for many examples: what its forward and its backward share."""
 
     def __init__(self, level: Vmap, cls: type[Function], which: tuple[bool, ...]) -> None:
         self.level, self.cls, self.which = level, cls, which
         self.several = False
-        self.ctx: Any = cls._ctx()
+        self.ctx: Any = None
+        self.args: list[Any] = []
         self.outputs: tuple[Any, ...] = ()
 
     def forward(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """The outputs for all examples."""
-        args = [self.level.batched(v) if m else v for v, m in zip(values, self.which)]
-        ctx = self.ctx
+        self.args = args = [self.level.batched(v) if m else v for v, m in zip(values, self.which)]
+        self.ctx = ctx = self.cls._ctx()
         ctx.needs_input_grad = tuple([isinstance(v, Tensor) and v._needs for v in values])
         output = self.cls.compute(ctx, args)
         if ctx._dirty:
@@ -160,12 +218,15 @@ class _Call:
         """Which output a tensor is."""
         return next((k for k, o in enumerate(self.outputs) if o is t), None)
 
-    def recorded(self, given: list[Any], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    def recorded(self, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """The outputs with their place on the level's own tape."""
-        ctx = self.ctx
-        for name in ("_to_save", "_flat"):
-            held = [(t, self.number(t)) for t in getattr(ctx, name)]
-            setattr(ctx, name, tuple([t if k is None else outputs[k] for t, k in held]))
+        ctx, lifted = self.ctx, self.level.lifted
+        known = {id(t): a for t, a in zip(self.args, args)} | {id(t): o for t, o in zip(self.outputs, outputs)}
+        if any(map(_changes, args)):
+            check_kept(self.cls, ctx, ctx._to_save, known)
+        ctx._to_save = tuple([known.get(id(t), t) for t in ctx._to_save])
+        ctx._flat = tuple([known.get(id(t), t) for t in ctx._flat])
+        given = [lifted(a) for a in args if isinstance(a, Tensor)]
         ctx.begin(tuple([edge_of(a) for a in given]))
         return join(ctx, given, outputs, True)
 
@@ -217,6 +278,10 @@ class _Batched(Function):
 
 
 def _along(level: Jvp, cls: type[Function], args: tuple[Any, ...]) -> Any:
+    return _outcome_along(level, cls, args)[0]
+
+
+def _outcome_along(level: Jvp, cls: type[Function], args: tuple[Any, ...]) -> tuple[Any, Any, list[Any]]:
     """The operation, and its derivative: that of its gradient by the gradient that it is given, or the user's rule."""
     values = tuple([level.primal(a) for a in args])
     changes = [level.tangent(a) for a in args]
@@ -227,15 +292,41 @@ def _along(level: Jvp, cls: type[Function], args: tuple[Any, ...]) -> Any:
         output, slopes = _by_rule_along(cls, values, changes)
     else:
         output, slopes = _by_gradient(cls, values, changes)
-    outputs = output if isinstance(output, tuple) else (output,)
+    several = isinstance(output, tuple)
     recording = modes.is_grad_enabled() and any(level.own(a) and a._needs for a in args)
     made = tuple([
         level.carried(o, t) if isinstance(o, Tensor) and (recording or t is not None) else o
-        for o, t in zip_longest(outputs, slopes)
+        for o, t in zip_longest(output if several else (output,), slopes)
     ])  # fmt: skip
+    if not recording and not cls.stacked:
+        return made if several else made[0], None, []
+    # The context is filled in by another forward. What it saves of arguments and outputs is what has a tangent.
+    if cls.stacked:
+        again, ctx, saved = _outcome(cls, values)
+    else:
+        ctx = cls._ctx()
+        again = cls.compute(ctx, values)
+        saved = list(ctx._to_save)
+    known = {id(v): a for v, a in zip(values, args)} | {id(o): m for o, m in zip(again if several else (again,), made)}
+    check_kept(cls, ctx, saved, known)
+    saved = [known.get(id(t), t) for t in saved]
     if recording:
-        made = _recorded(level, cls, args, values, made)
-    return made if isinstance(output, tuple) else made[0]
+        flat = [known.get(id(t), t) for t in ctx._flat]
+        ctx = _alike(cls, ctx, args, saved)
+        ctx._flat = tuple(flat)
+        made = join(ctx, [level.lifted(a) for a in args if isinstance(a, Tensor)], made, True)
+    return made if several else made[0], ctx, saved
+
+
+def check_kept(cls: type[Function], ctx: Any, saved: Sequence[Any], known: dict[int, Any]) -> None:
+    """Raises RuntimeError where what is kept for the gradient is none of the tensors with a known tangent."""
+    others = [t for name, t in vars(ctx).items() if not name.startswith("_") and isinstance(t, Tensor)]
+    followed = [t for t in saved if isinstance(t, Tensor) and t.dtype.is_differentiable]
+    if others or any(id(t) not in known for t in followed):
+        raise RuntimeError(
+            f"jvp: {cls.__name__} keeps tensors for its gradient that are neither arguments nor outputs, so the "
+            "gradient has no derivative; return them, and use save_for_backward"
+        )
 
 
 def _by_rule_along(cls: type[Function], values: tuple[Any, ...], changes: list[Any]) -> tuple[Any, tuple[Any, ...]]:
@@ -271,45 +362,19 @@ def _by_gradient(cls: type[Function], values: tuple[Any, ...], changes: list[Any
     return bares if isinstance(output, tuple) else bares[0], tuple([None if t is None else bare(t) for t in slopes])
 
 
-def _recorded(
-    level: Jvp, cls: type[Function], args: tuple[Any, ...], values: tuple[Any, ...], made: tuple[Any, ...]
-) -> tuple[Any, ...]:
-    """The outputs with their place on the level's own tape: the context is filled in by another forward, and what it
-    saves of arguments and outputs is what has a tangent.
-    """
-    ctx = cls._ctx()
-    ctx.needs_input_grad = tuple([level.own(a) and a._needs for a in args])
-    output = cls.compute(ctx, values)
-    known = {id(v): a for v, a in zip(values, args)} | {
-        id(o): m for o, m in zip(output if isinstance(output, tuple) else (output,), made)
-    }
-    kept = [t for t in ctx._to_save if isinstance(t, Tensor) and t.dtype.is_differentiable]
-    others = [t for name, t in vars(ctx).items() if isinstance(t, Tensor) and t.dtype.is_differentiable]
-    if others or any(id(t) not in known for t in kept):
-        raise RuntimeError(
-            f"jvp: {cls.__name__} keeps tensors for its gradient that are neither arguments nor outputs, so the "
-            "gradient has no derivative; return them, and use save_for_backward"
-        )
-    ctx._to_save = tuple([known.get(id(t), t) for t in ctx._to_save])
-    ctx._flat = tuple([known.get(id(t), t) for t in ctx._flat])
-    given = [level.lifted(a) for a in args if isinstance(a, Tensor)]
-    ctx._inputs = tuple([a._layout if isinstance(a, Tensor) else None for a in args])
-    ctx.begin(tuple([edge_of(a) for a in given]))
-    return join(ctx, given, made, True)
-
-
 def _own(t: Any) -> Any:
     """A tensor that wants a gradient, tied to the one given."""
     if t._needs:
         return function("alias").run((t,))
-    return bare(t).requires_grad_()
+    return private(t)
 
 
 def _slope(output: Any, inputs: list[Any], changes: list[Any], followed: bool) -> Any:
     """The derivative of an output along the changes of inputs."""
     if not output._needs:
         return None
-    seed = _own(ones_like(output.detach()))
+    ones = ones_like(output.detach())
+    seed = private(output._level.lifted(ones) if isinstance(output, Standing) else ones)
     wrt = [(x, t) for x, t in zip(inputs, changes) if t is not None]
     found = grad(output, [x for x, _ in wrt], seed, create_graph=True, allow_unused=True)
     pairs = [(g, t) for g, (_, t) in zip(found, wrt) if g is not None and g._needs]

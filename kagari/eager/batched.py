@@ -51,10 +51,6 @@ class Vmap(Level):
         source = value._value if self.own(value) else value
         function("copy_").run((target._value if self.own(target) else target, source))
 
-    def spread(self, t: Any) -> Batched:
-        """A new tensor as one that each example has for itself."""
-        return Batched(self, function("clone").run((self.examples(t),)), True)
-
     def drawn(self, draw: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Batched:
         """Random numbers for each example: of all at once where one argument is a tensor, or all are sizes."""
         self.randomness, before = "", self.randomness
@@ -104,7 +100,11 @@ class Batched(Standing):
         """The same without a place on its level's tape."""
         return Batched(self._level, self._value, self._many)
 
-    def holding(self, value: Any) -> Batched:
+    def sizes(self) -> tuple[int, ...]:
+        """How many examples there are, where each has its own."""
+        return (self._level.size,) if self._many else ()
+
+    def like(self, value: Any) -> Batched:
         """One like this that holds another tensor."""
         return Batched(self._level, value, self._many)
 

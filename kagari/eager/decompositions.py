@@ -36,6 +36,8 @@ class LinalgQr(Function, node="Backward0"):
     H.-J. Liao et al., *Differentiable programming tensor networks*, arXiv:1903.09650.
     """
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, a: Any, complete: bool) -> Any:
         """Reflects column by column."""
@@ -106,6 +108,8 @@ class LinalgSvd(Function, node="Backward0"):
 
     Z.-Q. Wan and S.-X. Zhang, *Automatic differentiation for complex valued SVD*, arXiv:1909.02659.
     """
+
+    stacked = True
 
     @staticmethod
     def forward(ctx: Any, a: Any, full: bool) -> Any:
@@ -215,6 +219,8 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
 class LinalgEigh(Function, node="Backward0"):
     """The factors of a Hermitian `A = V diag(L) V^H`."""
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, a: Any, triangle: Any) -> Any:
         """Decomposes each matrix, of which it reads one triangle."""
@@ -282,6 +288,8 @@ def eigvalsh(input: Any, UPLO: str = "L") -> Any:
 
 class LinalgEig(Function, node="Backward0"):
     """The factors of `A = V diag(L) V^-1`, with eigenvectors of length 1."""
+
+    stacked = True
 
     @staticmethod
     def forward(ctx: Any, a: Any) -> Any:

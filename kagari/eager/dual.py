@@ -37,10 +37,6 @@ class Jvp(Level):
         """A result and its tangent."""
         return Dual(self, primal, tangent)
 
-    def spread(self, t: Any) -> Any:
-        """A new tensor as one that can take on a tangent."""
-        return Dual(self, t, None)
-
     def slope(self, t: Any) -> Any:
         """How a tensor changes, zeros where it does not."""
         found = self.tangent(t)
@@ -91,9 +87,9 @@ class Dual(Standing):
         """The same without a place on its level's tape."""
         return Dual(self._level, self._value, self._tangent)
 
-    def holding(self, value: Any) -> Any:
+    def like(self, value: Any) -> Dual:
         """A tensor without a tangent."""
-        return value
+        return Dual(self._level, value, None)
 
     def seen(self) -> Any:
         """The tensor without its tangent."""

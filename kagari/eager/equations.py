@@ -20,6 +20,8 @@ from .lapack import adjoint, array, codes, elements, floating, made, named, of_l
 class LinalgInvEx(Function, node="Backward0"):
     """The inverse, NaN where there is none: `dX = -X dA X`."""
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, a: Any) -> Any:
         """Inverts each matrix."""
@@ -131,6 +133,8 @@ def _adjugate(a: np.ndarray) -> np.ndarray:
 class LinalgDet(Function, node="Backward0"):
     """The determinant: `d det A = det A tr(A^-1 dA)`, the cofactors of a singular matrix."""
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, a: Any) -> Any:
         """Computes each determinant."""
@@ -183,6 +187,8 @@ def det(input: Any) -> Any:
 
 class LinalgSlogdet(Function, node="Backward0"):
     """The sign of the determinant and the logarithm of its size."""
+
+    stacked = True
 
     @staticmethod
     def forward(ctx: Any, a: Any) -> Any:
@@ -255,6 +261,8 @@ def logdet(input: Any) -> Any:
 
 class LinalgSolveEx(Function, node="Backward0"):
     """The solution of `AX = B`: `dX = A^-1 (dB - dA X)`."""
+
+    stacked = True
 
     @staticmethod
     def forward(ctx: Any, a: Any, b: Any) -> Any:

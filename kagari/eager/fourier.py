@@ -28,6 +28,8 @@ Ints: TypeAlias = tuple[int, ...]
 class FftC2C(Function, node="Backward0"):
     """A transform of complex numbers; its adjoint is the inverse of the same scale."""
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, x: Any, dims: Ints, scale: float, inverse: bool) -> Any:
         """Sums along all dimensions, times the scale."""
@@ -42,6 +44,8 @@ class FftC2C(Function, node="Backward0"):
 
 class FftR2C(Function, node="Backward0"):
     """A transform of real numbers; `half` leaves out of the last dimension what is the conjugate of the rest."""
+
+    stacked = True
 
     @staticmethod
     def forward(ctx: Any, x: Any, dims: Ints, scale: float, inverse: bool, half: bool) -> Any:
@@ -66,6 +70,8 @@ class FftR2C(Function, node="Backward0"):
 class FftC2R(Function, node="Backward0"):
     """The real numbers of which the half of a transform along the last dimension is given; it has `length` of them."""
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, x: Any, dims: Ints, scale: float, inverse: bool, length: int) -> Any:
         """Sums along all dimensions, times the scale."""
@@ -83,8 +89,7 @@ class FftC2R(Function, node="Backward0"):
         weights = np.ones(length // 2 + 1, convert.numpy_dtype(grads[0].dtype))
         weights[1 : (length + 1) // 2] = 2
         doubled = made(weights, grads[0].dtype)
-        shape = [-1 if d == dims[-1] else 1 for d in range(found.ndim)]
-        return found * doubled.reshape(shape), None, None, None, None
+        return found * doubled.reshape([-1, *[1] * (-1 - dims[-1])]), None, None, None, None
 
 
 def _transformed(values: np.ndarray, dims: Ints, inverse: bool) -> np.ndarray:
@@ -142,6 +147,7 @@ def _resized(x: Any, dim: int, n: int) -> Any:
     """x with so many elements along a dimension: the last ones are cut off, or zeros follow."""
     if n < 1:
         raise RuntimeError(f"Invalid number of data points ({n}) specified")
+    dim %= x.ndim
     size = x.shape[dim]
     if n < size:
         return x.narrow(dim, 0, n)
@@ -178,6 +184,11 @@ def _dims_and_sizes(x: Any, s: Any, dim: Any, last: int | None = None) -> tuple[
 # Transforms along one dimension, and along several
 
 
+def _back(x: Any, dims: Ints) -> Ints:
+    """Dimensions counted from the end."""
+    return tuple([d - x.ndim for d in dims])
+
+
 def _c2c(name: str, x: Any, n: Any, dim: int, norm: Any, inverse: bool) -> Any:
     _number(name, "n", 2, n)
     dim = _one(x, dim)
@@ -188,8 +199,8 @@ def _c2c(name: str, x: Any, n: Any, dim: int, norm: Any, inverse: bool) -> Any:
 def _c2cn(name: str, x: Any, dims: Ints, norm: Any, inverse: bool) -> Any:
     scale = _scale(name, norm, math.prod([x.shape[d] for d in dims]), inverse)
     if x.dtype.is_complex:
-        return FftC2C.apply(x, dims, scale, inverse)
-    return FftR2C.apply(x, dims, scale, inverse, False) if dims else _complex(x)
+        return FftC2C.apply(x, _back(x, dims), scale, inverse)
+    return FftR2C.apply(x, _back(x, dims), scale, inverse, False) if dims else _complex(x)
 
 
 def _several(name: str, x: Any, s: Any, dim: Any, norm: Any, inverse: bool) -> Any:
@@ -206,7 +217,7 @@ def _r2c(name: str, x: Any, s: Any, dim: Any, norm: Any, inverse: bool) -> Any:
         raise RuntimeError(f"{name} must transform at least one axis")
     for d, n in zip(dims, sizes):
         x = _resized(x, d, n)
-    return FftR2C.apply(x, dims, _scale(name, norm, math.prod(sizes), inverse), inverse, True)
+    return FftR2C.apply(x, _back(x, dims), _scale(name, norm, math.prod(sizes), inverse), inverse, True)
 
 
 def _c2r(name: str, x: Any, s: Any, dim: Any, norm: Any, inverse: bool) -> Any:
@@ -218,7 +229,7 @@ def _c2r(name: str, x: Any, s: Any, dim: Any, norm: Any, inverse: bool) -> Any:
         raise RuntimeError(f"Invalid number of data points ({sizes[-1]}) specified")
     for d, n in zip(dims, [*sizes[:-1], sizes[-1] // 2 + 1]):
         x = _resized(x, d, n)
-    return FftC2R.apply(x, dims, _scale(name, norm, math.prod(sizes), inverse), inverse, sizes[-1])
+    return FftC2R.apply(x, _back(x, dims), _scale(name, norm, math.prod(sizes), inverse), inverse, sizes[-1])
 
 
 def _along(name: str, x: Any, n: Any, dim: int) -> tuple[Any, int]:

@@ -112,7 +112,7 @@ def elements(t: Any) -> np.ndarray:
 def codes(info: Any, like: Any) -> Any:
     """A number for each matrix of `like`, as a tensor."""
     found = made(info, int32)
-    return like.around(found) if is_standing(like) else found
+    return like.filled_with(found) if is_standing(like) else found
 
 
 def named(name: str, fields: str, *parts: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..autograd import modes, standing
 from ..autograd.library import function
+from ..autograd.node import bare
 from ..engine.code import native
 from ..engine.function import Function, Hooks
 from . import inplace
@@ -28,10 +29,12 @@ class Level:
 
     def __init__(self) -> None:
         self.depth = 0
+        self._before: list[int] = []
         self.views: dict[int, list[weakref.ref[Any]]] = {}  # of blocks of memory, by their identity
 
     def __enter__(self) -> Any:
         active = _active.levels
+        self._before.append(self.depth)  # a backward of the function's own enters it again
         self.depth = 1 + (active[-1].depth if active else 0)
         active.append(self)
         Hooks.standing, Hooks.transformed = Standing, staticmethod(transformed)
@@ -39,8 +42,8 @@ class Level:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _active.levels.remove(self)
-        self.depth = 0
+        _active.levels.pop()
+        self.depth = self._before.pop()
 
     def answer(self, f: Function, args: tuple[Any, ...]) -> Any:
         """The result of an operator, as this level's tensors."""
@@ -49,10 +52,6 @@ class Level:
     def lifted(self, t: Any) -> Any:
         """A tensor from below as one of this level's."""
         raise NotImplementedError
-
-    def spread(self, t: Any) -> Any:
-        """A new tensor as one that can be written to as this level's tensors are."""
-        return t
 
     def write(self, target: Any, value: Any) -> None:
         """Writes a tensor of one shape and dtype into another one."""
@@ -104,7 +103,27 @@ class Standing(Tensor):
 
     def spread(self, made: Any) -> Any:
         """A new tensor as one that can be written to as this one, on all levels."""
-        return self._level.spread(self._value.spread(made) if isinstance(self._value, Standing) else made)
+        sizes: list[int] = []
+        below: Any = self
+        while isinstance(below, Standing):
+            sizes[:0] = below.sizes()
+            below = below._value
+        if sizes:
+            made = function("expand").run((made, (*sizes, *made._layout.shape)))
+            made = function("clone").run((made,))
+        return self.filled_with(made)
+
+    def sizes(self) -> tuple[int, ...]:
+        """The dimensions that the tensor which it holds has in front."""
+        return ()
+
+    def filled_with(self, lowest: Any) -> Any:
+        """One like this, that holds another tensor on the lowest level."""
+        return self.like(self._value.filled_with(lowest) if isinstance(self._value, Standing) else lowest)
+
+    def like(self, value: Any) -> Any:
+        """One like this that holds another tensor."""
+        raise NotImplementedError
 
     def parts(self) -> tuple[Any, ...]:
         """The tensors that it holds."""
@@ -112,15 +131,6 @@ class Standing(Tensor):
 
     def after(self) -> Any:
         """What it is when the transformation has ended."""
-        raise NotImplementedError
-
-    def around(self, t: Any) -> Any:
-        """What was made of the elements of the lowest tensor that it holds, in its place."""
-        value = self._value.around(t) if isinstance(self._value, Standing) else t
-        return self.holding(value)
-
-    def holding(self, value: Any) -> Any:
-        """One like this that holds another tensor."""
         raise NotImplementedError
 
     def seen(self) -> Any:
@@ -179,6 +189,21 @@ def _lowest(t: Any) -> Any:
     while isinstance(t, Standing):
         t = t._value
     return t
+
+
+VARIABLE = "differentiated by"
+"""The note of a leaf that a derivative was taken by: of the call that takes it."""
+
+
+class _Finished:
+    finished = True
+
+
+def private(t: Any) -> Any:
+    """A leaf with a tensor's value, for a derivative inside of an operation: nothing outside depends on it."""
+    made = bare(t).requires_grad_()
+    made._notes()[VARIABLE] = _Finished
+    return made
 
 
 def wants(t: Any) -> bool:

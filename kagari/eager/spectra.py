@@ -246,6 +246,8 @@ class LinalgPinv(Function, node="Backward0"):
     G. H. Golub and V. Pereyra, *The differentiation of pseudo-inverses and nonlinear least squares problems*, 1973.
     """
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, a: Any, bound: Any, hermitian: bool) -> Any:
         """Inverts the singular values that exceed the bound."""

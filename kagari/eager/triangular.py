@@ -19,6 +19,8 @@ from .lapack import adjoint, array, codes, elements, floating, made, named, of_l
 class LinalgSolveTriangular(Function, node="Backward0"):
     """The solution of `AX = B` for triangular A: `dX = A^-1 (dB - dA X)`."""
 
+    stacked = True
+
     @staticmethod
     def forward(ctx: Any, a: Any, b: Any, upper: bool, unit: bool) -> Any:
         """Substitutes row by row."""
@@ -96,6 +98,8 @@ class LinalgCholeskyEx(Function, node="Backward0"):
 
     I. Murray, *Differentiation of the Cholesky decomposition*, arXiv:1602.07527.
     """
+
+    stacked = True
 
     @staticmethod
     def forward(ctx: Any, a: Any) -> Any:

@@ -17,16 +17,13 @@ from ..eager import Tensor
 from ..eager.calls import call as operator
 from ..eager.creation import ones_like, zeros_like
 from ..eager.dual import Jvp
-from ..eager.levels import Standing, current, wants
+from ..eager.levels import VARIABLE, Standing, current, wants
 from ..utils import _pytree as pytree
 
 Argnums = int | tuple[int, ...]
 
 
 # What reverse mode starts from and gives back
-
-
-_VARIABLE = "differentiated by"
 
 
 def _variable(t: Any, connected: bool, call: _Recorded) -> Any:
@@ -36,7 +33,7 @@ def _variable(t: Any, connected: bool, call: _Recorded) -> Any:
     if own._needs and connected:
         return operator("alias")(own)
     made = bare(own).requires_grad_()
-    made._notes()[_VARIABLE] = call
+    made._notes()[VARIABLE] = call
     return made
 
 
@@ -56,7 +53,7 @@ def _depends(outputs: Sequence[Any], call: _Recorded, below: bool) -> bool:
         seen.add(id(edge))
         node = edge.node if isinstance(edge, OutputOf) else edge
         if isinstance(node, Tensor):
-            made_by = (node._extra or {}).get(_VARIABLE)
+            made_by = (node._extra or {}).get(VARIABLE)
             if made_by is None or (made_by is not call and not made_by.finished):
                 return True
             continue
