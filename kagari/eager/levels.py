@@ -42,7 +42,8 @@ class Level:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        _active.levels.pop()
+        active = _active.levels
+        del active[max(i for i, level in enumerate(active) if level is self)]
         self.depth = self._before.pop()
 
     def answer(self, f: Function, args: tuple[Any, ...]) -> Any:
@@ -208,11 +209,7 @@ def private(t: Any) -> Any:
 
 def wants(t: Any) -> bool:
     """Whether a tensor wants a gradient on any level."""
-    while isinstance(t, Standing):
-        if t._needs:
-            return True
-        t = t._value
-    return isinstance(t, Tensor) and t._needs
+    return isinstance(t, Tensor) and (t._needs or (isinstance(t, Standing) and any(map(wants, t.parts()))))
 
 
 def _in_place(level: Level, f: Function, args: tuple[Any, ...]) -> Any:
