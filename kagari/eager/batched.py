@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -38,10 +39,16 @@ class Vmap(Level):
 
     def answer(self, f: Function, args: tuple[Any, ...]) -> Any:
         """Calls the batched operator, or the operator itself where all examples share its arguments."""
-        values = tuple([a._value if self.own(a) else a for a in args])
-        which = frozenset([i for i, a in enumerate(args) if self.own(a) and a._many])
-        result = derived.batched(f, which).run(values) if which else f.run(values)
-        many = bool(which)
+        values, places = [], []
+        for i, a in enumerate(args):
+            if isinstance(a, Batched) and a._level is self:
+                values.append(a._value)
+                if a._many:
+                    places.append(i)
+            else:
+                values.append(a)
+        many = bool(places)
+        result = derived.batched(f, tuple(places))(*values) if many else f.run(tuple(values))
         if isinstance(result, tuple):
             return tuple([Batched(self, r, many) for r in result])
         return Batched(self, result, many)
@@ -85,6 +92,12 @@ def _row(whole: list[Any], tensors: list[int], i: int) -> list[Any]:
     return [function("select").run((a, 0, i)) if k in tensors else a for k, a in enumerate(whole)]
 
 
+@lru_cache(4096)
+def _of_one(lay: Layout, many: bool) -> Layout:
+    """The layout of an example, where there are many along the first dimension."""
+    return layout(tuple(lay.shape)[many:], None, lay.dtype, lay.meta)
+
+
 class Batched(Standing):
     """One example of many, or what they share."""
 
@@ -92,9 +105,8 @@ class Batched(Standing):
     _many: bool
 
     def __init__(self, level: Vmap, value: Any, many: bool) -> None:
-        lay = value._layout
         self._many = many
-        self._fill(level, value, layout(tuple(lay.shape)[many:], None, lay.dtype, lay.meta))
+        self._fill(level, value, _of_one(value._layout, many))
 
     def bare(self) -> Batched:
         """The same without a place on its level's tape."""

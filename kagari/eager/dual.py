@@ -59,7 +59,7 @@ class Jvp(Level):
         changes: list[Any] = [None] * len(parts)
         changing = [k for k, r in enumerate(parts) if r._layout.dtype.is_differentiable]
         if which and changing and f.differentiable:
-            found = derived.derivative(f, which).run((*values, *[args[i]._tangent for i in which]))
+            found = derived.derivative(f, which)(*values, *[args[i]._tangent for i in which])
             for k, t in zip(changing, found if isinstance(found, tuple) else (found,)):
                 changes[k] = t
         followed = any(self.own(a) and a._needs for a in args)  # by this level's tape

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from functools import cache
 from typing import Any
 
 from ..autograd import modes, standing
@@ -76,6 +77,15 @@ def current() -> Level | None:
     return _active.levels[-1] if _active.levels else None
 
 
+_set_offset, _set_storage = Tensor._offset.__set__, Tensor._storage.__set__  # type: ignore[attr-defined]
+
+
+@cache
+def _nothing() -> Any:
+    """Memory of no size."""
+    return native().allocate_storage(0)
+
+
 class Unseen(RuntimeError):
     """A transformed function wants to see the elements of a tensor."""
 
@@ -94,8 +104,8 @@ class Standing(Tensor):
 
     def _fill(self, level: Level, value: Any, lay: Any) -> None:
         self._level, self._value, self._layout = level, value, lay
-        Tensor._offset.__set__(self, 0)  # type: ignore[attr-defined]
-        Tensor._storage.__set__(self, native().allocate_storage(0))
+        _set_offset(self, 0)
+        _set_storage(self, _nothing())
         self._needs, self._grad_fn, self._grad, self._base, self._extra = False, None, None, None, None
 
     def bare(self) -> Any:
@@ -160,8 +170,15 @@ class Standing(Tensor):
 
 def transformed(f: Function, args: tuple[Any, ...]) -> Any:
     """Answers a call of an operator with standing tensors among its arguments."""
-    level = max((a._level for a in args if isinstance(a, Standing)), key=lambda level: level.depth)
-    if any(isinstance(a, Standing) and not a._level.depth for a in args):
+    level: Any = None
+    ended = False
+    for a in args:
+        if isinstance(a, Standing):
+            own = a._level
+            ended = ended or not own.depth
+            if level is None or own.depth > level.depth:
+                level = own
+    if ended:
         return f.run(tuple([a.after() if isinstance(a, Standing) and not a._level.depth else a for a in args]))
     if f.into is not None:
         return _in_place(level, f, args)
@@ -173,15 +190,13 @@ def transformed(f: Function, args: tuple[Any, ...]) -> Any:
 def _record(level: Level, f: Function, args: tuple[Any, ...], result: Any) -> None:
     """Puts a call on the level's tape, where one of its tensors wants a gradient, and notes the views that it made."""
     results = result if isinstance(result, tuple) else (result,)
-    if not all(level.own(r) for r in results):
-        return
     if modes.is_grad_enabled() and f.differentiable:
-        needs = tuple([i for i, a in enumerate(args) if level.own(a) and a._needs])
-        if needs:
+        needs = tuple([i for i, a in enumerate(args) if isinstance(a, Standing) and a._needs and a._level is level])
+        if needs and all(map(level.own, results)):
             standing.record(f, args, needs, results)
     for r in results:
         lowest = _lowest(r)
-        if lowest._base is not None:
+        if lowest._base is not None and lowest is not r:
             level.views.setdefault(id(lowest._storage), []).append(weakref.ref(r))
 
 

@@ -59,6 +59,11 @@ class _Derived(Function):
         self.name_node = base.name_node
         self.record = base.record
         self._made: dict[Any, tuple[Traced, list[Traced]]] = {}
+        self.call = native().operator_function(self.name, self.activate(), "")
+
+    def miss(self, *args: Any) -> Any:
+        """A call that its table does not know: the arguments need no checks."""
+        return self.run(args, args)
 
     def _candidate(self, of: Traced, key: Any, sizes: tuple[int, ...], make: Callable[[], Traced]) -> Traced:
         """A trace that holds for these sizes, made where there is none."""
@@ -192,17 +197,21 @@ def _example(t: Any) -> Any:
     return native().make_tensor(layout(tuple(lay.shape)[1:], None, lay.dtype, lay.meta), _nothing(), 0)
 
 
-def batched(f: Function, which: frozenset[int]) -> Function:
+def batched(f: Function, which: tuple[int, ...]) -> Callable[..., Any]:
     """The operator of many examples, which the arguments in `which` have as a dimension in front; made once."""
-    found = f.derived.get(which)
+    found = f.derived.get(("vmap", which))
     if found is None:
-        found = f.derived[which] = BatchedFunction(f, which)
+        made = BatchedFunction(f, frozenset(which))
+        found = f.derived["vmap", which] = made.call
+        f.derived[found] = made
     return found
 
 
-def derivative(f: Function, which: tuple[int, ...]) -> Function:
+def derivative(f: Function, which: tuple[int, ...]) -> Callable[..., Any]:
     """The derivative of an operator along tangents of the arguments in `which`, which follow the others; made once."""
-    found = f.derived.get(which)
+    found = f.derived.get(("jvp", which))
     if found is None:
-        found = f.derived[which] = ForwardFunction(f, which)
+        made = ForwardFunction(f, which)
+        found = f.derived["jvp", which] = made.call
+        f.derived[found] = made
     return found
