@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
+import weakref
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -483,6 +485,37 @@ def test_new_sizes_compile_nothing() -> None:
     before = kagari.backends.kagari.kernels_compiled()
     assert gradients(11)["weight"].shape == (11, 5, 7)
     assert kagari.backends.kagari.kernels_compiled() == before
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda u, f: u.grad(f),
+        lambda u, f: u.vmap(u.grad(f)),
+        lambda u, f: u.grad(lambda x: u.vmap(f)(x).sum()),
+        lambda u, f: u.hessian(f),
+        lambda u, f: lambda x: u.jvp(f, (x,), (x,)),
+        lambda u, f: lambda x: u.vjp(f, x)[1](kagari.tensor(1.0)),
+    ],
+)
+@pytest.mark.parametrize("own", [False, True])
+def test_nothing_is_left_in_cycles(transform: Callable[..., Any], own: bool) -> None:
+    exp = _operations(kagari)[0]
+    seen: list[weakref.ref[Any]] = []
+
+    def f(x: Any) -> Any:
+        y = exp(x) if own else x.exp()
+        seen.append(weakref.ref(y))
+        return (y * x.sin()).sum()
+
+    x = kagari.ones(3, 4)
+    gc.collect()
+    gc.disable()
+    try:
+        transform(kagari.func, f)(x)
+        assert seen and all(ref() is None for ref in seen)
+    finally:
+        gc.enable()
 
 
 # Operations with a gradient of the user's own

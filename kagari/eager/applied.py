@@ -101,6 +101,7 @@ def _batched(level: Vmap, cls: type[Function], args: tuple[Any, ...]) -> Any:
     outputs = tuple([level.batched(t) if isinstance(t, Tensor) else t for t in (made if call.several else (made,))])
     if recording:
         outputs = call.recorded(args, outputs)
+    call.let_go()
     return outputs if call.several else outputs[0]
 
 
@@ -229,6 +230,11 @@ class _Call:
         given = [lifted(a) for a in args if isinstance(a, Tensor)]
         ctx.begin(tuple([edge_of(a) for a in given]))
         return join(ctx, given, outputs, True)
+
+    def let_go(self) -> None:
+        """Forgets tensors: the node of all examples holds the call, and outputs hold that node."""
+        self.args, self.outputs = [], ()
+        self.ctx._to_save = self.ctx._flat = ()
 
     def again(self, saved: tuple[Any, ...], many: list[bool | None]) -> Any:
         """The context for a backward of all examples."""

@@ -208,17 +208,23 @@ def _lowest(t: Any) -> Any:
 
 
 VARIABLE = "differentiated by"
-"""The note of a leaf that a derivative was taken by: of the call that takes it."""
+"""The note of a leaf that a derivative was taken by: the state of the call that takes it."""
 
 
-class _Finished:
-    finished = True
+class State:
+    """Whether a call that takes a derivative has its outputs. Leaves refer to it, and it to nothing."""
+
+    def __init__(self, finished: bool = False) -> None:
+        self.finished = finished
+
+
+_FINISHED = State(True)
 
 
 def private(t: Any) -> Any:
     """A leaf with a tensor's value, for a derivative inside of an operation: nothing outside depends on it."""
     made = bare(t).requires_grad_()
-    made._notes()[VARIABLE] = _Finished
+    made._notes()[VARIABLE] = _FINISHED
     return made
 
 

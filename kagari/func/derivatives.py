@@ -17,7 +17,7 @@ from ..eager import Tensor
 from ..eager.calls import call as operator
 from ..eager.creation import ones_like, zeros_like
 from ..eager.dual import Jvp
-from ..eager.levels import VARIABLE, Standing, current, wants
+from ..eager.levels import VARIABLE, Standing, State, current, wants
 from ..utils import _pytree as pytree
 
 Argnums = int | tuple[int, ...]
@@ -26,18 +26,18 @@ Argnums = int | tuple[int, ...]
 # What reverse mode starts from and gives back
 
 
-def _variable(t: Any, connected: bool, call: _Recorded) -> Any:
+def _variable(t: Any, connected: bool, state: State) -> Any:
     """A tensor to differentiate by, tied to the one given where that wants a gradient."""
     level = current()
     own = t if level is None else level.lifted(t)
     if own._needs and connected:
         return operator("alias")(own)
     made = bare(own).requires_grad_()
-    made._notes()[VARIABLE] = call
+    made._notes()[VARIABLE] = state
     return made
 
 
-def _depends(outputs: Sequence[Any], call: _Recorded, below: bool) -> bool:
+def _depends(outputs: Sequence[Any], state: State, below: bool) -> bool:
     """Whether outputs depend on anything that wants a gradient but the variables of this call and of finished ones.
 
     With `below` what standing tensors hold counts, too: they are on the tapes of the levels below.
@@ -54,7 +54,7 @@ def _depends(outputs: Sequence[Any], call: _Recorded, below: bool) -> bool:
         node = edge.node if isinstance(edge, OutputOf) else edge
         if isinstance(node, Tensor):
             made_by = (node._extra or {}).get(VARIABLE)
-            if made_by is None or (made_by is not call and not made_by.finished):
+            if made_by is None or (made_by is not state and not made_by.finished):
                 return True
             continue
         stack.extend(node._edges)
@@ -78,17 +78,17 @@ class _Recorded:
 
     def __init__(self, func: Callable[..., Any], primals: Sequence[Any]) -> None:
         self._outside = is_grad_enabled()
-        self.finished = False
+        self._state = State()
         with enable_grad():
-            self.variables = [_variable(t, self._outside, self) for t in primals]
+            self.variables = [_variable(t, self._outside, self._state) for t in primals]
             self.result = func(*self.variables)
 
     def finish(self, outputs: Sequence[Any]) -> list[Any]:
         """The outputs as the caller gets them."""
         self.outputs = list(outputs)
-        tied = self._outside and _depends(self.outputs, self, False)
-        self._followed = tied or (self._outside and _depends(self.outputs, self, True))
-        self.finished = True
+        tied = self._outside and _depends(self.outputs, self._state, False)
+        self._followed = tied or (self._outside and _depends(self.outputs, self._state, True))
+        self._state.finished = True
         return self.outputs if tied else [bare(t) for t in self.outputs]
 
     def pull(self, cotangents: Sequence[Any], keep: bool) -> list[Any]:
