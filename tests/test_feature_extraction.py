@@ -34,3 +34,18 @@ def test_features_of_resnet() -> None:
 def test_a_name_that_is_not_there() -> None:
     with pytest.raises(ValueError, match="node: 'layer9' is not present in model"):
         create_feature_extractor(models.resnet18(), ["layer9"])
+
+
+@pytest.mark.parametrize(
+    ("name", "node", "size"), [("vit_b_16", "encoder.layers.encoder_layer_1", 224), ("swin_t", "features.1", 64)]
+)
+def test_models_that_look_at_sizes(name: str, node: str, size: int) -> None:
+    model = getattr(models, name)().eval()
+    extractor = create_feature_extractor(model, [node])
+    seen: list[kagari.Tensor] = []
+    model.get_submodule(node).register_forward_hook(lambda *call: seen.append(call[2]))
+    x = kagari.randn(1, 3, size, size)
+    with kagari.no_grad():
+        model(x)
+        found = extractor(x)[node]
+    assert (found - seen[0]).abs().max().item() == 0

@@ -12,6 +12,7 @@ from ... import nn
 from ...eager import Tensor
 from ...eager import operators as ops
 from ...eager.convert import from_numpy
+from ...fx import wrap
 from ...nn import functional as F
 
 Pair = Sequence[int]
@@ -99,6 +100,9 @@ def shifted_window_attention(
     if any(shift):
         x = ops.roll(x, shift, (1, 2))
     return x[:, :h, :w].contiguous()
+
+
+wrap("shifted_window_attention")  # a graph of the model keeps it as one call: it looks at sizes
 
 
 class ShiftedWindowAttention(nn.Module):

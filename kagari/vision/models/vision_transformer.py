@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ... import nn
 from ...eager import Tensor
 from ...eager import operators as ops
+from ...fx import wrap
 from ...nn import functional as F
 from ..ops import MLP, Conv2dNormActivation
 from ..transforms import InterpolationMode
@@ -206,13 +207,22 @@ class VisionTransformer(nn.Module):
         zero_bias(self.heads.head)
 
     def forward(self, x: Tensor) -> Tensor:
-        for name, size in (("height", x.size(2)), ("width", x.size(3))):
-            if size != self.image_size:
-                raise AssertionError(f"Wrong image {name}! Expected {self.image_size} but got {size}!")
+        _check_size(x, self.image_size)
         x = self.conv_proj(x).flatten(2).transpose(1, 2)  # (N, S, E)
         x = self.encoder(ops.cat([self.class_token.expand(x.size(0), -1, -1), x], 1))
         result: Tensor = self.heads(x[:, 0])
         return result
+
+
+def _check_size(images: Tensor, expected: int) -> None:
+    for name, size in (("height", images.size(2)), ("width", images.size(3))):
+        if size != expected:
+            raise AssertionError(f"Wrong image {name}! Expected {expected} but got {size}!")
+
+
+# A graph of the model keeps what looks at sizes as calls.
+wrap("_check_size")
+wrap("_expect")
 
 
 def interpolate_embeddings(
