@@ -213,6 +213,7 @@ def _errors(name: str, rank: int) -> list[tuple[Sample, type, str]]:
         (args(wanted(*shape), 2, 2, 2), RuntimeError, "pad should be at most half of effective kernel size, but got"),
         (args(wanted(*shape), 2, 2, -1), RuntimeError, "pad must be non-negative, but got pad: -1"),
         (args(wanted(*shape), 2, 0), RuntimeError, "stride should not be zero"),
+        (args(wanted(*shape), 2, 3, 0, -1), RuntimeError, "dilation should be greater than zero, but got dilation"),
         (args(wanted(*shape), (2,) * 5), RuntimeError, kernels),
         (args(wanted(*shape, dtype="bool"), 2), NotImplementedError, "not implemented for 'Bool'"),
     ]

@@ -181,6 +181,9 @@ def _check_grid(
     if any(k <= 0 for k in kernel):
         sizes = " ".join(f"k{axis}: {k}" for axis, k in zip("THW"[-rank:], kernel))
         raise RuntimeError(f"kernel size should be greater than zero, but got {sizes}")
+    if any(d <= 0 for d in dilation):
+        sizes = " ".join(f"dilation{axis}: {d}" for axis, d in zip("THW"[-rank:], dilation))
+        raise RuntimeError(f"dilation should be greater than zero, but got {sizes}")
     for k, p, a in zip(kernel, pad, dilation):
         if p < 0:
             raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
