@@ -211,7 +211,7 @@ def _close(ours: Any, theirs: Any, tolerance: float = 2e-4) -> None:
 
 @pytest.mark.parametrize("source", FUNCTIONS)
 def test_transformations(source: str, oracle: ModuleType) -> None:
-    """PyTorch lacks some derivatives; those are compared with differences."""
+    """Where PyTorch has no derivative, that along a direction is compared with differences; the others are taken."""
     import torch.func
 
     for name, how in TRANSFORMATIONS.items():
@@ -615,6 +615,37 @@ def test_a_rule_of_the_user() -> None:
             return t.tensor(np.sort(x.numpy(), -1)), 0
 
     assert kagari.func.vmap(Sorted.apply)(t.tensor(X)).tolist() == np.sort(X, -1).tolist()
+
+
+def test_an_operation_that_looks_at_elements_is_called_for_each_example() -> None:
+    t, u = kagari, kagari.func
+
+    class Cube(t.autograd.Function):
+        """By way of NumPy; the gradient takes an argument, the result and something of its own."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Any, w: Any) -> Any:
+            square = t.tensor(x.detach().numpy() ** 2)
+            result = t.tensor(square.numpy() * x.detach().numpy()) * w
+            ctx.save_for_backward(square, w, result)
+            return result
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            square, w, result = ctx.saved_tensors
+            return 3 * square * w * g, g * result / w
+
+    x, w = t.tensor(X), t.tensor(W[0])
+
+    def outcomes(f: Callable[..., Any]) -> list[Any]:
+        return [
+            u.vmap(f, (0, None))(x, w),
+            *u.vmap(u.grad(lambda a, b: f(a, b).sum(), (0, 1)), (0, None))(x, w),
+            *u.grad(lambda a, b: u.vmap(f, (0, None))(a, b).sum(), (0, 1))(x, w),
+        ]
+
+    for ours, expected in zip(outcomes(Cube.apply), outcomes(lambda a, b: a**3 * b)):
+        _close(ours.numpy(), expected.numpy())
 
 
 # Dual tensors

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ..engine.function import Hooks
+from .node import is_standing
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 
@@ -79,5 +80,5 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
 def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     """A tensor without its tangent, and the tangent; None where it has none, or its region has ended."""
     if not _levels:
-        return UnpackedDualTensor(tensor.after() if hasattr(tensor, "after") else tensor, None)
+        return UnpackedDualTensor(tensor.after() if is_standing(tensor) else tensor, None)
     return UnpackedDualTensor(_levels[-1].primal(tensor), _levels[-1].tangent(tensor))

@@ -9,12 +9,13 @@ from ..eager import Tensor
 from ..eager import operators as ops
 from . import constraints
 from .distribution import Distribution
+from .shapes import Centred
 from .utils import broadcast_all
 
 __all__ = ["Laplace"]
 
 
-class Laplace(Distribution):
+class Laplace(Centred, Distribution):
     r"""The Laplace distribution, :math:`p(x) = \frac{1}{2 b} e^{-\frac{|x - \mu|}{b}}`.
 
     Args:
@@ -36,16 +37,6 @@ class Laplace(Distribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
         super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        """The mean."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """The most likely value."""
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:

@@ -13,12 +13,13 @@ from . import constraints
 from .distribution import Distribution
 from .multivariate_normal import half_log_det, squared_length
 from .normal import standard_normal
+from .shapes import Centred
 from .utils import lazy_property
 
 __all__ = ["LowRankMultivariateNormal"]
 
 
-class LowRankMultivariateNormal(Distribution):
+class LowRankMultivariateNormal(Centred, Distribution):
     r"""The normal distribution of vectors of length D with the covariances :math:`W W^T + \text{diag}(d)`.
 
     Args:
@@ -66,16 +67,6 @@ class LowRankMultivariateNormal(Distribution):
 
     def _matrix(self, matrix: Tensor) -> Tensor:
         return matrix.expand((*self._batch_shape, *self._event_shape, *self._event_shape))
-
-    @property
-    def mean(self) -> Tensor:
-        """The mean."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """The most likely value."""
-        return self.loc
 
     @lazy_property
     def variance(self) -> Tensor:

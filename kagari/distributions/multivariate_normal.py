@@ -12,12 +12,12 @@ from ..linalg import cholesky, solve_triangular
 from . import constraints
 from .distribution import Distribution
 from .normal import standard_normal
-from .utils import lazy_property
+from .shapes import ByMatrix, Centred, given_matrix
 
 __all__ = ["MultivariateNormal"]
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Centred, ByMatrix, Distribution):
     r"""The normal distribution of vectors of length D,
     :math:`p(x) = (2 \pi)^{-D/2} |\Sigma|^{-1/2} e^{-\frac{1}{2} (x - \mu)^T \Sigma^{-1} (x - \mu)}`.
 
@@ -55,13 +55,7 @@ class MultivariateNormal(Distribution):
     ) -> None:
         if loc.ndim < 1:
             raise ValueError("loc must be at least one-dimensional.")
-        matrices = {
-            "covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril
-        }  # fmt: skip
-        given = {name: matrix for name, matrix in matrices.items() if matrix is not None}
-        if len(given) != 1:
-            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        ((name, matrix),) = given.items()
+        name, matrix = given_matrix(ValueError, covariance_matrix, precision_matrix, scale_tril)
         if matrix.ndim < 2:
             raise ValueError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
         batch = ops.broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
@@ -73,33 +67,8 @@ class MultivariateNormal(Distribution):
         else:
             self._factor = factor_of_inverse(matrix) if scale_tril is None else matrix
 
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower triangular factor of the covariances."""
-        return self._matrix(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """The covariances."""
-        return self._matrix(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of the covariances."""
-        return self._matrix(ops.cholesky_inverse(self._factor))
-
     def _matrix(self, matrix: Tensor) -> Tensor:
         return matrix.expand((*self._batch_shape, *self._event_shape, *self._event_shape))
-
-    @property
-    def mean(self) -> Tensor:
-        """The mean."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """The most likely value."""
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

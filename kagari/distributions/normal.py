@@ -11,6 +11,7 @@ from ..eager import Size, Tensor
 from ..eager import operators as ops
 from . import constraints
 from .exp_family import ExponentialFamily
+from .shapes import Centred
 from .utils import broadcast_all
 
 __all__ = ["Normal"]
@@ -22,7 +23,7 @@ def standard_normal(shape: Size, like: Tensor) -> Tensor:
     return ops.normal(zeros, ops.ones_like(zeros))
 
 
-class Normal(ExponentialFamily):
+class Normal(Centred, ExponentialFamily):
     r"""The normal distribution,
     :math:`p(x) = \frac{1}{\sigma \sqrt{2 \pi}} e^{-\frac{(x - \mu)^2}{2 \sigma^2}}`.
 
@@ -45,16 +46,6 @@ class Normal(ExponentialFamily):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
         super().__init__(self.loc.shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        """The mean."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """The most likely value."""
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:

@@ -9,7 +9,7 @@ from ..eager import Tensor
 from ..eager import operators as ops
 from . import constraints
 from .odds import WithOdds
-from .transformed_distribution import TransformedDistribution
+from .shapes import Relaxed
 from .transforms import SigmoidTransform
 from .utils import broadcast_all, clamp_probs
 
@@ -63,7 +63,7 @@ class LogitRelaxedBernoulli(WithOdds):
         return self.temperature.log() + distance - 2 * distance.exp().log1p()
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class RelaxedBernoulli(Relaxed):
     r"""Numbers between 0 and 1, made of uniform ones as a function of p; they come close to 0 or 1 as the temperature
     falls.
 
@@ -84,25 +84,9 @@ class RelaxedBernoulli(TransformedDistribution):
 
     arg_constraints: ClassVar[dict[str, Any]] = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval
-    has_rsample = True
     base_dist: LogitRelaxedBernoulli
 
     def __init__(
         self, temperature: Tensor, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(), validate_args)
-
-    @property
-    def temperature(self) -> Tensor:
-        """The temperature."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Tensor:
-        """Logarithms of the odds."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Tensor:
-        """The probabilities."""
-        return self.base_dist.probs

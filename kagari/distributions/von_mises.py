@@ -12,12 +12,13 @@ from ..eager import operators as ops
 from ..special import i0e, i1e
 from . import constraints
 from .distribution import Distribution
+from .shapes import Centred
 from .utils import broadcast_all
 
 __all__ = ["VonMises"]
 
 
-class VonMises(Distribution):
+class VonMises(Centred, Distribution):
     r"""Angles, :math:`p(x) = \frac{1}{2 \pi I_0(\kappa)} e^{\kappa \cos (x - \mu)}`.
 
     Args:
@@ -55,16 +56,6 @@ class VonMises(Distribution):
             k, loc = self.concentration.double(), self.loc.double()
             angles = _angles(k.expand(shape), _proposal(k).expand(shape))
             return ((angles + math.pi + loc) % (2 * math.pi) - math.pi).to(self.loc.dtype)
-
-    @property
-    def mean(self) -> Tensor:
-        """The mean."""
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        """The most likely value."""
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

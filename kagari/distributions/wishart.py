@@ -15,12 +15,12 @@ from . import constraints
 from .chi2 import Chi2
 from .exp_family import ExponentialFamily
 from .multivariate_normal import factor_of_inverse, half_log_det
-from .utils import lazy_property
+from .shapes import ByMatrix, given_matrix
 
 __all__ = ["Wishart"]
 
 
-class Wishart(ExponentialFamily):
+class Wishart(ByMatrix, ExponentialFamily):
     r"""Positive definite D x D matrices, :math:`p(X) \propto |X|^{(\nu - D - 1) / 2} e^{-\text{tr}(V^{-1} X) / 2}`: for
     a whole :math:`\nu` the sum of the outer products of so many normal vectors with the covariances V.
 
@@ -55,13 +55,7 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        matrices = {
-            "covariance_matrix": covariance_matrix, "precision_matrix": precision_matrix, "scale_tril": scale_tril
-        }  # fmt: skip
-        given = {name: matrix for name, matrix in matrices.items() if matrix is not None}
-        if len(given) != 1:
-            raise AssertionError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        ((name, matrix),) = given.items()
+        name, matrix = given_matrix(AssertionError, covariance_matrix, precision_matrix, scale_tril)
         if matrix.ndim < 2:
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
         df = ops.as_tensor(df, dtype=matrix.dtype)
@@ -100,21 +94,6 @@ class Wishart(ExponentialFamily):
 
     def _matrix(self, matrix: Tensor) -> Tensor:
         return matrix.expand((*self._batch_shape, *self._event_shape))
-
-    @lazy_property
-    def scale_tril(self) -> Tensor:
-        """The lower triangular factor of V."""
-        return self._matrix(self._factor)
-
-    @lazy_property
-    def covariance_matrix(self) -> Tensor:
-        """V."""
-        return self._matrix(self._factor @ self._factor.mT)
-
-    @lazy_property
-    def precision_matrix(self) -> Tensor:
-        """The inverse of V."""
-        return self._matrix(ops.cholesky_inverse(self._factor))
 
     def _over_matrix(self, x: Tensor) -> Tensor:
         return x.view((*self._batch_shape, 1, 1))

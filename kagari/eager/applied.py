@@ -14,7 +14,7 @@ from ..autograd.node import bare, edge_of
 from .batched import Vmap
 from .creation import ones_like, zeros_like
 from .dual import Dual, Jvp
-from .levels import Level, Standing, Unseen, private, wants
+from .levels import Standing, Unseen, private, wants
 from .tensor import Tensor
 from .views import stack
 
@@ -92,7 +92,7 @@ def _batched(level: Vmap, cls: type[Function], args: tuple[Any, ...]) -> Any:
         return _by_rule(level, cls, args, which)
     values = tuple([a._value if level.own(a) else a for a in args])
     if not any(which) and not recording:
-        return _joined(level, cls.apply(*values), False)
+        return _lifted(level, cls.apply(*values))
     try:
         call = _Call(level, cls, which)
         made = _Batched.apply(call, *values)
@@ -105,13 +105,11 @@ def _batched(level: Vmap, cls: type[Function], args: tuple[Any, ...]) -> Any:
     return outputs if call.several else outputs[0]
 
 
-def _joined(level: Level, result: Any, many: bool) -> Any:
-    """What came out, as a level's tensors."""
+def _lifted(level: Vmap, result: Any) -> Any:
+    """What all examples share, as the level's tensors."""
     if isinstance(result, tuple):
-        return tuple([_joined(level, r, many) for r in result])
-    if not isinstance(result, Tensor):
-        return result
-    return level.batched(result) if many else level.lifted(result)  # type: ignore[attr-defined]
+        return tuple([_lifted(level, r) for r in result])
+    return level.lifted(result) if isinstance(result, Tensor) else result
 
 
 def _by_rule(level: Vmap, cls: type[Function], args: tuple[Any, ...], which: tuple[bool, ...]) -> Any:
@@ -158,7 +156,7 @@ def _one_by_one(level: Vmap, cls: type[Function], args: tuple[Any, ...]) -> Any:
     return outputs if several else outputs[0]
 
 
-def _number(t: Any, known: list[Any]) -> int | None:
+def _number(t: Any, known: Sequence[Any]) -> int | None:
     """Which of some objects it is."""
     return next((k for k, o in enumerate(known) if o is t), None)
 
@@ -215,16 +213,12 @@ class _Call:
         ctx._made = tuple([o._layout if isinstance(o, Tensor) else None for o in self.outputs])
         return tuple([self.level.examples(o) if isinstance(o, Tensor) else o for o in self.outputs])
 
-    def number(self, t: Any) -> int | None:
-        """Which output a tensor is."""
-        return next((k for k, o in enumerate(self.outputs) if o is t), None)
-
     def recorded(self, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> tuple[Any, ...]:
         """The outputs with their place on the level's own tape."""
         ctx, lifted = self.ctx, self.level.lifted
         known = {id(t): a for t, a in zip(self.args, args)} | {id(t): o for t, o in zip(self.outputs, outputs)}
         if any(map(_changes, args)):
-            check_kept(self.cls, ctx, ctx._to_save, known)
+            _check_kept(self.cls, ctx, ctx._to_save, known)
         ctx._to_save = tuple([known.get(id(t), t) for t in ctx._to_save])
         ctx._flat = tuple([known.get(id(t), t) for t in ctx._flat])
         given = [lifted(a) for a in args if isinstance(a, Tensor)]
@@ -257,11 +251,12 @@ class _Batched(Function):
         whole, level = call.forward(values), call.level
         saved, ctx.call, ctx.many = [], call, []
         for t in call.ctx._to_save:
-            k = call.number(t)
+            k = _number(t, call.outputs)
             saved.append(whole[k] if k is not None else t._value if level.own(t) else t)
             ctx.many.append(True if k is not None else t._many if level.own(t) else None)
         ctx.save_for_backward(*saved)
-        ctx.mark_non_differentiable(*[whole[k] for k in map(call.number, call.ctx._flat) if k is not None])
+        numbers = [_number(t, call.outputs) for t in call.ctx._flat]
+        ctx.mark_non_differentiable(*[whole[k] for k in numbers if k is not None])
         ctx.set_materialize_grads(False)
         return whole if call.several else whole[0]
 
@@ -314,7 +309,7 @@ def _outcome_along(level: Jvp, cls: type[Function], args: tuple[Any, ...]) -> tu
         again = cls.compute(ctx, values)
         saved = list(ctx._to_save)
     known = {id(v): a for v, a in zip(values, args)} | {id(o): m for o, m in zip(again if several else (again,), made)}
-    check_kept(cls, ctx, saved, known)
+    _check_kept(cls, ctx, saved, known)
     saved = [known.get(id(t), t) for t in saved]
     if recording:
         flat = [known.get(id(t), t) for t in ctx._flat]
@@ -324,7 +319,7 @@ def _outcome_along(level: Jvp, cls: type[Function], args: tuple[Any, ...]) -> tu
     return made if several else made[0], ctx, saved
 
 
-def check_kept(cls: type[Function], ctx: Any, saved: Sequence[Any], known: dict[int, Any]) -> None:
+def _check_kept(cls: type[Function], ctx: Any, saved: Sequence[Any], known: dict[int, Any]) -> None:
     """Raises RuntimeError where what is kept for the gradient is none of the tensors with a known tangent."""
     others = [t for name, t in vars(ctx).items() if not name.startswith("_") and isinstance(t, Tensor)]
     followed = [t for t in saved if isinstance(t, Tensor) and t.dtype.is_differentiable]

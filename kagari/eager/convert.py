@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -366,6 +366,11 @@ def item(t: Any) -> Any:
 def rebuild(array: np.ndarray, dt: dtype, requires_grad: bool) -> Any:
     """A tensor from its pickled values."""
     return copied(array, dt).requires_grad_(requires_grad)
+
+
+def rebuild_as(cls: Any, requires_grad: bool, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """A tensor of a subclass from what is pickled of a tensor."""
+    return cls._make_subclass(cls, function(*args), requires_grad)
 
 
 def rebuild_meta(shape: tuple[int, ...], strides: tuple[int, ...], dt: dtype, requires_grad: bool) -> Any:

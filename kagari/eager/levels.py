@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from functools import cache
 from typing import Any
 
 from ..autograd import modes, standing
 from ..autograd.library import function
 from ..autograd.node import bare
-from ..engine.code import native
+from ..engine.derived import nothing
 from ..engine.function import Function, Hooks
 from . import inplace
 from .tensor import Tensor
@@ -80,12 +79,6 @@ def current() -> Level | None:
 _set_offset, _set_storage = Tensor._offset.__set__, Tensor._storage.__set__  # type: ignore[attr-defined]
 
 
-@cache
-def _nothing() -> Any:
-    """Memory of no size."""
-    return native().allocate_storage(0)
-
-
 class Unseen(RuntimeError):
     """A transformed function wants to see the elements of a tensor."""
 
@@ -105,7 +98,7 @@ class Standing(Tensor):
     def _fill(self, level: Level, value: Any, lay: Any) -> None:
         self._level, self._value, self._layout = level, value, lay
         _set_offset(self, 0)
-        _set_storage(self, _nothing())
+        _set_storage(self, nothing())
         self._needs, self._grad_fn, self._grad, self._base, self._extra = False, None, None, None, None
 
     def bare(self) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..autograd.casting import in_float32
 from ..base.dtypes import dtype
+from ..base.later import Later
 from ..ops.check import TYPE_NAMES
 from . import composed, creation
 from .calls import call
@@ -16,10 +17,11 @@ from .calls import call
 _LEAST = 1e-11  # the squares of windows that overlap have to sum up to more
 
 
-def _transform(name: str) -> Callable[..., Any]:
-    from .fourier import FFT  # not before somebody needs it
+_fourier: Any = Later(f"{__package__}.fourier")
 
-    return FFT[name]
+
+def _transform(name: str) -> Callable[..., Any]:
+    return _fourier.FFT[name]
 
 
 def _said(value: Any) -> str:

@@ -570,7 +570,7 @@ class Tensor:
         else:
             made = convert.rebuild, (convert.array_of(self).copy(), self._layout.dtype, self._needs)
         if type(self) is not Tensor:
-            made = _rebuild_as, (type(self), self._needs, *made)
+            made = convert.rebuild_as, (type(self), self._needs, *made)
         return (*made, dict(self.__dict__)) if self.__dict__ else made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -660,11 +660,6 @@ class Tensor:
     def reshape_as(self, other: Tensor) -> Tensor:
         """The shape of another tensor."""
         return self.reshape(other.shape)
-
-
-def _rebuild_as(cls: type, requires_grad: bool, function: Callable[..., Tensor], args: tuple[Any, ...]) -> Any:
-    """A tensor of a subclass from what is pickled of a tensor."""
-    return Tensor._make_subclass(cls, function(*args), requires_grad)
 
 
 def wanting_grad(made: Any) -> Any:

@@ -11,41 +11,14 @@ from functools import cache
 from typing import Any
 
 from ..base.layout import layout
-from ..base.symbols import Guards, Size, Sym, evaluate
+from ..base.symbols import Guards, Size, Sym
 from ..ir import build
 from ..ir.batch import batch
 from ..ir.forward import forward
-from ..ir.graph import Value, topological
+from ..ir.graph import Value
 from .code import native
 from .function import Function
-from .traced import Traced
-
-
-class _Copy:
-    """Values of a trace at certain sizes, with guards of their own."""
-
-    def __init__(self, symbols: Sequence[str], sizes: Sequence[int]) -> None:
-        self.guards = Guards()
-        self._values = dict(zip(symbols, sizes))
-        self._known: dict[str, Sym] = {}
-        self._new: dict[Value, Value] = {}
-
-    def __call__(self, v: Value) -> Value:
-        for x in topological([v]):
-            if x not in self._new:
-                args = tuple([self._new[a] for a in x.args])
-                self._new[x] = Value(x.op, args, self._at(x.attrs), self._at(x.shape), x.dtype, x.weak)
-        return self._new[v]
-
-    def _at(self, x: Any) -> Any:
-        if isinstance(x, tuple):
-            return tuple([self._at(item) for item in x])
-        if not isinstance(x, Sym):
-            return x
-        text = str(x)
-        if text not in self._known:
-            self._known[text] = Sym(x.poly, evaluate(x, self._values), self.guards)
-        return self._known[text]
+from .traced import Restatement, Traced
 
 
 class _Derived(Function):
@@ -114,36 +87,30 @@ class BatchedFunction(_Derived):
         # Equal sizes share a symbol, as in every trace.
         place = size if size < 2 else -1 - sizes.index(size) if size in sizes else None
         new = sizes if place is not None else (*sizes, size)
-        return self._candidate(traced, place, new, lambda: self._batched(traced, sizes, size)), new
+        return self._candidate(traced, place, new, lambda: self._batched(traced, sizes, new, size)), new
 
-    def _batched(self, traced: Traced, sizes: tuple[int, ...], size: int) -> Traced:
-        copy = _Copy(traced.symbols, sizes)
-        symbols, new = traced.symbols, sizes
-        count: Size = size
-        if size >= 2:
-            if size not in sizes:
-                symbols, new = (*symbols, f"s{len(symbols)}"), (*sizes, size)
-            name = symbols[sizes.index(size)] if size in sizes else symbols[-1]
-            count = Sym.symbol(name, size, copy.guards)
-        inputs, leaves = {}, {}
-        for i, v in traced.inputs.items():
-            inputs[i] = copy(v)
-            if i in self.which:
-                whole = Value("input", (), (i,), (count, *inputs[i].shape), v.dtype)
-                leaves[inputs[i]] = inputs[i] = whole
-        outputs = batch([copy(v) for v in traced.outputs], leaves, count)
+    def _batched(self, traced: Traced, sizes: tuple[int, ...], new: tuple[int, ...], size: int) -> Traced:
+        """`new` are the sizes of the examples, and how many there are where that is another size of at least 2."""
+        restate = Restatement(traced.symbols, sizes)
+        symbols = traced.symbols if new == sizes else (*traced.symbols, f"s{len(sizes)}")
+        count: Size = size if size < 2 else Sym.symbol(symbols[new.index(size)], size, restate.guards)
+        inputs, leaves = dict(zip(traced.inputs, restate(traced.inputs.values()))), {}
+        for i in self.which:
+            one = inputs[i]
+            leaves[one] = inputs[i] = Value("input", (), (i,), (count, *one.shape), one.dtype)
+        outputs = batch(restate(traced.outputs), leaves, count)
 
         def gradient(grads: Any, *_: Any) -> list[Value | None]:
             seeds = _seeds(traced)
             wrt = tuple([i for i, v in traced.inputs.items() if v.op == "input" and v.dtype.is_differentiable])
-            single = [copy(g) for g in traced._gradients(wrt, seeds)]
             given = grads if isinstance(grads, tuple | list) else [grads]
-            ends = {copy(s): g for s, g in zip(seeds, given) if s is not None and g is not None}
-            found = dict(zip(wrt, batch(single, leaves | ends, count)))
+            pairs = [(s, g) for s, g in zip(seeds, given) if s is not None and g is not None]
+            ends = dict(zip(restate(s for s, _ in pairs), [g for _, g in pairs]))
+            found = dict(zip(wrt, batch(restate(traced.gradients(wrt, seeds)), leaves | ends, count)))
             return [found.get(i) for i, v in sorted(traced.inputs.items()) if v.op == "input"]
 
         rule = None if traced.gradient is None else gradient
-        return self._trace(inputs, outputs, symbols, new, copy.guards, rule)
+        return self._trace(inputs, outputs, symbols, new, restate.guards, rule)
 
 
 class ForwardFunction(_Derived):
@@ -164,17 +131,16 @@ class ForwardFunction(_Derived):
 
     def _derivative(self, traced: Traced, sizes: tuple[int, ...], count: int) -> Traced:
         seeds = _seeds(traced)
-        gradients = traced._gradients(self.which, seeds)
-        copy = _Copy(traced.symbols, sizes)
-        inputs = {i: copy(v) for i, v in traced.inputs.items()}
+        restate = Restatement(traced.symbols, sizes)
+        inputs = dict(zip(traced.inputs, restate(traced.inputs.values())))
         tangents = [
             Value("input", (), (count + k,), inputs[i].shape, inputs[i].dtype) for k, i in enumerate(self.which)
         ]
-        copied = [None if s is None else copy(s) for s in seeds]
-        found = forward([copy(g) for g in gradients], copied, tangents)
-        outputs = [build.full(s.shape, 0, s.dtype) if t is None else t for s, t in zip(copied, found) if s is not None]
+        ends = restate(s for s in seeds if s is not None)
+        found = forward(restate(traced.gradients(self.which, seeds)), ends, tangents)
+        outputs = [build.full(s.shape, 0, s.dtype) if t is None else t for s, t in zip(ends, found)]
         inputs |= {count + k: t for k, t in enumerate(tangents)}
-        return self._trace(inputs, outputs, traced.symbols, sizes, copy.guards)
+        return self._trace(inputs, outputs, traced.symbols, sizes, restate.guards)
 
 
 def _seeds(traced: Traced) -> list[Value | None]:
@@ -186,7 +152,7 @@ def _seeds(traced: Traced) -> list[Value | None]:
 
 
 @cache
-def _nothing() -> Any:
+def nothing() -> Any:
     """Memory of no size."""
     return native().allocate_storage(0)
 
@@ -194,24 +160,20 @@ def _nothing() -> Any:
 def _example(t: Any) -> Any:
     """What stands for one of the examples where only shape and dtype matter."""
     lay = t._layout
-    return native().make_tensor(layout(tuple(lay.shape)[1:], None, lay.dtype, lay.meta), _nothing(), 0)
+    return native().make_tensor(layout(tuple(lay.shape)[1:], None, lay.dtype, lay.meta), nothing(), 0)
 
 
 def batched(f: Function, which: tuple[int, ...]) -> Callable[..., Any]:
     """The operator of many examples, which the arguments in `which` have as a dimension in front; made once."""
     found = f.derived.get(("vmap", which))
     if found is None:
-        made = BatchedFunction(f, frozenset(which))
-        found = f.derived["vmap", which] = made.call
-        f.derived[found] = made
-    return found
+        found = f.derived["vmap", which] = BatchedFunction(f, frozenset(which))
+    return found.call
 
 
 def derivative(f: Function, which: tuple[int, ...]) -> Callable[..., Any]:
     """The derivative of an operator along tangents of the arguments in `which`, which follow the others; made once."""
     found = f.derived.get(("jvp", which))
     if found is None:
-        made = ForwardFunction(f, which)
-        found = f.derived["jvp", which] = made.call
-        f.derived[found] = made
-    return found
+        found = f.derived["jvp", which] = ForwardFunction(f, which)
+    return found.call

@@ -141,7 +141,7 @@ class Function:
         self._backwards: dict[int, BackwardFunction] = {}
         self.casting: Callable[[dtype], Function] | None = None  # makes the form under autocast, where it differs
         self._cast: dict[int, Function] = {}
-        self.derived: dict[Any, Any] = {}  # what can be called, and the operators behind it, see derived.py
+        self.derived: dict[Any, Any] = {}  # see derived.py
         self._composed: set[Any] = set()  # calls of an in-place operator that no single plan can record
         _functions.add(self)
         self._miss = self.miss  # one bound method, kept alive for native code

@@ -7,14 +7,14 @@ gradients.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..base.symbols import Guards, Size, Sym, evaluate
 from ..ir import build, graph
 from ..ir.differentiate import differentiate
-from ..ir.graph import ELEMENTWISE, LEAVES, MOVEMENT, Graph, Value, cast, topological
+from ..ir.graph import ELEMENTWISE, LEAVES, MOVEMENT, Graph, Value, cast, rebuild, topological
 from ..ir.simplify import simplify
 from .binding import Bindings
 from .plan import Frame
@@ -123,7 +123,7 @@ class Traced:
         ]
         if not wrt or not any(seeds):
             return None
-        grads = self._gradients(wrt, seeds)
+        grads = self.gradients(wrt, seeds)
         visible = len(self.outputs)
         leaves = [*self.inputs.values(), *(s for s in seeds if s is not None)]
         joint = simplify(Graph(leaves, (*self.outputs, *grads))).outputs
@@ -149,7 +149,7 @@ class Traced:
         codes = tuple(_code(v, outputs, hidden) for v in saved)
         return Variant(forward.program, visible, codes, edges, backward, exact)
 
-    def _gradients(self, wrt: tuple[int, ...], seeds: list[Value | None]) -> list[Value]:
+    def gradients(self, wrt: tuple[int, ...], seeds: list[Value | None]) -> list[Value]:
         """One gradient for each argument in `wrt`, zeros where the operator is flat."""
         if self.gradient is not None:
             rule = self.gradient(seeds[0] if len(self.outputs) == 1 else seeds, *self.values)
@@ -256,22 +256,31 @@ def _backward(
     return Traced(inputs, tuple(rebuild(grads, new)), symbols, Guards(), order=order, aliases="same")
 
 
-def rebuild(outputs: Sequence[Value], new: dict[Value, Value]) -> list[Value]:
-    """The graph with some values replaced."""
-    stack = list(outputs)
-    while stack:
-        v = stack[-1]
-        if v in new:
-            stack.pop()
-            continue
-        missing = [a for a in v.args if a not in new]
-        if missing:
-            stack.extend(missing)
-            continue
-        args = tuple(new[a] for a in v.args)
-        new[v] = v if args == v.args else Value(v.op, args, v.attrs, v.shape, v.dtype, v.weak)
-        stack.pop()
-    return [new[v] for v in outputs]
+class Restatement:
+    """Values of a trace with its symbols at these sizes, and with guards of their own."""
+
+    def __init__(self, symbols: Sequence[str], sizes: Sequence[int]) -> None:
+        self.guards = Guards()
+        self._values = dict(zip(symbols, sizes))
+        self._known: dict[Any, Sym] = {}
+        self._new: dict[Value, Value] = {}
+
+    def __call__(self, values: Iterable[Value]) -> list[Value]:
+        listed = list(values)
+        for v in topological(listed):
+            if v not in self._new:
+                args = tuple([self._new[a] for a in v.args])
+                self._new[v] = Value(v.op, args, self._at_sizes(v.attrs), self._at_sizes(v.shape), v.dtype, v.weak)
+        return [self._new[v] for v in listed]
+
+    def _at_sizes(self, x: Any) -> Any:
+        if isinstance(x, tuple):
+            return tuple([self._at_sizes(item) for item in x])
+        if not isinstance(x, Sym):
+            return x
+        if x._key not in self._known:
+            self._known[x._key] = Sym(x.poly, evaluate(x, self._values), self.guards)
+        return self._known[x._key]
 
 
 def restated(traced: Traced, sizes: tuple[int, ...]) -> Traced:
@@ -279,25 +288,10 @@ def restated(traced: Traced, sizes: tuple[int, ...]) -> Traced:
 
     What it was made with are those of the forward call's trace, at the sizes that were traced.
     """
-    guards, values = Guards(), dict(zip(traced.symbols, sizes))
-    known: dict[Any, Sym] = {}
-
-    def at_sizes(x: Any) -> Any:
-        if isinstance(x, tuple):
-            return tuple([at_sizes(item) for item in x])
-        if not isinstance(x, Sym):
-            return x
-        if x._key not in known:
-            known[x._key] = Sym(x.poly, evaluate(x, values), guards)
-        return known[x._key]
-
-    new: dict[Value, Value] = {}
-    for v in topological((*traced.inputs.values(), *traced.outputs)):
-        args = tuple([new[a] for a in v.args])
-        new[v] = Value(v.op, args, at_sizes(v.attrs), at_sizes(v.shape), v.dtype, v.weak)
-    inputs = {i: new[v] for i, v in traced.inputs.items()}
-    outputs = tuple([new[v] for v in traced.outputs])
-    return Traced(inputs, outputs, traced.symbols, guards, order=traced.order, aliases="same", sizes=sizes)
+    restate = Restatement(traced.symbols, sizes)
+    values = restate((*traced.inputs.values(), *traced.outputs))
+    inputs, outputs = dict(zip(traced.inputs, values)), tuple(values[len(traced.inputs) :])
+    return Traced(inputs, outputs, traced.symbols, restate.guards, order=traced.order, aliases="same", sizes=sizes)
 
 
 def without(traced: Traced, missing: tuple[int, ...]) -> Traced:

@@ -19,11 +19,6 @@ def _parts(whole: Any, tensors: Sequence[Any]) -> list[Any]:
     return [p.reshape((*t.shape, *whole.shape[1:])) for p, t in zip(pieces, tensors)]
 
 
-def _chunks(vectors: list[Any], size: int | None, of: Callable[..., Any]) -> Any:
-    """Calls a function of unit vectors with all of them, `size` at once."""
-    return vmap(of, chunk_size=size)(*vectors)
-
-
 def _check_chunk(name: str, size: int | None) -> None:
     if size is not None and size <= 0:
         raise ValueError(f"{name}: `chunk_size` should be greater than 0.")
@@ -61,7 +56,11 @@ def jacrev(
         of_leaves, leaves, spec = of_chosen(func, args, kwargs, argnums)
         output, pullback, *aux = vjp(of_leaves, *leaves, has_aux=has_aux)
         outputs, out_spec = pytree.tree_flatten(output)
-        rows = _chunks(units(outputs), chunk_size, lambda *rows: pullback(pytree.tree_unflatten(rows, out_spec)))
+
+        def pull(*cotangents: Any) -> Any:
+            return pullback(pytree.tree_unflatten(cotangents, out_spec))
+
+        rows = vmap(pull, chunk_size=chunk_size)(*units(outputs))
         by_input = [_parts(row, outputs) for row in rows]
         found = []
         for k in range(len(outputs)):

@@ -12,15 +12,13 @@ from ..eager.levels import Standing
 from ..eager.views import cat
 from ..utils import _pytree as pytree
 
-InDims = Any
-OutDims = Any
 _RANDOMNESS = ("error", "different", "same")
 
 
 def vmap(
     func: Callable[..., Any],
-    in_dims: InDims = 0,
-    out_dims: OutDims = 0,
+    in_dims: Any = 0,
+    out_dims: Any = 0,
     randomness: str = "error",
     *,
     chunk_size: int | None = None,
@@ -77,7 +75,7 @@ def vmap(
 
 
 def _inputs(
-    name: str, in_dims: InDims, args: tuple[Any, ...], kwargs: dict[str, Any]
+    name: str, in_dims: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Any], list[Any], Any, int]:
     """The leaves of the arguments, the dimension of each that has the examples, the tree, and how many there are."""
     said = f"vmap({name}, in_dims={in_dims}, ...)(<inputs>)"
@@ -151,7 +149,7 @@ def _call(
     func: Callable[..., Any],
     name: str,
     spec: Any,
-    out_dims: OutDims,
+    out_dims: Any,
     randomness: str,
     leaves: Sequence[Any],
     dims: Sequence[Any],
@@ -165,7 +163,7 @@ def _call(
         return pytree.tree_unflatten([_output(name, level, t, d) for t, d in zip(found, places)], out_spec)
 
 
-def _places(name: str, out_dims: OutDims, outputs: Any, spec: Any) -> list[Any]:
+def _places(name: str, out_dims: Any, outputs: Any, spec: Any) -> list[Any]:
     places = _spread(out_dims, outputs)
     if places is None and isinstance(out_dims, tuple) and len(out_dims) == 1 and isinstance(outputs, Tensor):
         places = list(out_dims)
@@ -194,7 +192,7 @@ def _output(name: str, level: Vmap, t: Any, dim: Any) -> Any:
     return whole.movedim(0, dim) if dim else whole
 
 
-def _joined(parts: list[Any], out_dims: OutDims, name: str) -> Any:
+def _joined(parts: list[Any], out_dims: Any, name: str) -> Any:
     """The outputs of chunks as those of all examples."""
     spec = pytree.tree_structure(parts[0])
     places = _places(name, out_dims, parts[0], spec)

@@ -58,7 +58,7 @@ are the business of `build.py`, which is what operator definitions use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from ..base.dtypes import accumulate, bool_, dtype, int64, uint8
@@ -225,6 +225,24 @@ def topological(outputs: Iterable[Value]) -> list[Value]:
         state[v] = False
         stack += [a for a in v.args[::-1] if a not in state]
     return order
+
+
+def rebuild(outputs: Sequence[Value], new: dict[Value, Value]) -> list[Value]:
+    """The graph with some values replaced."""
+    stack = list(outputs)
+    while stack:
+        v = stack[-1]
+        if v in new:
+            stack.pop()
+            continue
+        missing = [a for a in v.args if a not in new]
+        if missing:
+            stack.extend(missing)
+            continue
+        args = tuple(new[a] for a in v.args)
+        new[v] = v if args == v.args else Value(v.op, args, v.attrs, v.shape, v.dtype, v.weak)
+        stack.pop()
+    return [new[v] for v in outputs]
 
 
 def elementwise(op: str, *args: Value) -> Value:

@@ -15,7 +15,7 @@ from ..ir import graph
 from ..ir.graph import Value
 from .check import require
 from .operator import Operator, Sample, Tensor, operator
-from .special import modified_bessel
+from .special import modified_bessel, polynomial
 
 _SPECIAL: dict[str, Any] = {"namespace": "special", "method": False, "pointwise": True, "differentiable": False}
 
@@ -34,14 +34,6 @@ def _wide(name: str, x: Value) -> tuple[Any, Value]:
     if dt.itemsize < 4:
         require(f"{name}_cpu", dt, lowest=4)
     return dt, graph.cast(x, float64)
-
-
-def _series(x: Any, coefficients: list[float]) -> Any:
-    """`sum c_k x^k` by Horner's scheme."""
-    total: Any = coefficients[-1]
-    for c in reversed(coefficients[:-1]):
-        total = x * total + c
-    return total
 
 
 # J and Y. Near 0, by the integral of Bessel with equal steps, which is exact to rounding for so few of them, and by
@@ -80,7 +72,7 @@ def _distant(x: Value, order: int, second: bool) -> Value:
     """J, or Y for the `second` kind, far out."""
     even, odd = _HANKEL[order]
     inverse = 1 / x
-    p, q = _series(inverse * inverse, even), _series(inverse * inverse, odd) * inverse
+    p, q = polynomial(inverse * inverse, even), polynomial(inverse * inverse, odd) * inverse
     sine, cosine = ir.sin(x), ir.cos(x)
     # The angle is x - pi / 4, and for order 1 a quarter turn less.
     across, along = (sine + cosine, sine - cosine) if not order else (sine - cosine, ir.neg(sine + cosine))
@@ -192,7 +184,7 @@ def _third_kind(name: str, order: int, scaled: bool, input: Value) -> Value:
     inside = ir.lt(x, _K_NEAR)
     inner, outer = ir.where(inside & ir.lt(0, x), x, 1), ir.where(inside, _K_NEAR, x)
     half = inner * 0.5
-    rest = _series(half * half, _LOGARITHMIC[order])
+    rest = polynomial(half * half, _LOGARITHMIC[order])
     log = ir.log(half) * modified_bessel(order, inner, False)
     near = log + rest * half + 1 / inner if order else rest - log
     near = near * ir.exp(inner) if scaled else near
@@ -270,7 +262,7 @@ def _airy_far(x: Value) -> Value:
     root = ir.sqrt(z)
     zeta = z * root * (2 / 3)
     inverse = 1 / zeta
-    even, odd = (_series(inverse * inverse, part) for part in _AIRY)
+    even, odd = (polynomial(inverse * inverse, part) for part in _AIRY)
     sine, cosine = ir.sin(zeta), ir.cos(zeta)
     both = (sine + cosine) * even - (cosine - sine) * odd * inverse
     return both / ir.sqrt(2 * math.pi * root)

@@ -28,7 +28,7 @@ def _float(kernel: str, x: Any) -> Value:
     return v if v.dtype.category == 2 else ir.astype(v, ir.default_dtype())
 
 
-def _polynomial(x: Value, coefficients: Sequence[float]) -> Value:
+def polynomial(x: Value, coefficients: Sequence[float]) -> Value:
     """`sum c_k x^k` by Horner's scheme."""
     total: Any = coefficients[-1]
     for c in reversed(coefficients[:-1]):
@@ -61,8 +61,8 @@ def modified_bessel(order: int, x: Value, scaled: bool) -> Value:
     inner = ir.where(ir.lt(size, _FAR), size, 1)
     outer = ir.where(ir.lt(size, _FAR), _FAR, size)
     half = inner * 0.5
-    close = _polynomial(half * half, near) * (half if order else 1)
-    distant = _polynomial(1 / outer, far) / ir.sqrt(2 * math.pi * outer)
+    close = polynomial(half * half, near) * (half if order else 1)
+    distant = polynomial(1 / outer, far) / ir.sqrt(2 * math.pi * outer)
     both = (close * ir.exp(ir.neg(inner)), distant) if scaled else (close, ir.exp(outer) * distant)
     result = ir.where(ir.lt(size, _FAR), *both)
     result = ir.where(ir.ne(x, x), x, result)
@@ -274,7 +274,7 @@ def _scaled_erfc(x: Value) -> Value:
     for k in range(1, 19):
         c *= -(2 * k - 1) / 2
         coefficients.append(c)
-    series = _polynomial(1 / (outer * outer), coefficients) / (outer * math.sqrt(math.pi))
+    series = polynomial(1 / (outer * outer), coefficients) / (outer * math.sqrt(math.pi))
     return ir.where(far, series, ir.exp(inner * inner) * ir.erfc(inner))
 
 
