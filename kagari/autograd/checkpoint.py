@@ -15,7 +15,7 @@ from typing import Any
 from ..engine.code import native
 from ..engine.function import Hooks
 from . import modes
-from .node import Node, OutputOf, changed
+from .node import Node, OutputOf, bare, changed
 from .saved import NOTE
 
 
@@ -112,12 +112,8 @@ def _saved_by(node: Node, recorded: bool) -> Any:
     n = len(node._saved) >> 1
     items = node._saved[:n]
     if not recorded:
-        items = tuple([_plain(t) if isinstance(t, Hooks.tensor_types) else t for t in items])
+        items = tuple([bare(t) if isinstance(t, Hooks.tensor_types) and t._grad_fn is not None else t for t in items])
     return (*items, *node._saved[n:])
-
-
-def _plain(t: Any) -> Any:
-    return t if t._grad_fn is None else native().make_tensor(t._layout, t._storage, t._offset)
 
 
 def _nodes(result: Any, since: int) -> list[Node]:

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..base.dtypes import complex128, float64
 from ..base.layout import layout
-from ..engine.code import native
 from ..engine.function import Hooks
 from . import modes
 from .api import filled, grad
@@ -278,7 +277,7 @@ def laid_out_plain(t: Any) -> Any:
 
 def _array(t: Any) -> Any:
     with modes.no_grad():
-        return native().make_tensor(t._layout, t._storage, t._offset).numpy()
+        return bare(t).numpy()
 
 
 def _count(t: Any) -> int:

@@ -69,7 +69,7 @@ class Node:
         """A saved output with its place on the tape, for gradients of gradients."""
         if output >= self.outputs:
             return value
-        alias = native().make_tensor(value._layout, value._storage, value._offset)
+        alias = bare(value)
         alias._grad_fn, alias._needs = self if output == 0 else OutputOf(self, output), True
         return alias
 
@@ -83,7 +83,7 @@ class Node:
         """A tensor with the place on the tape of one that it stands for."""
         if edge_of(t) is edge:
             return t
-        made = native().make_tensor(t._layout, t._storage, t._offset)
+        made = bare(t)
         if edge is not None:
             if isinstance(edge, Hooks.tensor_types):
                 leaf, edge = edge, _Relay()

@@ -10,10 +10,9 @@ from typing import Any
 
 from ..autograd import modes
 from ..autograd.library import function
-from ..autograd.node import Node, OutputOf
+from ..autograd.node import Node, OutputOf, bare
 from ..autograd.views import check_writable, rewrite
 from ..base.layout import layout
-from ..engine.code import native
 from ..engine.function import Function
 from .blocks import block
 
@@ -24,7 +23,7 @@ def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
     """
     target = args[0]
     check_writable(target)
-    before = _plain(target)
+    before = bare(target)
     before._needs, before._grad_fn = target._needs, target._grad_fn
     result = function(f.name[:-1]).run((before, *args[1:]))
     if result._layout.shape != target._layout.shape:
@@ -38,7 +37,7 @@ def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
     if made is not None:
         _keep_before(made.node if type(made) is OutputOf else made, before)
     with modes.no_grad():
-        function("copy_").run((_plain(target), result))
+        function("copy_").run((bare(target), result))
     if made is not None:
         if result._grad_fn is made and result._layout is target._layout:
             _keep_after(made.node if type(made) is OutputOf else made, result, target)
@@ -48,7 +47,7 @@ def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
 
 def as_it_is(t: Any) -> Any:
     """The tensor with its present history, as an object of its own: what it was before it is overwritten."""
-    made = _plain(t)
+    made = bare(t)
     made._needs, made._grad_fn = t._needs, t._grad_fn
     return made
 
@@ -56,13 +55,8 @@ def as_it_is(t: Any) -> Any:
 def overwrite(target: Any, result: Any) -> None:
     """Writes a result with history, of the same shape and dtype, into a tensor, which takes the history over."""
     with modes.no_grad():
-        function("copy_").run((_plain(target), result))
+        function("copy_").run((bare(target), result))
     rewrite(target, result._grad_fn)
-
-
-def _plain(t: Any) -> Any:
-    """The same memory without history."""
-    return native().make_tensor(t._layout, t._storage, t._offset)
 
 
 def _keep_before(node: Node, before: Any) -> None:
@@ -79,7 +73,7 @@ def _keep_before(node: Node, before: Any) -> None:
             and s._offset == before._offset
         ):
             with modes.no_grad():
-                items[i], versions[i] = function("clone").run((_plain(s),)), 0
+                items[i], versions[i] = function("clone").run((bare(s),)), 0
             items[i]._needs, items[i]._grad_fn = s._needs, s._grad_fn
     node._saved = (*items, saved[n], *versions)
 
@@ -93,7 +87,7 @@ def _keep_after(node: Node, result: Any, target: Any) -> None:
     items, versions = list(saved[:n]), list(saved[n + 1 :])
     for i, s in enumerate(items):
         if getattr(s, "_storage", None) is result._storage and s._layout is target._layout:
-            items[i], versions[i] = _plain(target), target._storage.version
+            items[i], versions[i] = bare(target), target._storage.version
     node._saved = (*items, saved[n], *versions)
 
 
