@@ -19,9 +19,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 # What looks at elements, and so can't be called for many examples, in PyTorch either.
 SEEN = {"gaussian_nll_loss"}
-FOUND = [
-    c for c in cases(OPERATORS) if c.dtype == "float64" and c.number < 2 and c.arrays and c.record.name not in SEEN
-]
+# What users call by a name of its own, without writing to an argument.
+NAMED = [r for r in OPERATORS if (r.function or r.method) and r.name not in SEEN]
+FOUND = [c for c in cases(NAMED) if c.dtype == "float64" and c.number < 2 and c.arrays]
 DIFFERENTIABLE = [c for c in FOUND if any(a.differentiable for a in c.arrays)]
 
 
@@ -67,10 +67,7 @@ def test_many_examples(case: Case) -> None:
     stacks = [examples(t) for t in tensors]
     for mapped in {tuple([0] * len(tensors)), (0, *[None] * (len(tensors) - 1)), (*[None] * (len(tensors) - 1), 0)}:
         rows = [[s[i] if d == 0 else t for s, t, d in zip(stacks, tensors, mapped)] for i in range(3)]
-        try:
-            apart = [function(*row) for row in rows]
-        except Exception:
-            pytest.skip("an example is refused")
+        apart = [function(*row) for row in rows]
         together = kagari.vmap(function, in_dims=mapped)(
             *[s if d == 0 else t for s, t, d in zip(stacks, tensors, mapped)]
         )
@@ -89,14 +86,11 @@ def test_gradients_of_examples(case: Case) -> None:
             values[k] = x
         results = [r for r in function(*values) if r.is_floating_point() or r.is_complex()]
         sums = [(r * kagari.arange(1.0, r.numel() + 1, dtype=r.dtype).view(r.shape)).sum() for r in results]
-        return sum(s.real + s.imag if s.is_complex() else s for s in sums)
+        return sum((s.real + s.imag if s.is_complex() else s for s in sums), kagari.zeros(()))
 
     stacks = [examples(tensors[k]) for k in wanted]
     numbers = tuple(range(len(wanted)))
-    try:
-        apart = [kagari.func.grad(total, numbers)(*[s[i] for s in stacks]) for i in range(3)]
-    except Exception:
-        pytest.skip("an example is refused")
+    apart = [kagari.func.grad(total, numbers)(*[s[i] for s in stacks]) for i in range(3)]
     together = kagari.vmap(kagari.func.grad(total, numbers))(*stacks)
     for k, whole in enumerate(together):
         close(whole, kagari.stack([row[k] for row in apart]))
@@ -116,10 +110,7 @@ def test_derivative_along_a_direction(case: Case) -> None:
     primals = tuple([tensors[k].contiguous() for k in wanted])
     generator = kagari.Generator().manual_seed(1)
     tangents = tuple([kagari.randn(t.shape, dtype=t.dtype, generator=generator) for t in primals])
-    try:
-        _, theirs = jvp(of, primals, tangents)
-    except Exception:
-        pytest.skip("the gradient has no gradient")
+    _, theirs = jvp(of, primals, tangents)
     _, ours = kagari.func.jvp(of, primals, tangents)
     for a, b in zip(ours, theirs if isinstance(theirs, tuple) else (theirs,)):
         close(a, b)
