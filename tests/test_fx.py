@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import math
 import pickle
 from collections.abc import Callable
+from math import sqrt
 from types import ModuleType
 from typing import Any
 
@@ -56,6 +58,30 @@ def test_functions(oracle: ModuleType, text: str) -> None:
         found.append((str(traced.graph), traced.code, traced(x)))
     assert found[0][:2] == found[1][:2]
     assert same(flat(found[0][2]), flat(found[1][2]))
+
+
+def doubled(x: Any) -> Any:
+    return x * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "program"),
+    [
+        ({}, lambda x: doubled(x) * sqrt(x.shape[0]) + math.floor(x.shape[1] / 2)),
+        ({"autowrap_functions": (doubled,)}, lambda x: doubled(x) + 1),
+        ({"autowrap_modules": (math, copy)}, lambda x: copy.copy(x) + doubled(x)),
+    ],
+)
+def test_functions_that_are_not_looked_into(
+    oracle: ModuleType, options: dict[str, Any], program: Callable[[Any], Any]
+) -> None:
+    ours, theirs = (lib.fx.Tracer(**options).trace(program) for lib in (kagari, oracle))
+    assert str(ours) == str(theirs)
+
+
+def test_an_unknown_option() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'autowrap'"):
+        kagari.fx.Tracer(autowrap=())  # type: ignore[call-arg]
 
 
 def test_a_method_of_a_tensor_that_is_not_traced() -> None:

@@ -60,6 +60,10 @@ def _recorded(function: names.Function) -> Callable[..., Any]:
     return call
 
 
+def _recorded_as_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return _recorded(names.Function(function, "", False, None))
+
+
 class _Patches:
     """Values that are set for the time of a trace."""
 
@@ -86,9 +90,18 @@ class _Patches:
             holder[name] = value
 
 
-def _patch_functions(patches: _Patches, programs: list[dict[str, Any]]) -> None:
-    """Has the public functions, and those that the programs have imported or wrapped, record their calls."""
-    calls: dict[int, Callable[..., Any]] = {}
+def _patch_functions(
+    patches: _Patches,
+    programs: list[dict[str, Any]],
+    autowrap_modules: tuple[ModuleType, ...],
+    autowrap_functions: tuple[Callable[..., Any], ...],
+) -> None:
+    """Has the public functions, those of more modules, and what the programs have wrapped record their calls."""
+    calls: dict[int, Callable[..., Any]] = {id(f): _recorded_as_is(f) for f in autowrap_functions}
+    for wrapped in autowrap_modules:
+        for name, value in list(vars(wrapped).items()):
+            if callable(value) and not name.startswith("_"):
+                patches.set(vars(wrapped), name, calls.setdefault(id(value), _recorded_as_is(value)))
     places: list[dict[str, Any]] = [vars(names.package())]
     if isinstance(shown := sys.modules.get("torch"), ModuleType) and shown.__doc__ == names.package().__doc__:
         places.append(vars(shown))
@@ -107,14 +120,16 @@ def _patch_functions(patches: _Patches, programs: list[dict[str, Any]]) -> None:
     for (_, name), program in list(_wrapped.items()):
         target = program.get(name, getattr(builtins, name, None))
         if target is not None:
-            patches.set(program, name, _recorded(names.Function(target, name, False, None)))
-    for name, value in vars(math).items():
-        if isinstance(value, type(math.sqrt)):
-            patches.set(vars(math), name, _recorded(names.Function(value, name, False, None)))
+            patches.set(program, name, _recorded_as_is(target))
 
 
 class Tracer(TracerBase):
     """Runs a module or function on proxies; subclasses say which modules stay whole.
+
+    Args:
+        autowrap_modules (tuple of modules): their public functions are recorded as calls, not looked into.
+        autowrap_functions (tuple of callables): functions of the program that are recorded as calls.
+        param_shapes_constant (bool): has no effect, as the shapes of parameters always are constants of the graph.
 
     Example::
 
@@ -128,10 +143,14 @@ class Tracer(TracerBase):
     """
 
     root: Module
-    autowrap_modules: tuple[ModuleType, ...] = (math,)
 
-    def __init__(self, autowrap_modules: Any = (math,), autowrap_functions: Any = (), **options: Any) -> None:
-        self.autowrap_functions = tuple(autowrap_functions)
+    def __init__(
+        self,
+        autowrap_modules: tuple[ModuleType, ...] = (math,),
+        autowrap_functions: tuple[Callable[..., Any], ...] = (),
+        param_shapes_constant: bool = False,
+    ) -> None:
+        self._autowrap = tuple(autowrap_modules), tuple(autowrap_functions)
         self._constants: dict[int, str] = {}
         self._paths: dict[Module, str] = {}
 
@@ -239,7 +258,7 @@ class Tracer(TracerBase):
             return self.call_module(module, lambda *a, **k: plain(module, *a, **k), args, kwargs)
 
         programs = {id(space): space for f in self._programs(function) for space in [f.__globals__]}
-        _patch_functions(patches, list(programs.values()))
+        _patch_functions(patches, list(programs.values()), *self._autowrap)
         patches.set(Module, "__call__", call)
         try:
             yield
