@@ -11,7 +11,7 @@ import kagari
 from kagari.eager import operators
 
 # Modules of the floors below, which Python makes attributes of the package when they are imported.
-FLOORS = {"alias", "base", "capture", "compiler", "data", "eager", "engine", "ir", "ops", "runtime"}
+FLOORS = {"alias", "base", "capture", "compiler", "data", "eager", "engine", "ir", "ops", "quantized", "runtime"}
 OURS = {"__version__", "array_api", "install_as_torch", "backends", "optim", "testing", "autograd", "nn", "vision"}
 
 

@@ -415,8 +415,8 @@ def test_map_location() -> None:
 
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 def test_unknown_dtypes_are_named(oracle: ModuleType) -> None:
-    with pytest.raises(pickle.UnpicklingError, match=r"a dtype that Kagari lacks \(torch\.QInt8Storage\)"):
-        kagari.load(file_of(oracle, oracle.QInt8Storage(1)))
+    with pytest.raises(pickle.UnpicklingError, match=r"a dtype that Kagari lacks \(torch\.QUInt4x2Storage\)"):
+        kagari.load(file_of(oracle, oracle.QUInt4x2Storage(1)))
 
 
 def test_missing_classes_are_named(oracle: ModuleType) -> None:

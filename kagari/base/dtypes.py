@@ -93,6 +93,14 @@ float8_e4m3fnuz = dtype("float8_e4m3fnuz", "Float8_e4m3fnuz", 1, 2, -1, True)
 float8_e5m2 = dtype("float8_e5m2", "Float8_e5m2", 1, 2, -1, True)
 float8_e5m2fnuz = dtype("float8_e5m2fnuz", "Float8_e5m2fnuz", 1, 2, -1, True)
 
+quint8 = dtype("quint8", "QUInt8", 1, 1, 0, False)
+qint8 = dtype("qint8", "QInt8", 1, 1, 0, True)
+qint32 = dtype("qint32", "QInt32", 4, 1, 2, True)
+quint4x2 = dtype("quint4x2", "QUInt4x2", 1, 1, 0, False)
+quint2x4 = dtype("quint2x4", "QUInt2x4", 1, 1, 0, False)
+
+QUANTIZED = {quint8: uint8, qint8: int8, qint32: int32}
+"""Numbers as integers with a scale and a zero point, which a tensor has (`kagari/quantized`), and those integers."""
 FLOATING = (float16, bfloat16, float32, float64)
 COMPLEX = (complex32, complex64, complex128)
 FLOAT8 = (float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz)

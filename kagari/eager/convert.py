@@ -22,14 +22,20 @@ from .device import Device, is_meta
 from .formats import contiguous_format, format_asked, lies_in, memory_format, strides_in, suggested
 from .sizes import dense_strides
 
-_NUMPY = {
+
+class _ByName(dict[str, np.dtype[Any]]):
+    def __missing__(self, name: str) -> Any:
+        raise NotImplementedError(f"tensors of {name} are made by torch.quantize_per_tensor and its like")
+
+
+_NUMPY = _ByName({
     "bool": np.dtype(np.bool_), "uint8": np.dtype(np.uint8), "int8": np.dtype(np.int8), "int16": np.dtype(np.int16),
     "int32": np.dtype(np.int32), "int64": np.dtype(np.int64), "float16": np.dtype(np.float16),
     "uint16": np.dtype(np.uint16), "uint32": np.dtype(np.uint32), "uint64": np.dtype(np.uint64),
     "bfloat16": np.dtype(np.uint16), "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
     "complex32": np.dtype(np.uint32), "complex64": np.dtype(np.complex64), "complex128": np.dtype(np.complex128),
     **{dt.name: np.dtype(np.uint8) for dt in dtypes.FLOAT8},
-}  # fmt: skip
+})  # fmt: skip
 AS_BITS = frozenset((dtypes.bfloat16, dtypes.complex32, *dtypes.FLOAT8))
 """The types that NumPy lacks: their arrays hold bits."""
 FROM_NUMPY = {_NUMPY[dt.name]: dt for dt in dtypes.ALL if dt not in AS_BITS}

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..autograd.modes import is_grad_enabled
 from ..autograd.views import check_writable
+from ..base.dtypes import float32
 from ..base.layout import layout
 from ..engine.function import Hooks
 from . import answering, convert, relayout, shared
@@ -152,6 +153,29 @@ def to_dense(self: Tensor, dtype: Any = None, *, masked_grad: bool | None = None
     return convert.to(self, dtype) if dtype is not None else self
 
 
+# Of quantized tensors, which `quantized` has
+
+
+def dequantize(self: Tensor) -> Tensor:
+    """The numbers of a quantized tensor, as float32; this one is none, and has them already."""
+    return convert.to(self, float32)
+
+
+def _of_quantized(name: str) -> Callable[[Tensor], Any]:
+    def method(self: Tensor) -> Any:
+        raise NotImplementedError(f"Could not run 'aten::{name}' with arguments from the 'CPU' backend.")
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Raises NotImplementedError: a quantized tensor is what has that."
+    return method
+
+
+_OF_QUANTIZED = tuple(map(_of_quantized, (
+    "int_repr", "q_per_channel_axis", "q_per_channel_scales", "q_per_channel_zero_points", "q_scale", "q_zero_point",
+    "qscheme",
+)))  # fmt: skip
+
+
 # Functions of Python on elements
 
 
@@ -198,6 +222,6 @@ AS_STRIDED_ = next(f for f in relayout.CHANGING if f.__name__ == "as_strided_")
 
 FUNCTIONS = (AS_STRIDED_, is_storage, relayout.resize_as_)
 METHODS = (
-    apply_, as_subclass, const_data_ptr, cuda, is_distributed, is_pinned, is_shared, map2_, map_, new, pin_memory, set_,
-    share_memory_, to_dense,
+    *_OF_QUANTIZED, apply_, as_subclass, const_data_ptr, cuda, dequantize, is_distributed, is_pinned, is_shared, map2_,
+    map_, new, pin_memory, set_, share_memory_, to_dense,
 )  # fmt: skip

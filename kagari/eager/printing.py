@@ -116,6 +116,12 @@ def format_tensor(
     return "Parameter containing:\n" + text if parameter else text
 
 
+def format_values(array: np.ndarray | None, suffixes: list[str]) -> str:
+    """The text of a tensor that says particular things of itself: numbers, and suffixes behind them."""
+    shown = "..." if array is None else _body(array, np.asarray, len("tensor(")) if array.size else "[]"
+    return _with_suffixes(f"tensor({shown}", suffixes, len("tensor("))
+
+
 def _complex_of(dtype_name: str) -> str:
     return {"float16": "complex32", "float64": "complex128"}.get(dtype_name, "complex64")
 

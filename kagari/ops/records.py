@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     activation,
     adaptive_pool,
+    affine,
     arrange,
     attention,
     avg_pool,
@@ -113,4 +114,5 @@ OPERATORS: tuple[Operator, ...] = (
     *groupnorm.OPERATORS,
     *grid_sample.OPERATORS,
     *fractional_pool.OPERATORS,
+    *affine.OPERATORS,
 )

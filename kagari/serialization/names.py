@@ -14,6 +14,7 @@ from ..base import dtypes
 from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..eager import Tensor, device, operators
+from ..quantized.scheme import SCHEMES
 from . import rebuild
 
 ROOT = __name__.partition(".")[0]
@@ -34,6 +35,7 @@ STORAGE_TYPES = {
         "Bool": dtypes.bool_, "Byte": dtypes.uint8, "Char": dtypes.int8, "Short": dtypes.int16, "Int": dtypes.int32,
         "Long": dtypes.int64, "Half": dtypes.float16, "BFloat16": dtypes.bfloat16, "Float": dtypes.float32,
         "Double": dtypes.float64, "ComplexFloat": dtypes.complex64, "ComplexDouble": dtypes.complex128,
+        "QUInt8": dtypes.quint8, "QInt8": dtypes.qint8, "QInt32": dtypes.qint32,
     }.items()
 }  # fmt: skip
 BYTES = StorageType("UntypedStorage", None)
@@ -43,6 +45,7 @@ BYTES = StorageType("UntypedStorage", None)
 CALLS: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor_v2"): rebuild.rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v3"): rebuild.rebuild_tensor_of_bytes,
+    ("torch._utils", "_rebuild_qtensor"): rebuild.rebuild_quantized,
     ("torch._utils", "_rebuild_meta_tensor_no_storage"): rebuild.rebuild_meta_tensor,
     ("torch._utils", "_rebuild_parameter"): rebuild.rebuild_parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): rebuild.rebuild_parameter_with_state,
@@ -61,7 +64,8 @@ CALLS: dict[tuple[str, str], Any] = {
 NAMED: dict[tuple[str, str], Any] = {
     ("torch", "Tensor"): Tensor,
     ("torch.storage", "UntypedStorage"): BYTES,
-    **{("torch", dt.name): dt for dt in dtypes.ALL},
+    **{("torch", dt.name): dt for dt in (*dtypes.ALL, *dtypes.QUANTIZED)},
+    **{("torch", scheme.name): scheme for scheme in SCHEMES},
     **{("torch", kind.name): kind for kind in STORAGE_TYPES.values()},
 }
 # Where PyTorch's operators say they come from; `weights_only` does not let them pass.

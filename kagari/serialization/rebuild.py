@@ -10,11 +10,20 @@ from collections.abc import Sequence
 from reprlib import repr as short
 from typing import Any, NamedTuple
 
-from ..base.dtypes import dtype
+from ..base.dtypes import QUANTIZED, dtype
 from ..base.layout import Size, layout
 from ..eager import Tensor
 from ..eager.blocks import is_immaterial
 from ..eager.convert import rebuild_meta, wrap
+from ..quantized.scheme import (
+    PerChannel,
+    PerTensor,
+    Quantizer,
+    per_channel_affine_float_qparams,
+    per_tensor_affine,
+    qscheme,
+)
+from ..quantized.tensor import QuantizedTensor
 
 _LIMIT = 1 << 63  # sizes are 64 bits wide
 
@@ -117,6 +126,36 @@ def rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
     return _with_attributes(made, state)
 
 
+def rebuild_quantized(
+    storage: Block, storage_offset: int, size: Sequence[int], stride: Sequence[int], quantizer: Any,
+    requires_grad: bool, backward_hooks: Any = None,
+) -> Tensor:  # fmt: skip
+    """A quantized tensor. Raises RuntimeError for what is no scale and zero point, and beyond the storage."""
+    if not isinstance(storage, Block) or storage.dtype not in QUANTIZED:
+        raise RuntimeError(f"expected a storage of quantized integers, got {short(storage)}")
+    integers = _tensor(storage, QUANTIZED[storage.dtype], storage_offset, tuple(size), tuple(stride), False)
+    return QuantizedTensor(integers, _quantizer(quantizer, integers))
+
+
+def _quantizer(given: Any, integers: Tensor) -> Quantizer:
+    scheme, *rest = given if isinstance(given, tuple) and given else (None,)
+    if scheme is per_tensor_affine and len(rest) == 2 and all(isinstance(n, int | float) for n in rest):
+        return PerTensor(float(rest[0]), int(rest[1]))
+    if isinstance(scheme, qscheme) and len(rest) == 3 and all(isinstance(t, Tensor) for t in rest[:2]):
+        scales, zero_points, axis = rest
+        channels = integers.shape[axis] if isinstance(axis, int) and 0 <= axis < integers.ndim else -1
+        if tuple(scales.shape) == tuple(zero_points.shape) == (channels,):
+            return PerChannel(scales, zero_points, axis, scheme is per_channel_affine_float_qparams)
+    raise RuntimeError(f"expected the scale and the zero point of a quantized tensor, got {short(given)}")
+
+
+def quantizer_state(quantizer: Quantizer) -> tuple[Any, ...]:
+    """What a file says of how a tensor is quantized."""
+    if isinstance(quantizer, PerTensor):
+        return quantizer.scheme, quantizer.scale, quantizer.zero_point
+    return quantizer.scheme, quantizer.scales, quantizer.zero_points, quantizer.axis
+
+
 def make_size(sizes: Sequence[int]) -> Size:
     """A shape. Raises RuntimeError for what are no sizes."""
     if not all(isinstance(n, int) and n >= 0 for n in sizes):
@@ -154,6 +193,7 @@ def _kind(name: str) -> Any:
 
 
 __all__ = [
-    "Block", "make_bytearray", "make_bytes", "make_size", "rebuild_from_type", "rebuild_meta_tensor",
-    "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_tensor", "rebuild_tensor_of_bytes",
+    "Block", "make_bytearray", "make_bytes", "make_size", "quantizer_state", "rebuild_from_type", "rebuild_meta_tensor",
+    "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_quantized", "rebuild_tensor",
+    "rebuild_tensor_of_bytes",
 ]  # fmt: skip

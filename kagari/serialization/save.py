@@ -13,6 +13,7 @@ from typing import IO, Any
 from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..eager import Tensor, device
+from ..quantized.tensor import QuantizedTensor
 from . import legacy, names, rebuild
 from .archive import archive_name, replacing
 from .writer import Writer
@@ -132,6 +133,10 @@ class _Pickler(_PythonPickler):
 def _reduced(t: Tensor) -> Any:
     """The call that makes the tensor again."""
     hooks: OrderedDict[Any, Any] = OrderedDict()
+    if isinstance(t, QuantizedTensor):
+        block = rebuild.Block(t._storage, t.dtype, t._storage.nbytes)
+        how = rebuild.quantizer_state(t._quantizer)
+        return rebuild.rebuild_quantized, (block, t.storage_offset(), tuple(t.shape), t.stride(), how, False, hooks)
     attributes = dict(vars(t))
     made = _made_by(t, hooks)
     kinds = {names.in_torch(kind) for kind in type(t).__mro__}
