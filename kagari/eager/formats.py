@@ -1,5 +1,5 @@
-"""Names for how elements lie in memory, as arguments: `strided` is the one layout; memory formats order the
-dimensions.
+"""Names for how elements lie in memory, as arguments: layouts, `strided` for all but nested tensors; memory formats
+order the dimensions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ F = TypeVar("F", bound="layout")
 
 
 class layout:
-    """The kind of storage of a tensor. There is one, `kagari.strided`."""
+    """The kind of storage of a tensor: `kagari.strided`, or `kagari.jagged` of nested tensors."""
 
     __slots__ = ("name",)
     name: str
@@ -46,6 +46,7 @@ def _named(kind: type[F], name: str) -> F:
 
 
 strided = _named(layout, "strided")
+jagged = _named(layout, "jagged")
 contiguous_format = _named(memory_format, "contiguous_format")
 preserve_format = _named(memory_format, "preserve_format")
 channels_last = _named(memory_format, "channels_last")

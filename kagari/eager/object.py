@@ -127,7 +127,7 @@ def is_storage(obj: Any) -> bool:
 def as_subclass(self: Tensor, cls: type) -> Any:
     """The same memory, with its history, as a tensor of a subclass."""
     if self._needs and self._grad_fn is None:
-        self = self.view_as(self)  # gradients go to the leaf, which is the other tensor
+        self = call("alias")(self)  # gradients go to the leaf, which is the other tensor
     made: Any = object.__new__(cls)
     answering.appear(cls)
     made._layout, made._storage, made._offset = self._layout, self._storage, self._offset

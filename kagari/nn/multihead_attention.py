@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
@@ -144,6 +146,8 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
+        if query.is_nested:
+            return self._of_each(query, key, value, key_padding_mask, need_weights, attn_mask, average_attn_weights)
         padding = canonical_mask(key_padding_mask, "key_padding_mask", mask_type(attn_mask), "attn_mask", query.dtype)
         mask = canonical_mask(attn_mask, "attn_mask", None, "", query.dtype, False)
         turned = self.batch_first and query.ndim == 3
@@ -178,6 +182,37 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return result.transpose(0, 1) if turned else result, weights
+
+    def _of_each(
+        self,
+        query: Any,
+        key: Any,
+        value: Any,
+        padding: Tensor | None,
+        need_weights: bool,
+        mask: Tensor | None,
+        average: bool,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attention within each sequence of a nested tensor; the weights filled up with zeros."""
+        if not self.batch_first or padding is not None or mask is not None:
+            raise AssertionError(
+                "MultiheadAttention does not support NestedTensor unless batch_first is True, and with masks"
+            )
+        queries = query.unbind()
+        keys = queries if key is query else key.unbind()  # what is one tensor stays one, as above
+        values = keys if value is key else value.unbind()
+        found = [
+            self.forward(q, k, v, need_weights=need_weights, average_attn_weights=average)
+            for q, k, v in zip(queries, keys, values, strict=True)
+        ]
+        result = query._of([x for x, _ in found])
+        if not need_weights:
+            return result, None
+        sizes = [max(x.shape[0] for x in column) for column in (queries, keys)]
+        weights = [
+            ops.pad(w, (0, sizes[1] - w.shape[-1], 0, sizes[0] - w.shape[-2])) for _, w in found if w is not None
+        ]
+        return result, ops.stack(weights)
 
 
 __all__ = ["MultiheadAttention"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def _describe(value: object) -> str:
     if isinstance(value, Tensor):
-        return f"{str(value.dtype).rpartition('.')[2]}{list(value.shape)}"
+        return f"{str(value.dtype).rpartition('.')[2]}{'(nested)' if value.is_nested else list(value.shape)}"
     return type(value).__name__
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ..autograd.modes import is_grad_enabled
 from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
@@ -54,7 +55,11 @@ class TransformerEncoder(Module):
         encoder_layer (TransformerEncoderLayer): what is copied, with its weights.
         num_layers (int): how many times.
         norm (Module, optional): a normalisation at the end.
-        enable_nested_tensor, mask_check (bool): accepted; sequences of different lengths are not packed.
+        enable_nested_tensor (bool): the outputs of positions to be ignored are zeros, where no gradient is wanted, in
+            evaluation, without a mask, and for layers with the batch first and PyTorch's usual options. Default:
+            ``True``
+        mask_check (bool): whether that is so only for positions to be ignored at the end of sequences. Default:
+            ``True``
 
     Shape: that of :class:`TransformerEncoderLayer`.
 
@@ -82,7 +87,7 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
-        self.use_nested_tensor = False
+        self.use_nested_tensor = enable_nested_tensor and _packed_by_pytorch(encoder_layer)
         self.mask_check = mask_check
 
     def forward(
@@ -94,10 +99,37 @@ class TransformerEncoder(Module):
     ) -> Tensor:
         padding = canonical_mask(src_key_padding_mask, "src_key_padding_mask", mask_type(mask), "mask", src.dtype)
         mask = canonical_mask(mask, "mask", None, "", src.dtype, False)
-        causal = _is_causal(mask, is_causal, _length(src, self.layers))
+        causal = _is_causal(mask, is_causal, None if mask is None else _length(src, self.layers))
+        emptied = padding is not None and mask is None and self._leaves_out(src, padding)
+        causal = causal and not emptied  # PyTorch looks at the hint no more then
         for layer in self.layers:
             src = layer(src, src_mask=mask, is_causal=causal, src_key_padding_mask=padding)
+        if emptied and padding is not None:
+            src = src.masked_fill((padding != 0).unsqueeze(-1), 0.0)
         return src if self.norm is None else self.norm(src)
+
+    def _leaves_out(self, src: Tensor, padding: Tensor) -> bool:
+        """Whether PyTorch would compute no outputs for positions to be ignored: they are zeros then."""
+        if not self.use_nested_tensor or src.ndim != 3 or self.layers[0].training:
+            return False
+        if is_grad_enabled() and (src.requires_grad or any(p.requires_grad for p in self.layers[0].parameters())):
+            return False
+        kept = padding == 0
+        return not self.mask_check or bool((kept[:, 1:] <= kept[:, :-1]).all())
+
+
+def _packed_by_pytorch(layer: Module) -> bool:
+    """Whether PyTorch would compute with nested tensors in an encoder of this layer."""
+    if not isinstance(layer, TransformerEncoderLayer) or layer.norm_first or not layer.activation_relu_or_gelu:
+        return False
+    attention = layer.self_attn
+    return (
+        attention.batch_first
+        and attention.in_proj_bias is not None
+        and attention._qkv_same_embed_dim
+        and attention.num_heads % 2 == 0
+        and layer.norm1.eps == layer.norm2.eps
+    )
 
 
 class TransformerDecoder(Module):
