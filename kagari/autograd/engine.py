@@ -97,6 +97,11 @@ def plain(edge: Any, grad: Any, keep: bool) -> None:
             modes.set_mode(before)
 
 
+def call_at_end(key: Any, function: Callable[[], None]) -> None:
+    """Has a function called, once for its key, when the backward pass that goes on in this thread has ended well."""
+    at_end.setdefault(threading.get_ident(), {})[key] = function
+
+
 def _end() -> None:
     for called in at_end.pop(threading.get_ident(), {}).values():
         called()

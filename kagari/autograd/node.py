@@ -62,7 +62,7 @@ class Node:
         n = len(saved) >> 1
         if modes.mode() & modes.GRADIENTS:
             values = [v if code >= 0 else self._restored(v, ~code) for v, code in zip(saved, tape.saved)]
-            return BACKWARDS[tape.backward].exact.run((*values, saved[n], *grads))
+            return BACKWARDS[tape.backward].exact.miss(*values, saved[n], *grads)
         return tape.backward(*saved[: n + 1], *grads)
 
     def _restored(self, value: Any, output: int) -> Any:

@@ -10,10 +10,11 @@ import ctypes
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import ContextDecorator
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import ContextDecorator, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..engine.code import native
 from ..engine.function import PROFILED, BackwardFunction, Function, Hooks
@@ -38,12 +39,26 @@ class Recorded:
     annotation: bool = False
 
 
+class Watcher(Protocol):
+    """Is told of every call of an operator when it is over."""
+
+    def knows(self, operator: Any) -> bool:
+        """Whether it wants to be told of an operator of the program's own, and not of what that calls in turn."""
+
+    def __call__(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """A call and its result."""
+
+
 class _Current(threading.local):
     recorder: Recorder | None = None
 
+    def __init__(self) -> None:
+        self.watchers: list[Watcher] = []
+
 
 current = _Current()
-running: list[Recorder] = []
+running: list[Any] = []  # those that want to be told of calls, in all threads
+_callables: weakref.WeakKeyDictionary[Function, Callable[..., Any]] = weakref.WeakKeyDictionary()
 
 
 class Recorder:
@@ -53,7 +68,6 @@ class Recorder:
         self.shapes, self.memory, self.stack, self.flops = shapes, memory, stack, flops
         self.recorded: list[Recorded] = []
         self.begin = self.end = self.thread = 0
-        self._callables: dict[Function, Callable[..., Any]] = {}
         self._trace = (ctypes.c_longlong * (4 + 3 * _ROOM))()
 
     def start(self) -> None:
@@ -65,40 +79,32 @@ class Recorder:
         state.restype = ctypes.c_void_p
         self._trace[0], self._trace[1], self._trace[2], self._trace[3] = _ROOM, 0, time.CLOCK_MONOTONIC, state()
         current.recorder = self
-        running.append(self)
-        Hooks.profile = profiled
+        _begin(self)
         self.thread = threading.get_native_id()
         loaded.trace(ctypes.addressof(self._trace))
-        modes.set_mode(modes.mode() | PROFILED)
         self.begin = time.monotonic_ns()
 
     def stop(self) -> None:
         """Ends."""
         self.end = time.monotonic_ns()
-        modes.restore(PROFILED, 0)
+        current.recorder = None
+        _end(self)
         native().trace(0)
         self._fetch()
-        current.recorder = None
-        running.remove(self)
-        if not running:
-            Hooks.profile = None
 
     def call(self, f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Calls an operator and writes it down; what it calls in turn is not."""
-        run = self._callable(f)
         stats = native().stats
         shapes = _shapes(args) if self.shapes else []
         stack = _stack() if self.stack else []
         before = stats[0]
-        modes.set_mode(modes.mode() & ~PROFILED)
         begin = time.monotonic_ns()
         result = None
         try:
-            result = run(*args, **kwargs)
+            result = _run(f, args, kwargs)
             return result
         finally:
             end = time.monotonic_ns()
-            modes.set_mode(modes.mode() | PROFILED)
             memory = stats[0] - before if self.memory else 0
             flops = flops_of(f.name, (*args, *kwargs.values()), result) if self.flops else 0
             self.recorded.append(Recorded(_name(f), begin, end, shapes, stack, memory, flops))
@@ -110,13 +116,6 @@ class Recorder:
         memory = native().stats[0] - before if self.memory else 0
         stack = _stack() if self.stack else []
         self.recorded.append(Recorded(name, begin, time.monotonic_ns(), [], stack, memory, annotation=True))
-
-    def _callable(self, f: Function) -> Callable[..., Any]:
-        found = self._callables.get(f)
-        if found is None:
-            made = f.function if isinstance(f, BackwardFunction) else None
-            found = self._callables[f] = made or native().operator_function(f.name, f.activate(), "")
-        return found
 
     def _fetch(self) -> None:
         """Takes over the kernels that native code noted."""
@@ -154,10 +153,67 @@ class record_function(ContextDecorator):
             recorder.region(self.name, begin, bytes_in_use)
 
 
+@contextmanager
+def watching(watcher: Watcher) -> Iterator[None]:
+    """A region in which someone is told of every call of an operator."""
+    current.watchers.append(watcher)
+    _begin(watcher)
+    try:
+        yield
+    finally:
+        current.watchers.remove(watcher)
+        _end(watcher)
+
+
+def _begin(who: Any) -> None:
+    """From now on the calls of this thread come here."""
+    running.append(who)
+    Hooks.profile = profiled
+    modes.set_mode(modes.mode() | PROFILED)
+
+
+def _end(who: Any) -> None:
+    running.remove(who)
+    if current.recorder is None and not current.watchers:
+        modes.restore(PROFILED, 0)
+    if not running:
+        Hooks.profile = None
+
+
 def profiled(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A call in a thread whose modes say that there is a profiler."""
-    assert current.recorder is not None
-    return current.recorder.call(f, args, kwargs)
+    """A call in a thread whose modes say that there is a profiler or a watcher."""
+    recorder = current.recorder
+    result = _run(f, args, kwargs) if recorder is None else recorder.call(f, args, kwargs)
+    for watcher in current.watchers:
+        watcher(f, args, kwargs, result)
+    return result
+
+
+def _run(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call that nobody is told of, nor of those that it makes in turn."""
+    run = _callables.get(f)
+    if run is None:
+        made = f.function if isinstance(f, BackwardFunction) else None
+        run = _callables[f] = made or native().operator_function(f.name, f.activate(), "")
+    return _silently(run, args, kwargs)
+
+
+def _silently(run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    modes.set_mode(modes.mode() & ~PROFILED)
+    try:
+        return run(*args, **kwargs)
+    finally:
+        modes.set_mode(modes.mode() | PROFILED)
+
+
+def watched(operator: Any, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """A call of an operator of the program's own, where there are watchers."""
+    if not any(watcher.knows(operator) for watcher in current.watchers):
+        return run(*args, **kwargs)
+    result = _silently(run, args, kwargs)
+    for watcher in current.watchers:
+        watcher(operator, args, kwargs, result)
+    return result
 
 
 # Operators that stand behind functions, and the names of these.
@@ -179,4 +235,14 @@ def _stack() -> list[str]:
     return [f"{s.filename}({s.lineno}): {s.name}" for s in reversed(frames)]
 
 
-__all__ = ["Recorded", "Recorder", "current", "profiled", "record_function", "running"]
+__all__ = [
+    "Recorded",
+    "Recorder",
+    "Watcher",
+    "current",
+    "profiled",
+    "record_function",
+    "running",
+    "watched",
+    "watching",
+]

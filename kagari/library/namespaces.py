@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autograd.function import Function
 from ..autograd.modes import no_grad
+from ..autograd.recorder import current, watched
 from ..capture import queue
 from ..capture.runner import eagerly
 from ..eager import Tensor
@@ -30,6 +31,11 @@ class CustomOpDef:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the operator gives. Raises RuntimeError for arguments that don't fit the schema."""
+        if current.watchers:
+            return watched(self, self._called, args, kwargs)
+        return self._called(*args, **kwargs)
+
+    def _called(self, *args: Any, **kwargs: Any) -> Any:
         bound = self._bound(args, kwargs)
         if self._mutates:
             with no_grad():
