@@ -311,3 +311,90 @@ def test_hooks_that_are_no_functions() -> None:
     place = kagari.ones(3, requires_grad=True).exp().grad_fn._raw_saved_result
     with pytest.raises(TypeError, match="expected two functions, got int and str"):
         place.register_hooks(1, "x")
+
+
+# Changes of what was saved
+
+
+def changed(torch: Any) -> list[Any]:
+    """Gradients of results whose arguments, results and views of arguments are overwritten meanwhile."""
+    x = torch.tensor([0.5, 1.0, 2.0], requires_grad=True)
+    w = torch.tensor([[1.0, 2, 3], [4, 5, 6]], requires_grad=True)
+    with torch.autograd.graph.allow_mutation_on_saved_tensors():
+        y = x.clone()
+        first = y**2
+        y.sin_()
+        second = y**3
+        y[:1] = 7
+        y.mul_(2)
+        third = y.exp()
+        fourth = third * y
+        third.zero_()
+        copied = w.clone()
+        fifth = copied @ y
+        copied.fill_(0)
+        (first + second + fourth).sum().backward(retain_graph=True)
+        before = x.grad.clone()
+        fifth.sum().backward()
+    return [before.tolist(), x.grad.tolist(), w.grad.tolist()]
+
+
+def test_what_was_saved_may_be_changed_in_a_region(oracle: ModuleType) -> None:
+    for ours, theirs in zip(changed(kagari), changed(oracle), strict=True):
+        assert kagari.tensor(ours).flatten().tolist() == pytest.approx(oracle.tensor(theirs).flatten().tolist())
+
+
+def test_hooks_get_what_an_operator_in_place_overwrites() -> None:
+    x = kagari.tensor([0.5, 2.0], requires_grad=True)
+    with saved_tensors_hooks(lambda t: t, lambda t: t):
+        y = x.clone().sin_().mul_(x)
+    y.sum().backward()
+    expected = x.detach().cos() * x.detach() + x.detach().sin()
+    assert x.grad.tolist() == pytest.approx(expected.tolist())
+
+
+def test_views_of_what_is_changed_are_copied() -> None:
+    """PyTorch looks for the very elements that are changed, and computes with the new ones."""
+    x = kagari.tensor([0.5, 1.0, 2.0], requires_grad=True)
+    with kagari.autograd.graph.allow_mutation_on_saved_tensors():
+        y = x.clone()
+        part = y[1:].cos()
+        y.add_(1)
+        part.sum().backward()
+    assert x.grad.tolist() == pytest.approx([0, *(-x.detach()[1:].sin()).tolist()])
+
+
+def test_only_what_is_changed_is_copied() -> None:
+    x = kagari.ones(1000, requires_grad=True)
+    with kagari.autograd.graph.allow_mutation_on_saved_tensors() as region:
+        y = x.exp()
+        z = y * y
+        kept = [k for group in region._kept.values() for k in group]
+        assert {k.tensor.data_ptr() for k in kept} == {y.data_ptr()}
+        y.zero_()
+        assert not {k.tensor.data_ptr() for k in kept} & {y.data_ptr()}
+        z.sum().backward()
+    assert x.grad[0].item() == pytest.approx(2 * 2.718281828**2)
+
+
+def test_regions_of_changes_end() -> None:
+    x = kagari.ones(2, requires_grad=True)
+    y = x.clone()
+    early = y**2
+    with kagari.autograd.graph.allow_mutation_on_saved_tensors():
+        z = y**3
+        y.sin_()
+        with (
+            pytest.raises(RuntimeError, match="cannot be nested"),
+            kagari.autograd.graph.allow_mutation_on_saved_tensors(),
+        ):
+            pass
+    with pytest.raises(AssertionError, match="outside of the 'allow_mutation_on_saved_tensors' context"):
+        z.sum().backward()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        early.sum().backward()
+    with kagari.autograd.graph.allow_mutation_on_saved_tensors() as region:
+        z = y**3
+        region.clear()
+        with pytest.raises(AssertionError):
+            z.sum().backward()

@@ -24,6 +24,9 @@ def with_gradient(f: Function, args: tuple[Any, ...]) -> Any:
     target = args[0]
     check_writable(target)
     before = bare(target)
+    if modes.mode() & modes.WATCHED:  # there may be hooks, which are given what the node saves before it is overwritten
+        with modes.no_grad():
+            before = function("clone").run((before,))
     before._needs, before._grad_fn = target._needs, target._grad_fn
     result = function(f.name[:-1]).run((before, *args[1:]))
     if result._layout.shape != target._layout.shape:

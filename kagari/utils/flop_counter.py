@@ -164,6 +164,9 @@ class FlopCounterMode:
         """Whether there is a formula for an operator of the program's own."""
         return self._formula(_name(operator)) is not None
 
+    def begins(self, operator: Any, args: tuple[Any, ...]) -> None:
+        """Nothing is counted before a call is over."""
+
     def _formula(self, name: str) -> Formula | None:
         return self._own.get(name) or flop_registry.get(name)
 

@@ -1,0 +1,104 @@
+"""Tensors that are changed although a backward pass needs them: what was saved is kept as it was, by a copy in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from weakref import WeakSet
+
+from ..engine.function import Function, Hooks
+from .library import function
+from .modes import no_grad
+from .packing import saved_tensors_hooks
+from .recorder import watching
+
+
+class _Kept:
+    """A tensor that a node saved, or, once that is about to be changed, a copy of it."""
+
+    __slots__ = ("tensor", "__weakref__")
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+
+
+class _AllowMutationOnSavedContext:
+    """What was saved inside of one region, by the memory that it lies in."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, WeakSet[_Kept]] = {}
+        self._open = True
+
+    def clear(self) -> None:
+        """Forgets what was saved: it can't be had any more."""
+        self._kept.clear()
+        self._open = False
+
+    def pack(self, tensor: Any) -> _Kept:
+        """Keeps a tensor."""
+        kept = _Kept(tensor)
+        self._kept.setdefault(id(tensor._storage), WeakSet()).add(kept)
+        return kept
+
+    def unpack(self, kept: _Kept) -> Any:
+        """What was kept. Raises AssertionError where the region has ended."""
+        if not self._open:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context"
+                "in which the graph was originally recorded."
+            )
+        return kept.tensor
+
+    def knows(self, operator: Any) -> bool:
+        """Operators of the program's own are seen by what they call."""
+        return False
+
+    def begins(self, operator: Any, args: tuple[Any, ...]) -> None:
+        """Copies what was saved of the memory that a call is about to change."""
+        if not isinstance(operator, Function) or operator.into is None:
+            return
+        target = args[operator.into] if len(args) > operator.into else None
+        if isinstance(target, Hooks.tensor_types):
+            with no_grad():
+                for kept in self._kept.pop(id(target._storage), ()):
+                    kept.tensor = function("clone").apply((kept.tensor,), {})
+
+    def __call__(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Nothing happens behind a call."""
+
+
+_regions: list[_AllowMutationOnSavedContext] = []
+
+
+@contextmanager
+def allow_mutation_on_saved_tensors() -> Iterator[_AllowMutationOnSavedContext]:
+    """A region in which tensors may be changed that the backward pass needs: it gets what they were before.
+
+    A tensor is copied when it is first changed. The backward pass belongs inside of the region, too.
+
+    Raises RuntimeError for a region inside of another one, and AssertionError in a backward pass outside of it.
+
+    >>> import kagari as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> with torch.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x * 1
+    ...     loss = (y**2).sum()
+    ...     y = y.zero_()
+    ...     loss.backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    if _regions:
+        raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+    region = _AllowMutationOnSavedContext()
+    _regions.append(region)
+    try:
+        with saved_tensors_hooks(region.pack, region.unpack), watching(region):
+            yield region
+    finally:
+        _regions.pop()
+        region.clear()
+
+
+__all__ = ["allow_mutation_on_saved_tensors"]
