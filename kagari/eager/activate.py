@@ -226,7 +226,7 @@ def override(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """
     answering.appear()
     found = overriding.answering((*args, *kwargs.values()))
-    public = FUNCTIONS.get(f.name) or getattr(Tensor, f.name, None)
+    public = FUNCTIONS.get(f.name) or getattr(Tensor, f.name, None) or getattr(Tensor, f.dunder or f.name, None)
     if (public is None and not found) or overriding.skipped():
         return UNANSWERED
     func = public or f.miss

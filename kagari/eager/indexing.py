@@ -304,7 +304,8 @@ def _indices(t: Any, index: dict[int, Any]) -> tuple[dict[int, np.ndarray], tupl
     for d, i in index.items():
         if i._layout.dtype not in (dtypes.int64, dtypes.int32, dtypes.uint8):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        arrays[d] = convert.raw_array(i).astype(np.int64, copy=False)
+        # On `meta` only shapes count.
+        arrays[d] = np.zeros(i.shape, np.int64) if i.is_meta else convert.raw_array(i).astype(np.int64, copy=False)
     try:
         together = np.broadcast_shapes(*[a.shape for a in arrays.values()])
     except ValueError:
@@ -477,8 +478,9 @@ def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool, accu
     if wanted or accumulate:
         _scatter(t, view, tuple(key), value, "scatter_add" if accumulate else "scatter", wanted)
         return
-    target = convert.raw_array(view)
-    target[tuple(key)] = convert.raw_array(value)
+    if not t.is_meta:
+        target = convert.raw_array(view)
+        target[tuple(key)] = convert.raw_array(value)
     t._storage.version += 1
 
 

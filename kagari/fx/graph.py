@@ -146,7 +146,7 @@ class Graph:
     def _like(self, target: Target) -> str:
         if isinstance(target, str):
             return _snake(f"_{target.lstrip('*')}" if target.startswith("*") else target.replace(".", "_"))
-        return _snake(names.path(target).rpartition(".")[2])
+        return _snake(names.short(target))
 
     def placeholder(self, name: str, type_expr: Any = None, default_value: Any = ...) -> Node:
         """Adds an input."""

@@ -9,6 +9,9 @@ from functools import cache
 from types import BuiltinFunctionType, BuiltinMethodType, FunctionType
 from typing import Any, NamedTuple
 
+from ..library import namespaces
+from ..library.overloads import OpOverload
+
 _PACKAGE = __name__.partition(".")[0]
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, BuiltinMethodType)
 # Functions of `torch` that PyTorch has in Python: it records their defaults by keyword ...
@@ -69,6 +72,8 @@ def _inner(name: str) -> Any:
 def _outer(name: str) -> Any:
     if name == "_C":
         return _Place(_inner)
+    if name == "ops":
+        return namespaces
     if name in ("functional", "_lowrank"):
         return package()
     return _assert if name == "_assert" else getattr(package(), name)
@@ -163,11 +168,21 @@ def filled(target: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     )
 
 
+def short(target: Any) -> str:
+    """What a node that calls a function is named after."""
+    if isinstance(target, OpOverload):
+        name = target.overloadpacket.__name__
+        return name.strip("_") if name.startswith("__") else name
+    return path(target).rpartition(".")[2]
+
+
 def path(target: Any) -> str:
     """The name of a function, type or built-in function in printed graphs."""
     function = known(target)
     if function is not None:
         return function.path
+    if isinstance(target, OpOverload):
+        return f"torch.ops.{target}"
     if target is _assert:
         return "torch._assert"
     module = getattr(target, "__module__", None) or "builtins"
@@ -179,4 +194,4 @@ def path(target: Any) -> str:
     return f"{module}.{name}"
 
 
-__all__ = ["Function", "at", "filled", "known", "package", "path", "spaces", "torch"]
+__all__ = ["Function", "at", "filled", "known", "package", "path", "short", "spaces", "torch"]

@@ -26,7 +26,7 @@ def map_aggregate(a: Any, fn: Callable[[Any], Any]) -> Any:
     """
     if isinstance(a, tuple):
         parts = [map_aggregate(part, fn) for part in a]
-        return type(a)(*parts) if hasattr(a, "_fields") else tuple(parts)
+        return type(a)(*parts) if hasattr(a, "_make") else tuple(parts)
     if isinstance(a, list):
         return [map_aggregate(part, fn) for part in a]
     if isinstance(a, dict):

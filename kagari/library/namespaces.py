@@ -11,6 +11,7 @@ from ..autograd.recorder import current, watched
 from ..capture import queue
 from ..capture.runner import eagerly
 from ..eager import Tensor
+from .overloads import AtenNamespace, aten
 from .schema import Schema
 
 _DEFINED: dict[str, CustomOpDef] = {}
@@ -176,7 +177,9 @@ class _OpNamespace:
         return _OpOverloadPacket(op, f"{self._name}.{name}")
 
 
-def __getattr__(name: str) -> _OpNamespace:
+def __getattr__(name: str) -> _OpNamespace | AtenNamespace:
+    if name == "aten":
+        return aten
     if not any(known.startswith(f"{name}::") for known in _DEFINED):
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return _OpNamespace(name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ...base.later import postpone
 from . import optimization
 
-__all__ = ["optimization"]
+postpone(__name__, "proxy_tensor")
+
+__all__ = ["optimization", "proxy_tensor"]
