@@ -320,6 +320,28 @@ def next_functions_lead_to_leaves(t: Any) -> Any:
     return node.name(), index, end.name(), end.variable is x, end.next_functions
 
 
+@program
+def next_functions_show_operands_without_history(t: Any) -> Any:
+    x, y, row = leaf(t, 1.0, 2.0).exp(), t.ones(2), t.ones(1, 2)
+    results = [x + 1, 2 * x, x / 2, 1 - x, x + y, y * x, x * x, x**2, row @ x, t.nn.functional.mse_loss(x, y)]
+    results += [t.where(y > 0, y, x), t.cat([y, x]), x.clone().mul_(y), x.sum()]
+    return [[f and f.name() for f, _ in r.grad_fn.next_functions] for r in results]
+
+
+@program
+def gradients_by_name(t: Any) -> Any:
+    x, y = leaf(t), leaf(t)
+    return sorted(t.autograd.grad((x * y * y).sum(), {"x": x, "y": y}).items())
+
+
+def test_only_inputs_is_accepted_and_False_warns() -> None:
+    x = kagari.ones(2, requires_grad=True)
+    (found,) = kagari.autograd.grad((x * 3).sum(), x, None, None, False, True)
+    assert found.tolist() == [3, 3]
+    with pytest.warns(FutureWarning, match="only_inputs argument is deprecated"):
+        kagari.autograd.grad((x * 3).sum(), x, only_inputs=False)
+
+
 # Modes
 
 

@@ -127,6 +127,8 @@ torch.stack([])
 torch.stack([x, z])
 torch.stack([x, x], 3)
 torch.broadcast_shapes((2,), (3,))
+torch.broadcast_tensors(x, z, torch.ones(3))
+torch.broadcast_tensors(torch.ones(2, 1), torch.ones(3), torch.ones(4, 1, 2))
 torch.masked_select(x, torch.tensor([1, 0]))
 torch.allclose(x, x.long())
 x.clone(memory_format=3)
@@ -170,6 +172,18 @@ torch.broadcast_tensors(x, torch.ones(2, 1, 1))[0]
 def test_gradient(source: str, oracle: ModuleType) -> None:
     script = f"x.requires_grad_(); y = {source}; (y * y).sum().backward(); r = x.grad"
     assert_same(script, oracle, kagari, **NAMES)
+
+
+def test_what_reverses_more_than_two_dimensions_warns_as_the_oracle(oracle: ModuleType) -> None:
+    oracle.set_warn_always(True)
+    for shape in ((), (2,), (1, 2, 3)):
+        said = []
+        for lib in (kagari, oracle):
+            with pytest.warns(UserWarning) as seen:
+                assert lib.ones(shape).T.shape == shape[::-1]
+            said.append(str(seen[0].message).partition(" (Triggered")[0])
+        assert said[0] == said[1]
+    oracle.set_warn_always(False)
 
 
 def test_pieces_share_memory() -> None:

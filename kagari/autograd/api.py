@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from sys import getrefcount
 from typing import Any
 
@@ -14,6 +15,11 @@ from .library import function
 from .views import refresh
 
 Tensors = Any
+
+ONLY_INPUTS = (
+    "only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts "
+    "of the graph, please use torch.autograd.backward."
+)
 
 
 def backward(
@@ -63,16 +69,18 @@ def backward_from(root: Any, gradient: Any, keep: bool) -> None:
 
 def grad(
     outputs: Tensors, inputs: Tensors, grad_outputs: Tensors = None, retain_graph: bool | None = None, create_graph:
-    bool = False, allow_unused: bool | None = None, is_grads_batched: bool = False, materialize_grads: bool = False,
-) -> tuple[Any, ...]:  # fmt: skip
+    bool = False, only_inputs: bool = True, allow_unused: bool | None = None, is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> Any:  # fmt: skip
     """The gradients of outputs with respect to inputs, as a tuple; no `grad` is touched.
 
     Args:
         outputs: the tensors to differentiate.
-        inputs: the tensors to differentiate with respect to.
+        inputs: the tensors to differentiate with respect to; for a dictionary of them the result is one, too.
         grad_outputs: a gradient for each output; may be left out for outputs of one element.
         retain_graph: whether what was saved is kept for another pass; as `create_graph` if None.
         create_graph: whether the pass is recorded itself, for gradients of gradients.
+        only_inputs: an old option without effect: False warns that `backward` is what reaches other leaves.
         allow_unused: gives None for an input that has no part in the outputs, instead of an error.
         is_grads_batched: whether `grad_outputs` has a stack of gradients for each output, along a dimension in front;
         so has each result then.
@@ -83,6 +91,11 @@ def grad(
     >>> torch.autograd.grad(x * x, x)
     (tensor(6.),)
     """
+    if isinstance(inputs, Mapping):
+        options = retain_graph, create_graph, only_inputs, allow_unused, is_grads_batched, materialize_grads
+        return dict(zip(inputs, grad(outputs, tuple(inputs.values()), grad_outputs, *options), strict=True))
+    if not only_inputs:
+        warnings.warn(ONLY_INPUTS, FutureWarning, stacklevel=2)
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
@@ -90,7 +103,7 @@ def grad(
     if is_grads_batched:
         return Hooks.batches.each(
             lambda *each: grad(
-                outputs, inputs, each, retain_graph, create_graph, allow_unused, materialize_grads=materialize_grads
+                outputs, inputs, each, retain_graph, create_graph, True, allow_unused, False, materialize_grads
             ),
             *_listed(grad_outputs),
         )

@@ -18,6 +18,10 @@ FREED = (
 )
 
 
+# Nodes of operators that take a number as they take a tensor: it has its place, without a history.
+_ARITHMETIC = frozenset(["AddBackward0", "SubBackward0", "MulBackward0", "DivBackward0"])
+
+
 class Node:
     """A step of the backward pass.
 
@@ -47,9 +51,15 @@ class Node:
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes this one hands gradients to, each with the number of its output."""
-        found = [as_function(edge) for edge in self._edges]
-        return tuple((named(node), output) for node, output in found)
+        """The nodes this one hands gradients to, each with the number of its output, and None for
+        tensors that need none.
+        """
+        found = [(named(node), output) for node, output in map(as_function, self._edges)]
+        if self._tape is None:
+            return tuple(found)
+        at, nothing = dict(zip(self._tape.edges, found, strict=True)), (None, 0)
+        shown = [at.get(place, nothing) for place in BACKWARDS[self._tape.backward].operands]
+        return (*shown, nothing) if len(shown) == 1 and self.name() in _ARITHMETIC else tuple(shown)
 
     def apply_backward(self, grads: tuple[Any, ...]) -> Any:
         """The gradients of the inputs, one for each edge, from those of the outputs.

@@ -4,13 +4,14 @@ unknown size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..base import dtypes
 from ..base.dtypes import dtype
+from ..base.errors import BroadcastError
 from ..base.layout import Size, layout
 from ..engine.function import Hooks
 from ..ops.check import TYPE_NAMES
@@ -256,18 +257,25 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Size:
     >>> torch.broadcast_shapes((2, 1), (3,))
     torch.Size([2, 3])
     """
+
+    def refuse(at: int, result: list[int], shape: tuple[int, ...], d: int) -> RuntimeError:
+        return RuntimeError(
+            f"Attempting to broadcast a dimension of length {shape[-d]} at -{d}! Mismatching argument at index {at} "
+            f"had {shape}; but expected shape should be broadcastable to {result}"
+        )
+
+    return _broadcast([(given,) if isinstance(given, int) else tuple(given) for given in shapes], refuse)
+
+
+def _broadcast(shapes: Sequence[tuple[int, ...]], refuse: Callable[..., RuntimeError]) -> Size:
+    """The common shape; `refuse` makes the error for a dimension, counted from the last, where there is none."""
     result: list[int] = []
-    for at, given in enumerate(shapes):
-        shape = (given,) if isinstance(given, int) else tuple(given)
+    for at, shape in enumerate(shapes):
         result[:0] = [1] * (len(shape) - len(result))
         for d in range(1, len(shape) + 1):
             if result[-d] != shape[-d] and shape[-d] != 1:
                 if result[-d] != 1:
-                    raise RuntimeError(
-                        f"Attempting to broadcast a dimension of length {shape[-d]} at -{d}! Mismatching argument at "
-                        f"index {at} had {shape}; "
-                        f"but expected shape should be broadcastable to {result}"
-                    )
+                    raise refuse(at, result, shape, d)
                 result[-d] = shape[-d]
     return Size(result)
 
@@ -280,7 +288,11 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     [torch.Size([2, 3]), torch.Size([2, 3])]
     """
     given = tensors[0] if len(tensors) == 1 and not isinstance(tensors[0], Hooks.tensor_types) else tensors
-    shape = broadcast_shapes(*[t.shape for t in given])
+
+    def refuse(at: int, result: list[int], shape: tuple[int, ...], d: int) -> RuntimeError:
+        return BroadcastError(result[-d], shape[-d], len(result) - d)
+
+    shape = _broadcast([tuple(t.shape) for t in given], refuse)
     return tuple([t if t.shape == shape else t.expand(shape) for t in given])
 
 

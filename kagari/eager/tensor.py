@@ -31,6 +31,14 @@ def _never() -> property:
     return property(lambda self: False, doc="False: there are no such tensors.")
 
 
+_REVERSES = (
+    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
+    "error in a future release. Consider `x.mT` to transpose batches of matrices or "
+    "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
+)
+_IDENTITY = "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
+
+
 class Tensor:
     """An n-dimensional array that knows how it was computed.
 
@@ -621,7 +629,9 @@ class Tensor:
 
     @property
     def T(self) -> Tensor:
-        """The tensor with its dimensions in the opposite order."""
+        """The transpose of a matrix. Of other tensors, the dimensions in the opposite order, with a warning."""
+        if self._layout.ndim != 2:
+            warnings.warn(_REVERSES if self._layout.ndim else _IDENTITY, stacklevel=2)
         return self.permute(tuple(range(self._layout.ndim - 1, -1, -1)))
 
     @property
@@ -631,7 +641,7 @@ class Tensor:
             raise RuntimeError(
                 f"tensor.H is only supported on matrices (2-D tensors). Got {self._layout.ndim}-D tensor."
             )
-        return self.T.conj()
+        return self.t().conj()
 
     @property
     def mH(self) -> Tensor:
@@ -642,7 +652,7 @@ class Tensor:
     def mT(self) -> Tensor:
         """The tensor with its last two dimensions exchanged; a number is its own transpose."""
         if not self._layout.ndim:
-            return self.T
+            return self.t()
         if self._layout.ndim < 2:
             raise RuntimeError(
                 f"tensor.mT is only supported on matrices or batches of matrices. Got {self._layout.ndim}-D tensor."

@@ -539,6 +539,11 @@ class BackwardFunction(Function):
         return self.argument_names[min(code, len(self.argument_names) - 1)]
 
     @property
+    def operands(self) -> list[int]:
+        """The numbers of the forward operator's arguments that may have a history: tensors that have gradients."""
+        return [v.attrs[0] for v in self.variant.program.inputs if v.dtype.is_differentiable]
+
+    @property
     def exact(self) -> BackwardFunction:
         """The same gradients as an operator that can be differentiated again."""
         if self._exact is None:
