@@ -86,8 +86,9 @@ _PACKAGES = frozenset((
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
-    "autocast": "amp", "get_device_module": "accelerator", "install_as_torch": "alias",
-    "_nested_tensor_from_mask": "nested", "load": "serialization", "save": "serialization", "vmap": "func",
+    "TypedStorage": "eager.typed_storage", "autocast": "amp", "get_device_module": "accelerator",
+    "install_as_torch": "alias", "_nested_tensor_from_mask": "nested", "load": "serialization",
+    "save": "serialization", "vmap": "func",
     **dict.fromkeys((
         "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache", "get_autocast_cpu_dtype",
         "get_autocast_dtype", "get_autocast_gpu_dtype", "is_autocast_cache_enabled", "is_autocast_cpu_enabled",
@@ -108,8 +109,8 @@ _SHOWN = {
 
 __all__ = [
     "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator",
-    "HalfTensor", "IntTensor", "LongTensor", "OutOfMemoryError", "ShortTensor", "Size", "Tensor", "UntypedStorage",
-    "__version__", "_choose_qparams_per_tensor", "_dirichlet_grad", "_empty_affine_quantized",
+    "HalfTensor", "IntTensor", "LongTensor", "OutOfMemoryError", "ShortTensor", "Size", "Tensor", "TypedStorage",
+    "UntypedStorage", "__version__", "_choose_qparams_per_tensor", "_dirichlet_grad", "_empty_affine_quantized",
     "_empty_per_channel_affine_quantized", "_fake_quantize_learnable_per_channel_affine",
     "_fake_quantize_learnable_per_tensor_affine", "_foreach_abs", "_foreach_abs_", "_foreach_acos", "_foreach_acos_",
     "_foreach_add", "_foreach_add_", "_foreach_addcdiv", "_foreach_addcdiv_", "_foreach_addcmul", "_foreach_addcmul_",

@@ -33,6 +33,7 @@ from types import FrameType, ModuleType
 from typing import Any
 
 from .base.config import cache_directory
+from .base.places import in_torch
 
 COMPATIBLE = "2.13.0"
 COMPATIBLE_VISION = "0.28.0"
@@ -41,6 +42,8 @@ NOT_YET = ("torchaudio", "torchtext")
 _PLACES = {
     "utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler", "utils.data.dataloader": "data.loader",
     "utils.data.distributed": "data.distributed", "utils.data._utils": "data",
+    "autograd.grad_mode": "autograd.modes", "autograd.anomaly_mode": "autograd.modes",
+    "storage": "eager.typed_storage",
     "_C": "eager.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
 }  # fmt: skip
 # Modules of libraries that are written for PyTorch's own memory, and what Kagari has in their place.
@@ -70,7 +73,8 @@ def install_as_torch() -> None:
             "the program with python -m kagari"
         )
     sys.modules["torch"] = _torch()
-    _torch().Tensor.__module__ = "torch"  # as programs print it
+    for name in ("Tensor", "Size", "device", "dtype"):
+        getattr(_torch(), name)  # which tensors have, whether a program asks for the class or not
     if _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
     if str(folder) not in sys.path:
@@ -116,6 +120,8 @@ def _torch() -> ModuleType:
         found = getattr(kagari, name)
         if isinstance(found, ModuleType):
             found = importlib.import_module(f"torch.{name}")
+        elif isinstance(found, type):
+            _show(found)
         setattr(made, name, found)
         return found
 
@@ -156,9 +162,13 @@ def _explain(module: ModuleType, shown: str) -> None:
     def look_up(name: str) -> Any:
         if before is not None:
             try:
-                return before(name)
+                found = before(name)
             except AttributeError:
                 pass
+            else:
+                if isinstance(found, type):
+                    _show(found)
+                return found
         inner = None if name.startswith("_") else _module(f"{shown}.{name}".partition(".")[2])
         if inner is not None:  # a module that lies elsewhere here
             return importlib.import_module(f"{shown}.{name}")
@@ -169,6 +179,24 @@ def _explain(module: ModuleType, shown: str) -> None:
     for name, inner in list(vars(module).items()):
         if isinstance(inner, ModuleType) and inner.__name__ == f"{module.__name__}.{name}":
             _explain(inner, f"{shown}.{name}")
+        elif isinstance(inner, type):
+            _show(inner)
+
+
+def _show(kind: type) -> None:
+    """Gives a class of Kagari's the module that PyTorch has it in, where it can be found there: as programs print it,
+    and tell layers by `torch.nn`.
+    """
+    package, _, module = kind.__module__.partition(".")
+    if package != _PACKAGE:
+        return
+    before = kind.__module__, kind.__qualname__, kind.__name__
+    place, name = in_torch(module, kind.__qualname__)
+    there = _module(place) if place else sys.modules[_PACKAGE]
+    # First of all: to look it up there may come back to here.
+    kind.__module__, kind.__qualname__, kind.__name__ = f"torch.{place}".rstrip("."), name, name
+    if getattr(there, name, None) is not kind:
+        kind.__module__, kind.__qualname__, kind.__name__ = before
 
 
 # Importing

@@ -71,6 +71,41 @@ def test_modules_are_the_same_objects() -> None:
     assert run("-c", f"import kagari; kagari.install_as_torch(); kagari.install_as_torch(){IDENTITIES}") == "same"
 
 
+CLASSES = """
+import importlib, torch
+places = ["torch", *(f"torch.{name}" for name in (
+    "autograd", "autograd.function", "autograd.graph", "distributions", "distributions.constraints", "fx", "nn",
+    "nn.parameter", "nn.utils.parametrize", "nn.utils.prune", "nn.utils.rnn", "optim", "optim.lr_scheduler",
+    "optim.swa_utils", "overrides", "serialization", "storage", "utils.checkpoint", "utils.data",
+))]
+shown = {}
+for place in places:
+    for name, found in vars(importlib.import_module(place)).items():
+        if isinstance(found, type) and not name.startswith("_") and found.__module__.startswith(("torch", "kagari")):
+            shown[f"{place}.{name}"] = str(found)
+# Those that are looked up when they are first asked for.
+for name in ("Size", "device", "dtype", "finfo", "layout", "memory_format", "nn.Linear", "nn.ReLU", "nn.GRUCell"):
+    shown[name] = str(eval(f"torch.{name}"))
+shown["of a tensor"] = [str(type(x)) for x in (torch.ones(1), torch.ones(1).device, torch.float32, torch.ones(1).shape)]
+layers = torch.nn.ModuleList([torch.nn.LSTM(1, 1), torch.nn.Embedding(1, 1)])
+shown["of a module"] = [str(type(m)) for m in layers.modules()]
+import pickle, torch.nn.modules.linear
+assert pickle.loads(pickle.dumps(torch.nn.Linear)) is torch.nn.modules.linear.Linear is torch.nn.Linear
+result = {place: text for place, text in shown.items() if "torch" in str(text)}
+"""
+# Classes that PyTorch has in files, or under a name, that Kagari does not show.
+ELSEWHERE = {"torch.distributions.constraints.dependent_property", "torch.nn.DataParallel"}
+
+
+def test_classes_are_printed_with_the_module_that_pytorch_has_them_in(oracle: ModuleType) -> None:
+    theirs: dict[str, Any] = {}
+    exec(CLASSES, theirs)
+    ours = eval(on_kagari(f"{CLASSES}\nprint(result)"))
+    common = ours.keys() & theirs["result"].keys()
+    assert len(common) > 350
+    assert {name for name in common if ours[name] != theirs["result"][name]} == ELSEWHERE
+
+
 ABSENT = (
     "current_stream", "default_stream", "get_device_capability", "get_device_name", "get_rng_state", "mem_get_info",
 )  # fmt: skip

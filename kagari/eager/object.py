@@ -4,6 +4,7 @@ elements.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from ..autograd.modes import is_grad_enabled
 from ..autograd.views import check_writable
 from ..base.dtypes import float32
+from ..base.later import Later
 from ..base.layout import layout
 from ..engine.function import Hooks
 from . import answering, convert, relayout, shared
@@ -22,6 +24,14 @@ from .storage import UntypedStorage, block_of
 
 if TYPE_CHECKING:
     from .tensor import Tensor
+    from .typed_storage import TypedStorage
+
+typed_storage = Later(f"{__package__}.typed_storage")
+_DEPRECATED = (
+    "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage class. "
+    "This should only matter to you if you are using storages directly.  To access UntypedStorage directly, use "
+    "tensor.untyped_storage() instead of tensor.storage()"
+)
 
 
 # Memory
@@ -118,7 +128,21 @@ def is_storage(obj: Any) -> bool:
     >>> torch.is_storage(x.untyped_storage()), torch.is_storage(x)
     (True, False)
     """
-    return isinstance(obj, UntypedStorage)
+    return isinstance(obj, UntypedStorage | typed_storage.TypedStorage)
+
+
+def storage(self: Tensor) -> TypedStorage:
+    """The block of memory that the tensor and its views share, as elements of its dtype. Warns that `untyped_storage`
+    is what remains.
+
+    >>> import warnings
+    >>> import kagari as torch
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     torch.arange(3)[1:].storage().tolist()
+    [0, 1, 2]
+    """
+    warnings.warn(_DEPRECATED, stacklevel=2)
+    return typed_storage.TypedStorage(wrap_storage=self.untyped_storage(), dtype=self.dtype)
 
 
 # Class
@@ -223,5 +247,5 @@ AS_STRIDED_ = next(f for f in relayout.CHANGING if f.__name__ == "as_strided_")
 FUNCTIONS = (AS_STRIDED_, is_storage, relayout.resize_as_)
 METHODS = (
     *_OF_QUANTIZED, apply_, as_subclass, const_data_ptr, cuda, dequantize, is_distributed, is_pinned, is_shared, map2_,
-    map_, new, pin_memory, set_, share_memory_, to_dense,
+    map_, new, pin_memory, set_, share_memory_, storage, to_dense,
 )  # fmt: skip

@@ -46,6 +46,11 @@ def _forget(noted: dict[int, Any], key: int, gone: object) -> None:
     noted.pop(key, None)
 
 
+def _root() -> str:
+    """The package under the name that programs know it by."""
+    return Parameter.__module__.partition(".")[0]
+
+
 class Registry:
     """The lowest part of :class:`Module`: its tables of members."""
 
@@ -104,7 +109,7 @@ class Registry:
             self._parameters[name] = announce("parameter", self, name, value)
         elif name in self._parameters:
             if value is not None:
-                self._refuse(name, value, "parameter", "kagari.nn.Parameter or None")
+                self._refuse(name, value, "parameter", f"{_root()}.nn.Parameter or None")
             self._parameters[name] = None
         elif isinstance(value, Registry):
             if name not in self._modules:
@@ -182,7 +187,7 @@ class Registry:
             if not isinstance(param, Parameter):
                 raise TypeError(
                     f"cannot assign '{typename(param)}' object to parameter '{name}' "
-                    "(kagari.nn.Parameter or None required)"
+                    f"({_root()}.nn.Parameter or None required)"
                 )
             check_leaf(name, param)
             param = announce("parameter", self, name, param)

@@ -182,6 +182,8 @@ def in_torch(found: Any) -> tuple[str, str] | None:
     if place is not None or not isinstance(found, type | FunctionType):
         return place
     module, name = found.__module__, found.__qualname__
+    if module.partition(".")[0] in ("torch", "torchvision"):  # where the program's torch is Kagari, classes say so
+        module = f"{ROOT}{module.replace('torchvision', 'torch.vision', 1).removeprefix('torch')}"
     if module != ROOT and not module.startswith(f"{ROOT}."):
         return None
     for their_place, our_module in _ELSEWHERE.items():

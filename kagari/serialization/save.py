@@ -140,7 +140,7 @@ def _reduced(t: Tensor) -> Any:
     attributes = dict(vars(t))
     made = _made_by(t, hooks)
     kinds = {names.in_torch(kind) for kind in type(t).__mro__}
-    if ("torch.nn", "Parameter") in kinds and type(t).__module__.startswith(names.ROOT):
+    if ("torch.nn", "Parameter") in kinds and names.in_torch(type(t)) is not None:
         arguments = (t.detach(), t.requires_grad, hooks)
         if attributes:
             return rebuild.rebuild_parameter_with_state, (*arguments, attributes)
