@@ -81,8 +81,8 @@ newaxis = None
 
 _PACKAGES = frozenset((
     "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func", "fx",
-    "hub", "jit", "library", "linalg", "mps", "multiprocessing", "nested", "nn", "optim", "overrides", "profiler",
-    "random", "serialization", "signal", "special", "testing", "types", "utils", "vision", "xpu",
+    "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nested", "nn", "optim", "overrides",
+    "profiler", "random", "serialization", "signal", "special", "testing", "types", "utils", "vision", "xpu",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -182,7 +182,7 @@ __all__ = [
     "log1p_", "log2", "log2_", "log_", "log_softmax", "logaddexp", "logaddexp2", "logcumsumexp", "logdet",
     "logical_and", "logical_and_", "logical_not", "logical_not_", "logical_or", "logical_or_", "logical_xor",
     "logical_xor_", "logit", "logit_", "logspace", "logsumexp", "long", "lt", "lt_", "lu", "lu_solve", "lu_unpack",
-    "manual_seed", "margin_ranking_loss", "masked_fill", "masked_fill_", "masked_scatter", "masked_scatter_",
+    "manual_seed", "margin_ranking_loss", "masked", "masked_fill", "masked_fill_", "masked_scatter", "masked_scatter_",
     "masked_select", "matmul", "matrix_exp", "matrix_power", "max", "max_pool1d", "max_pool1d_with_indices",
     "max_pool2d", "max_pool3d", "maximum", "mean", "median", "memory_format", "meshgrid", "min", "minimum", "mm",
     "mode", "moveaxis", "movedim", "mps", "msort", "mul", "mul_", "multinomial", "multiply", "multiply_",

@@ -293,7 +293,9 @@ def _finish(wanted: _Wanted | None, leaves: dict[Any, Any]) -> None:
 def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
     """Adds to a leaf's gradient: in place, unless the sum itself is to be differentiated."""
     have, lay = leaf._grad, leaf._layout
-    if modes.mode() & modes.GRADIENTS:
+    if type(grad) not in Hooks.tensor_types:
+        leaf._grad = grad if have is None else have + grad
+    elif modes.mode() & modes.GRADIENTS:
         leaf._grad = function("clone").run((grad,)) if have is None else function("add").run((have, grad))
     elif have is not None:
         with _accumulating:

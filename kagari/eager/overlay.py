@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Self
 
 from ..autograd.library import records
-from ..engine.function import Function
+from ..engine.function import Function, Hooks
 from .overriding import plain
 from .tensor import Tensor
 
@@ -63,7 +63,7 @@ class Overlay(Tensor):
         """What backward passes have added up, as a tensor of this kind."""
         with plain():
             found = _GRAD.__get__(self)
-        return None if found is None or isinstance(found, Overlay) else self._like(found)
+        return found if found is None or isinstance(found, Overlay) else self._like(found)
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -115,6 +115,11 @@ def leaf(kind: type, tensor: Tensor, requires_grad: bool, **attributes: Any) -> 
     return made
 
 
+def pass_back(answer: Callable[[Any, tuple[Any, ...]], Any]) -> None:
+    """Has calls of backward operators answered, whose gradients may be more than their elements from now on."""
+    Hooks.passed_back = staticmethod(answer)
+
+
 def _bare(given: Any) -> Any:
     """Tensors as their elements, in a list or not."""
     return [elements(t) for t in given] if isinstance(given, list | tuple) else elements(given)
@@ -133,7 +138,12 @@ def _grad(
     with plain():
         found = func(_bare(outputs), inputs, _bare(grad_outputs), *args, **kwargs)
     several = inputs if isinstance(inputs, list | tuple) else (inputs,)
-    return tuple([t._like(g) if isinstance(t, Overlay) and g is not None else g for t, g in zip(several, found)])
+    return tuple([g if g is None or isinstance(g, Overlay) else _kind(t)(g) for t, g in zip(several, found)])
+
+
+def _kind(t: Any) -> Wrap:
+    """What makes a gradient of a tensor one of its kind."""
+    return t._like if isinstance(t, Overlay) else lambda g: g
 
 
 _DIFFERENTIATING: dict[str, Callable[..., Any]] = {"backward": _backward, "grad": _grad}

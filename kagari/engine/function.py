@@ -73,6 +73,8 @@ class Hooks:
     refresh: Callable[[Any], None]
     after: Callable[[Function, Any], None]
     profile: Callable[[Function, tuple[Any, ...], dict[str, Any]], Any] | None = None  # while there is a profiler
+    # Where there are gradients that are more than their elements: answers a call by the tape.
+    passed_back: Callable[[BackwardFunction, tuple[Any, ...]], Any] | None = None
     # While functions are being transformed: the class of what stands for tensors in them, and what answers their calls.
     standing: type | None = None
     transformed: Callable[[Function, tuple[Any, ...]], Any]
@@ -556,6 +558,8 @@ class BackwardFunction(Function):
         """A call by the tape: its arguments need no checks."""
         if Hooks.profile is not None and Hooks.mode() & PROFILED:
             return Hooks.profile(self, args, {})
+        if Hooks.passed_back is not None:
+            return Hooks.passed_back(self, args)
         return self.run(args, args)
 
     def traced(self, args: tuple[Any, ...]) -> tuple[Traced, tuple[int, ...]]:
