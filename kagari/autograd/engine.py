@@ -206,8 +206,8 @@ def _before(extra: dict[str, Any], grads: Any) -> None:
     for index, retained in extra.get("retains", {}).items():
         t = retained()
         if t is not None and grads[index] is not None:
-            kept = function("clone").run((grads[index],))
-            t._grad = kept if t._grad is None else function("add").run((t._grad, kept))
+            kept = copied(grads[index])
+            t._grad = kept if t._grad is None else added(t._grad, kept)
 
 
 def call_hooks(hooks: dict[int, Callable[[Any], Any]], grad: Any) -> Any:
@@ -249,7 +249,7 @@ def _on_join(have: Any, index: int, grad: Any) -> dict[int, Any]:
     """The gradients of a node's outputs by number, with one more added."""
     joined = have if type(have) is dict else {} if have is None else {0: have}
     old = joined.get(index)
-    joined[index] = grad if old is None else function("add").run((old, grad))
+    joined[index] = grad if old is None else added(old, grad)
     return joined
 
 
@@ -267,7 +267,7 @@ def _on_leaf(wanted: _Wanted | None, leaves: dict[Any, Any], leaf: Any, grad: An
         _accumulate(leaf, grad, alone=False)
     else:
         have = leaves.get(leaf)
-        leaves[leaf] = grad if have is None else function("add").run((have, grad))
+        leaves[leaf] = grad if have is None else added(have, grad)
 
 
 def _finish(wanted: _Wanted | None, leaves: dict[Any, Any]) -> None:
@@ -283,17 +283,32 @@ def _finish(wanted: _Wanted | None, leaves: dict[Any, Any]) -> None:
         for hook in tuple(extra.get("pre", {}).values()):
             (grad,) = _replaced(hook, (grad,), hook((grad,)))
         # References to a gradient that nobody else holds: `grad` and the argument of getrefcount.
-        _accumulate(leaf, grad, alone=sys.getrefcount(grad) == 2 and sys.getrefcount(grad._storage) == 2)
+        alone = not grad._layout.compound and sys.getrefcount(grad) == 2 and sys.getrefcount(grad._storage) == 2
+        _accumulate(leaf, grad, alone)
         for hook in tuple(extra.get("accumulated", {}).values()):
             hook(leaf)
         for hook in tuple(extra.get("post", {}).values()):
             hook((), (grad,))
 
 
+def added(a: Any, b: Any) -> Any:
+    """The sum of two gradients. Of a dense and a compound one, such as a sparse one, the dense one is the first."""
+    if not (a._layout.compound or b._layout.compound):
+        return function("add").run((a, b))
+    return function("add").miss(*((b, a) if a._layout.compound and not b._layout.compound else (a, b)))
+
+
+def copied(grad: Any) -> Any:
+    """A gradient in memory of its own."""
+    return grad.clone() if grad._layout.compound else function("clone").run((grad,))
+
+
 def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
     """Adds to a leaf's gradient: in place, unless the sum itself is to be differentiated."""
     have, lay = leaf._grad, leaf._layout
-    if type(grad) not in Hooks.tensor_types:
+    if grad._layout.compound or (have is not None and have._layout.compound):
+        _accumulate_compound(leaf, have, grad)
+    elif type(grad) not in Hooks.tensor_types:
         leaf._grad = grad if have is None else have + grad
     elif modes.mode() & modes.GRADIENTS:
         leaf._grad = function("clone").run((grad,)) if have is None else function("add").run((have, grad))
@@ -313,6 +328,16 @@ def _accumulate(leaf: Any, grad: Any, alone: bool) -> None:
         leaf._grad = function("contiguous").run((grad,))
 
 
+def _accumulate_compound(leaf: Any, have: Any, grad: Any) -> None:
+    if have is None:
+        leaf._grad = copied(grad)
+    elif modes.mode() & modes.GRADIENTS or not grad._layout.compound:
+        leaf._grad = added(have, grad)
+    else:
+        with _accumulating:
+            function("add_").miss(have, grad)
+
+
 def blank(lay: Layout) -> Any:
     """A tensor of this layout in memory of its own, with whatever lies there."""
     extent = 1 + sum((n - 1) * s for n, s in zip(lay.shape, lay.strides)) if lay.numel else 0
@@ -328,5 +353,7 @@ def laid_out(t: Any, lay: Layout) -> Any:
 
 def _check_nan(node: Node, outs: tuple[Any, ...]) -> None:
     for i, o in enumerate(outs):
+        if o is not None and o._layout.compound:
+            o = o._values()
         if o is not None and function("any").run((function("ne").run((o, o)),)).item():
             raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")

@@ -70,6 +70,8 @@ class Node:
         saved, tape = self._saved, self._tape
         assert saved is not None
         n = len(saved) >> 1
+        # Backward operators take dense gradients.
+        grads = tuple([g.to_dense() if g is not None and g._layout.compound else g for g in grads])
         if modes.mode() & modes.GRADIENTS:
             values = [v if code >= 0 else self._restored(v, ~code) for v, code in zip(saved, tape.saved)]
             return BACKWARDS[tape.backward].exact.miss(*values, saved[n], *grads)

@@ -50,15 +50,18 @@ class Size(tuple[int, ...]):
 class Layout:
     """Shape, strides (in elements), dtype, and whether the device is `meta`, where tensors have no memory.
 
-    Made by `layout()`, never directly. `dense` are elements that fill a block of memory: none do on `meta`.
+    Made by `layout()`, never directly. `dense` are elements that fill a block of memory: none do on `meta`. Those of
+    a `compound` tensor lie in other tensors, so no plan can be made for it.
     """
 
     __slots__ = (
-        "shape", "strides", "dtype", "meta", "ndim", "numel", "nbytes", "contiguous", "dense", "rows", "_element",
+        "shape", "strides", "dtype", "meta", "compound", "ndim", "numel", "nbytes", "contiguous", "dense", "rows",
+        "_element",
     )  # fmt: skip
 
-    def __init__(self, shape: Ints, strides: Ints, dt: dtype, meta: bool) -> None:
+    def __init__(self, shape: Ints, strides: Ints, dt: dtype, meta: bool, compound: bool = False) -> None:
         self.shape, self.strides, self.dtype, self.meta = Size(shape), strides, dt, meta
+        self.compound = compound
         self.ndim, self.numel = len(shape), self.shape.numel()
         self.nbytes = self.numel * dt.itemsize
         if self.nbytes >> 63:
@@ -67,7 +70,7 @@ class Layout:
             )
         self.rows = strides == contiguous_strides(shape)
         self.contiguous = self.rows or self.numel == 0 or is_contiguous(shape, strides)
-        self.dense = not meta and (self.contiguous or is_dense(shape, strides))
+        self.dense = not meta and not compound and (self.contiguous or is_dense(shape, strides))
         self._element: tuple[Layout, int, int] | None = None
 
     @property
@@ -83,6 +86,7 @@ class Layout:
 
 
 _layouts: dict[tuple[Ints, Ints, dtype, bool], Layout] = {}
+_compounds: dict[tuple[Ints, dtype], Layout] = {}
 
 
 def layout(shape: Ints, strides: Ints | None, dt: dtype, meta: bool = False) -> Layout:
@@ -93,6 +97,14 @@ def layout(shape: Ints, strides: Ints | None, dt: dtype, meta: bool = False) -> 
     found = _layouts.get(key)
     if found is None:
         found = _layouts[key] = Layout(shape, strides, dt, meta)
+    return found
+
+
+def compound_layout(shape: Ints, dt: dtype) -> Layout:
+    """The one layout with this shape and this dtype of tensors whose elements lie in other tensors."""
+    found = _compounds.get((shape, dt))
+    if found is None:
+        found = _compounds[shape, dt] = Layout(shape, contiguous_strides(shape), dt, False, compound=True)
     return found
 
 

@@ -21,8 +21,9 @@ attach()
 for _function in (api.backward, api.grad):
     told(_function, "torch.autograd")
 code.ON_LOAD.append(install)
-postpone(__name__, "applied", "batched", "dual")
+postpone(__name__, "applied", "batched", "dual", "sparse")
 Hooks.applications, Hooks.batches, Hooks.duals = (globals()[name] for name in ("applied", "batched", "dual"))
+Hooks.sparse = globals()["sparse"]
 
 __all__ = [
     "Generator", "Size", "Tensor", "device", "dtype", "fused", "get_num_threads", "operators",

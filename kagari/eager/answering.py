@@ -22,6 +22,8 @@ SILENT = frozenset((
     "__hash__", "__init_subclass__", "__iter__", "__new__", "__torch_function__", "__array_namespace__",
     "_make_subclass", "as_subclass",
 ))  # fmt: skip
+# Members that begin as private ones do, and are told nevertheless.
+_PUBLIC = frozenset(("_coalesced_", "_dimI", "_dimV", "_indices", "_nnz", "_values", "_version"))
 _lock = threading.RLock()
 
 
@@ -155,7 +157,7 @@ def _told_members(tensor: type) -> dict[str, Any]:
         name: member
         for name, member in tensor.__dict__.items()
         if isinstance(member, FunctionType | property) and name not in SILENT
-        if not name.startswith("_") or name.startswith("__") or name == "_version"
+        if not name.startswith("_") or name.startswith("__") or name in _PUBLIC
     }
 
 

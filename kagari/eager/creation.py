@@ -20,7 +20,7 @@ from . import convert, inplace
 from .blocks import block
 from .calls import call
 from .device import CPU, DEFAULT, META, is_meta
-from .formats import check_layout, format_asked, preserve_format, strides_in
+from .formats import check_layout, format_asked, is_sparse_layout, preserve_format, strides_in
 from .sizes import blank, check_sizes, checked_value, dense_strides, dtype_of, integer, number, out_dtype, sizes_of
 from .tensor import wanting_grad
 
@@ -77,6 +77,8 @@ def tensor(
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
             stacklevel=2,
         )
+        if data._layout.compound:
+            made = data.detach().to(data.dtype if dtype is None else dtype, copy=True)
     if made is None:
         made = convert.from_data(data, dtype)
     if (device is not None or DEFAULT[-1] is not CPU) and is_meta(device):
@@ -195,6 +197,8 @@ def empty(
     >>> torch.empty(2, 3).shape
     torch.Size([2, 3])
     """
+    if is_sparse_layout(layout):
+        return Hooks.sparse.making.of_zeros(args if size is None else (size,), dtype, layout, requires_grad)
     made = _sized("empty", args, size, dtype, layout, device, out)
     form = format_asked("empty", memory_format)
     if memory_format is preserve_format:
@@ -217,7 +221,7 @@ def zeros(
         size: the sizes, by name.
         out: a tensor to write to instead of a new one.
         dtype: the default dtype if it is not given.
-        layout: `torch.strided`.
+        layout: `torch.strided`, or that of a sparse tensor.
         device: `"cpu"` or `"meta"`; that of new tensors if it is not given.
         requires_grad: whether a backward pass fills in its `grad`.
         pin_memory: accepted; there is no device to pin memory for.
@@ -229,6 +233,8 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    if is_sparse_layout(layout):
+        return Hooks.sparse.making.of_zeros(args if size is None else (size,), dtype, layout, requires_grad)
     made = _sized("zeros", args, size, dtype, layout, device, out)
     call("zero_")(made)
     made._storage.version = 0
@@ -325,6 +331,9 @@ def empty_like(
     >>> torch.empty_like(torch.ones(2, 3)).shape
     torch.Size([2, 3])
     """
+    if is_sparse_layout(layout):
+        dt = input.dtype if dtype is None else dtype
+        return Hooks.sparse.making.of_zeros((input.shape,), dt, layout, requires_grad)
     made = blank_like("empty_like", input, dtype, device, memory_format, layout)
     return for_each(input, finished(made, None, requires_grad))
 
@@ -339,6 +348,9 @@ def zeros_like(
     >>> torch.zeros_like(torch.ones(2))
     tensor([0., 0.])
     """
+    if is_sparse_layout(layout):
+        dt = input.dtype if dtype is None else dtype
+        return Hooks.sparse.making.of_zeros((input.shape,), dt, layout, requires_grad)
     made = blank_like("zeros_like", input, dtype, device, memory_format, layout)
     call("zero_")(made)
     made._storage.version = 0

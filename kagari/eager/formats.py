@@ -1,5 +1,5 @@
-"""Names for how elements lie in memory, as arguments: layouts, `strided` for all but nested tensors; memory formats
-order the dimensions.
+"""Names for how elements lie in memory, as arguments: layouts, `strided` for all but sparse and nested tensors; memory
+formats order the dimensions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ F = TypeVar("F", bound="layout")
 
 
 class layout:
-    """The kind of storage of a tensor: `kagari.strided`, or `kagari.jagged` of nested tensors."""
+    """The kind of storage: `kagari.strided`, one of sparse tensors, or `kagari.jagged` of nested ones."""
 
     __slots__ = ("name",)
     name: str
@@ -47,6 +47,11 @@ def _named(kind: type[F], name: str) -> F:
 
 strided = _named(layout, "strided")
 jagged = _named(layout, "jagged")
+sparse_coo = _named(layout, "sparse_coo")
+sparse_csr = _named(layout, "sparse_csr")
+sparse_csc = _named(layout, "sparse_csc")
+sparse_bsr = _named(layout, "sparse_bsr")
+sparse_bsc = _named(layout, "sparse_bsc")
 contiguous_format = _named(memory_format, "contiguous_format")
 preserve_format = _named(memory_format, "preserve_format")
 channels_last = _named(memory_format, "channels_last")
@@ -54,10 +59,17 @@ channels_last_3d = _named(memory_format, "channels_last_3d")
 _RANKS = {channels_last: 4, channels_last_3d: 5}
 
 
+def is_sparse_layout(given: object) -> bool:
+    """Whether it is the layout of sparse tensors."""
+    return type(given) is layout and given.name.startswith("sparse")
+
+
 def check_layout(name: str, given: object) -> None:
-    """Raises TypeError unless `given` is a layout or None."""
+    """Raises TypeError unless `given` is a layout or None, RuntimeError for that of sparse tensors."""
     if given is not None and type(given) is not layout:
         raise TypeError(f"{name}(): argument 'layout' must be torch.layout, not {type(given).__name__}")
+    if is_sparse_layout(given):
+        raise RuntimeError(f"{name}(...) is not implemented for sparse layout")
 
 
 def format_asked(name: str, given: object) -> memory_format | None:

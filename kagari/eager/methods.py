@@ -29,6 +29,7 @@ from . import (
     random,
     relayout,
     short_time,
+    sparsity,
     strided,
     views,
 )
@@ -315,6 +316,7 @@ METHODS = (
     *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, *object.METHODS, *composed.METHODS, allclose,
     argwhere, clone, contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size,
     masked_select, nonzero, type_as, _where, *distinct.METHODS, *linalg.METHODS, *short_time.METHODS,
+    *sparsity.METHODS,
 )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from . import (
     random,
     sequences,
     short_time,
+    sparsity,
     strided,
     types,
     views,
@@ -51,8 +52,8 @@ WRITTEN: dict[str, Any] = {
         *types.FUNCTIONS, *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS,
         *legacy.FUNCTIONS, *object.FUNCTIONS, *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS,
         *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS,
-        *foreach.FUNCTIONS, *linalg.FUNCTIONS, *short_time.FUNCTIONS, *gammas.FUNCTIONS, convert.is_tensor,
-        set_printoptions,
+        *foreach.FUNCTIONS, *linalg.FUNCTIONS, *short_time.FUNCTIONS, *gammas.FUNCTIONS, *sparsity.FUNCTIONS,
+        convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

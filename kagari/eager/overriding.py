@@ -38,8 +38,10 @@ def answers(kind: type) -> bool:
 
 
 def asked(kind: type) -> bool:
-    """Whether a call with an argument of this type, which is not Tensor itself, is the type's to answer."""
-    return not state.plain and answers(kind)
+    """Whether a call with an argument of this type, which is not Tensor itself, is the type's to answer. A compound
+    tensor has no memory of its own, so it never counts as another tensor.
+    """
+    return (not state.plain or getattr(kind, "_compound", False)) and answers(kind)
 
 
 def skipped() -> bool:

@@ -93,16 +93,16 @@ def format_tensor(
     """
     suffixes = []
     if array is None:
-        body = "..."
+        shown = "..."
         suffixes += ["device='meta'", f"size={size}"]
         usual = dtype_name == default_dtype_name
     elif array.size == 0:
-        body = "[]"
+        shown = "[]"
         if array.ndim != 1:
             suffixes.append(f"size={array.shape}")
         usual = dtype_name == default_dtype_name
     else:
-        body = _body(array, decode, len(prefix))
+        shown = body(array, decode, len(prefix))
         if _options.edgeitems == 0:
             suffixes.append(f"size={array.shape}")
         usual = dtype_name in (default_dtype_name, _complex_of(default_dtype_name), "int64", "bool")
@@ -112,26 +112,28 @@ def format_tensor(
         suffixes.append(f"grad_fn=<{grad_fn}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
-    text = _with_suffixes(prefix + body, suffixes, len(prefix))
+    text = with_suffixes(prefix + shown, suffixes, len(prefix))
     return "Parameter containing:\n" + text if parameter else text
 
 
 def format_values(array: np.ndarray | None, suffixes: list[str]) -> str:
     """The text of a tensor that says particular things of itself: numbers, and suffixes behind them."""
-    shown = "..." if array is None else _body(array, np.asarray, len("tensor(")) if array.size else "[]"
-    return _with_suffixes(f"tensor({shown}", suffixes, len("tensor("))
+    shown = "..." if array is None else body(array, np.asarray, len("tensor(")) if array.size else "[]"
+    return with_suffixes(f"tensor({shown}", suffixes, len("tensor("))
 
 
 def _complex_of(dtype_name: str) -> str:
     return {"float16": "complex32", "float64": "complex128"}.get(dtype_name, "complex64")
 
 
-def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
-    """The text with its suffixes, each on a new line where it would not fit, and the closing parenthesis."""
+def with_suffixes(text: str, suffixes: list[str], indent: int, *, newline: bool = False) -> str:
+    """The text with its suffixes, each on a new line where it would not fit, and the closing parenthesis. With
+    `newline` the first of them begins one in any case.
+    """
     parts = [text]
     width = len(text) - text.rfind("\n") + 1
-    for suffix in suffixes:
-        if width + len(suffix) + 2 > _options.linewidth:
+    for i, suffix in enumerate(suffixes):
+        if width + len(suffix) + 2 > _options.linewidth or (newline and not i):
             parts.append(",\n" + " " * indent + suffix)
             width = indent + len(suffix)
         else:
@@ -140,7 +142,7 @@ def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
     return "".join(parts) + ")"
 
 
-def _body(array: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], indent: int) -> str:
+def body(array: np.ndarray, decode: Callable[[np.ndarray], np.ndarray], indent: int) -> str:
     """The numbers in their brackets."""
     edge = _options.edgeitems
     summarised = array.size > _options.threshold

@@ -199,7 +199,7 @@ class Tensor:
 
     @property
     def layout(self) -> layout:
-        """`torch.strided`: there is no other kind of storage."""
+        """`torch.strided`; sparse tensors have another one."""
         return strided
 
     @property

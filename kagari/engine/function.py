@@ -84,6 +84,7 @@ class Hooks:
     applications: Any
     batches: Any
     duals: Any
+    sparse: Any  # the package of the floor above that has sparse tensors
     before_forgetting: Callable[[], None] = staticmethod(lambda: None)
 
 
@@ -386,6 +387,9 @@ class Function:
     # Plans
 
     def make_plan(self, args: tuple[Any, ...], needs: tuple[int, ...]) -> Plan:
+        for a in args:
+            if isinstance(a, Hooks.tensor_types) and a._layout.compound:
+                raise NotImplementedError(f"{self.display}: a {type(a).__name__} has no memory of its own")
         while True:  # making a variant decides on sizes, too, on those that were traced
             traced, sizes = self.traced(args)
             variant = traced.variant(needs)

@@ -50,6 +50,8 @@ CALLS: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_parameter"): rebuild.rebuild_parameter,
     ("torch._utils", "_rebuild_parameter_with_state"): rebuild.rebuild_parameter_with_state,
     ("torch._tensor", "_rebuild_from_type_v2"): rebuild.rebuild_from_type,
+    ("torch._utils", "_rebuild_sparse_tensor"): rebuild.rebuild_sparse_tensor,
+    ("torch.serialization", "_get_layout"): rebuild.make_layout,
     ("torch", "Size"): rebuild.make_size,
     ("torch", "device"): device,
     ("collections", "OrderedDict"): OrderedDict,

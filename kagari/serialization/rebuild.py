@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..base.dtypes import QUANTIZED, dtype
 from ..base.layout import Size, layout
-from ..eager import Tensor
+from ..eager import Tensor, formats, sparse
 from ..eager.blocks import is_immaterial
 from ..eager.convert import rebuild_meta, wrap
 from ..quantized.scheme import (
@@ -98,6 +98,26 @@ def rebuild_meta_tensor(dt: Any, size: Sequence[int], stride: Sequence[int], req
     _check_numbers(0, tuple(size), tuple(stride))
     made: Tensor = rebuild_meta(tuple(size), tuple(stride), dt, False)
     return made.requires_grad_() if requires_grad else made
+
+
+def rebuild_sparse_tensor(kind: Any, parts: Any) -> Tensor:
+    """A sparse tensor of its parts. Raises RuntimeError for parts that do not fit one another, as indices out of bounds
+    do not.
+    """
+    if not isinstance(kind, formats.layout) or not isinstance(parts, tuple) or len(parts) not in (3, 4):
+        raise RuntimeError(f"a sparse tensor is not made of {short(kind)} and {short(parts)}")
+    tensors = parts[: 2 if kind is formats.sparse_coo else 3]
+    if not all(isinstance(t, Tensor) for t in tensors):
+        raise RuntimeError(f"expected the parts of a sparse tensor, got {short(tensors)}")
+    return sparse.making.of_parts(kind, parts)
+
+
+def make_layout(name: Any) -> formats.layout:
+    """A layout by its name. Raises RuntimeError for what is none."""
+    found = getattr(formats, name.removeprefix("torch."), None) if isinstance(name, str) else None
+    if type(found) is not formats.layout:
+        raise RuntimeError(f"expected the name of a layout, got {short(name)}")
+    return found
 
 
 def rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any = None) -> Any:
@@ -193,7 +213,8 @@ def _kind(name: str) -> Any:
 
 
 __all__ = [
-    "Block", "make_bytearray", "make_bytes", "make_size", "quantizer_state", "rebuild_from_type", "rebuild_meta_tensor",
-    "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_quantized", "rebuild_tensor",
+    "Block", "make_bytearray", "make_bytes", "make_layout", "make_size", "quantizer_state", "rebuild_from_type",
+    "rebuild_meta_tensor", "rebuild_parameter", "rebuild_parameter_with_state", "rebuild_quantized",
+    "rebuild_sparse_tensor", "rebuild_tensor",
     "rebuild_tensor_of_bytes",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from typing import IO, Any
 from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..eager import Tensor, device
+from ..eager.formats import layout
 from ..quantized.tensor import QuantizedTensor
 from . import legacy, names, rebuild
 from .archive import archive_name, replacing
@@ -103,6 +104,8 @@ class _Pickler(_PythonPickler):
             return _reduced(obj)
         if isinstance(obj, Size):
             return Size, (tuple(obj),)
+        if type(obj) is layout:
+            return rebuild.make_layout, (repr(obj),)
         if isinstance(obj, device):
             return device, (obj.type,) if obj.index is None else (obj.type, obj.index)
         place = names.in_torch(obj)
@@ -132,6 +135,8 @@ class _Pickler(_PythonPickler):
 
 def _reduced(t: Tensor) -> Any:
     """The call that makes the tensor again."""
+    if t._layout.compound:
+        return rebuild.rebuild_sparse_tensor, (t.layout, t.parts())
     hooks: OrderedDict[Any, Any] = OrderedDict()
     if isinstance(t, QuantizedTensor):
         block = rebuild.Block(t._storage, t.dtype, t._storage.nbytes)

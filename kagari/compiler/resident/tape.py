@@ -448,9 +448,10 @@ def simple_leaf(work, leaf, grad):
     ):
         return 0
     layout = (leaf + ROOTS[AT_LAYOUT])[0]
-    if (leaf + ROOTS[AT_GRAD])[0] == ROOTS[NONE]:
+    have = (leaf + ROOTS[AT_GRAD])[0]
+    if have == ROOTS[NONE]:
         return (layout + ROOTS[LAYOUT_DENSE])[0] == ROOTS[TRUE]
-    return PyLong_AsLongLong((layout + ROOTS[LAYOUT_NUMEL])[0]) < LONG_ACCUMULATION
+    return is_tensor(have) and PyLong_AsLongLong((layout + ROOTS[LAYOUT_NUMEL])[0]) < LONG_ACCUMULATION
 
 
 def nobody_else(grad):
