@@ -209,6 +209,11 @@ def create_block_mask(
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: BlockMask | None, gqa: bool) -> None:
+    if q.is_nested or k.is_nested or v.is_nested:
+        raise NotImplementedError(
+            "flex_attention does not support NestedTensor inputs. Convert inputs to dense tensors before calling "
+            "flex_attention."
+        )
     if not q.ndim == k.ndim == v.ndim == 4:
         raise NotImplementedError("NYI: query, key, and value must be 4D tensors")
     if q.size(0) != k.size(0) and (mask is None or k.size(0) != 1):
