@@ -167,18 +167,6 @@ def test_padding_is_not_trained() -> None:
     assert layer.weight.grad.tolist() == [[1.0] * 3, [0.0] * 3, [0.0] * 3, [0.0] * 3]
 
 
-def test_sparse_gradients_are_refused() -> None:
-    table, index = kagari.ones(3, 2), kagari.tensor([0])
-    for call in (
-        lambda: nn.Embedding(3, 2, sparse=True),
-        lambda: nn.EmbeddingBag(3, 2, sparse=True),
-        lambda: nn.functional.embedding(index, table, sparse=True),
-        lambda: nn.functional.embedding_bag(index, table, index, sparse=True),
-    ):
-        with pytest.raises(NotImplementedError, match="sparse=True is not supported"):
-            call()
-
-
 def test_gradient_of_a_large_table(oracle: ModuleType) -> None:
     """Rows that occur often, in a table that several threads share."""
     grads = []

@@ -5,7 +5,7 @@ native code.
 from __future__ import annotations
 
 import copyreg
-from functools import reduce
+from functools import partial, reduce
 from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
@@ -55,9 +55,20 @@ def install(loaded: Native) -> None:
     )
     modes.watch(loaded.set_mode)
     autograd_engine.install(loaded)
+    for name in _LOOKING_UP:
+        function(name).diverted = partial(_looked_up, name)
     for record in records().values():
         _install(loaded, record)
     copyreg.pickle(type(loaded.allocate_storage(0)), _pickled)
+
+
+_LOOKING_UP = ("embedding", "embedding_bag", "gather")  # what may have a sparse gradient
+
+
+def _looked_up(name: str, args: tuple[Any, ...]) -> Any:
+    """A call that asks for a sparse gradient; UNANSWERED for any other."""
+    asked = any(a is True for a in args)
+    return getattr(Hooks.sparse.lookup, name)(args) if asked else UNANSWERED
 
 
 def _pickled(block: Any) -> tuple[Any, ...]:

@@ -27,7 +27,7 @@ _OWN = (
 # Functions that do nothing but to ask such methods.
 _PASSED = frozenset((
     "_is_view", "as_subclass", "backward", "grad", "is_complex", "is_floating_point", "is_inference", "is_same_size",
-    "is_signed", "is_tensor", "numel",
+    "is_signed", "is_tensor", "numel", "result_type",
 ))  # fmt: skip
 _set_offset, _set_storage = Tensor._offset.__set__, Tensor._storage.__set__  # type: ignore[attr-defined]
 

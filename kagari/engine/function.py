@@ -142,6 +142,8 @@ class Function:
             [i + 1 for i, p in enumerate(parameters) if p.default is REQUIRED and not p.many], default=0
         )
         self._backwards: dict[int, BackwardFunction] = {}
+        # What answers certain calls of the operator otherwise, such as those that ask for a sparse gradient.
+        self.diverted: Callable[[tuple[Any, ...]], Any] | None = None
         self.casting: Callable[[dtype], Function] | None = None  # makes the form under autocast, where it differs
         self._cast: dict[int, Function] = {}
         self.derived: dict[Any, Any] = {}  # see derived.py
@@ -265,6 +267,10 @@ class Function:
         canonical = Hooks.convert(self, self.arrange(args, kwargs))
         if canonical is NotImplemented:
             return NotImplemented
+        if self.diverted is not None:
+            answer = self.diverted(canonical)
+            if answer is not UNANSWERED:
+                return answer
         return self.run(canonical, args if not kwargs else ())
 
     def arrange(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

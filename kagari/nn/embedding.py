@@ -29,8 +29,6 @@ class _Table(Module):
         self, given: Tensor | None, requires_grad: bool, device: str | Device | None, dtype: dtype | None
     ) -> None:
         """The table: a new one, or one that is given."""
-        if self.sparse:
-            raise NotImplementedError(f"{type(self).__name__}: gradients are dense, sparse=True is not supported")
         shape = (self.num_embeddings, self.embedding_dim)
         if given is None:
             self.weight = Parameter(ops.empty(shape, device=device, dtype=dtype), requires_grad=requires_grad)
@@ -60,6 +58,7 @@ class _Table(Module):
             "max_norm": (self.max_norm, None),
             "norm_type": (self.norm_type, 2),
             "scale_grad_by_freq": (self.scale_grad_by_freq, False),
+            "sparse": (self.sparse, False),
         }
         return {name: value for name, (value, default) in options.items() if value != default}
 
@@ -74,7 +73,7 @@ class Embedding(_Table):
         max_norm (float, optional): rows that are looked up and longer than that are scaled down to it, in place.
         norm_type (float): the norm that ``max_norm`` means. Default: 2
         scale_grad_by_freq (bool): divides the gradient of a row by how often it was looked up. Default: ``False``
-        sparse (bool): not supported, gradients are dense.
+        sparse (bool): gives the table a sparse gradient, of the rows that were looked up. Default: ``False``
         device, dtype: where the table is made, and of which type.
 
     Shape:
@@ -191,7 +190,7 @@ class EmbeddingBag(_Table):
         norm_type (float): the norm that ``max_norm`` means. Default: 2
         scale_grad_by_freq (bool): divides the gradient of a row by how often it was looked up. Default: ``False``
         mode (str): ``"sum"``, ``"mean"`` or ``"max"``. Default: ``"mean"``
-        sparse (bool): not supported, gradients are dense.
+        sparse (bool): gives the table a sparse gradient, of the rows that were looked up. Default: ``False``
         include_last_offset (bool): the offsets have one more number, where the last bag ends. Default: ``False``
         padding_idx (int, optional): a row that counts for nothing and is not trained.
         device, dtype: where the table is made, and of which type.

@@ -38,7 +38,7 @@ def embedding(
         max_norm (float, optional): rows that are looked up and longer than that are scaled down to it, in ``weight``.
         norm_type (float): the norm that ``max_norm`` means. Default: 2
         scale_grad_by_freq (bool): divides the gradient of a row by how often it was looked up. Default: ``False``
-        sparse (bool): not supported, gradients are dense.
+        sparse (bool): gives ``weight`` a sparse gradient, of the rows that are looked up. Default: ``False``
 
     Returns:
         A tensor of shape :math:`(*, D)`.
@@ -137,7 +137,7 @@ def embedding_bag(
         norm_type (float): the norm that ``max_norm`` means. Default: 2
         scale_grad_by_freq (bool): divides the gradient of a row by how often it was looked up. Default: ``False``
         mode (str): ``"sum"``, ``"mean"`` or ``"max"``. Default: ``"mean"``
-        sparse (bool): not supported, gradients are dense.
+        sparse (bool): gives ``weight`` a sparse gradient, of the rows that are looked up. Default: ``False``
         per_sample_weights (Tensor, optional): of the shape of ``input``, what each row is multiplied by in a sum.
         include_last_offset (bool): ``offsets`` has one more number, where the last bag ends. Default: ``False``
         padding_idx (int, optional): a row that counts for nothing.

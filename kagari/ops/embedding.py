@@ -108,8 +108,6 @@ def embedding(
             [1, 2],
             [3, 4]])
     """
-    if sparse:
-        raise NotImplementedError("embedding: gradients are dense, sparse=True is not supported")
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     _require_indices("embedding", indices)
@@ -285,8 +283,6 @@ def embedding_bag(
     With `offsets` the input is a vector, and they say where each bag begins.
     """
     _require_bags(input, weight, offsets, per_sample_weights, padding_idx)
-    if sparse:
-        raise NotImplementedError("embedding_bag: gradients are dense, sparse=True is not supported")
     flat, bags = _flat(input), _bag_count(input, offsets, include_last_offset)
     rows = graph.gather(weight, _index(flat, weight.shape[1]), 0)
     rows = graph.cast(rows, accumulate(weight.dtype))

@@ -8,7 +8,7 @@ from typing import Any
 from ..autograd import no_grad
 from ..eager import Tensor
 from ..eager import operators as ops
-from .optimizer import Optimizer, check_one_element, refuse_complex
+from .optimizer import Optimizer, check_one_element, refuse_complex, refuse_sparse
 
 
 class Adafactor(Optimizer):
@@ -106,6 +106,7 @@ class Adafactor(Optimizer):
             for param in group["params"]:
                 if param.grad is not None:
                     refuse_complex(self, param)
+                    refuse_sparse(self, param.grad)
                     state = self.state[param]
                     if not state:
                         state.update(_begin(param))

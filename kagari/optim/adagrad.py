@@ -7,7 +7,7 @@ from typing import Any
 
 from ..eager import Tensor
 from ..eager import fused as rules
-from .elementwise import Elementwise
+from .elementwise import Elementwise, with_values
 from .optimizer import check_implementation, check_not_negative, check_rate, filled_like, option
 
 
@@ -90,6 +90,19 @@ class Adagrad(Elementwise):
 
     def _begin(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
         return {"step": 0, "sum": filled_like(param, group["initial_accumulator_value"])}
+
+    def _sparse_step(self, group: dict[str, Any], param: Tensor, grad: Tensor) -> None:
+        if group["fused"]:
+            raise RuntimeError("`fused` does not support sparse grad or complex param")
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        (state,) = self._states(group, [param])
+        state["step"] += 1
+        grad = (-grad if group["maximize"] else grad).coalesce()
+        state["sum"].add_(grad * grad)
+        roots = state["sum"].sparse_mask(grad)._values().sqrt() + group["eps"]
+        rate = float(group["lr"]) / (1 + (state["step"] - 1) * group["lr_decay"])
+        param.add_(with_values(grad, grad._values() / roots), alpha=-rate)
 
     def _tensors(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("sum",)

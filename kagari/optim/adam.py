@@ -95,6 +95,9 @@ class Adam(Elementwise):
         super().__init__(params, defaults)
         check_implementation(foreach, fused, differentiable)
 
+    def _sparse_step(self, group: dict[str, Any], param: Tensor, grad: Tensor) -> None:
+        raise RuntimeError("Adam does not support sparse gradients, please consider SparseAdam instead")
+
     def _tensors(self, group: dict[str, Any]) -> tuple[str, ...]:
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
         return names if group["amsgrad"] else names[:2]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar
 
+from ..autograd import no_grad
 from ..eager import Tensor, fused
 from ..eager import operators as ops
 from .optimizer import Optimizer
 
+_DENSE = frozenset((Tensor,))
 # Options that came later than the optimizers that have them: states saved before do not name them.
 _LATER = {
     "amsgrad": False,
@@ -80,6 +82,8 @@ class Elementwise(Optimizer):
     def _update(self) -> None:
         for group in self.param_groups:
             params, grads = _with_gradients(group["params"])
+            if not _DENSE.issuperset(map(type, grads)):
+                params, grads = self._change_sparse(group, params, grads)
             if not params:
                 continue
             states = self._states(group, params)
@@ -93,6 +97,24 @@ class Elementwise(Optimizer):
             for clock, chosen in parts.items():
                 of_params, of_grads = [params[i] for i in chosen], [grads[i] for i in chosen]
                 self._run(group, clock, of_params, of_grads, [states[i] for i in chosen])
+
+    def _change_sparse(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Changes the parameters that have a sparse gradient; gives the others."""
+        dense: tuple[list[Tensor], list[Tensor]] = [], []
+        for param, grad in zip(params, grads):
+            if grad.is_sparse:
+                with no_grad():
+                    self._sparse_step(group, param, grad)
+            else:
+                dense[0].append(param)
+                dense[1].append(grad)
+        return dense
+
+    def _sparse_step(self, group: dict[str, Any], param: Tensor, grad: Tensor) -> None:
+        """Changes a parameter by its sparse gradient. Raises RuntimeError: most optimizers don't."""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
 
     def _states(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, Any]]:
         found = self.state
@@ -134,4 +156,9 @@ def _with_gradients(params: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     return found, grads
 
 
-__all__ = ["Elementwise"]
+def with_values(s: Tensor, values: Tensor) -> Tensor:
+    """Values at the places of a coalesced sparse tensor."""
+    return ops.sparse_coo_tensor(s._indices(), values, s.shape, is_coalesced=True, check_invariants=False)
+
+
+__all__ = ["Elementwise", "with_values"]

@@ -190,7 +190,8 @@ class LBFGS(Optimizer):
     def _gradient(self) -> Tensor:
         """The gradients of all parameters in one row."""
         params = self.param_groups[0]["params"]
-        return ops.cat([_numbers(ops.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in params])
+        grads = [ops.zeros_like(p) if p.grad is None else p.grad.to_dense() for p in params]
+        return ops.cat([_numbers(grad).reshape(-1) for grad in grads])
 
     def _go(self, origin: list[Tensor], t: float, direction: Tensor) -> None:
         """Sets the parameters to the point that is `t` along the direction."""

@@ -10,7 +10,7 @@ from ..autograd import no_grad
 from ..base.dtypes import bfloat16
 from ..eager import Tensor
 from ..eager import operators as ops
-from .optimizer import Optimizer, check_one_element, refuse_complex
+from .optimizer import Optimizer, check_one_element, refuse_complex, refuse_sparse
 
 
 class Muon(Optimizer):
@@ -100,6 +100,7 @@ class Muon(Optimizer):
             for param in group["params"]:
                 if param.grad is not None:
                     refuse_complex(self, param)
+                    refuse_sparse(self, param.grad)
                     state = self.state[param]
                     if not state:
                         state["momentum_buffer"] = ops.zeros_like(param.grad)

@@ -376,6 +376,12 @@ def refuse_complex(optimizer: Optimizer, param: Tensor) -> None:
         raise RuntimeError(f"{type(optimizer).__name__} does not support complex parameters")
 
 
+def refuse_sparse(optimizer: Optimizer, grad: Tensor) -> None:
+    """Raises RuntimeError for a sparse gradient."""
+    if grad.is_sparse:
+        raise RuntimeError(f"{type(optimizer).__name__} does not support sparse gradients")
+
+
 def check_one_element(lr: float | Tensor) -> None:
     """Refuses a learning rate that is a tensor of more than one element."""
     if isinstance(lr, Tensor) and lr.numel() != 1:

@@ -90,6 +90,22 @@ class SGD(Elementwise):
         super().__init__(params, defaults)
         check_implementation(foreach, fused, differentiable)
 
+    def _sparse_step(self, group: dict[str, Any], param: Tensor, grad: Tensor) -> None:
+        if group["fused"]:
+            raise RuntimeError("`_fused_sgd` does not support sparse gradients")
+        grad = -grad if group["maximize"] else grad
+        if group["weight_decay"] != 0:
+            grad = grad + param * float(group["weight_decay"])  # which is an error, as in PyTorch
+        momentum = group["momentum"]
+        if momentum != 0:
+            state = self.state[param]
+            before = state.get("momentum_buffer")
+            state["momentum_buffer"] = buffer = (
+                grad.clone() if before is None else before * momentum + grad * (1 - group["dampening"])
+            )
+            grad = grad + buffer * momentum if group["nesterov"] else buffer
+        param.add_(grad, alpha=-float(group["lr"]))
+
     def _states(self, group: dict[str, Any], params: list[Tensor]) -> list[dict[str, Any]]:
         # Without momentum nothing is kept, not even that there is nothing.
         return [self.state[param] for param in params] if group["momentum"] != 0 else [{}] * len(params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import coo, invariants, making, members, movement, pointwise, product, reduce, tape
+from . import coo, invariants, lookup, making, members, movement, pointwise, product, reduce, tape
 from .coo import Coo
 
 coo.Coo._answers = {
@@ -11,4 +11,4 @@ coo.Coo._answers = {
 
 coo.Coo.__iter__ = movement.iterated  # type: ignore[method-assign]
 
-__all__ = ["Coo", "coo", "invariants", "making", "members", "pointwise", "product", "reduce", "tape"]
+__all__ = ["Coo", "coo", "invariants", "lookup", "making", "members", "pointwise", "product", "reduce", "tape"]
