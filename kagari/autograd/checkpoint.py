@@ -54,7 +54,7 @@ class Part:
 
     def __init__(self, again: Callable[[], Any], given: Any, check: bool = True) -> None:
         self._again, self._check, self._since = again, check, native().next_sequence(None)
-        self._versions = [(t, t._storage.version) for t in tensors_in(given)]
+        self._versions = [(t, t._version) for t in tensors_in(given)]
         self._descriptions: list[Any] = []
         self._restored: dict[int, Any] | None = None
 
@@ -69,7 +69,7 @@ class Part:
         """What each node saved, by its number. Raises CheckpointError where other nodes are made than before."""
         if self._restored is None:
             for t, version in self._versions:
-                if t._storage.version != version:
+                if t._version != version:
                     raise changed(t, version, None, 0)
             recorded = modes.mode() & modes.GRADIENTS
             since = native().next_sequence(None)

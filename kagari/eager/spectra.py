@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..autograd import Function
-from ..autograd.node import is_standing
 from ..base.dtypes import dtype as Dtype
 from ..base.dtypes import int64
 from ..ops.check import TYPE_NAMES
@@ -16,7 +15,7 @@ from . import convert, lapack
 from .calls import call
 from .decompositions import eigh, eigvalsh, svd_of, svdvals
 from .equations import LinalgInvEx
-from .lapack import adjoint, array, floating, made, named, of_linalg, with_out
+from .lapack import adjoint, array, elements, floating, made, named, of_linalg, with_out
 from .views import checked_dim
 
 # Norms
@@ -241,7 +240,7 @@ def cond(input: Any, p: Any = None) -> Any:
 
 
 class LinalgPinv(Function, node="Backward0"):
-    """The pseudo-inverse of matrices of constant rank.
+    """The pseudo-inverse of matrices of constant rank, the singular values, and how many of them are inverted.
 
     G. H. Golub and V. Pereyra, *The differentiation of pseudo-inverses and nonlinear least squares problems*, 1973.
     """
@@ -259,11 +258,13 @@ class LinalgPinv(Function, node="Backward0"):
             left, right = made(u, a.dtype), adjoint(made(vh, a.dtype))
         values = array(values) if hermitian else values
         size = np.abs(values)
-        limit = bound(values)[..., None]
-        inverse = np.where(size > limit, 1 / np.where(size > limit, values, 1), 0)
+        large = size > bound(values)[..., None]
+        inverse = np.where(large, 1 / np.where(large, values, 1), 0)
         p = right * made(inverse, a.dtype.to_real()).unsqueeze(-2) @ adjoint(left)
         ctx.save_for_backward(a, p)
-        return p
+        seen = made(values, a.dtype.to_real()), made(large.sum(-1), int64)
+        ctx.mark_non_differentiable(*seen)
+        return p, *seen
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -298,18 +299,14 @@ def pinv(input: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = 
     return _inverted("linalg.pinv", input, atol, rtol, hermitian)[0]
 
 
-def _inverted(name: str, a: Any, atol: Any, rtol: Any, hermitian: bool = False) -> tuple[Any, Any, np.ndarray]:
+def _inverted(name: str, a: Any, atol: Any, rtol: Any, hermitian: bool = False) -> tuple[Any, Any, Any]:
     """The pseudo-inverse, and of the same decomposition the singular values and how many of them are inverted."""
-    seen = []
 
     def bound(values: np.ndarray) -> np.ndarray:
-        limit = _bound(name, made(values, a.dtype.to_real()), atol, rtol, _default(a))
-        seen.append((values, (np.abs(values) > limit[..., None]).sum(-1)))
-        return limit
+        return _bound(name, made(values, a.dtype.to_real()), atol, rtol, _default(a))
 
-    inverse = LinalgPinv.apply(a, bound, hermitian)
-    values, rank = seen[0]
-    return inverse, values, rank
+    found: tuple[Any, Any, Any] = LinalgPinv.apply(a, bound, hermitian)
+    return found
 
 
 @with_out
@@ -354,20 +351,19 @@ def lstsq(input: Any, b: Any, rcond: Any = None, *, driver: str | None = None) -
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     floating(name, input)
     if input.numel():
-        if is_standing(input):
-            array(input)  # the rank has to be known: refuses what stands for many examples
         inverse, values, rank = _inverted(name, input, None, _default(input) if rcond is None else rcond)
     else:
         inverse, batch = input.mT * 1, tuple(input.shape[:-2])
-        values, rank = np.zeros((*batch, min(m, n))), np.zeros(batch, np.int64)
+        values = convert.full((*batch, min(m, n)), 0, input.dtype.to_real())
+        rank = convert.full(batch, 0, int64)
     x = inverse @ b
     left = convert.empty((0,), input.dtype)
-    if driver != "gelsy" and m > n and bool((rank == n).all()):
+    if driver != "gelsy" and m > n and (elements(rank) == n).all():
         left = (input @ x - b).abs().square().sum(-2)
     return named(
         "linalg_lstsq", "solution residuals rank singular_values", x.squeeze(-1) if vector else x, left,
-        convert.empty((0,), int64) if driver == "gels" else made(rank, int64),
-        made(values if driver in ("gelsd", "gelss") else np.zeros(0), input.dtype.to_real()),
+        convert.empty((0,), int64) if driver == "gels" else rank,
+        values if driver in ("gelsd", "gelss") else convert.empty((0,), input.dtype.to_real()),
     )  # fmt: skip
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import Function
 from ..base.dtypes import int32
 from ..base.errors import LinAlgError
 from ..ops.check import TYPE_NAMES
 from . import lapack
-from .lapack import array, floating, made, named, of_linalg, square
+from .lapack import array, elements, floating, made, named, of_linalg, square
 
 _ALPHA = (1 + math.sqrt(17)) / 8
 """How small a pivot may be against its column, which bounds the growth of elements most."""
@@ -72,20 +73,34 @@ def _factored(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, i
     return np.tril(w), pivots, info
 
 
+class LinalgLdlFactorEx(Function, node="Backward0"):
+    """The factors of each matrix in one, the exchanges, and the places of zeros on the diagonals of D."""
+
+    stacked = True
+
+    @staticmethod
+    def forward(ctx: Any, a: Any, hermitian: bool) -> Any:
+        """Factors them one by one."""
+        values = array(a)
+        flat = values.reshape(math.prod(values.shape[:-2]), *values.shape[-2:])
+        parts = [_factored(x, hermitian) for x in flat]
+        batch, n = values.shape[:-2], values.shape[-1]
+        ld = np.array([x for x, _, _ in parts], values.dtype).reshape(values.shape)
+        pivots, info = (np.array([x[i] for x in parts], np.int32) for i in (1, 2))
+        found = made(ld, a.dtype), made(pivots.reshape(*batch, n), int32), made(info.reshape(batch), int32)
+        ctx.mark_non_differentiable(*found)
+        return found
+
+
 def _packed(name: str, a: Any, hermitian: bool) -> tuple[Any, Any, Any]:
     square(name, a)
     floating(name, a, "ldl_factor_kernel_cpu")
-    values = array(a)
-    flat = values.reshape(math.prod(values.shape[:-2]), *values.shape[-2:])
-    found = [_factored(x, hermitian) for x in flat]
-    batch, n = values.shape[:-2], values.shape[-1]
-    ld = np.array([x for x, _, _ in found], values.dtype).reshape(values.shape)
-    pivots, info = (np.array([x[i] for x in found], np.int32) for i in (1, 2))
-    return made(ld, a.dtype), made(pivots.reshape(*batch, n), int32), made(info.reshape(batch), int32)
+    found: tuple[Any, Any, Any] = LinalgLdlFactorEx.apply(a.detach(), hermitian)
+    return found
 
 
 def _checked(name: str, info: Any) -> None:
-    codes = array(info)
+    codes = elements(info)
     if codes.any():
         code, which = lapack.element(codes)
         raise LinAlgError(f"{name}: {which}The factorization could not be completed because D[{code - 1}] is zero.")
@@ -147,6 +162,24 @@ def _solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) 
     return x
 
 
+class LinalgLdlSolve(Function, node="Backward0"):
+    """The solution of `AX = B` for each pair of matrices."""
+
+    stacked = True
+
+    @staticmethod
+    def forward(ctx: Any, ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
+        """Solves them one by one."""
+        count = math.prod(b.shape[:-2])
+        factors, exchanges, sides = (
+            array(t).reshape(count, *t.shape[t.ndim - n :]) for t, n in ((ld, 2), (pivots, 1), (b, 2))
+        )
+        solved = [_solved(*each, hermitian) for each in zip(factors, exchanges, sides)]
+        found = made(np.array(solved).reshape(tuple(b.shape)), ld.dtype)
+        ctx.mark_non_differentiable(found)
+        return found
+
+
 @of_linalg
 def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
     """The solution of `AX = B` from what `ldl_factor` returns of A. No gradient passes through.
@@ -159,13 +192,8 @@ def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
     square(name, LD)
     _check_solve(name, LD, pivots, B)
     batch = np.broadcast_shapes(tuple(LD.shape[:-2]), tuple(B.shape[:-2]))
-    count = math.prod(batch)
-    ld, exchanged, b = (
-        np.broadcast_to(array(t), (*batch, *t.shape[t.ndim - own :])).reshape(count, *t.shape[t.ndim - own :])
-        for t, own in ((LD, 2), (pivots, 1), (B, 2))
-    )
-    found = [_solved(*each, hermitian) for each in zip(ld, exchanged, b)]
-    return made(np.array(found).reshape(*batch, *B.shape[-2:]), LD.dtype)
+    own = ((LD, 2), (pivots, 1), (B, 2))
+    return LinalgLdlSolve.apply(*[t.detach().expand(*batch, *t.shape[t.ndim - n :]) for t, n in own], hermitian)
 
 
 def _check_solve(name: str, ld: Any, pivots: Any, b: Any) -> None:

@@ -223,17 +223,52 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Any:
 # Gauss's method
 
 
+class LinalgLuFactorEx(Function, node="Backward0"):
+    """Both factors of `A = P L U` in one matrix, the exchanges, and the places of zeros on the diagonals of U. What
+    depends on A without a jump is told by :class:`LinalgLu`.
+    """
+
+    stacked = True
+
+    @staticmethod
+    def forward(ctx: Any, a: Any) -> Any:
+        """Factors each matrix."""
+        packed, pivots, info = lapack.lu(array(a))
+        found = made(packed, a.dtype), made(pivots, int32), made(info, int32)
+        ctx.mark_non_differentiable(*found)
+        return found
+
+
+class LinalgPermutation(Function, node="Backward0"):
+    """The matrix P of exchanges, with `A = P (LU)`."""
+
+    stacked = True
+
+    @staticmethod
+    def forward(ctx: Any, pivots: Any, m: int, kind: Any) -> Any:
+        """Row i of LU is row `order_i` of A, which has m rows."""
+        order = lapack.order_of_rows(array(pivots), m)
+        p = np.zeros((*order.shape, m))
+        np.put_along_axis(p, order[..., None, :], 1, -2)
+        found = made(p, kind)
+        ctx.mark_non_differentiable(found)
+        return found
+
+
 class LinalgLu(Function, node="Backward0"):
     """The factors of a square `A = L U` whose rows are in order: `dL = L tril(L^-1 dA U^-1, -1)`, `dU = triu(...) U`.
 
     S. Axen, *Differentiating the LU decomposition*, 2021.
     """
 
+    stacked = True
+
     @staticmethod
-    def forward(ctx: Any, a: Any, packed: np.ndarray) -> Any:
+    def forward(ctx: Any, a: Any, packed: Any) -> Any:
         """Takes both factors out of one matrix."""
-        eye = np.eye(packed.shape[-1], dtype=packed.dtype)
-        lower, upper = made(np.tril(packed, -1) + eye, a.dtype), made(np.triu(packed), a.dtype)
+        values = array(packed)
+        eye = np.eye(values.shape[-1], dtype=values.dtype)
+        lower, upper = made(np.tril(values, -1) + eye, a.dtype), made(np.triu(values), a.dtype)
         ctx.save_for_backward(lower, upper)
         return lower, upper
 
@@ -246,24 +281,16 @@ class LinalgLu(Function, node="Backward0"):
         return adjoint(_solved(upper, adjoint(left), True)), None
 
 
-def _permutation(order: np.ndarray, like: Any) -> Any:
-    """The matrix P with `A = P (LU)`, where row i of LU is row `order_i` of A."""
-    m = order.shape[-1]
-    p = np.zeros((*order.shape, m))
-    np.put_along_axis(p, order[..., None, :], 1, -2)
-    return made(p, like.dtype)
-
-
-def _gauss(name: str, a: Any, pivot: bool) -> tuple[Any, Any, Any, np.ndarray, np.ndarray]:
+def _gauss(name: str, a: Any, pivot: bool) -> tuple[Any, Any, Any, Any, Any]:
     """P, L, U, the exchanges, and the places of zeros on the diagonals of U."""
     lapack.matrices(name, a)
     floating(name, a, "lu_cpu", numbers=True)
     if not pivot:
         raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
-    packed, pivots, info = lapack.lu(array(a))
-    m, n = packed.shape[-2:]
+    packed, pivots, info = LinalgLuFactorEx.apply(a.detach())
+    m, n = a.shape[-2:]
     k = min(m, n)
-    p = _permutation(lapack.order_of_rows(pivots, m), a)
+    p = LinalgPermutation.apply(pivots, m, a.dtype)
     rows = p.mT @ a
     lower, upper = LinalgLu.apply(rows[..., :k, :k], packed[..., :k, :k])
     if n > k:
@@ -293,14 +320,15 @@ def _packed(name: str, a: Any, pivot: bool, check: bool) -> tuple[Any, Any, Any]
     if n > m:
         both = call("pad")(both, (0, n - m))
     both = both + (call("pad")(upper, (0, 0, 0, m - n)) if m > n else upper)
-    if check and info.any():
-        place, matrix = lapack.element(info)
+    zeros = elements(info)
+    if check and zeros.any():
+        place, matrix = lapack.element(zeros)
         raise RuntimeError(
             f"torch.linalg.lu_factor: {matrix}U[{place},{place}] is zero and using it on lu_solve would result in a "
             "division by zero. If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
             "linalg.lu_factor_ex(A, pivot)"
         )
-    return both, made(pivots, int32), made(info, int32)
+    return both, pivots, info
 
 
 @of_linalg
@@ -329,8 +357,8 @@ def _unpacked(both: Any, pivots: Any) -> tuple[Any, Any, Any]:
     m, n = both.shape[-2:]
     k = min(m, n)
     eye = made(np.eye(m, k), both.dtype)
-    order = lapack.order_of_rows(array(pivots), m)
-    return _permutation(order, both), both[..., :k].tril(-1) + eye, both[..., :k, :].triu()
+    p = LinalgPermutation.apply(pivots, m, both.dtype)
+    return p, both[..., :k].tril(-1) + eye, both[..., :k, :].triu()
 
 
 @with_out
