@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 import inspect
 import math
+import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -17,6 +19,7 @@ from ..nn import Module, Parameter, Sequential
 from . import names
 from .graph import Graph
 from .graph_module import GraphModule
+from .node import Node, Target
 from .proxy import TracerBase, found
 
 _wrapped: dict[tuple[int, str], dict[str, Any]] = {}
@@ -143,6 +146,8 @@ class Tracer(TracerBase):
     """
 
     root: Module
+    record_stack_traces = False
+    """Whether nodes note, in ``meta["stack_trace"]``, the lines of the program that made them."""
 
     def __init__(
         self,
@@ -152,6 +157,8 @@ class Tracer(TracerBase):
     ) -> None:
         self._autowrap = tuple(autowrap_modules), tuple(autowrap_functions)
         self._constants: dict[int, str] = {}
+        self._read: dict[int, Node] = {}
+        self.module_stack: dict[str, tuple[str, type[Module]]] = {}  # the modules that are being called
         self._paths: dict[Module, str] = {}
 
     def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
@@ -169,12 +176,32 @@ class Tracer(TracerBase):
     def call_module(self, m: Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A call of a module: a node, or what its ``forward`` records."""
         path = self.path_of_module(m)
-        if self.is_leaf_module(m, path):
-            return self.create_proxy("call_module", path, args, kwargs)
-        return forward(*args, **kwargs)
+        before = self.module_stack
+        self.module_stack = {**before, path: (path, type(m))}
+        try:
+            if self.is_leaf_module(m, path):
+                return self.create_proxy("call_module", path, args, kwargs)
+            return forward(*args, **kwargs)
+        finally:
+            self.module_stack = before
+
+    def create_node(
+        self, kind: str, target: Target, args: Any, kwargs: Any, name: str | None = None, type_expr: Any = None
+    ) -> Node:
+        """Adds a node to the graph, which notes the modules that are being called."""
+        made = super().create_node(kind, target, args, kwargs, name, type_expr)
+        if self.module_stack:
+            made.meta["nn_module_stack"] = dict(self.module_stack)
+        if self.record_stack_traces and (trace := _lines()):
+            made.meta["stack_trace"] = trace
+        return made
 
     def create_arg(self, a: Any) -> Any:
         """An argument as nodes have it; tensors become nodes that read them from the module."""
+        if isinstance(a, Parameter):  # is read once
+            if id(a) not in self._read:
+                self._read[id(a)] = self.create_node("get_attr", self._path_of_tensor(a), (), {})
+            return self._read[id(a)]
         if isinstance(a, Tensor):
             return self.create_node("get_attr", self._path_of_tensor(a), (), {})
         return super().create_arg(a)
@@ -202,6 +229,7 @@ class Tracer(TracerBase):
         """
         self.root = root if isinstance(root, Module) else Module()
         function = type(root).forward if isinstance(root, Module) else root
+        self._read = {}
         self._paths = {module: path for path, module in self.root.named_modules()}
         for path, module in self._paths_of_modules():
             for name, value in vars(module).items():
@@ -232,7 +260,7 @@ class Tracer(TracerBase):
                 value = self._specialized(p, concrete_args[p.name])
             else:
                 default = () if p.default is p.empty else (p.default,)
-                kind = None if p.annotation is p.empty else p.annotation
+                kind = None if stars or p.annotation is p.empty else p.annotation
                 value = self.create_proxy("placeholder", stars + p.name, default, {}, type_expr=kind)
             if p.kind is p.KEYWORD_ONLY:
                 named[p.name] = value
@@ -268,6 +296,15 @@ class Tracer(TracerBase):
     def _programs(self, function: Callable[..., Any]) -> list[FunctionType]:
         functions = [function, *(type(module).forward for module in self._paths)]
         return [f for f in functions if isinstance(f, FunctionType)]
+
+
+def _lines() -> str:
+    """The lines of the program, inside of what is traced, that lead to here."""
+    frames = traceback.extract_stack()
+    begin = max(k for k, frame in enumerate(frames) if (frame.filename, frame.name) == (__file__, "trace"))
+    package = os.path.dirname(os.path.dirname(__file__))
+    own = [frame for frame in frames[begin:] if not frame.filename.startswith(package)]
+    return "".join(traceback.format_list(own)).strip()
 
 
 def _by_position(function: Any) -> Any:

@@ -114,7 +114,7 @@ class Graph:
     def __init__(self, owning_module: Any = None, tracer_cls: Any = None, tracer_extras: Any = None) -> None:
         self._root = Node(self, "", "root", "", (), {})
         self._place, self._names = self._root, _Names()
-        self.owning_module = owning_module
+        self.owning_module, self._tracer_cls, self._tracer_extras = owning_module, tracer_cls, tracer_extras
 
     @property
     def nodes(self) -> _Nodes:

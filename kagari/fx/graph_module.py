@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from ..nn import Module
+from .folder import write
 from .graph import Graph
 
 
@@ -53,9 +55,9 @@ class GraphModule(Module):
             raise RuntimeError(f"Unsupported type {root} passed for root!")
         if isinstance(root, Module):
             object.__setattr__(self, "training", root.training)
-        for node in graph.nodes:
-            if node.op in ("call_module", "get_attr"):
-                self._take(root, str(node.target))
+        targets = [str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")]
+        for target in targets if isinstance(root, Module) else sorted(targets, key=lambda name: name.count(".")):
+            self._take(root, target)
         self.meta: dict[str, Any] = {}
         self.graph = graph
 
@@ -125,6 +127,10 @@ class GraphModule(Module):
     def __copy__(self) -> GraphModule:
         members, graph, name, training, meta = self._state()
         return _rebuilt(members, copy.deepcopy(graph), name, training, meta)
+
+    def to_folder(self, folder: str | os.PathLike[str], module_name: str = "FxModule") -> None:
+        """Writes the module into a folder, as a package from which a class of this name can be imported."""
+        write(self, folder, module_name)
 
     def add_submodule(self, target: str, m: Module) -> bool:
         """Adds a module at a path, and says whether that could be done."""

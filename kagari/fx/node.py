@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import names
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 OPERATIONS = ("call_function", "call_method", "call_module", "get_attr", "output", "placeholder", "root")
 Target = Callable[..., Any] | str
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def map_aggregate(a: Any, fn: Callable[[Any], Any]) -> Any:
@@ -46,6 +47,27 @@ def map_arg(a: Any, fn: Callable[[Node], Any]) -> Any:
         (1, 2)
     """
     return map_aggregate(a, lambda part: fn(part) if isinstance(part, Node) else part)
+
+
+_with_effects: set[Any] = {operator.setitem}
+
+
+def has_side_effect(fn: Function) -> Function:
+    """Has calls of a function stay in graphs although no one uses what they give. It is a decorator, too.
+
+    Example::
+
+        >>> from kagari import fx
+        >>> @fx.has_side_effect
+        ... def note(x):
+        ...     print(x)
+        >>> graph = fx.Graph()
+        >>> node = graph.call_function(note, (1,))
+        >>> graph.eliminate_dead_code()
+        False
+    """
+    _with_effects.add(fn)
+    return fn
 
 
 def shown(value: Any) -> str:
@@ -210,7 +232,7 @@ class Node:
         if self.op in ("placeholder", "output"):
             return True
         if self.op == "call_function":
-            return names.path(self.target) == "torch._assert" or self.target is operator.setitem
+            return self.target in _with_effects or names.path(self.target) == "torch._assert"
         return False
 
     def _pretty_print_target(self, target: Any) -> str:
@@ -236,4 +258,4 @@ def annotation(kind: Any) -> str:
     return repr(kind)
 
 
-__all__ = ["Node", "Target", "map_aggregate", "map_arg"]
+__all__ = ["Node", "Target", "has_side_effect", "map_aggregate", "map_arg"]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import shape_prop
+from . import graph_drawer, shape_prop, split_module
 
-__all__ = ["shape_prop"]
+__all__ = ["graph_drawer", "shape_prop", "split_module"]

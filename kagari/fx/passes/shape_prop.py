@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ...eager import Tensor
+from ...eager.formats import channels_last, channels_last_3d, contiguous_format
 from ..interpreter import Interpreter
 from ..node import Node, map_aggregate
 
@@ -16,12 +17,25 @@ class TensorMetadata(NamedTuple):
     dtype: Any
     requires_grad: bool
     stride: tuple[int, ...]
+    memory_format: Any
+    is_quantized: bool
+    qparams: dict[str, Any]
+
+
+def _format(value: Tensor) -> Any:
+    """How a tensor lies in memory, if it has a name."""
+    forms = (contiguous_format, channels_last, channels_last_3d)
+    fitting = [f for f in forms if f is contiguous_format or value.ndim == (4 if f is channels_last else 5)]
+    return next((f for f in fitting if value.is_contiguous(memory_format=f)), None)
 
 
 def _noted(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return TensorMetadata(value.shape, value.dtype, value.requires_grad, value.stride())
-    return value
+    if not isinstance(value, Tensor):
+        return value
+    parameters = {"qscheme": value.qscheme()} if value.is_quantized else {}
+    return TensorMetadata(
+        value.shape, value.dtype, value.requires_grad, value.stride(), _format(value), value.is_quantized, parameters
+    )
 
 
 class ShapeProp(Interpreter):
