@@ -45,6 +45,7 @@ _PLACES = {
     "autograd.grad_mode": "autograd.modes", "autograd.anomaly_mode": "autograd.modes",
     "storage": "eager.typed_storage",
     "_C": "eager.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
+    "distributed.distributed_c10d": "distributed",
 }  # fmt: skip
 # Modules of libraries that are written for PyTorch's own memory, and what Kagari has in their place.
 _OF_LIBRARIES = {"safetensors.torch": "serialization.safetensors"}

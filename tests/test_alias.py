@@ -94,7 +94,7 @@ assert pickle.loads(pickle.dumps(torch.nn.Linear)) is torch.nn.modules.linear.Li
 result = {place: text for place, text in shown.items() if "torch" in str(text)}
 """
 # Classes that PyTorch has in files, or under a name, that Kagari does not show.
-ELSEWHERE = {"torch.distributions.constraints.dependent_property", "torch.nn.DataParallel"}
+ELSEWHERE = {"torch.distributions.constraints.dependent_property"}
 
 
 def test_classes_are_printed_with_the_module_that_pytorch_has_them_in(oracle: ModuleType) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sized
 
+from ..distributed import get_rank, get_world_size
 from ..eager import Generator
 from ..eager import operators as ops
 from .sampler import Sampler
@@ -19,14 +20,13 @@ class DistributedSampler(Sampler[int]):
 
     Args:
         dataset: a data set with a length, :math:`N`
-        num_replicas (int): how many processes there are, :math:`n`
-        rank (int): which one this is, from 0
+        num_replicas (int): how many processes there are, :math:`n`. Default: as many as are connected
+        rank (int): which one this is, from 0. Default: this process's number
         shuffle (bool): whether the order is random. Default: ``True``
         seed (int): the same in all processes. Default: 0
         drop_last (bool): whether the order is cut, not lengthened. Default: ``False``
 
-    Raises ValueError for a rank out of range, and RuntimeError where the number of processes is not given: there is no
-    process group that could tell.
+    Raises ValueError for a rank out of range, and where a number is not given and processes are not connected.
 
     Example::
 
@@ -45,8 +45,10 @@ class DistributedSampler(Sampler[int]):
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
-        if num_replicas is None or rank is None:
-            raise RuntimeError("Requires distributed package to be available: give num_replicas and rank")
+        if num_replicas is None:
+            num_replicas = get_world_size()
+        if rank is None:
+            rank = get_rank()
         if rank >= num_replicas or rank < 0:
             raise ValueError(f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
         self.dataset, self.num_replicas, self.rank = dataset, num_replicas, rank

@@ -1,0 +1,1 @@
+"""Ways to exchange what training needs, beside the plain one."""
