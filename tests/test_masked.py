@@ -68,6 +68,7 @@ m[torch.tensor([0])]; m.reshape(3, 2); m.view(-1); m.t(); m.transpose(0, 1); m.f
 m.expand(2, 2, 3); m.contiguous(); m.clone(); m.detach(); m.to(torch.float64); m.int(); m.half(); m.select(0, 1)
 m.narrow(1, 0, 2); m.chunk(2); m.split(1); torch.cat([m, m]); torch.stack([m, m]); torch.ones_like(m)
 masked_tensor(d.int(), k); masked_tensor(d > 1, k); masked_tensor(torch.tensor(1.0), torch.tensor(False))
+masked_tensor(torch.tensor([1e9, 1.0]), torch.tensor([False, True])); m.int().amax(1)
 masked_tensor(torch.arange(30.0) * 1000, torch.arange(30) % 2 == 0); masked_tensor(torch.tensor(2), torch.tensor(True))
 masked_tensor(torch.arange(8.0).reshape(2, 2, 2), torch.arange(8).reshape(2, 2, 2) > 3); masked.MaskedTensor(d, k)
 masked.as_masked_tensor(d, k); masked.is_masked_tensor(m); masked.is_masked_tensor(d); masked.is_masked_tensor(3)
@@ -201,3 +202,67 @@ def test_copies() -> None:
     m = masked_tensor(kagari.ones(2), kagari.tensor([True, False]), requires_grad=True)
     for made in (copy.copy(m), copy.deepcopy(m), pickle.loads(pickle.dumps(m))):
         assert repr(made) == repr(m) and made.requires_grad
+
+
+SPARSE = """
+c; c.get_data(); c.get_mask(); c.layout; c.is_sparse; c.is_sparse_coo(); c.is_sparse_csr(); c.to_dense(); c.shape
+c.dim(); c.size(); c.numel(); len(c); c.dtype; c.sum(); c.amin(); c.mean(); c.prod(); c.sin(); c * 2; c + c; c + 1
+-c; c.sqrt()
+c == c; c > 3; c.double(); c.clone(); c.detach(); c[0]; masked_tensor(s1, t)
+torch.div(masked_tensor(s2, t), masked_tensor(s1, t))
+masked_tensor(s1, t).get_data(); masked_tensor(s1, t).get_mask(); masked_tensor(s1, t).sum()
+masked_tensor(s1, t).to_dense()
+masked_tensor(d.to_sparse(), k.to_sparse()).get_data(); masked_tensor(s1.float(), t, requires_grad=True).requires_grad
+"""
+SPARSE_ERRORS = """
+masked_tensor(d.to_sparse(), k); masked_tensor(d, k.to_sparse()); c + m; c * c.to_dense()
+masked_tensor(torch.tensor([[0, 0, 3]]).to_sparse(), torch.tensor([[True, False, True]]).to_sparse())
+masked_tensor(torch.sparse_coo_tensor([[0], [0]], [1.0], (2, 3)), torch.sparse_coo_tensor([[1], [1]], [True], (2, 3)))
+"""
+
+
+def sparse_outcome(text: str, lib: Any) -> Any:
+    names = scope(lib)
+    places = [[0, 1, 1], [2, 0, 2]]
+    names |= {
+        "c": names["m"].to_sparse_coo(), "s1": lib.sparse_coo_tensor(places, [3, 4, 5], (2, 3)),
+        "s2": lib.sparse_coo_tensor(places, [20, 30, 40], (2, 3)),
+        "t": lib.sparse_coo_tensor(places, lib.tensor([True, False, True]), (2, 3)),
+    }  # fmt: skip
+    try:
+        found = eval(text, names)
+    except Exception as error:
+        return "raises", next(k for k in type(error).__mro__ if k.__module__ == "builtins").__name__, str(error)
+    return "gives", repr(found).replace("-0.0000", " 0.0000")
+
+
+def test_sparse_as_the_oracle(oracle: ModuleType) -> None:
+    assert not [t for t in listed(SPARSE) if sparse_outcome(t, kagari) != sparse_outcome(t, oracle)]
+    for text in listed(SPARSE_ERRORS):
+        assert sparse_outcome(text, kagari) == sparse_outcome(text, oracle)
+
+
+def test_a_tutorial_of_adagrad(oracle: ModuleType) -> None:
+    """The update of sparse gradients: the mask says where the state is looked at."""
+    found = []
+    for lib in (kagari, oracle):
+        gradient = lib.sparse_coo_tensor(
+            lib.tensor([[0, 1, 1], [2, 0, 2]]), lib.tensor([3.0, 4.0, 5.0]), [2, 4]
+        ).coalesce()
+        param, state = lib.arange(8).reshape(2, 4).float(), lib.full((2, 4), 0.5)
+        mask = (gradient.to_dense() != 0).to_sparse()
+        masked_gradient = lib.masked.masked_tensor(gradient, mask)
+        state = state + masked_gradient.pow(2).get_data()
+        std = lib.masked.masked_tensor(state.to_sparse(), mask).sqrt().add(1e-10)
+        param = param.add((masked_gradient / std).get_data(), alpha=-0.1)
+        found.append((repr(state), repr(std), repr(param)))
+    assert found[0] == found[1]
+
+
+def test_gradients_through_sparse_masked_tensors() -> None:
+    m = masked_tensor(kagari.tensor([[3.0, 4.0]]), kagari.tensor([[False, True]]), requires_grad=True)
+    (m.to_sparse_coo() * 2).to_dense().sum().backward()
+    assert repr(m.grad) == repr(masked_tensor(kagari.tensor([[0.0, 2.0]]), m.get_mask()))
+    assert m.to_sparse_coo().sum(1).item() == 4.0
+    for made in (copy.deepcopy(m.detach().to_sparse_coo()), pickle.loads(pickle.dumps(m.to_sparse_coo()))):
+        assert made.is_sparse_coo() and repr(made) == repr(m)

@@ -12,6 +12,7 @@ from ..eager import operators as ops
 from ..eager.overlay import elements, pointwise, through, wrapped
 from . import normalizations, reductions
 from .gradients import Marked
+from .sparse import SparseMaskedTensor, to_sparse_coo
 from .tensor import Answer, MaskedTensor, mask_of, masked_of
 
 # Elements
@@ -20,9 +21,11 @@ from .tensor import Answer, MaskedTensor, mask_of, masked_of
 def on_elements(func: Answer, input: Any, *args: Any, **kwargs: Any) -> Any:
     """An operator on elements at one place. Raises ValueError where masks differ."""
     tensors = [a for a in (input, *args, *kwargs.values()) if isinstance(a, Tensor)]
+    leader = next(t for t in tensors if isinstance(t, MaskedTensor))
+    _check_layouts(leader, tensors)
+    mask = leader._mask
     masks = [t._mask for t in tensors if isinstance(t, MaskedTensor)]
-    mask = masks[0]
-    if any(m.shape != mask.shape or not bool((m == mask).all()) for m in masks[1:]):
+    if any(m.shape != mask.shape or not bool((m == mask).all()) for m in masks):
         raise ValueError("Input masks must match. If you need support for this, please open an issue on Github.")
     recorded = is_grad_enabled() and any(t.requires_grad for t in tensors)
 
@@ -34,13 +37,24 @@ def on_elements(func: Answer, input: Any, *args: Any, **kwargs: Any) -> Any:
         return ops.where(mask, elements(a), ops.ones((), dtype=a.dtype)) if recorded else elements(a)
 
     def wrap(t: Tensor) -> MaskedTensor:
-        return masked_of(t, mask if mask.shape == t.shape else mask.expand(t.shape))
+        return leader._with(t, mask if mask.shape == t.shape else mask.expand(t.shape))
 
     rest, named = tuple([bare(a) for a in args]), {k: bare(v) for k, v in kwargs.items()}
     changing = func.__name__.endswith("_") and not func.__name__.endswith("__")
     if isinstance(input, MaskedTensor) and (changing or not recorded):
         return through(input, func, rest, named, wrap)
     return wrapped(func(bare(input), *rest, **named), wrap)
+
+
+def _check_layouts(leader: MaskedTensor, tensors: Sequence[Tensor]) -> None:
+    """Raises ValueError for tensors of two layouts, and for sparse ones of different places."""
+    for t in tensors:
+        if t.layout is not leader.layout and t.ndim:
+            raise ValueError(f"`a` and `b` must have the same layout. Got {leader.layout} and {t.layout}")
+        if isinstance(leader, SparseMaskedTensor) and isinstance(t, SparseMaskedTensor):
+            same = leader._size == t._size and leader._indices.shape == t._indices.shape
+            if not same or not bool((leader._indices == t._indices).all()):
+                raise ValueError("sparse masked tensors must have the same indices")
 
 
 def where(func: Answer, condition: Tensor, input: Any = None, other: Any = None) -> MaskedTensor:
@@ -99,6 +113,8 @@ def like(func: Answer, input: MaskedTensor, *args: Any, **kwargs: Any) -> Masked
 
 def reduction(func: Answer, input: MaskedTensor, *args: Any, **kwargs: Any) -> MaskedTensor:
     """A reduction of what is there, there where anything is."""
+    if isinstance(input, SparseMaskedTensor) and (args or kwargs or func.__name__ in ("argmax", "argmin")):
+        input = input.to_dense()
     names: tuple[str, ...] = ("dim", "keepdim")
     if func.__name__ in ("std", "var"):
         names = ("unbiased",) if args and isinstance(args[0], bool) else ("dim", "unbiased", "keepdim")
@@ -125,6 +141,17 @@ def normalization(func: Answer, input: MaskedTensor, dim: int, dtype: Any = None
     return masked_of(getattr(normalizations, func.__name__)(input, dim, dtype=dtype), input._mask)
 
 
+_CONVERSIONS = (
+    "bfloat16", "bool", "byte", "char", "copy_", "cpu", "detach", "detach_", "double", "fill_", "float", "half", "int",
+    "long", "short", "to", "to_dtype", "type", "type_as", "zero_",
+)  # fmt: skip
+_REDUCTIONS = ("amax", "amin", "argmax", "argmin", "mean", "prod", "std", "sum", "var")
+OF_SPARSE: dict[str, Answer] = {
+    **dict.fromkeys(pointwise(), on_elements),
+    **dict.fromkeys((*_CONVERSIONS, "clone"), on_data),
+    **dict.fromkeys(_REDUCTIONS, reduction),
+    ".data": data,
+}
 ANSWERS: dict[str, Answer] = {
     **dict.fromkeys(pointwise(), on_elements),
     "where": where,
@@ -136,13 +163,11 @@ ANSWERS: dict[str, Answer] = {
     ), on_both),
     **dict.fromkeys(("cat", "concat", "concatenate", "hstack", "stack", "vstack"), joined),
     **dict.fromkeys((
-        "bfloat16", "bool", "byte", "char", "copy_", "cpu", "detach", "detach_", "double", "fill_", "float", "half",
-        "int", "long", "short", "to", "to_dtype", "type", "type_as", "zero_",
-        "dim", "is_contiguous", "ndimension", "nelement", "numel", "size", "stride",
+        *_CONVERSIONS, "dim", "is_contiguous", "ndimension", "nelement", "numel", "size", "stride",
     ), on_data),
     **dict.fromkeys(("empty_like", "full_like", "ones_like", "rand_like", "randn_like", "zeros_like"), like),
-    **dict.fromkeys(("amax", "amin", "argmax", "argmin", "mean", "prod", "std", "sum", "var"), reduction),
+    **dict.fromkeys(_REDUCTIONS, reduction),
     **dict.fromkeys(("all", "any"), every),
     **dict.fromkeys(("log_softmax", "softmax", "softmin"), normalization),
-    ".data": data, ".T": transposed, ".mT": transposed,
+    "to_sparse": lambda func, input: to_sparse_coo(input), ".data": data, ".T": transposed, ".mT": transposed,
 }  # fmt: skip

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..eager import Tensor
+from ..eager.formats import sparse_coo
 from ..eager.overlay import pass_back
 from . import answers
 from .gradients import Marked, passed_back
+from .sparse import SparseMaskedTensor, sparse_of
 from .tensor import MaskedTensor, check, masked_of
 
-MaskedTensor._answers = answers.ANSWERS
+MaskedTensor._answers, SparseMaskedTensor._answers = answers.ANSWERS, answers.OF_SPARSE
 pass_back(passed_back)
 
 
@@ -18,8 +20,8 @@ def masked_tensor(data: Tensor, mask: Tensor, requires_grad: bool = False) -> Ma
     """A masked tensor with a copy of data, without their history.
 
     Args:
-        data: the elements.
-        mask: booleans of the same shape, true where an element is there.
+        data: the elements, as a plain tensor or a sparse one.
+        mask: booleans of the same shape, true where an element is there; sparse as the data are.
         requires_grad: whether gradients are wanted.
 
     >>> import kagari as torch
@@ -27,6 +29,8 @@ def masked_tensor(data: Tensor, mask: Tensor, requires_grad: bool = False) -> Ma
     tensor([1, 0])
     """
     check(data, mask)
+    if data.layout is sparse_coo:
+        return sparse_of(data, mask, requires_grad)
     return MaskedTensor(data.detach().clone(), mask.detach().clone(), requires_grad)
 
 

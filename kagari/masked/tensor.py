@@ -63,6 +63,10 @@ class MaskedTensor(Overlay):
             raise TypeError(f"{name.strip('.')}() is not there for masked tensors")
         return answer(func, *args, **kwargs)
 
+    def _with(self, data: Tensor, mask: Tensor) -> MaskedTensor:
+        """A result with the mask of this tensor, which was broadcast as the data were."""
+        return masked_of(data, mask)
+
     def get_data(self) -> Tensor:
         """The elements as a plain tensor; those that are not there may be anything."""
         return elements(self)
@@ -77,12 +81,16 @@ class MaskedTensor(Overlay):
         """A plain tensor, with a value for what is not there."""
         return elements(self).masked_fill(~self._mask, value)
 
+    def to_sparse_coo(self) -> MaskedTensor:
+        """The elements that are there, with the places where they are: data and mask are sparse tensors."""
+        return self.to_sparse()
+
     def is_sparse_coo(self) -> bool:
-        """False: the data lie in a plain tensor."""
+        """Whether data and mask are sparse tensors in coordinate form."""
         return False
 
     def is_sparse_csr(self) -> bool:
-        """False: the data lie in a plain tensor."""
+        """False: there are none of compressed rows."""
         return False
 
     def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
@@ -118,7 +126,7 @@ class MaskedTensor(Overlay):
     def __format__(self, spec: str) -> str:
         return object.__format__(self, spec)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         data, mask = elements(self.detach()), self._mask
         if not mask.ndim:
             return f"MaskedTensor({_number(data.item(), self.is_floating_point()) if mask else '--'}, {bool(mask)})"
@@ -136,9 +144,9 @@ def _number(value: Any, floating: bool) -> str:
 def _lines(data: Any, mask: Any, floating: bool) -> list[str]:
     """Nested lists as lines of text; what is not there is as wide as the widest number beside it."""
     if not data or not isinstance(data[0], list):
-        shown = [_number(n, floating) for n in data]
+        shown = [_number(n, floating) if there else "--" for n, there in zip(data, mask)]
         width = max([8, *map(len, shown)])
-        items = [text if there else "--".rjust(width) for text, there in zip(shown, mask)]
+        items = [text if there else text.rjust(width) for text, there in zip(shown, mask)]
         return ["[" + ", ".join(items) + "]"]
     lines = ["["]
     for i, (part, there) in enumerate(zip(data, mask)):
@@ -153,6 +161,8 @@ def check(data: Any, mask: Any) -> None:
     for name, given in (("data", data), ("mask", mask)):
         if not isinstance(given, Tensor) or isinstance(given, MaskedTensor):
             raise TypeError(f"{name} must be a Tensor")
+    if data.layout is not mask.layout:
+        raise TypeError("data and mask must have the same layout.")
     if mask.dtype is not bool_:
         raise TypeError("mask must have dtype bool.")
     if data.dtype not in _DTYPES:

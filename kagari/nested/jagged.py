@@ -131,7 +131,7 @@ class NestedTensor(Nested):
     def __getitem__(self, index: Any) -> Any:
         return _indexed(self, index)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         how = f", grad_fn={self.grad_fn}" if self.grad_fn is not None else ", requires_grad=True" * self.requires_grad
         return (
             f"NestedTensor(size={tuple(self.shape)}, offsets={self.offsets()}{how}, contiguous={self.is_contiguous()})"

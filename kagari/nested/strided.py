@@ -142,7 +142,7 @@ class StridedNestedTensor(Nested):
             raise NotImplementedError("slicing the batch of a nested tensor is not there")
         return packed([t[index] for t in self.unbind()])
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         needs = self.requires_grad
         inner = [repr(t.detach().requires_grad_(needs)) for t in self.unbind()]
         lines = ["\n".join(f"  {line}" for line in text.split("\n")) for text in inner]
