@@ -43,7 +43,7 @@ _PLACES = {
     "utils.data.dataset": "data.dataset", "utils.data.sampler": "data.sampler", "utils.data.dataloader": "data.loader",
     "utils.data.distributed": "data.distributed", "utils.data._utils": "data",
     "autograd.grad_mode": "autograd.modes", "autograd.anomaly_mode": "autograd.modes",
-    "storage": "eager.typed_storage",
+    "storage": "eager.typed_storage", "__future__": "nn.conversion",
     "_C": "eager.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
     "distributed.distributed_c10d": "distributed",
 }  # fmt: skip

@@ -244,8 +244,17 @@ def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any]
 
 AS_STRIDED_ = next(f for f in relayout.CHANGING if f.__name__ == "as_strided_")
 
+
+def module_load(self: Tensor, other: Tensor, assign: bool = False) -> Tensor:
+    """What becomes of this tensor of a module where `load_state_dict` loads another one in its place, if
+    `torch.__future__` has parameters exchanged: it takes over the numbers, or with ``assign`` is the other.
+    """
+    return other.detach() if assign else self.copy_(other).detach()
+
+
 FUNCTIONS = (AS_STRIDED_, is_storage, relayout.resize_as_)
 METHODS = (
+    module_load,
     *_OF_QUANTIZED, apply_, as_subclass, const_data_ptr, cuda, dequantize, is_distributed, is_pinned, is_shared, map2_,
     map_, new, pin_memory, set_, share_memory_, storage, to_dense,
 )  # fmt: skip

@@ -10,7 +10,9 @@ from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.device import Device
-from .parameter import is_lazy
+from ..eager.swapping import swap_tensors
+from .conversion import get_overwrite_module_params_on_conversion, get_swap_module_params_on_conversion
+from .parameter import Parameter, is_lazy
 from .tree import Tree
 
 
@@ -46,24 +48,48 @@ class Placement(Tree):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Replaces the data of every parameter and gradient, and every buffer, by ``fn`` of it.
 
-        Parameters stay the same objects.
+        Parameters stay the same objects, unless :mod:`torch.__future__` says otherwise.
         """
         if recurse:
             for module in self.children():
                 module._apply(fn)
         with no_grad():
-            for parameter in self._parameters.values():
+            for name, parameter in self._parameters.items():
                 if parameter is not None:
-                    grad = parameter.grad
-                    parameter.data = fn(parameter.data)
-                    if grad is not None:
-                        grad.data = fn(grad.data)
+                    self._convert(name, parameter, fn)
             for name, buffer in self._buffers.items():
                 if is_lazy(buffer):
                     buffer.data = fn(buffer.data)
                 elif buffer is not None:
                     self._buffers[name] = fn(buffer)
         return self
+
+    def _convert(self, name: str, parameter: Parameter, fn: Callable[[Tensor], Tensor]) -> None:
+        """Replaces the data of a parameter and of its gradient, or both as a whole."""
+        grad = parameter.grad
+        if get_swap_module_params_on_conversion():
+            self._swap(name, parameter, fn)
+        elif get_overwrite_module_params_on_conversion() and not is_lazy(parameter):
+            new = self._parameters[name] = Parameter(fn(parameter.data), parameter.requires_grad)
+            new.grad = None if grad is None else fn(grad).requires_grad_(grad.requires_grad)
+        else:
+            parameter.data = fn(parameter.data)
+            if grad is not None:
+                grad.data = fn(grad.data)
+
+    def _swap(self, name: str, parameter: Parameter, fn: Callable[[Tensor], Tensor]) -> None:
+        grad, changed = parameter.grad, fn(parameter.data)
+        if changed is parameter.data or changed.data_ptr() == parameter.data_ptr() != 0:
+            return
+        parameter.grad = None
+        try:
+            swap_tensors(parameter, Parameter(changed, parameter.requires_grad))
+        except RuntimeError as error:
+            parameter.grad = grad
+            raise RuntimeError(f"_apply(): Couldn't swap {type(self).__name__}.{name}") from error
+        if grad is not None:
+            swap_tensors(grad, fn(grad).requires_grad_(grad.requires_grad))
+            parameter.grad = grad
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Moves and casts the tree in place: ``to(device)``, ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``.

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..autograd import no_grad
 from ..eager import Tensor
+from ..eager.swapping import swap_tensors
+from .conversion import get_swap_module_params_on_conversion
 from .parameter import Parameter, is_lazy
 from .registry import Registry
 
@@ -93,6 +95,11 @@ def load_members(
 
 
 def _load_one(module: Registry, name: str, member: Tensor, value: Tensor, assign: bool) -> None:
+    if get_swap_module_params_on_conversion():
+        with no_grad():
+            new = member.module_load(value, assign)
+        swap_tensors(member, Parameter(new, member.requires_grad) if isinstance(member, Parameter) else new)
+        return
     if not assign:
         with no_grad():
             member.copy_(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from ..eager.swapping import swap_tensors
 from . import benchmark, checkpoint, data, hooks
-from .swapping import swap_tensors
 
 __all__ = ["benchmark", "checkpoint", "data", "hooks", "swap_tensors"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from ..eager import Tensor
+from .tensor import Tensor
 
 _SLOTS = ("_layout", "_storage", "_offset", "_needs", "_grad_fn", "_grad", "_base", "_extra")
 
