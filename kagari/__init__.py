@@ -85,10 +85,10 @@ __version__ = "0.1.0"
 newaxis = None
 
 _PACKAGES = frozenset((
-    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "fft", "func",
-    "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nested", "nn", "optim",
-    "overrides", "profiler", "random", "serialization", "signal", "sparse", "special", "testing", "types", "utils",
-    "vision", "xpu",
+    "accelerator", "amp", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "export", "fft",
+    "func", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nested", "nn",
+    "optim", "overrides", "profiler", "random", "serialization", "signal", "sparse", "special", "testing", "types",
+    "utils", "vision", "xpu",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -169,7 +169,7 @@ __all__ = [
     "divide_", "dot", "double", "dropout", "dropout_", "dsmm", "dsplit", "dstack", "dtype", "e", "einsum", "embedding",
     "embedding_bag", "empty", "empty_like", "empty_permuted", "empty_quantized", "empty_strided", "enable_grad", "eq",
     "eq_", "equal", "erf", "erf_", "erfc", "erfc_", "erfinv", "erfinv_", "exp", "exp2", "exp2_", "exp_", "expand_copy",
-    "expm1", "expm1_", "eye", "fake_quantize_per_channel_affine", "fake_quantize_per_tensor_affine",
+    "expm1", "expm1_", "export", "eye", "fake_quantize_per_channel_affine", "fake_quantize_per_tensor_affine",
     "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "fft", "fill", "fill_",
     "finfo", "fix", "fix_", "flatten", "flip", "fliplr", "flipud", "float", "float16", "float32", "float64",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float_power", "floor", "floor_",

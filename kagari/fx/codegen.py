@@ -35,7 +35,7 @@ class PythonCode:
     globals: dict[str, Any]
 
 
-class _Writer:
+class Writer:
     """Writes one graph."""
 
     def __init__(self, graph: Graph, root: str) -> None:
@@ -115,7 +115,7 @@ class _Writer:
         if node.op == "placeholder":
             raw = str(node.target)
             default = f" = {self.argument(node.args[0])}" if node.args else ""
-            self.parameters.append(f"{raw}{kind}{default}")
+            self.parameters.append(f"{raw}{self.noted(node) or kind}{default}")
             if raw.lstrip("*") != node.name:
                 self.body.append(f"{node.name} = {raw.lstrip('*')}")
             return
@@ -124,7 +124,11 @@ class _Writer:
             return
         value = member(self.root, str(node.target)) if node.op == "get_attr" else self.call(node)
         end = f";  {' = '.join([*ended, 'None'])}" if ended else ""
-        self.body.append(f"{node.name}{kind} = {value}{end}")
+        self.body.append(f"{node.name}{self.noted(node) or kind} = {value}{end}")
+
+    def noted(self, node: Node) -> str:
+        """What stands behind a name, in place of an annotation of the graph."""
+        return ""
 
 
 def member(root: str, target: str) -> str:
@@ -149,9 +153,9 @@ def _last_uses(graph: Graph) -> dict[Node, list[str]]:
     return ended
 
 
-def generate(graph: Graph, root: str) -> PythonCode:
-    """The source of a function ``forward`` that computes a graph."""
-    writer, ended, result = _Writer(graph, root), _last_uses(graph), ""
+def generate(graph: Graph, root: str, kind: type[Writer] = Writer) -> PythonCode:
+    """The source of a function ``forward`` that computes a graph, as a kind of writer has it."""
+    writer, ended, result = kind(graph, root), _last_uses(graph), ""
     for node in graph.nodes:
         if node.op == "output" and node.type is not None:
             result = f" -> {writer.annotated(node.type)}"
@@ -159,9 +163,9 @@ def generate(graph: Graph, root: str) -> PythonCode:
     head = "".join(f'torch.fx._symbolic_trace.wrap("{name}")\n' for name in writer.wrapped)
     if head:
         writer.globals["torch"] = names.torch
-    lines = "\n".join(f"    {line}" for line in writer.body or ["pass"])
+    lines = "\n".join(f"    {line}" if line else "" for line in writer.body or ["pass"])
     parameters = ", ".join(["self", *writer.parameters])
     return PythonCode(f"\n{head or chr(10)}\ndef forward({parameters}){result}:\n{lines}\n    ", writer.globals)
 
 
-__all__ = ["PythonCode", "generate"]
+__all__ = ["PythonCode", "Writer", "generate"]

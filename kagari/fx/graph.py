@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import names
-from .codegen import PythonCode, generate
+from .codegen import PythonCode, Writer, generate
 from .node import OPERATIONS, Node, Target, map_aggregate, map_arg
+from .readable import Readable
 
 
 class _Names:
@@ -273,8 +274,10 @@ class Graph:
             holder = getattr(holder, atom)
 
     def python_code(self, root_module: str, *, verbose: bool = False) -> PythonCode:
-        """The graph as Python, and the globals that it needs; ``root_module`` is how it calls the module."""
-        return generate(self, root_module)
+        """The graph as Python, and the globals that it needs; ``root_module`` is how it calls the module. With
+        ``verbose``, what is known of values and where the program computes them is there, too.
+        """
+        return generate(self, root_module, Readable if verbose else Writer)
 
     def print_tabular(self) -> None:
         """Prints the nodes as a table."""

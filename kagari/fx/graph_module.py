@@ -165,9 +165,10 @@ class GraphModule(Module):
                 self.delete_submodule(path)
 
     def print_readable(self, print_output: bool = True) -> str:
-        """Prints the module as a class, and gives the text."""
-        body = self._code.strip("\n").rstrip().replace("\n", "\n    ")
-        text = f"class {type(self).__name__}(torch.nn.Module):\n    {body}\n"
+        """Prints the module as a class, with the shapes of values where they are known, and gives the text."""
+        lines = self._graph.python_code("self", verbose=True).src.strip("\n").rstrip().split("\n")
+        body = "\n".join(f"    {line}" if line else "" for line in lines)
+        text = f"class {type(self).__name__}(torch.nn.Module):\n{body}\n"
         if print_output:
             print(text)
         return text

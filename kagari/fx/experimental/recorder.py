@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import linecache
 import operator
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType, FunctionType
+from types import FunctionType
 from typing import Any
 
 from ...eager import Size, Tensor, device
@@ -21,13 +19,9 @@ from ...nn import Module
 from ...overrides import TorchFunctionMode, redispatch_function, resolve_name
 from ..graph import Graph
 from ..node import Node, map_aggregate
-from .sizes import GuardOnDataDependentSymNode, Symbols, argument, at, symbolic
+from .places import stack, where
+from .symbolic_shapes import Disagreement, GuardOnDataDependentSymNode, Symbols, argument, at, symbolic
 
-_PACKAGE = Path(__file__).parents[2]
-_HIDDEN = tuple(
-    str(_PACKAGE / name) for name in ("eager", "engine", "fx", "library", "overrides", "export", "nn/functional")
-)
-_MODULE = str(_PACKAGE / "nn" / "module")
 _OF_VALUES = frozenset((
     "__array__", "__bool__", "__complex__", "__contains__", "__float__", "__index__", "__int__", "allclose", "argwhere",
     "backward", "data_ptr", "equal", "is_nonzero", "item", "masked_select", "nonzero", "numpy", "tolist", "unique",
@@ -41,6 +35,14 @@ _PLAIN = frozenset((
 ))  # fmt: skip
 _MADE = frozenset(("as_tensor", "asarray", "from_numpy", "new_tensor", "scalar_tensor", "tensor"))
 META, CPU = device("meta"), device("cpu")
+
+
+class Unfit(RuntimeError):
+    """An operator takes the sizes of the example, and not those of another choice of the symbols' values."""
+
+    def __init__(self, choice: int, message: str) -> None:
+        super().__init__(message)
+        self.choice = choice
 
 
 class Known:
@@ -72,7 +74,7 @@ class Recorder(TorchFunctionMode):
         self.symbols = symbols or Symbols()
         self._known: dict[int, Known] = {}
         self._kept: list[Any] = []  # whose identities must not pass to others
-        self.constants: dict[str, Tensor] = {}
+        self.sizes_read: set[tuple[Node, int]] = set()
         resolve_name(ops.tensor)  # the names are looked up before calls are told
 
     # Tensors
@@ -90,7 +92,7 @@ class Recorder(TorchFunctionMode):
 
     def _expressions(self, standing: tuple[Tensor, ...]) -> tuple[Any, ...]:
         rows = zip(*(tuple(t.shape) for t in standing))
-        return tuple(self.symbols.expression(row) or "?" for row in rows)
+        return tuple(self.symbols.expression(row) for row in rows)
 
     def found(self, tensor: Tensor) -> Known:
         """What stands for a tensor; one that has memory and is not known becomes a constant."""
@@ -100,14 +102,16 @@ class Recorder(TorchFunctionMode):
         if tensor.is_meta:
             raise NotImplementedError(
                 "a tensor was made by what has no operator in torch.ops.aten, such as a torch.autograd.Function or a "
-                f"gradient; it is used at {_where()}"
+                f"gradient; it is used at {where()}"
             )
+        self.know(tensor, self.constant(tensor), (standing_for(tensor),) * self.count)
+        return self._known[id(tensor)]
+
+    def constant(self, tensor: Tensor) -> Node:
+        """The node of a tensor that the program has: it becomes a member of the module."""
         name = next(n for k in range(sys.maxsize) if not hasattr(self.root, n := f"_tensor_constant{k}"))
         setattr(self.root, name, tensor)
-        self.constants[name] = tensor
-        node = self.graph.create_node("get_attr", name)
-        self.know(tensor, node, (standing_for(tensor),) * self.count)
-        return self._known[id(tensor)]
+        return self.graph.create_node("get_attr", name)
 
     def node_of(self, value: Any) -> Any:
         """A value as nodes have it."""
@@ -151,7 +155,7 @@ class Recorder(TorchFunctionMode):
         if name in _OF_VALUES:
             if id(tensor) not in self._known:
                 return func(*args, **kwargs)
-            raise GuardOnDataDependentSymNode(_DATA_DEPENDENT.format(name, _where()))
+            raise GuardOnDataDependentSymNode(_DATA_DEPENDENT.format(name, where()))
         if name in ("shape", "size"):
             sizes = self.sizes(tensor)
             at_dim = args[1] if len(args) > 1 else kwargs.get("dim")
@@ -179,21 +183,26 @@ class Recorder(TorchFunctionMode):
         return Size([symbolic(row, self.symbols, self._size_of(known.node, dim, row)) for dim, row in enumerate(rows)])
 
     def _size_of(self, node: Node, dim: int, values: Any) -> Callable[[], Node]:
-        for symbol in self.symbols.each:
-            if symbol.values == values and symbol.make is not None:
-                return symbol.make
-
         def make() -> Node:
-            made = self.graph.call_function(overloads.overload("sym_size", "int"), (node, dim))
-            made.meta["val"] = self.symbols.expression(values) or "?"
-            return made
+            self.sizes_read.add((node, dim))
+            for symbol in self.symbols.each:
+                if symbol.values == values and symbol.make is not None:
+                    return symbol.make()
+            return self.size_node(node, dim, values)
 
         return make
+
+    def size_node(self, node: Node, dim: int, values: Any, name: str = "sym_size_int") -> Node:
+        """A new step of the graph that reads a size of what a node gives."""
+        target = overloads.overload("sym_size", "int")
+        made = self.graph.create_node("call_function", target, (node, dim), {}, name)
+        made.meta["val"] = symbolic(values, self.symbols, lambda: made)
+        return made
 
     def call(self, found: Arguments) -> Any:
         """Notes a call of an operator, and gives what stands for its result."""
         target = overloads.of(found)
-        results = [self._run(target, found, choice) for choice in range(self.count)]
+        results = [self._attempted(target, found, choice) for choice in range(self.count)]
         if target._opname == "contiguous" and self._is_argument(results[0], found):
             return found.args[0]
         args, kwargs = (map_aggregate(part, self.node_of) for part in (tuple(found.args), found.kwargs))
@@ -201,11 +210,22 @@ class Recorder(TorchFunctionMode):
             node = self.graph.create_node("call_function", target, args, kwargs, "_assert_tensor_metadata_default")
         else:
             node = self.graph.create_node("call_function", target, args, kwargs)
-        node.meta["stack_trace"] = _stack()
+        node.meta["stack_trace"] = stack()
         return self._noted(node, found, results)
 
     def _is_argument(self, result: Any, found: Arguments) -> bool:
         return isinstance(found.args[0], Tensor) and result is self.found(found.args[0]).standing[0]
+
+    def _attempted(self, target: Any, found: Arguments, choice: int) -> Any:
+        """What an operator gives for one choice. Raises Unfit where only another choice than the example fails."""
+        try:
+            return self._run(target, found, choice)
+        except Disagreement:
+            raise
+        except Exception as error:
+            if not choice:
+                raise
+            raise Unfit(choice, f"{target}: {error}") from error
 
     def _run(self, target: Any, found: Arguments, choice: int) -> Any:
         """What an operator gives for one choice of the symbols' values."""
@@ -219,7 +239,7 @@ class Recorder(TorchFunctionMode):
         try:
             return target(*args, **kwargs)
         except NotImplementedError as error:
-            raise NotImplementedError(f"{target}: {error} It is called at {_where()}") from error
+            raise NotImplementedError(f"{target}: {error} It is called at {where()}") from error
 
     def _noted(self, node: Node, found: Arguments, results: list[Any]) -> Any:
         """The result of a call, which stands for its node from now on."""
@@ -255,7 +275,7 @@ class Recorder(TorchFunctionMode):
 
     def _looked_into(self, path: str, func: Any, args: Any, kwargs: Any) -> Any:
         """The result of a function that no operator stands for, of whose calls this is told."""
-        missing = f"{path}: there is no operator of torch.ops.aten for this call, at {_where()}"
+        missing = f"{path}: there is no operator of torch.ops.aten for this call, at {where()}"
         name = path.rpartition(".")[2]
         if not isinstance(func, FunctionType) or name in FROM_SIZES:
             raise NotImplementedError(missing)
@@ -289,35 +309,4 @@ def _rebuilt(like: Any, parts: list[Any]) -> Any:
     return type(like)._make(parts) if hasattr(like, "_make") else type(like)(tuple(parts))
 
 
-def _frames() -> list[FrameType]:
-    """The frames of the program, the innermost first; those that only pass calls on are left out."""
-    found, frame = [], sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if name.startswith((str(_PACKAGE / "export"), str(_PACKAGE / "fx" / "experimental" / "proxy"))):
-            break
-        if not name.startswith((*_HIDDEN, _MODULE, "<")):
-            found.append(frame)
-        frame = frame.f_back  # type: ignore[assignment]
-    return found
-
-
-def _stack() -> str:
-    """Where the program is, as tracebacks say it, the innermost line last."""
-    lines = []
-    for frame in reversed(_frames()):
-        code, line = frame.f_code, frame.f_lineno
-        source = linecache.getline(code.co_filename, line).strip()
-        lines.append(f'  File "{code.co_filename}", line {line}, in {code.co_name}\n    {source}\n')
-    return "".join(lines)
-
-
-def _where() -> str:
-    """The line of the program that is being run."""
-    for frame in _frames():
-        source = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-        return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}, code: {source}"
-    return "an unknown place"
-
-
-__all__ = ["Known", "Recorder", "standing_for"]
+__all__ = ["Known", "Recorder", "Unfit", "standing_for"]
