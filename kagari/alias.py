@@ -46,6 +46,8 @@ _PLACES = {
     "storage": "eager.typed_storage", "__future__": "nn.conversion",
     "_C": "eager.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
     "distributed.distributed_c10d": "distributed",
+    "quantization": "ao.quantization", "nn.quantized": "ao.nn.quantized", "nn.intrinsic": "ao.nn.intrinsic",
+    "nn.qat": "ao.nn.qat",
 }  # fmt: skip
 # Modules of libraries that are written for PyTorch's own memory, and what Kagari has in their place.
 _OF_LIBRARIES = {"safetensors.torch": "serialization.safetensors"}

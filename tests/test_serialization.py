@@ -420,8 +420,8 @@ def test_unknown_dtypes_are_named(oracle: ModuleType) -> None:
 
 
 def test_missing_classes_are_named(oracle: ModuleType) -> None:
-    with pytest.raises(AttributeError, match=r"torch\.ao\.quantization\.observer\.MinMaxObserver.*does not have"):
-        kagari.load(file_of(oracle, oracle.ao.quantization.MinMaxObserver()), weights_only=False)
+    with pytest.raises(AttributeError, match=r"torch\.ao\.nn\.quantizable\.modules\.rnn\.LSTM.*does not have"):
+        kagari.load(file_of(oracle, oracle.ao.nn.quantizable.LSTM(1, 1)), weights_only=False)
 
 
 def test_optimizer_resumes() -> None:

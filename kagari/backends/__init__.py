@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import cuda, cudnn, kagari, mkl, mkldnn, mps, openmp
+from . import cuda, cudnn, kagari, mkl, mkldnn, mps, openmp, quantized
 
-__all__ = ["cuda", "cudnn", "kagari", "mkl", "mkldnn", "mps", "openmp"]
+__all__ = ["cuda", "cudnn", "kagari", "mkl", "mkldnn", "mps", "openmp", "quantized"]

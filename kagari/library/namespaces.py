@@ -11,6 +11,7 @@ from ..autograd.recorder import current, watched
 from ..capture import queue
 from ..capture.runner import eagerly
 from ..eager import Tensor
+from ..quantized import functions
 from .overloads import AtenNamespace, aten
 from .schema import Schema
 
@@ -170,9 +171,11 @@ class _OpNamespace:
     def __repr__(self) -> str:
         return f"<module 'torch.ops.{self._name}' from 'torch.ops'>"
 
-    def __getattr__(self, name: str) -> _OpOverloadPacket:
+    def __getattr__(self, name: str) -> Any:
         op = _DEFINED.get(f"{self._name}::{name}")
         if op is None:
+            if self._name == "quantized":
+                return functions.find(name)
             raise AttributeError(f"'_OpNamespace' '{self._name}' object has no attribute '{name}'")
         return _OpOverloadPacket(op, f"{self._name}.{name}")
 
@@ -180,7 +183,7 @@ class _OpNamespace:
 def __getattr__(name: str) -> _OpNamespace | AtenNamespace:
     if name == "aten":
         return aten
-    if not any(known.startswith(f"{name}::") for known in _DEFINED):
+    if name != "quantized" and not any(known.startswith(f"{name}::") for known in _DEFINED):
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return _OpNamespace(name)
 

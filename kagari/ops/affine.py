@@ -20,16 +20,21 @@ LIMITS = {"uint8": (0, 255), "int8": (-128, 127), "int32": (-(1 << 31), (1 << 31
 """The smallest and the largest integer of each type that numbers are quantized to."""
 
 
-def as_integers(x: Value, inverse: Any, zero_point: Any, dt: dtype, fused: bool) -> Value:
+def as_integers(x: Value, inverse: Any, zero_point: Any, dt: dtype, order: str) -> Value:
     """`x * inverse + zero_point` as integers, in the roundings of :func:`quantize_affine`."""
     low, high = LIMITS[dt.name]
-    if fused:
-        wide = ir.add(ir.mul(graph.cast(x, float64), inverse), zero_point)
-    else:
-        product = ir.astype(ir.mul(x, inverse), float32)
-        wide = ir.add(graph.cast(product, float64), zero_point)
-    nan = low if dt is int32 else high if fused else 0
-    return rounded(graph.cast(wide, float32), low, high, nan, dt)
+    nan = low if dt is int32 else high if order == "once" else 0
+    if order == "once":
+        return rounded(_sum(ir.mul(graph.cast(x, float64), inverse), zero_point), low, high, nan, dt)
+    steps = ir.astype(ir.mul(x, inverse), float32)
+    if order == "steps":
+        return rounded(ir.add(ir.round_(steps), zero_point), low, high, nan, dt)
+    return rounded(_sum(steps, zero_point), low, high, nan, dt)
+
+
+def _sum(x: Value, zero_point: Any) -> Value:
+    """The sum as a float32, rounded once."""
+    return graph.cast(ir.add(graph.cast(x, float64), zero_point), float32)
 
 
 def rounded(x: Value, low: int, high: int, nan: int, dt: dtype) -> Value:
@@ -42,13 +47,15 @@ def rounded(x: Value, low: int, high: int, nan: int, dt: dtype) -> Value:
 
 @operator(function=False, method=False, out=False, pointwise=True, differentiable=False)
 def quantize_affine(
-    input: Tensor, inverse: Tensor | Number, zero_point: Tensor | Number, dtype: dtype, fused: bool = False
+    input: Tensor, inverse: Tensor | Number, zero_point: Tensor | Number, dtype: dtype, order: str = "sum"
 ) -> Value:
     """`q_i = round(input_i * inverse + zero_point)`, held within the integers of `dtype`.
 
-    `inverse` is one over the scale. With `fused` the product and the sum are rounded once, else each is, to 24 bits.
+    `inverse` is one over the scale. Where the exact number lies halfway between two integers, the result depends on
+    what is rounded: the product and the sum to 24 bits each (`order="sum"`), both at once (`"once"`), or the product to
+    an integer, before the zero point is added (`"steps"`).
     """
-    return as_integers(input, inverse, zero_point, dtype, fused)
+    return as_integers(input, inverse, zero_point, dtype, order)
 
 
 @operator(function=False, method=False, out=False, pointwise=True, differentiable=False)
@@ -60,6 +67,21 @@ def dequantize_affine(input: Tensor, scale: Tensor | Number, zero_point: Tensor 
     wide = int32 if zero_point.weak else int64
     from_zero = ir.sub(graph.cast(input, wide), graph.cast(zero_point, wide))
     return ir.mul(graph.cast(from_zero, float32), scale)
+
+
+@operator(function=False, method=False, out=False, pointwise=True, differentiable=False)
+def quantized_sum(
+    input: Tensor, scale: Number, zero_point: Number, other: Tensor, other_scale: Number, other_zero: Number
+) -> Value:
+    """The sum of the numbers that two quantized tensors stand for, as float32."""
+    return ir.add(_numbers(input, scale, zero_point), _numbers(other, other_scale, other_zero))
+
+
+def _numbers(x: Value, scale: Any, zero_point: Any) -> Value:
+    """`x * scale - zero_point * scale`, of which the second product is rounded, and then the whole."""
+    wide = graph.cast(scale, float64)
+    zero = graph.cast(graph.cast(ir.mul(wide, zero_point), float32), float64)
+    return graph.cast(ir.sub(ir.mul(graph.cast(x, float64), wide), zero), float32)
 
 
 # There and back, with a gradient
@@ -147,4 +169,6 @@ def fake_quantize_learnable(
     return _back(_place(input, inverse, zero), scale, zero, quant_min, quant_max, input.dtype)
 
 
-OPERATORS: tuple[Operator, ...] = (quantize_affine, dequantize_affine, fake_quantize, fake_quantize_learnable)
+OPERATORS: tuple[Operator, ...] = (
+    quantize_affine, dequantize_affine, quantized_sum, fake_quantize, fake_quantize_learnable,
+)  # fmt: skip

@@ -6,6 +6,7 @@ from . import (
     activation,
     adaptive_pool,
     affine,
+    affine_products,
     arrange,
     attention,
     avg_pool,
@@ -115,4 +116,5 @@ OPERATORS: tuple[Operator, ...] = (
     *grid_sample.OPERATORS,
     *fractional_pool.OPERATORS,
     *affine.OPERATORS,
+    *affine_products.OPERATORS,
 )

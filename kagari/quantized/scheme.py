@@ -62,8 +62,12 @@ class PerTensor:
 
     def quantize(self, x: Tensor, dt: dtype) -> Tensor:
         """The integers nearest to the numbers."""
-        eight_bits = dt is not dtypes.qint32
-        return call("quantize_affine")(x, inverse(self.scale), self.zero_point, dtypes.QUANTIZED[dt], eight_bits)
+        order = "sum" if dt is dtypes.qint32 else "once"
+        return call("quantize_affine")(x, inverse(self.scale), self.zero_point, dtypes.QUANTIZED[dt], order)
+
+    def requantize(self, x: Tensor, dt: dtype) -> Tensor:
+        """The integers nearest to the numbers, rounded as the results of arithmetic are: before the zero point."""
+        return call("quantize_affine")(x, inverse(self.scale), self.zero_point, dtypes.QUANTIZED[dt], "steps")
 
     def dequantize(self, integers: Tensor) -> Tensor:
         """The numbers that integers stand for."""
@@ -104,7 +108,7 @@ class PerChannel:
     def quantize(self, x: Tensor, dt: dtype) -> Tensor:
         """The integers nearest to the numbers."""
         scales, zero_points = self._along(x)
-        return call("quantize_affine")(x, scales.reciprocal(), zero_points, dtypes.QUANTIZED[dt], self.floats)
+        return call("quantize_affine")(x, scales.reciprocal(), zero_points, dtypes.QUANTIZED[dt])
 
     def dequantize(self, integers: Tensor) -> Tensor:
         """The numbers that integers stand for."""
