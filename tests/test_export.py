@@ -95,7 +95,16 @@ def test_a_network(oracle: ModuleType, training: bool) -> None:
     assert text_of(ours) == text_of(theirs)
 
 
+@pytest.mark.filterwarnings("ignore:The tensor attributes")  # of the oracle
+@pytest.mark.parametrize("text", ["LSTM(4, 5, 2, bidirectional=True, batch_first=True)", "GRU(4, 5)", "RNN(4, 5)"])
+def test_recurrent_networks(oracle: ModuleType, text: str) -> None:
+    ours, theirs = (lib.export.export(eval(f"lib.nn.{text}"), (lib.ones(2, 3, 4),)) for lib in (kagari, oracle))
+    assert ours.graph_module.code == theirs.graph_module.code
+
+
 @pytest.mark.parametrize("make", [
+    lambda: (nn.LSTM(4, 5, 2, bidirectional=True, batch_first=True), (kagari.rand(2, 3, 4),)),
+    lambda: (nn.GRU(4, 5), (kagari.rand(3, 4), kagari.rand(1, 5))),
     lambda: (nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 2)), (kagari.rand(3, 4),)),
     lambda: (convolutional(kagari).eval(), (kagari.rand(2, 3, 8, 8),)),
     lambda: (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval(), (kagari.rand(2, 5, 8),)),

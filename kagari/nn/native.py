@@ -11,6 +11,7 @@ from typing import Any
 from ..base.dtypes import bool_
 from ..eager import Tensor
 from ..eager import operators as ops
+from ..eager.answering import told
 from . import functional as F
 from .recurrence import State, Weights, direction
 
@@ -248,6 +249,10 @@ def rnn_tanh(*args: Any) -> tuple[Tensor, ...]:
 def rnn_relu(*args: Any) -> tuple[Tensor, ...]:
     """A plain recurrent network of several layers, with ReLU; see :func:`lstm`. Its state is one tensor."""
     return _network("RNN_RELU", args)
+
+
+for _function in (lstm, gru, rnn_tanh, rnn_relu):
+    told(_function)
 
 
 def _cell(

@@ -19,9 +19,11 @@ from . import functional as F
 from . import init
 from .module import Module
 from .parameter import Parameter
-from .recurrence import GATES, State, Weights, direction
+from .native import gru, lstm, rnn_relu, rnn_tanh
+from .recurrence import GATES, State
 from .utils.rnn import PackedSequence
 
+_NETWORKS = {"LSTM": lstm, "GRU": gru, "RNN_TANH": rnn_tanh, "RNN_RELU": rnn_relu}
 # The attributes of PyTorch's modules that follow from others, and what has them here.
 _DERIVED = {"_flat_weights_names": "_flat_weights_names", "_all_weights": "all_names", "_flat_weights": "_flat_weights"}
 
@@ -152,12 +154,6 @@ class RNNBase(Module):
         shown = "".join(f", {name}={value}" for name, (value, default) in options.items() if value != default)
         return f"{self.input_size}, {self.hidden_size}{shown}"
 
-    def _weights(self, suffix: str) -> Weights:
-        biases = (getattr(self, "bias_ih" + suffix), getattr(self, "bias_hh" + suffix)) if self.bias else None
-        projection = getattr(self, "weight_hr" + suffix) if self.proj_size else None
-        matrices = getattr(self, "weight_ih" + suffix), getattr(self, "weight_hh" + suffix)
-        return Weights(self.mode, *matrices, biases, projection)
-
     def _state_sizes(self) -> list[int]:
         """The sizes of the parts of a state."""
         return [self.proj_size or self.hidden_size, self.hidden_size][: 2 if self.mode == "LSTM" else 1]
@@ -186,33 +182,28 @@ class RNNBase(Module):
     def _zeros(self, x: Tensor, batch: int) -> State:
         """The state that sequences begin with where none is given."""
         rows = self.num_layers * self._directions
-        return tuple(x.new_zeros((rows, batch, size)) for size in self._state_sizes())
+        sizes = [(rows, batch, size) for size in self._state_sizes()]
+        return tuple(ops.zeros(size, dtype=x.dtype, device=x.device) for size in sizes)
 
-    def _stacked(self, x: Tensor, state: State, sizes: Sequence[int] | None) -> tuple[Tensor, State]:
-        """All layers: (T, N, F) to (T, N, D H) or rows of what is packed, and states (K D, N, H) to the last ones."""
-        begins = [tuple(rows) for rows in zip(*[part.unbind(0) for part in state])]
-        ends: list[State] = []
-        for layer in range(self.num_layers):
-            shown = []
-            for reverse, suffix in enumerate(self._suffixes(layer)):
-                one, end = direction(self._weights(suffix), x, begins[len(ends)], sizes, bool(reverse))
-                shown.append(one)
-                ends.append(end)
-            x = shown[0] if len(shown) == 1 else ops.cat(shown, -1)
-            if self.dropout and layer < self.num_layers - 1:
-                x = F.dropout(x, self.dropout, self.training)
-        return x, tuple(ops.stack(parts) for parts in zip(*ends))
+    def _all_layers(self, first: tuple[Tensor, ...], state: State, *last: bool) -> tuple[Tensor, State]:
+        """What all layers show, and their last states. `first` is the input, behind it the sizes of the steps of what
+        is packed; `last` says of all else whether the batch comes first.
+        """
+        begin = state if self.mode == "LSTM" else state[0]
+        options = (self.bias, self.num_layers, float(self.dropout), self.training, self.bidirectional, *last)
+        shown, *ends = _NETWORKS[self.mode](*first, begin, self._flat_weights, *options)
+        return shown, tuple(ends)
 
     def _packed(self, input: PackedSequence, state: State | None) -> tuple[PackedSequence, State]:
         data, batch_sizes, order, back = input
-        sizes = batch_sizes.tolist()
+        count = int(batch_sizes[0])
         self._check_input(data, True)
         if state is None:
-            state = self._zeros(data, sizes[0])
+            state = self._zeros(data, count)
         elif order is not None:
             state = tuple(part.index_select(1, order) for part in state)
-        self._check_state(state, sizes[0])
-        shown, last = self._stacked(data, state, sizes)
+        self._check_state(state, count)
+        shown, last = self._all_layers((data, batch_sizes), state)
         if back is not None:
             last = tuple(part.index_select(1, back) for part in last)
         return PackedSequence(shown, batch_sizes, order, back), last
@@ -220,20 +211,20 @@ class RNNBase(Module):
     def _padded(self, input: Tensor, state: State | None) -> tuple[Tensor, State]:
         self._check_ranks(input, state)
         batched = input.ndim == 3
-        turned = batched and self.batch_first
-        x = input.transpose(0, 1) if turned else input if batched else input.unsqueeze(1)
+        of_batch = int(not self.batch_first)
+        x = input if batched else input.unsqueeze(of_batch)
         if state is None:
-            state = self._zeros(x, x.shape[1])
+            state = self._zeros(x, x.shape[of_batch])
         elif not batched:
             state = tuple(part.unsqueeze(1) for part in state)
         self._check_input(x, False)
-        self._check_state(state, x.shape[1])
-        if not x.shape[0]:
+        self._check_state(state, x.shape[of_batch])
+        if not x.shape[1 - of_batch]:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        shown, last = self._stacked(x, state, None)
+        shown, last = self._all_layers((x,), state, self.batch_first)
         if not batched:
-            return shown.squeeze(1), tuple(part.squeeze(1) for part in last)
-        return shown.transpose(0, 1) if turned else shown, last
+            return shown.squeeze(of_batch), tuple(part.squeeze(1) for part in last)
+        return shown, last
 
     def _check_ranks(self, input: Tensor, state: State | None) -> None:
         if input.ndim not in (2, 3):
