@@ -8,18 +8,16 @@ from __future__ import annotations
 import math
 import numbers
 import warnings
-from collections.abc import Sequence
 from typing import Any, overload
 
 from ..base.dtypes import dtype
 from ..eager import Tensor
 from ..eager import operators as ops
 from ..eager.device import Device
-from . import functional as F
 from . import init
 from .module import Module
-from .parameter import Parameter
 from .native import gru, lstm, rnn_relu, rnn_tanh
+from .parameter import Parameter
 from .recurrence import GATES, State
 from .utils.rnn import PackedSequence
 
