@@ -109,7 +109,7 @@ def rebuild_sparse_tensor(kind: Any, parts: Any) -> Tensor:
     tensors = parts[: 2 if kind is formats.sparse_coo else 3]
     if not all(isinstance(t, Tensor) for t in tensors):
         raise RuntimeError(f"expected the parts of a sparse tensor, got {short(tensors)}")
-    return sparse.making.of_parts(kind, parts)
+    return sparse.compressing.of_parts(kind, parts)
 
 
 def make_layout(name: Any) -> formats.layout:
