@@ -281,6 +281,20 @@ def test_attention_of_a_tutorial() -> None:
     kagari.testing.assert_close(kagari.compile(net)(x).values(), found.values())
 
 
+def test_attention_to_other_sequences() -> None:
+    kagari.manual_seed(0)
+    q, k, v = (
+        nested.nested_tensor([kagari.randn(2, n, 4) for n in sizes], layout=kagari.jagged)
+        for sizes in ((2, 3), (4, 1), (4, 1))
+    )
+    found = F.scaled_dot_product_attention(q, k, v)
+    for one, *parts in zip(found.unbind(), q.unbind(), k.unbind(), v.unbind(), strict=True):
+        kagari.testing.assert_close(one, F.scaled_dot_product_attention(*parts))
+    assert found.shape == q.shape
+    with pytest.raises(RuntimeError, match="lengths"):
+        F.scaled_dot_product_attention(q, k, q)
+
+
 def test_gaps_have_no_part_in_reductions() -> None:
     """Unlike in PyTorch, which adds up what lies between sequences."""
     x = nested.narrow(kagari.arange(6.0).view(2, 3), 1, 0, kagari.tensor([1, 2]), layout=kagari.jagged)
