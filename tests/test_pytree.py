@@ -86,13 +86,3 @@ def test_own_classes() -> None:
 def test_structures_compare_and_hash() -> None:
     same = {ours.tree_structure(Named), ours.tree_structure(Named), ours.tree_structure([{}, 1]), ours.LeafSpec()}
     assert len(same) == 3
-
-
-def test_absent_machinery_says_so() -> None:
-    """What programs ask before they use more of PyTorch than is here."""
-    assert not kagari.distributed.is_available()
-    assert not kagari.jit.is_scripting() and not kagari.jit.is_tracing()
-    for module, name in ((kagari.distributed, "init_process_group"), (kagari.jit, "script"), (kagari.jit, "trace")):
-        assert not hasattr(module, name)
-    with pytest.raises(RuntimeError, match="must be a bool or a function"):
-        kagari.jit.ignore(1)

@@ -21,7 +21,7 @@ _WORDS = {"True": True, "False": False, "None": None}
 REQUIRED: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Argument:
     """A parameter of an operator; its type as it is written, without what it says of aliases."""
 
@@ -37,7 +37,7 @@ class Argument:
         return self.default is REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schema:
     """The signature of one overload of an operator."""
 

@@ -200,6 +200,12 @@ def _found(name: str) -> Callable[..., Any] | None:
     return None
 
 
+def is_written(schema: Schema) -> bool:
+    """Whether what computes an overload is no function of its name that takes its arguments as they are."""
+    name = schema.name.removeprefix("aten::")
+    return name in _WRITTEN or f"{name}.{schema.overload}" in _WRITTEN
+
+
 def implementation(schema: Schema) -> Callable[..., Any] | None:
     """What computes an overload of arguments in its order; None where Kagari has nothing for it."""
     name = schema.name.removeprefix("aten::")
@@ -222,4 +228,4 @@ def _run(schema: Schema, function: Callable[..., Any], *args: Any, **kwargs: Any
     return function(*values, **named)
 
 
-__all__ = ["INTERPOLATIONS", "PADDINGS", "REDUCTIONS", "implementation"]
+__all__ = ["INTERPOLATIONS", "PADDINGS", "REDUCTIONS", "implementation", "is_written"]

@@ -46,7 +46,7 @@ def in_place(name: str, answer: Callable[..., Any]) -> Callable[..., Any]:
 
     def changing(s: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(s, Coo):
-            return into_dense(s, answer(s, *args, **kwargs), name)
+            return _into_dense(s, answer(s, *args, **kwargs), name)
         if name in UNARY and not s._ordered:
             raise RuntimeError(f"{name}_ requires coalesced input")
         return members.overwrite(s, answer(s, *args, **kwargs))
@@ -54,13 +54,12 @@ def in_place(name: str, answer: Callable[..., Any]) -> Callable[..., Any]:
     return changing
 
 
-def into_dense(target: Any, result: Any, name: str) -> Any:
-    """A result written into a dense tensor."""
+def _into_dense(target: Any, result: Any, name: str) -> Any:
     if result.dtype.category > target.dtype.category:
         raise RuntimeError(
             f"Can't convert result type {result.dtype.type_name} to output {target.dtype.type_name} in {name} operation"
         )
-    return call("copy_")(target, result.to_dense())
+    return call("copy_")(target, result.to_dense() if isinstance(result, Coo) else result)
 
 
 # Products and quotients
