@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable as _Callable
 from typing import Any
 
 from .eager import Tensor
 from .eager.answering import told as _told
-from .eager.sparse import product as _product
+from .eager.formats import layout as _layout
+from .eager.sparse import checking as _checking
+from .eager.sparse import compressing as _compressing
+from .eager.sparse import matrices as _matrices
 from .eager.sparse import reduce as _reduce
 from .eager.sparse.invariants import check_sparse_tensor_invariants
 
 
-def mm(mat1: Tensor, mat2: Tensor) -> Tensor:
+def mm(mat1: Tensor, mat2: Tensor, reduce: str | None = None) -> Tensor:
     """The product of two matrices, of which at least one is sparse; sparse if both are. Gradients pass to both, to a
     sparse one at its places.
+
+    `reduce` says how the terms of an element are joined where a CSR matrix meets a dense one: `sum`, `mean`, `amax` or
+    `amin`. Elements without a term are 0.
 
     >>> import kagari as torch
     >>> s = torch.sparse_coo_tensor([[0, 1], [1, 0]], [2.0, 3.0])
@@ -21,7 +28,7 @@ def mm(mat1: Tensor, mat2: Tensor) -> Tensor:
     tensor([[20.],
             [ 3.]])
     """
-    return _product.masked_mm(mat1, mat2)
+    return _matrices.masked_mm(mat1, mat2) if reduce is None else _matrices.reduced_mm(mat1, mat2, reduce)
 
 
 def addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
@@ -33,7 +40,7 @@ def addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1.0, alpha: 
     tensor([[5.],
             [7.]])
     """
-    return _product.addmm(mat, mat1, mat2, beta=beta, alpha=alpha, multiply=_product.masked_mm)
+    return _matrices.masked_addmm(mat, mat1, mat2, beta=beta, alpha=alpha)
 
 
 def sum(input: Tensor, dim: int | tuple[int, ...] | None = None, dtype: Any = None) -> Tensor:
@@ -70,7 +77,58 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     return _reduce.log_softmax(input, dim, dtype=dtype)
 
 
-for _function in (addmm, mm, log_softmax, softmax, sum):
+def sampled_addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1.0, alpha: float = 1.0, out: Tensor | None = None
+) -> Tensor:
+    """`alpha * mat1 @ mat2 + beta * input` at the places of a CSR `input`: what lies elsewhere is not computed.
+
+    >>> import kagari as torch
+    >>> s = torch.eye(2).to_sparse_csr()
+    >>> torch.sparse.sampled_addmm(s, torch.ones(2, 3), torch.ones(3, 2)).to_dense()
+    tensor([[4., 0.],
+            [0., 4.]])
+    """
+    found = _matrices.sampled_addmm(input, mat1, mat2, beta=beta, alpha=alpha)
+    return found if out is None else out.copy_(found)
+
+
+def spdiags(diagonals: Tensor, offsets: Tensor, shape: tuple[int, int], layout: _layout | None = None) -> Tensor:
+    """A sparse matrix of which the rows of `diagonals` are diagonals: row k begins in column `offsets[k]`, or below the
+    main diagonal where that is negative. Element j of a row lies in column j.
+
+    >>> import kagari as torch
+    >>> torch.sparse.spdiags(torch.tensor([[1, 2, 3], [4, 5, 6]]), torch.tensor([0, 1]), (3, 3)).to_dense()
+    tensor([[1, 5, 0],
+            [0, 2, 6],
+            [0, 0, 3]])
+    """
+    return _compressing.spdiags(diagonals, offsets, shape, layout)
+
+
+def to_sparse_semi_structured(original_tensor: Tensor, transposed: bool = False) -> Tensor:
+    """Raises RuntimeError: matrices of which two of four elements are zero are for GPUs."""
+    raise RuntimeError(
+        f"Error original_tensor.device= {original_tensor.device} is not supported! Only CUDA tensors are currently "
+        "supported."
+    )
+
+
+def as_sparse_gradcheck(gradcheck: _Callable[..., bool]) -> _Callable[..., bool]:
+    """A `gradcheck` that takes sparse inputs: it checks a function of their values, with their places as they are.
+
+    >>> import kagari as torch
+    >>> check = torch.sparse.as_sparse_gradcheck(torch.autograd.gradcheck)
+    >>> s = torch.eye(2, dtype=torch.float64).to_sparse().requires_grad_()
+    >>> check(lambda x: torch.sparse.sum(x * x), (s,))
+    True
+    """
+    return _checking.as_sparse_gradcheck(gradcheck)
+
+
+for _function in (addmm, log_softmax, mm, sampled_addmm, softmax, spdiags, sum):
     _told(_function, "torch.sparse", types=False)
 
-__all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "sum"]
+__all__ = [
+    "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax",
+    "spdiags", "sum", "to_sparse_semi_structured",
+]  # fmt: skip

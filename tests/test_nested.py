@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import logging
 import pickle
 import re
@@ -15,6 +16,7 @@ import pytest
 import kagari
 from kagari import nested, nn
 from kagari.nn import functional as F
+from kagari.serialization import overlaid
 
 
 def scope(lib: Any) -> dict[str, Any]:
@@ -281,6 +283,20 @@ def test_attention_of_a_tutorial() -> None:
     kagari.testing.assert_close(kagari.compile(net)(x).values(), found.values())
 
 
+def test_attention_to_other_sequences() -> None:
+    kagari.manual_seed(0)
+    q, k, v = (
+        nested.nested_tensor([kagari.randn(2, n, 4) for n in sizes], layout=kagari.jagged)
+        for sizes in ((2, 3), (4, 1), (4, 1))
+    )
+    found = F.scaled_dot_product_attention(q, k, v)
+    for one, *parts in zip(found.unbind(), q.unbind(), k.unbind(), v.unbind(), strict=True):
+        kagari.testing.assert_close(one, F.scaled_dot_product_attention(*parts))
+    assert found.shape == q.shape
+    with pytest.raises(RuntimeError, match="lengths"):
+        F.scaled_dot_product_attention(q, k, q)
+
+
 def test_gaps_have_no_part_in_reductions() -> None:
     """Unlike in PyTorch, which adds up what lies between sequences."""
     x = nested.narrow(kagari.arange(6.0).view(2, 3), 1, 0, kagari.tensor([1, 2]), layout=kagari.jagged)
@@ -327,3 +343,52 @@ def test_encoder_leaves_positions_out_as_the_oracle(oracle: ModuleType) -> None:
                     emptied.append(encoder(p, src_key_padding_mask=mask)[0, -1].tolist() == [0.0] * 8)
         found.append((uses, emptied))
     assert found[0] == found[1] == ([True, False, False], [False, False, True, False])
+
+
+FILES = {
+    "jagged": "nested.nested_tensor([a, b], layout=torch.jagged, requires_grad=True)",
+    "strided": "nested.nested_tensor([a, b]).transpose(1, 2)",
+    "gaps": "n",
+    "heads": "h",
+    "masked": "torch.masked.masked_tensor(a, a > 0, requires_grad=True)",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_are_pytorchs(oracle: ModuleType, name: str) -> None:
+    libs = (kagari, oracle)
+    for writer in libs:
+        file = io.BytesIO()
+        written = eval(FILES[name], scope(writer))
+        writer.save(written, file)
+        for reader in libs:
+            file.seek(0)
+            found = reader.load(file, weights_only=name != "masked" or reader is kagari)
+            assert re.sub(r"j\d+", "j", repr(found)) == re.sub(r"j\d+", "j", repr(written))
+            assert found.requires_grad == written.requires_grad
+
+
+def test_a_file_can_not_reach_beyond_its_values() -> None:
+    line, ones = kagari.arange(4.0), kagari.ones(1, 1, dtype=kagari.int64)
+    for sizes, strides, begins in ((ones * 5, ones, ones[0] * 0), (ones, ones, ones[0] * 4), (ones, -ones, ones[0])):
+        with pytest.raises(RuntimeError, match="elements"):
+            overlaid.rebuild_nested_tensor(line, sizes, strides, begins)
+    for offsets, ragged in (([0, 5], 1), ([-1, 2], 1), ([0, 4], 2), ([0, 4], 0)):
+        parts = {"values": line, "offsets": kagari.tensor(offsets), "_ragged_idx": ragged}
+        with pytest.raises(RuntimeError, match="nested tensor"):
+            overlaid.rebuild_njt(parts)
+    with pytest.raises(RuntimeError, match="expected"):
+        overlaid.rebuild_njt({"values": 1})
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
+def test_what_is_not_there_is_refused(layout: Any) -> None:
+    """Nothing computes with the elements as if they were all."""
+    x = nested.nested_tensor([kagari.ones(2, 3), kagari.ones(1, 3)], layout=layout)
+    for call in (
+        lambda: kagari.vmap(lambda y: y * 2)(x), lambda: kagari.func.grad(lambda y: y.sum())(x),
+        lambda: nn.Parameter(x), lambda: nn.Buffer(x), lambda: kagari.where(x > 0), lambda: kagari.equal(x, x),
+        lambda: nn.BatchNorm1d(3)(x), lambda: x.__setitem__(0, 1.0), lambda: x.cuda(),
+    ):  # fmt: skip
+        with pytest.raises(RuntimeError):
+            call()

@@ -42,6 +42,7 @@ class Compound(Tensor):
     _compound = True
     _answers: ClassVar[dict[str, Callable[..., Any]]] = {}
     _backend: ClassVar[str] = ""  # what messages call it
+    _precedence: ClassVar[int] = 0  # of the kinds among the arguments the one with the highest answers
     _edits: int
 
     @classmethod
@@ -53,6 +54,8 @@ class Compound(Tensor):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Answers a call. Raises NotImplementedError for what has no answer."""
+        if any(issubclass(kind, Compound) and kind._precedence > cls._precedence for kind in types):
+            return NotImplemented
         name = name_of(func)
         answer = cls._answers.get(name)
         if answer is not None:

@@ -198,7 +198,7 @@ def empty(
     torch.Size([2, 3])
     """
     if is_sparse_layout(layout):
-        return Hooks.sparse.making.of_zeros(args if size is None else (size,), dtype, layout, requires_grad)
+        return Hooks.sparse.compressing.of_zeros(args if size is None else (size,), dtype, layout, requires_grad)
     made = _sized("empty", args, size, dtype, layout, device, out)
     form = format_asked("empty", memory_format)
     if memory_format is preserve_format:
@@ -234,7 +234,7 @@ def zeros(
             [0., 0., 0.]])
     """
     if is_sparse_layout(layout):
-        return Hooks.sparse.making.of_zeros(args if size is None else (size,), dtype, layout, requires_grad)
+        return Hooks.sparse.compressing.of_zeros(args if size is None else (size,), dtype, layout, requires_grad)
     made = _sized("zeros", args, size, dtype, layout, device, out)
     call("zero_")(made)
     made._storage.version = 0
@@ -333,7 +333,7 @@ def empty_like(
     """
     if is_sparse_layout(layout):
         dt = input.dtype if dtype is None else dtype
-        return Hooks.sparse.making.of_zeros((input.shape,), dt, layout, requires_grad)
+        return Hooks.sparse.compressing.of_zeros((input.shape,), dt, layout, requires_grad)
     made = blank_like("empty_like", input, dtype, device, memory_format, layout)
     return for_each(input, finished(made, None, requires_grad))
 
@@ -350,7 +350,7 @@ def zeros_like(
     """
     if is_sparse_layout(layout):
         dt = input.dtype if dtype is None else dtype
-        return Hooks.sparse.making.of_zeros((input.shape,), dt, layout, requires_grad)
+        return Hooks.sparse.compressing.of_zeros((input.shape,), dt, layout, requires_grad)
     made = blank_like("zeros_like", input, dtype, device, memory_format, layout)
     call("zero_")(made)
     made._storage.version = 0

@@ -17,6 +17,7 @@ from ..autograd.node import bare
 from ..engine.derived import nothing
 from ..engine.function import Function, Hooks
 from . import inplace
+from .overlay import Overlay
 from .tensor import Tensor
 
 
@@ -96,6 +97,8 @@ class Standing(Tensor):
         return object.__new__(cls)
 
     def _fill(self, level: Level, value: Any, lay: Any) -> None:
+        if isinstance(value, Overlay):
+            raise NotImplementedError(f"{level.name}: a {type(value).__name__} is not transformed, its elements are")
         self._level, self._value, self._layout = level, value, lay
         _set_offset(self, 0)
         _set_storage(self, nothing())

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..engine.function import Hooks
-from .formats import sparse_coo, strided
+from .formats import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -46,16 +46,84 @@ def to_sparse(
     """
     if layout is strided:
         return self
-    if layout not in (None, sparse_coo):
-        raise NotImplementedError(f"sparse tensors of the layout {layout}")
-    return Hooks.sparse.making.to_sparse_coo(self, sparse_dim)
+    if layout in (None, sparse_coo) and blocksize is None:
+        return Hooks.sparse.making.to_sparse_coo(self, sparse_dim)
+    kind = sparse_bsr if layout is None else layout
+    return Hooks.sparse.compressing.converted("to_sparse", self, kind, blocksize, dense_dim)
+
+
+def to_sparse_coo(self: Tensor) -> Tensor:
+    """The elements that are not zero in coordinate form."""
+    return self.to_sparse()
+
+
+def _conversion(kind: Any, blocked: bool) -> Callable[..., Any]:
+    """A method that makes a sparse tensor of a layout."""
+
+    def of_lines(self: Tensor, dense_dim: int | None = None) -> Tensor:
+        return Hooks.sparse.compressing.converted(f"to_{kind.name}", self, kind, None, dense_dim)
+
+    def of_blocks(self: Tensor, blocksize: Any, dense_dim: int | None = None) -> Tensor:
+        return Hooks.sparse.compressing.converted(f"to_{kind.name}", self, kind, blocksize, dense_dim)
+
+    method = of_blocks if blocked else of_lines
+    method.__name__ = method.__qualname__ = f"to_{kind.name}"
+    method.__doc__ = f"The elements{', or blocks,' * blocked} that are not zero, in the layout `{kind}`."
+    return method
+
+
+def sparse_compressed_tensor(*args: Any, layout: Any = None, **kwargs: Any) -> Tensor:
+    """A sparse tensor with compressed rows or columns, `sparse_compressed_tensor(compressed_indices, plain_indices,
+    values, size=None, *, dtype=None, layout, device=None, pin_memory=False, requires_grad=False,
+    check_invariants=None)`.
+
+    `layout` says which: `torch.sparse_csr` and `torch.sparse_bsr` compress rows, `torch.sparse_csc` and
+    `torch.sparse_bsc` columns; those with a `b` have blocks for elements. `compressed_indices`, `(B..., n + 1)`, says
+    where in `plain_indices`, `(B..., nnz)`, each row begins. Raises RuntimeError for another layout, and where
+    `check_invariants` finds what does not fit.
+
+    >>> import kagari as torch
+    >>> s = torch.sparse_compressed_tensor([0, 1, 3], [1, 0, 2], [5.0, 6.0, 7.0], layout=torch.sparse_csr)
+    >>> s.to_dense()
+    tensor([[0., 5., 0.],
+            [6., 0., 7.]])
+    """
+    if layout not in _COMPRESSED:
+        said = "none" if layout is None else {strided: "Strided", sparse_coo: "Sparse"}.get(layout, str(layout))
+        raise RuntimeError(f"sparse_compressed_tensor expected sparse compressed tensor layout but got {said}")
+    return _compressed("sparse_compressed_tensor", layout, args, kwargs)
+
+
+def _compressed(name: str, kind: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    names = ("compressed_indices", "plain_indices", "crow_indices", "col_indices", "ccol_indices", "row_indices")
+    indices = [kwargs.pop(n) for n in names if n in kwargs]
+    if len(args) + len(indices) + ("values" in kwargs) < 3:
+        kinds = ", ".join(type(a).__name__ for a in args)
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({kinds})")
+    return Hooks.sparse.compressing.tensor(name, kind, *args, *indices, **kwargs)
+
+
+def _maker(kind: Any, compressed: str, plain: str, values: str) -> Callable[..., Any]:
+    """A function that makes tensors of one compressed layout."""
+    name = f"{kind.name}_tensor"
+
+    def function(*args: Any, **kwargs: Any) -> Tensor:
+        return _compressed(name, kind, args, kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (
+        f"A sparse tensor of the layout `{kind}`, `{name}({compressed}, {plain}, values, size=None, *, dtype=None, "
+        "device=None, pin_memory=False, requires_grad=False, check_invariants=None)`, with "
+        f"{values} in `values`: see `sparse_compressed_tensor`."
+    )
+    return function
 
 
 def sparse_mask(self: Tensor, mask: Tensor) -> Tensor:
     """The elements at the places of a sparse tensor."""
-    if not mask.is_sparse:
+    if not mask._layout.compound:
         raise NotImplementedError("Could not run 'aten::sparse_mask' with arguments from the 'CPU' backend.")
-    return Hooks.sparse.members.sparse_mask(self, mask)
+    return Hooks.sparse.masked(self, mask)
 
 
 def sparse_dim(self: Tensor) -> int:
@@ -113,10 +181,25 @@ _PRODUCTS = {
 _PRIVATE = (
     "_coalesced_", "_dimI", "_dimV", "_indices", "_nnz", "_values", "sparse_resize_", "sparse_resize_and_clear_",
 )  # fmt: skip
-FUNCTIONS = (resize_as_sparse_, sparse_coo_tensor, *[_product(*item) for item in _PRODUCTS.items()])
+_COMPRESSED = (sparse_csr, sparse_csc, sparse_bsr, sparse_bsc)
+_BY_ROWS, _BY_COLUMNS = ("crow_indices", "col_indices"), ("ccol_indices", "row_indices")
+_MAKERS = (
+    _maker(sparse_csr, *_BY_ROWS, "elements"), _maker(sparse_csc, *_BY_COLUMNS, "elements"),
+    _maker(sparse_bsr, *_BY_ROWS, "blocks"), _maker(sparse_bsc, *_BY_COLUMNS, "blocks"),
+)  # fmt: skip
+FUNCTIONS = (
+    resize_as_sparse_,
+    sparse_compressed_tensor,
+    sparse_coo_tensor,
+    *_MAKERS,
+    *[_product(*item) for item in _PRODUCTS.items()],
+)
 METHODS = (
     dense_dim, resize_as_sparse_, sparse_dim, sparse_mask, to_sparse,
     *[_of_sparse(name, "coordinate tensor") for name in ("coalesce", "indices", "is_coalesced")],
-    _of_sparse("values", "tensor"),
+    *[_of_sparse(name, "row compressed tensor") for name in ("col_indices", "crow_indices")],
+    *[_of_sparse(name, "column compressed tensor") for name in ("ccol_indices", "row_indices")],
+    *[_conversion(kind, kind in (sparse_bsr, sparse_bsc)) for kind in _COMPRESSED],
+    _of_sparse("values", "tensor"), to_sparse_coo,
     *[_of_sparse(name) for name in _PRIVATE],
 )  # fmt: skip

@@ -18,6 +18,7 @@ from ..eager.calls import call as operator
 from ..eager.creation import ones_like, zeros_like
 from ..eager.dual import Jvp
 from ..eager.levels import VARIABLE, Standing, State, current, wants
+from ..eager.overlay import Overlay
 from ..utils import _pytree as pytree
 
 Argnums = int | tuple[int, ...]
@@ -28,6 +29,8 @@ Argnums = int | tuple[int, ...]
 
 def _variable(t: Any, connected: bool, state: State) -> Any:
     """A tensor to differentiate by, tied to the one given where that wants a gradient."""
+    if isinstance(t, Overlay):
+        raise NotImplementedError(f"grad: a {type(t).__name__} is not transformed, its elements are")
     level = current()
     own = t if level is None else level.lifted(t)
     if own._needs and connected:

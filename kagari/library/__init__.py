@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .checking import opcheck
 from .namespaces import CustomOpDef, enter, find
 from .registration import Library, define, fallthrough_kernel, impl
 from .schema import infer_schema, parse
 
 __all__ = [
-    "CustomOpDef", "Library", "custom_op", "define", "fallthrough_kernel", "impl", "infer_schema", "register_autograd",
-    "register_fake",
+    "CustomOpDef", "Library", "custom_op", "define", "fallthrough_kernel", "impl", "infer_schema", "opcheck",
+    "register_autograd", "register_fake",
 ]  # fmt: skip
 
 
@@ -80,8 +81,8 @@ def register_autograd(
 def register_fake(op: Any, func: Callable[..., Any] | None = None, /, *, lib: Any = None) -> Any:
     """Takes a function that tells the shapes of an operator's results without computing them, and gives it back.
 
-    Operators run as they are, compiled or not, so nothing has to be told. It is a decorator where the function is not
-    given. Raises RuntimeError for a name that no operator has.
+    It runs where a tensor is on the device `meta`. Other calls run the operator itself, compiled or not. It is a
+    decorator where the function is not given. Raises RuntimeError for a name that no operator has.
 
     >>> import kagari as torch
     >>> torch.library.register_fake("docs::none", lambda x: x)

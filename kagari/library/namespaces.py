@@ -26,6 +26,7 @@ class CustomOpDef:
         self._fn = eagerly(fn, queue.OPAQUE)  # the compiler does not look into it
         self._backward: Callable[..., Any] | None = None
         self._setup_context: Callable[..., Any] | None = None
+        self._fake: Callable[..., Any] | None = None
         self._function = _differentiable(self)
 
     def __repr__(self) -> str:
@@ -41,8 +42,15 @@ class CustomOpDef:
         bound = self._bound(args, kwargs)
         if self._mutates:
             with no_grad():
-                return self._fn(**bound)
+                return self._given(bound)
         return self._function.apply(*bound.values())
+
+    def _given(self, bound: dict[str, Any]) -> Any:
+        """What the function gives; for tensors without memory the one that tells shapes, if there is one."""
+        if self._fake is not None and any(t.is_meta for t in tensors_of(list(bound.values()))):
+            told = self._schema.signature.bind(**bound)
+            return self._fake(*told.args, **told.kwargs)
+        return self._fn(**bound)
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments by name, with defaults. Raises RuntimeError for too many, too few, and tensors amiss."""
@@ -84,7 +92,8 @@ class CustomOpDef:
         self._backward, self._setup_context = backward, setup_context
 
     def register_fake(self, fn: Callable[..., Any], /) -> Callable[..., Any]:
-        """Takes a function that tells shapes without computing, which nothing asks here, and gives it back."""
+        """Takes a function that tells shapes without computing, and gives it back."""
+        self._fake = fn
         return fn
 
 
@@ -98,15 +107,15 @@ def tensors_of(value: Any) -> Iterator[Tensor]:
 
 
 def _memory(value: Any) -> list[int]:
-    """Where the tensors lie that have elements."""
-    return [t.untyped_storage().data_ptr() for t in tensors_of(value) if t.numel()]
+    """Where the tensors lie that have elements in memory."""
+    return [t.untyped_storage().data_ptr() for t in tensors_of(value) if t.numel() and not t.is_meta]
 
 
 def _differentiable(op: CustomOpDef) -> type[Function]:
     """The function on the tape that runs an operator."""
 
     def forward(ctx: Any, *args: Any) -> Any:
-        result = op._fn(**dict(zip(op._schema.types, args)))
+        result = op._given(dict(zip(op._schema.types, args)))
         made = _memory(result)
         if len(set(made)) < len(made) or not set(made).isdisjoint(_memory(args)):
             raise RuntimeError(

@@ -59,6 +59,8 @@ def _check_layouts(leader: MaskedTensor, tensors: Sequence[Tensor]) -> None:
 
 def where(func: Answer, condition: Tensor, input: Any = None, other: Any = None) -> MaskedTensor:
     """An element of one or of the other, there where that one is there."""
+    if input is None or other is None:
+        raise TypeError("where() of a masked tensor alone is not there: look at its mask")
     sides = [t if isinstance(t, Tensor) else ops.full_like(elements(condition), t) for t in (input, other)]
     chosen = (elements(condition), ~elements(condition))
     parts = [

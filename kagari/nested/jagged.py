@@ -102,7 +102,7 @@ class NestedTensor(Nested):
     def _of(self, tensors: Sequence[Tensor]) -> NestedTensor:
         along, sequences = self._ragged_idx - 1, self._sequences
         lengths = [t.shape[along] for t in tensors]
-        same = sequences.lengths is None and lengths == [n for _, n in sequences.bounds]
+        same = sequences.lengths is None and lengths == sequences.sizes
         return jagged_of(ops.cat(tensors, along), sequences if same else of_lengths(lengths), self._ragged_idx)
 
     def to_padded_tensor(self, padding: float, output_size: Any = None) -> Tensor:

@@ -366,8 +366,11 @@ def scaled_dot_product_attention(
             )
     if attn_mask is not None:
         raise NotImplementedError("scaled_dot_product_attention() of nested tensors has no attn_mask")
-    if len(key) != len(query) or key._sequences.symbol != value._sequences.symbol:
-        raise RuntimeError("scaled_dot_product_attention(): query, key and value are of different sequences")
+    if len(key) != len(query) or key._sequences.sizes != value._sequences.sizes:
+        raise RuntimeError(
+            f"scaled_dot_product_attention(): {len(query)} sequences of queries, keys of the lengths "
+            f"{key._sequences.sizes} and values of {value._sequences.sizes}"
+        )
     parts = zip(query.unbind(), key.unbind(), value.unbind())
     # (L, H, E) of each, one after the other: the order that the heads are joined in afterwards
     found = [func(q, k, v, None, *args, **kwargs).transpose(0, 1) for q, k, v in parts]

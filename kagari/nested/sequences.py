@@ -33,14 +33,19 @@ class Sequences:
         return [(b, e - b) for b, e in zip(begins, ends)]
 
     @property
+    def sizes(self) -> list[int]:
+        """The length of each."""
+        return [n for _, n in self.bounds]
+
+    @property
     def longest(self) -> int:
         """The length of the longest."""
-        return max((n for _, n in self.bounds), default=0)
+        return max(self.sizes, default=0)
 
     @property
     def shortest(self) -> int:
         """The length of the shortest."""
-        return min((n for _, n in self.bounds), default=0)
+        return min(self.sizes, default=0)
 
     @cached_property
     def owners(self) -> Tensor:

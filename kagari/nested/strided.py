@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..base.dtypes import int64
 from ..base.layout import contiguous_strides
 from ..eager import Tensor
 from ..eager import operators as ops
@@ -117,7 +118,13 @@ class StridedNestedTensor(Nested):
         return ops.stack(rows)
 
     def _nested_tensor_size(self) -> Tensor:
-        return ops.tensor([part.shape for part in self._parts])
+        return ops.tensor([part.shape for part in self._parts], dtype=int64)
+
+    def _nested_tensor_strides(self) -> Tensor:
+        return ops.tensor([part.strides for part in self._parts], dtype=int64)
+
+    def _nested_tensor_storage_offsets(self) -> Tensor:
+        return ops.tensor([part.begin for part in self._parts], dtype=int64)
 
     def tolist(self) -> Any:
         """Raises RuntimeError: rows differ in length. A list of tensors is `unbind()`."""

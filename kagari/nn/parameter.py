@@ -9,6 +9,7 @@ from ..base.dtypes import dtype
 from ..eager import Size, Tensor, register_parameter_type
 from ..eager import operators as ops
 from ..eager.device import Device
+from ..eager.overlay import Overlay
 
 
 class Parameter(Tensor):
@@ -35,7 +36,7 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
         if data is None:
             data = ops.empty(0)
-        return Tensor._make_subclass(cls, data.detach(), requires_grad)
+        return Tensor._make_subclass(cls, _plain(data).detach(), requires_grad)
 
     def __init__(self, data: Tensor | None = None, requires_grad: bool = True) -> None:
         # `__new__` has made the whole of it. Without this, Tensor's own constructor would see the arguments again.
@@ -55,6 +56,13 @@ class Parameter(Tensor):
 
 
 register_parameter_type(Parameter)
+
+
+def _plain(data: Tensor) -> Tensor:
+    """What a parameter or buffer is to be made of. Raises NotImplementedError for a nested or masked tensor."""
+    if isinstance(data, Overlay):
+        raise NotImplementedError(f"a {type(data).__name__} as a parameter or buffer is not there")
+    return data
 
 
 class Buffer(Tensor):
@@ -84,7 +92,7 @@ class Buffer(Tensor):
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Buffer:
         if data is None:
             data = ops.empty(0)
-        buffer = Tensor._make_subclass(cls, data.detach(), data.requires_grad)
+        buffer = Tensor._make_subclass(cls, _plain(data).detach(), data.requires_grad)
         buffer.persistent = persistent
         return buffer
 

@@ -15,7 +15,7 @@ from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..eager import Tensor, device, operators
 from ..quantized.scheme import SCHEMES
-from . import rebuild
+from . import overlaid, rebuild
 
 ROOT = __name__.partition(".")[0]
 
@@ -51,6 +51,10 @@ CALLS: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_parameter_with_state"): rebuild.rebuild_parameter_with_state,
     ("torch._tensor", "_rebuild_from_type_v2"): rebuild.rebuild_from_type,
     ("torch._utils", "_rebuild_sparse_tensor"): rebuild.rebuild_sparse_tensor,
+    ("torch._utils", "_rebuild_nested_tensor"): overlaid.rebuild_nested_tensor,
+    ("torch._utils", "_rebuild_wrapper_subclass"): overlaid.rebuild_wrapper,
+    ("torch.nested._internal.nested_tensor", "_rebuild_njt"): overlaid.rebuild_njt,
+    ("torch._dynamo.decorators", "_DimRange"): overlaid.DimRange,
     ("torch.serialization", "_get_layout"): rebuild.make_layout,
     ("torch", "Size"): rebuild.make_size,
     ("torch", "device"): device,
@@ -65,6 +69,8 @@ CALLS: dict[tuple[str, str], Any] = {
 }
 NAMED: dict[tuple[str, str], Any] = {
     ("torch", "Tensor"): Tensor,
+    ("torch.nested._internal.nested_tensor", "NestedTensor"): overlaid.JaggedKind,
+    ("torch.masked.maskedtensor.core", "MaskedTensor"): overlaid.MaskedKind,
     ("torch.storage", "UntypedStorage"): BYTES,
     **{("torch", dt.name): dt for dt in (*dtypes.ALL, *dtypes.QUANTIZED)},
     **{("torch", scheme.name): scheme for scheme in SCHEMES},
@@ -142,6 +148,11 @@ def lookup_safe(module: str, name: str) -> Any:
 def is_callable(found: Any) -> bool:
     """Whether a file may call the object."""
     return any(found is allowed for allowed in CALLS.values()) or is_added(found)
+
+
+def takes_state(kind: type) -> bool:
+    """Whether a file may set the state of an object of this class."""
+    return kind is overlaid.DimRange or is_added(kind)
 
 
 def is_added(found: Any) -> bool:

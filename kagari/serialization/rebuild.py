@@ -24,6 +24,7 @@ from ..quantized.scheme import (
     qscheme,
 )
 from ..quantized.tensor import QuantizedTensor
+from . import overlaid
 
 _LIMIT = 1 << 63  # sizes are 64 bits wide
 
@@ -109,7 +110,7 @@ def rebuild_sparse_tensor(kind: Any, parts: Any) -> Tensor:
     tensors = parts[: 2 if kind is formats.sparse_coo else 3]
     if not all(isinstance(t, Tensor) for t in tensors):
         raise RuntimeError(f"expected the parts of a sparse tensor, got {short(tensors)}")
-    return sparse.making.of_parts(kind, parts)
+    return sparse.compressing.of_parts(kind, parts)
 
 
 def make_layout(name: Any) -> formats.layout:
@@ -134,6 +135,8 @@ def rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hoo
 
 def rebuild_from_type(function: Any, kind: Any, args: Any, state: Any) -> Any:
     """A tensor of a subclass, a buffer, or one with attributes of its own."""
+    if function in (overlaid.rebuild_njt, overlaid.rebuild_wrapper):
+        return overlaid.of_type(function, args, state)
     if function not in (rebuild_tensor, rebuild_tensor_of_bytes, rebuild_meta_tensor, rebuild_parameter):
         raise RuntimeError(f"a tensor is not made by {short(function)}")
     if not (isinstance(kind, type) and issubclass(kind, Tensor)):

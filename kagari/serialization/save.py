@@ -14,8 +14,9 @@ from ..base.dtypes import dtype
 from ..base.layout import Size
 from ..eager import Tensor, device
 from ..eager.formats import layout
+from ..eager.overlay import Overlay
 from ..quantized.tensor import QuantizedTensor
-from . import legacy, names, rebuild
+from . import legacy, names, overlaid, rebuild
 from .archive import archive_name, replacing
 from .writer import Writer
 
@@ -142,6 +143,8 @@ def _reduced(t: Tensor) -> Any:
         block = rebuild.Block(t._storage, t.dtype, t._storage.nbytes)
         how = rebuild.quantizer_state(t._quantizer)
         return rebuild.rebuild_quantized, (block, t.storage_offset(), tuple(t.shape), t.stride(), how, False, hooks)
+    if isinstance(t, Overlay):
+        return overlaid.reduced(t, rebuild.rebuild_from_type)
     attributes = dict(vars(t))
     made = _made_by(t, hooks)
     kinds = {names.in_torch(kind) for kind in type(t).__mro__}

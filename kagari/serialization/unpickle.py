@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from reprlib import repr as short
 from typing import Any
 
-from .names import is_added, is_callable, lookup_safe
+from .names import is_callable, lookup_safe, takes_state
 
 _ADVICE = (
     "If you trust the source of the file, allow the name with torch.serialization.add_safe_globals, or load with "
@@ -116,7 +116,7 @@ class SafeUnpickler:
         kind = type(made)
         if kind is OrderedDict and isinstance(state, dict):
             vars(made).update(state)
-        elif not is_added(kind):
+        elif not takes_state(kind):
             raise pickle.UnpicklingError(
                 f"Weights only load failed: setting the state of a {kind.__name__} is not allowed. {_ADVICE}"
             )

@@ -9,7 +9,6 @@ from ...base import dtypes
 from ...base.dtypes import dtype
 from .. import convert, creation
 from ..calls import call
-from ..formats import sparse_coo
 from ..sizes import dtype_of
 from . import coo, invariants, places, tape
 
@@ -53,25 +52,6 @@ def sparse_coo_tensor(
     values = as_values(values, dtype)
     made = assembled(at, values, size, is_coalesced, check_invariants)
     return made.detach().requires_grad_() if requires_grad else made
-
-
-def of_parts(layout: Any, parts: tuple[Any, ...]) -> Any:
-    """A sparse tensor of what its `parts` gave. Raises RuntimeError for parts that do not fit."""
-    if layout is sparse_coo:
-        at, values, size, *coalesced = parts
-        if at.dtype is not dtypes.int64:
-            raise RuntimeError(f"indices must be of int64, got {at.dtype}")
-        return assembled(at, values, size, bool(coalesced and coalesced[0]), check=True)
-    raise NotImplementedError(f"sparse tensors of the layout {layout}")
-
-
-def of_zeros(size: Any, dt: Any, layout: Any, requires_grad: bool = False) -> Any:
-    """A sparse tensor of zeros, as `torch.zeros` and its like make one of a layout."""
-    if layout is not sparse_coo:
-        raise NotImplementedError(f"sparse tensors of the layout {layout}")
-    shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else tuple(size)
-    dt = convert.default_dtype() if dt is None else dtype_of("zeros", dt)
-    return creation.finished(coo.empty(shape, len(shape), dt), None, requires_grad)
 
 
 def _is_sizes(given: Any) -> bool:

@@ -11,8 +11,8 @@ from ...base import dtypes
 from ...base.dtypes import dtype
 from .. import convert, creation
 from ..calls import call
-from ..formats import strided
-from . import coo, making, places, tape
+from ..formats import sparse_coo, strided
+from . import compressing, coo, making, places, tape
 from .coo import Coo
 from .printing import text
 
@@ -80,10 +80,10 @@ class _ToDense(tape.Function, node="Backward0"):
         return making.to_sparse_coo(grad)
 
 
-def to_sparse(s: Coo, sparse_dim: int | None = None, *, layout: Any = None, **further: Any) -> Any:
+def to_sparse(s: Coo, sparse_dim: int | None = None, *, layout: Any = None, blocksize: Any = None, **o: Any) -> Any:
     """The tensor itself; in another layout where one is given."""
-    if layout is strided:
-        return to_dense(s)
+    if layout not in (None, sparse_coo):
+        return compressing.converted("to_sparse", s, layout, blocksize)
     if sparse_dim is not None and sparse_dim != s._at.shape[0]:
         raise RuntimeError(
             "to_sparse: conversion from Sparse to Sparse with sparse_dim argument !=self.sparse_dim() is not supported"
@@ -165,8 +165,13 @@ def set_data(s: Coo, other: Any) -> None:
     s.take_over(other)
 
 
-def deepcopy(s: Coo, memo: dict[int, Any]) -> Coo:
+def deepcopy(s: Coo, memo: dict[int, Any]) -> Any:
     """A copy as a leaf. Raises RuntimeError for what operators made."""
+    return deepcopied(s, memo, _copied(s))
+
+
+def deepcopied(s: Any, memo: dict[int, Any], made: Any) -> Any:
+    """A copy of a sparse tensor's parts, as a leaf with its attributes and its gradient."""
     if s._grad_fn is not None:
         raise RuntimeError(
             "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
@@ -174,15 +179,12 @@ def deepcopy(s: Coo, memo: dict[int, Any]) -> Coo:
         )
     if id(s) in memo:
         return memo[id(s)]
-    made = memo[id(s)] = _copied(s)
+    memo[id(s)] = made
     made._needs = s._needs
-    made.__dict__.update({name: value for name, value in vars(s).items() if name not in _OWN})
+    made.__dict__.update({name: value for name, value in vars(s).items() if name not in vars(made)})
     if s._grad is not None:
         made._grad = copy.deepcopy(s._grad, memo)
     return made
-
-
-_OWN = frozenset(("_at", "_elements", "_ordered", "_edits"))
 
 
 def rebuilt(at: Any, elements: Any, size: tuple[int, ...], ordered: bool, needs: bool) -> Coo:
@@ -204,7 +206,7 @@ def item(s: Coo) -> Any:
     """The value of a tensor with one element."""
     if s.numel() != 1:
         raise RuntimeError(f"a Tensor with {s.numel()} elements cannot be converted to Scalar")
-    return to_dense(s.bare()).item()
+    return s.bare().to_dense().item()
 
 
 def truth(s: Coo) -> bool:
@@ -287,7 +289,7 @@ def new_tensor(s: Coo, data: Any, *, dtype: Any = None, device: Any = None, requ
 # Changes
 
 
-def check_changeable(s: Coo) -> None:
+def check_changeable(s: Any) -> None:
     """Raises RuntimeError for a leaf that wants gradients."""
     if s._needs and s._grad_fn is None and places.recording():
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
@@ -400,15 +402,20 @@ def resize_as_sparse_(s: Coo, the_template: Coo) -> Coo:
     return sparse_resize_(s, the_template.shape, len(the_template.sparse_sizes), len(the_template.dense_sizes))
 
 
-def sparse_mask(t: Any, mask: Any) -> Any:
-    """The elements of a dense or sparse tensor at the places of another sparse one."""
-    if not isinstance(mask, Coo):
-        raise NotImplementedError(f"Could not run 'aten::sparse_mask' with a mask of the layout {mask.layout}.")
+def check_mask(t: Any, mask: Any) -> None:
+    """Raises RuntimeError unless a mask has the shape of what it masks."""
     if t.shape != mask.shape:
         raise RuntimeError(
             "sparse_mask(): operands have incompatible sizes; self has size "
             f"{list(t.shape)} but mask has size {list(mask.shape)}"
         )
+
+
+def sparse_mask(t: Any, mask: Any) -> Any:
+    """The elements of a dense or sparse tensor at the places of another sparse one."""
+    if not isinstance(mask, Coo):
+        raise NotImplementedError(f"Could not run 'aten::sparse_mask' with a mask of the layout {mask.layout}.")
+    check_mask(t, mask)
     if isinstance(t, Coo) and t._needs and places.recording():
         return _Masked.apply(t, mask)
     return tape.closed("SparseMask", tape.at_places(t, mask._at), mask._at, mask.shape, mask._ordered)
@@ -443,7 +450,7 @@ def _to(dt: dtype) -> Any:
     return lambda s, memory_format=None: cast(s, dt)
 
 
-_CASTS = {
+CASTS = {
     "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "int":
     dtypes.int32, "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool":
     dtypes.bool_, "chalf": dtypes.complex32, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
@@ -468,5 +475,5 @@ ANSWERS = {
     "stride": stride, "tensordot": no_reshape, "to": to, "to_dense": to_dense, "to_sparse": to_sparse,
     "to_sparse_coo": to_sparse, "tolist": no_memory, "type": type_, "type_as": lambda s, other: to(s, other.dtype),
     "untyped_storage": no_storage, "values": values, "zero_": zero_, "zeros_like": zeros_like,
-    **{name: _to(dt) for name, dt in _CASTS.items()},
+    **{name: _to(dt) for name, dt in CASTS.items()},
 }  # fmt: skip

@@ -46,7 +46,7 @@ def in_place(name: str, answer: Callable[..., Any]) -> Callable[..., Any]:
 
     def changing(s: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(s, Coo):
-            return _into_dense(s, answer(s, *args, **kwargs), name)
+            return into_dense(s, answer(s, *args, **kwargs), name)
         if name in UNARY and not s._ordered:
             raise RuntimeError(f"{name}_ requires coalesced input")
         return members.overwrite(s, answer(s, *args, **kwargs))
@@ -54,12 +54,13 @@ def in_place(name: str, answer: Callable[..., Any]) -> Callable[..., Any]:
     return changing
 
 
-def _into_dense(target: Any, result: Any, name: str) -> Any:
+def into_dense(target: Any, result: Any, name: str) -> Any:
+    """A result written into a dense tensor."""
     if result.dtype.category > target.dtype.category:
         raise RuntimeError(
             f"Can't convert result type {result.dtype.type_name} to output {target.dtype.type_name} in {name} operation"
         )
-    return call("copy_")(target, result.to_dense() if isinstance(result, Coo) else result)
+    return call("copy_")(target, result.to_dense())
 
 
 # Products and quotients

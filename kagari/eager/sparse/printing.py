@@ -12,10 +12,14 @@ _INDENT = len("tensor(")
 
 def text(s: Any, **kwargs: Any) -> str:
     """The text of a sparse tensor in coordinate form."""
-    parts = [("indices", s._at), ("values", s._elements)]
+    return text_of(s, [("indices", s._at), ("values", s._elements)], s._at.shape[1], newline=True)
+
+
+def text_of(s: Any, parts: list[tuple[str, Any]], nnz: int, newline: bool) -> str:
+    """The text of a sparse tensor of its parts, each with its name."""
     return printing.with_suffixes(
-        "tensor(" + (",\n" + " " * _INDENT).join(_part(*part) for part in parts), suffixes(s, s._at.shape[1]), _INDENT,
-        newline=True,
+        "tensor(" + (",\n" + " " * _INDENT).join(_part(*part) for part in parts), suffixes(s, nnz), _INDENT,
+        newline=newline,
     )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ from .coo import Coo
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum over all elements, or over dimensions; sparse as long as a sparse dimension is left."""
     if not isinstance(input, Coo):
-        raise RuntimeError("coalesce expected sparse coordinate tensor layout but got Strided")
+        kind = {"strided": "Strided"}.get(input.layout.name, input.layout.name.title().replace("_", ""))
+        raise RuntimeError(f"coalesce expected sparse coordinate tensor layout but got {kind}")
     values = tape.opened(input)
     if dtype is not None:
         values = values.to(dtype)
