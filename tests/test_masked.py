@@ -183,6 +183,20 @@ def test_gradients_of_functions(oracle: ModuleType, name: str) -> None:
     assert found[0] == pytest.approx(found[1], rel=1e-5, nan_ok=True)
 
 
+def test_places_move_with_the_mask() -> None:
+    m = masked_tensor(kagari.arange(6.0).reshape(1, 2, 3), kagari.arange(6).reshape(1, 2, 3) > 2)
+    assert m.T.shape == (3, 2, 1) and m.mT.shape == (1, 3, 2) and m.permute(2, 0, 1).shape == (3, 1, 2)
+    for moved in (
+        m.mT,
+        m.flip(2),
+        m.roll(1, 1),
+        m.squeeze(0),
+        m.diagonal(0, 1, 2),
+        m.index_select(2, kagari.tensor([2])),
+    ):
+        assert ((moved.get_data() > 2) == moved.get_mask()).all()
+
+
 def test_in_a_tutorial() -> None:
     """The mean of what is not zero, and of nothing."""
     y = kagari.arange(16.0) * kagari.arange(16.0).fmod(4)
@@ -213,8 +227,13 @@ torch.div(masked_tensor(s2, t), masked_tensor(s1, t))
 masked_tensor(s1, t).get_data(); masked_tensor(s1, t).get_mask(); masked_tensor(s1, t).sum()
 masked_tensor(s1, t).to_dense()
 masked_tensor(d.to_sparse(), k.to_sparse()).get_data(); masked_tensor(s1.float(), t, requires_grad=True).requires_grad
+w; w.get_data(); w.get_mask(); w.layout; w.is_sparse; w.is_sparse_csr(); w.is_sparse_coo(); w.to_dense(); w * 2; w + w
+w.sum(); w.sin(); w.amax(); c.to_sparse_csr().get_data(); masked_tensor(p, q); masked_tensor(p, q).get_data()
+masked_tensor(p, q).get_mask(); masked_tensor(d.to_sparse_csr(), k.to_sparse_csr()).get_data(); w.shape; len(w)
 """
 SPARSE_ERRORS = """
+c + w; masked_tensor(d.to_sparse_csr(), k.to_sparse())
+masked_tensor(torch.tensor([[0, 0, 3]]).to_sparse_csr(), torch.tensor([[True, False, True]]).to_sparse_csr())
 masked_tensor(d.to_sparse(), k); masked_tensor(d, k.to_sparse()); c + m; c * c.to_dense()
 masked_tensor(torch.tensor([[0, 0, 3]]).to_sparse(), torch.tensor([[True, False, True]]).to_sparse())
 masked_tensor(torch.sparse_coo_tensor([[0], [0]], [1.0], (2, 3)), torch.sparse_coo_tensor([[1], [1]], [True], (2, 3)))
@@ -227,7 +246,11 @@ def sparse_outcome(text: str, lib: Any) -> Any:
     names |= {
         "c": names["m"].to_sparse_coo(), "s1": lib.sparse_coo_tensor(places, [3, 4, 5], (2, 3)),
         "s2": lib.sparse_coo_tensor(places, [20, 30, 40], (2, 3)),
-        "t": lib.sparse_coo_tensor(places, lib.tensor([True, False, True]), (2, 3)),
+        "t": lib.sparse_coo_tensor(places, lib.tensor([True, False, True]), (2, 3)), "w": names["m"].to_sparse_csr(),
+        "p": lib.sparse_csr_tensor(lib.tensor([0, 2, 4]), lib.tensor([0, 1, 0, 1]), lib.arange(1.0, 5.0)),
+        "q": lib.sparse_csr_tensor(
+            lib.tensor([0, 2, 4]), lib.tensor([0, 1, 0, 1]), lib.tensor([True, False, False, True])
+        ),
     }  # fmt: skip
     try:
         found = eval(text, names)

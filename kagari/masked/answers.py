@@ -9,10 +9,11 @@ from ..autograd.modes import is_grad_enabled
 from ..base.dtypes import bool_
 from ..eager import Tensor
 from ..eager import operators as ops
+from ..eager.formats import sparse_coo, sparse_csr
 from ..eager.overlay import elements, pointwise, through, wrapped
 from . import normalizations, reductions
 from .gradients import Marked
-from .sparse import SparseMaskedTensor, to_sparse_coo
+from .sparse import SparseMaskedTensor, to_sparse
 from .tensor import Answer, MaskedTensor, mask_of, masked_of
 
 # Elements
@@ -104,6 +105,11 @@ def transposed(func: Answer, input: MaskedTensor) -> MaskedTensor:
     return masked_of(elements(input).T, input._mask.T)
 
 
+def matrix_transposed(func: Answer, input: MaskedTensor) -> MaskedTensor:
+    """The last two dimensions exchanged."""
+    return masked_of(elements(input).mT, input._mask.mT)
+
+
 def like(func: Answer, input: MaskedTensor, *args: Any, **kwargs: Any) -> MaskedTensor:
     """A new tensor with the same mask."""
     needs = kwargs.pop("requires_grad", False)
@@ -171,5 +177,7 @@ ANSWERS: dict[str, Answer] = {
     **dict.fromkeys(_REDUCTIONS, reduction),
     **dict.fromkeys(("all", "any"), every),
     **dict.fromkeys(("log_softmax", "softmax", "softmin"), normalization),
-    "to_sparse": lambda func, input: to_sparse_coo(input), ".data": data, ".T": transposed, ".mT": transposed,
+    "to_sparse": lambda func, input: to_sparse(input, sparse_coo),
+    "to_sparse_csr": lambda func, input, dense_dim=None: to_sparse(input, sparse_csr),
+    ".data": data, ".T": transposed, ".mT": matrix_transposed,
 }  # fmt: skip

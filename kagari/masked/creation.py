@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..eager import Tensor
-from ..eager.formats import sparse_coo
+from ..eager.formats import sparse_coo, sparse_csr
 from ..eager.overlay import pass_back
 from . import answers
 from .gradients import Marked, passed_back
@@ -29,7 +29,7 @@ def masked_tensor(data: Tensor, mask: Tensor, requires_grad: bool = False) -> Ma
     tensor([1, 0])
     """
     check(data, mask)
-    if data.layout is sparse_coo:
+    if data.layout in (sparse_coo, sparse_csr):
         return sparse_of(data, mask, requires_grad)
     return MaskedTensor(data.detach().clone(), mask.detach().clone(), requires_grad)
 

@@ -90,7 +90,7 @@ class MaskedTensor(Overlay):
         return False
 
     def is_sparse_csr(self) -> bool:
-        """False: there are none of compressed rows."""
+        """Whether data and mask are sparse tensors of compressed rows."""
         return False
 
     def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
