@@ -87,8 +87,8 @@ newaxis = None
 _PACKAGES = frozenset((
     "accelerator", "amp", "ao", "array_api", "backends", "cpu", "cuda", "distributed", "distributions", "export", "fft",
     "func", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "multiprocessing", "nested", "nn",
-    "optim", "overrides", "profiler", "random", "serialization", "signal", "sparse", "special", "testing", "types",
-    "utils", "vision", "xpu",
+    "onnx", "optim", "overrides", "profiler", "random", "serialization", "signal", "sparse", "special", "testing",
+    "types", "utils", "vision", "xpu",
 ))  # fmt: skip
 # What a module below has and this one shows.
 _SHOWN = {
@@ -204,7 +204,7 @@ __all__ = [
     "nanquantile", "nansum", "narrow", "narrow_copy", "native_batch_norm", "native_channel_shuffle", "native_dropout",
     "native_group_norm", "native_layer_norm", "ne", "ne_", "neg", "neg_", "negative", "negative_", "nested", "newaxis",
     "nextafter", "nextafter_", "nn", "no_grad", "nonzero", "nonzero_static", "norm", "norm_except_dim", "normal",
-    "not_equal", "not_equal_", "nuclear_norm", "numel", "ones", "ones_like", "optim", "orgqr", "ormqr", "outer",
+    "not_equal", "not_equal_", "nuclear_norm", "numel", "ones", "ones_like", "onnx", "optim", "orgqr", "ormqr", "outer",
     "overrides", "pairwise_distance", "pca_lowrank", "pdist", "per_channel_affine", "per_channel_affine_float_qparams",
     "per_channel_symmetric", "per_tensor_affine", "per_tensor_symmetric", "permute", "permute_copy", "pi", "pinverse",
     "pixel_shuffle", "pixel_unshuffle", "poisson", "poisson_nll_loss", "polar", "polygamma", "positive", "pow", "pow_",

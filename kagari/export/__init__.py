@@ -136,7 +136,8 @@ def _conditions(search: Search, leaves: list[Leaf], traced: Traced) -> Condition
             sizes.append(f"{text} + {rest}" if rest > 0 else f"{text} - {-rest}" if rest else text)
         shapes.append((at, leaf.source[3:].replace("']", "", 1), tuple(sizes)))
     kept = [guard for guard in (*traced.symbols.guards, *search.conditions) if guard.left is None or guard.sign == "!="]
-    return Conditions(shapes, [(g.text, g.answer) for g in kept if "?" not in g.text])
+    labels = {name: free.dim.__name__ for free, name in names.items() if free.dim is not None}
+    return Conditions(shapes, [(g.text, g.answer) for g in kept if "?" not in g.text], labels)
 
 
 def _leaves(named: dict[str, Any]) -> list[Leaf]:

@@ -46,11 +46,12 @@ class ModuleCallEntry:
 @dataclass
 class Conditions:
     """What the sizes of inputs have to be: for each tensor, by the number of the input, its path and its sizes, which
-    are numbers or expressions; and further comparisons of these, with their outcomes.
+    are numbers or expressions; further comparisons of these, with their outcomes; and the user's names of sizes.
     """
 
     shapes: list[tuple[int, str, tuple[Any, ...]]] = field(default_factory=list)
     guards: list[tuple[str, bool]] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
 
 
 class ExportedProgram:
@@ -133,6 +134,11 @@ class ExportedProgram:
     def example_inputs(self) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
         """The arguments that the program was exported with."""
         return self._example_inputs
+
+    @property
+    def size_names(self) -> dict[str, str]:
+        """What the user calls sizes, by their names in the graph."""
+        return self._conditions.names
 
     @property
     def argument_names(self) -> list[str]:

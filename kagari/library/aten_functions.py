@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
-from ..eager import Tensor
+from ..eager import Tensor, operators
 from ..eager.aten import Schema
 
 _PACKAGE = __name__.partition(".")[0]
-_SPACES = ("", "nn.functional")
 _PREFIXED = ("special", "linalg", "fft")
 REDUCTIONS = ("none", "mean", "sum")
 INTERPOLATIONS = ("bilinear", "nearest", "bicubic")
@@ -192,7 +191,7 @@ def _found(name: str) -> Callable[..., Any] | None:
     """The function or method of a name."""
     space, _, inner = name.partition("_")
     places = [(_module(space), inner)] if space in _PREFIXED and inner else []
-    places += [(_module(""), name), (_module("nn.functional"), name), (Tensor, name)]
+    places += [(_module(""), name), (_module("nn.functional"), name), (Tensor, name), (operators, name)]
     for place, attribute in places:
         function = getattr(place, attribute, None)
         if callable(function):
