@@ -5,11 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable as _Callable
 from typing import Any
 
+from .base.dtypes import bfloat16 as _bfloat16
+from .base.dtypes import float16 as _float16
+from .base.dtypes import float32 as _float32
+from .base.dtypes import float64 as _float64
+from .base.dtypes import int8 as _int8
+from .base.dtypes import int16 as _int16
+from .base.dtypes import int32 as _int32
+from .base.dtypes import int64 as _int64
+from .base.dtypes import uint8 as _uint8
 from .eager import Tensor
 from .eager.answering import told as _told
 from .eager.formats import layout as _layout
+from .eager.formats import sparse_coo as _sparse_coo
+from .eager.legacy import tensortype as _tensortype
 from .eager.sparse import checking as _checking
 from .eager.sparse import compressing as _compressing
+from .eager.sparse import making as _making
 from .eager.sparse import matrices as _matrices
 from .eager.sparse import reduce as _reduce
 from .eager.sparse.invariants import check_sparse_tensor_invariants
@@ -125,10 +137,35 @@ def as_sparse_gradcheck(gradcheck: _Callable[..., bool]) -> _Callable[..., bool]
     return _checking.as_sparse_gradcheck(gradcheck)
 
 
+class _sparsetype(_tensortype):
+    """The type of `torch.sparse.FloatTensor` and its like: calling one makes a sparse tensor of its dtype, of indices,
+    values and sizes, or of sizes alone.
+    """
+
+    is_sparse, layout = True, _sparse_coo
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return super().__instancecheck__(instance) and instance.layout is _sparse_coo
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """A sparse tensor."""
+        if args and not isinstance(args[0], int):
+            return _making.sparse_coo_tensor(*args, dtype=self.dtype) if len(args) > 1 else self(*args[0])
+        return _making.sparse_coo_tensor(args or (0,), dtype=self.dtype)
+
+    def __repr__(self) -> str:
+        return f"<class 'torch.sparse.{self.__name__}'>"
+
+
+BFloat16Tensor, ByteTensor, CharTensor = _sparsetype(_bfloat16), _sparsetype(_uint8), _sparsetype(_int8)
+DoubleTensor, FloatTensor, HalfTensor = _sparsetype(_float64), _sparsetype(_float32), _sparsetype(_float16)
+IntTensor, LongTensor, ShortTensor = _sparsetype(_int32), _sparsetype(_int64), _sparsetype(_int16)
+
 for _function in (addmm, log_softmax, mm, sampled_addmm, softmax, spdiags, sum):
     _told(_function, "torch.sparse", types=False)
 
 __all__ = [
-    "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax",
-    "spdiags", "sum", "to_sparse_semi_structured",
+    "BFloat16Tensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor",
+    "LongTensor", "ShortTensor", "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm",
+    "sampled_addmm", "softmax", "spdiags", "sum", "to_sparse_semi_structured",
 ]  # fmt: skip

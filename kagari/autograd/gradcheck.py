@@ -51,7 +51,7 @@ def gradcheck(
         check_forward_ad: whether forward mode is checked.
         check_backward_ad: whether reverse mode is checked.
         fast_mode: has no effect: everything is compared.
-        masked: has no effect: there are no sparse tensors.
+        masked: True where sparse inputs are checked at their places alone; other ways to check them are not there.
 
     >>> import kagari as torch
     >>> x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
@@ -67,6 +67,10 @@ def gradcheck(
         if asked and not there:
             raise AssertionError(f"Setting {name}=True requires {needed} to be True")
     given = (inputs,) if isinstance(inputs, Hooks.tensor_types) else tuple(inputs)
+    if any(isinstance(t, Hooks.tensor_types) and t._layout.compound for t in given):
+        if not masked:
+            raise NotImplementedError("gradcheck: sparse inputs are checked with masked=True alone")
+        func, given = Hooks.sparse.checking.of_values(func, given)
     checked = _checked_inputs(given)
     try:
         with modes.enable_grad():

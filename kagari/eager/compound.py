@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 from ..base.dtypes import dtype
 from ..base.layout import compound_layout
 from ..engine.derived import nothing
-from . import answering, overriding
+from . import answering, inplace, overriding
 from .tensor import Tensor
 
 # Methods and properties that work for every tensor with a layout.
@@ -59,11 +59,25 @@ class Compound(Tensor):
         name = name_of(func)
         answer = cls._answers.get(name)
         if answer is not None:
-            return answer(*args, **(kwargs or {}))
+            kwargs = dict(kwargs or {})
+            out = kwargs.pop("out", None)
+            found = answer(*args, **kwargs)
+            return found if out is None else cls._written(out, found)
         if name in _PASSED:
             overriding.state.skip = True
             return func(*args, **(kwargs or {}))
         raise cls.cannot(name)
+
+    @classmethod
+    def _written(cls, out: Any, found: Any) -> Any:
+        """A result, written to where `out=` says."""
+        if not isinstance(out, Compound) and not found._layout.compound:
+            inplace.write_out(out, found)
+            return out
+        if type(out) is not type(found):
+            raise RuntimeError(f"out=: expected a tensor of the layout {found.layout}, got one of {out.layout}")
+        out.take_over(found.to(out.dtype))
+        return out
 
     @classmethod
     def cannot(cls, name: str) -> NotImplementedError:
@@ -81,6 +95,10 @@ class Compound(Tensor):
         self._needs, self._grad_fn, self._grad, self._base, self._extra = False, None, None, None, None
         self._edits = 0
         return self
+
+    def take_over(self, other: Self) -> None:
+        """Becomes what another one is, but for its history."""
+        raise NotImplementedError
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """An object alone: `_fill` makes a tensor of it."""

@@ -25,6 +25,7 @@ class _Options:
     equal_nan: bool
     allow_subclasses: bool
     check_dtype: bool
+    check_layout: bool
     check_stride: bool
     msg: str | Callable[[str], str] | None
 
@@ -54,7 +55,7 @@ def assert_close(
         equal_nan: whether NaN equals NaN.
         check_device: whether the devices must be the same. There is one.
         check_dtype: whether the dtypes must be the same.
-        check_layout: whether the layouts must be the same. There is one.
+        check_layout: whether the layouts must be the same; else sparse tensors are compared as dense ones.
         check_stride: whether the strides must be the same.
         msg: the message of the error, or what makes it from the message there would be.
 
@@ -68,7 +69,8 @@ def assert_close(
     if (rtol is None) != (atol is None):
         missing = "atol" if atol is None else "rtol"
         raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}.")
-    _compare(actual, expected, (), _Options(rtol, atol, equal_nan, allow_subclasses, check_dtype, check_stride, msg))
+    options = _Options(rtol, atol, equal_nan, allow_subclasses, check_dtype, check_layout, check_stride, msg)
+    _compare(actual, expected, (), options)
 
 
 def _compare(actual: Any, expected: Any, path: tuple[Any, ...], options: _Options) -> None:
@@ -99,6 +101,9 @@ def _is_sequence(x: Any) -> bool:
 
 def _compare_leaves(actual: Any, expected: Any, path: tuple[Any, ...], options: _Options) -> None:
     related = isinstance(actual, type(expected)) or isinstance(expected, type(actual))
+    sparse = [isinstance(x, Tensor) and x._layout.compound for x in (actual, expected)]
+    if any(sparse) and all(isinstance(x, Tensor) for x in (actual, expected)):
+        return _compare_sparse(actual.detach(), expected.detach(), path, options)
     numbers = all(isinstance(x, int | float | complex) for x in (actual, expected))
     if not (numbers or (related if options.allow_subclasses else type(actual) is type(expected))):
         at = _place(path)
@@ -118,6 +123,30 @@ def _compare_leaves(actual: Any, expected: Any, path: tuple[Any, ...], options: 
     _compare_values(array_of(a), array_of(e), rtol, atol, numbers, path, options)
 
 
+def _compare_sparse(a: Tensor, e: Tensor, path: tuple[Any, ...], options: _Options) -> None:
+    """Compares sparse tensors, or a sparse and a dense one: their indices must be equal, their values close."""
+    if a.shape != e.shape:
+        _fail(f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.", path, options)
+    if a.layout is not e.layout:
+        if options.check_layout:
+            _fail(f"The values for attribute 'layout' do not match: {a.layout} != {e.layout}.", path, options)
+        return _compare_leaves(a.to_dense(), e.to_dense(), path, options)
+    if options.check_dtype and a.dtype is not e.dtype:
+        _fail(f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}.", path, options)
+    kind = repr(a.layout).removeprefix("torch.sparse_").upper()
+    if a._nnz() != e._nnz():
+        said = f"The number of specified values in sparse {kind} tensors does not match: {a._nnz()} != {e._nnz()}"
+        _fail(said, path, options)
+    names = {"COO": ("_indices",), "CSR": ("crow_indices", "col_indices"), "CSC": ("ccol_indices", "row_indices")}
+    for name in names[kind.replace("B", "C")]:
+        part, subject = name.lstrip("_"), f"Sparse {kind} {name.lstrip('_')}"
+        found = [array_of(getattr(x, name if kind == "COO" else part)()) for x in (a, e)]
+        _compare_values(found[0], found[1], 0, 0, False, path, options, subject)
+    values = [x._values() if kind == "COO" else x.values() for x in (a, e)]
+    rtol, atol = _tolerances(a, e, options, False)
+    _compare_values(array_of(values[0]), array_of(values[1]), rtol, atol, False, path, options, f"Sparse {kind} values")
+
+
 def _as_number(x: Any) -> Tensor:
     wide = float64 if isinstance(x, float) else complex128 if isinstance(x, complex) else None
     return as_tensor(x, wide)
@@ -132,8 +161,9 @@ def _tolerances(a: Tensor, e: Tensor, options: _Options, numbers: bool) -> tuple
 
 
 def _compare_values(
-    a: np.ndarray, e: np.ndarray, rtol: float, atol: float, numbers: bool, path: tuple[Any, ...], options: _Options
-) -> None:
+    a: np.ndarray, e: np.ndarray, rtol: float, atol: float, numbers: bool, path: tuple[Any, ...], options: _Options,
+    subject: str = "Tensor-likes",
+) -> None:  # fmt: skip
     exact = not {a.dtype.kind, e.dtype.kind} & {"f", "c"} and rtol == atol == 0
     if exact:
         a, e = a.astype(np.int64), e.astype(np.int64)
@@ -157,7 +187,7 @@ def _compare_values(
     else:
         bad = int((~close).sum())
         lines = [
-            f"Tensor-likes are not {kind}!",
+            f"{subject} are not {kind}!",
             "",
             f"Mismatched elements: {bad} / {close.size} ({bad / close.size:.1%})",
         ]

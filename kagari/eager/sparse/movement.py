@@ -150,23 +150,55 @@ def unsqueeze(input: Coo, dim: int) -> Any:
 def select(input: Coo, dim: int, index: int) -> Any:
     """The slice at an index of a dimension, without that; dense where no sparse dimension is left."""
     dim = checked_dim(dim, input.ndim)
-    n, sparse_dim = input.shape[dim], len(input.sparse_sizes)
+    n = input.shape[dim]
     if not -n <= index < n:
         raise IndexError(
             f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
         )
-    index %= n
-    size = [*input.shape[:dim], *input.shape[dim + 1 :]]
+    return tape.called(_Select, "Select").apply(input, dim, index % n)
+
+
+class _Select(tape.Function):
+    """A slice of a sparse tensor. Its gradient is sparse or dense as that of the slice is."""
+
+    @staticmethod
+    def forward(ctx: Any, s: Coo, dim: int, index: int) -> Any:
+        """The places at the index, or the slices of the values."""
+        ctx.of = tuple(s.shape), len(s.sparse_sizes), dim, index
+        return _selected(s, dim, index)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        """The gradient in its place, zeros elsewhere."""
+        size, sparse_dim, dim, index = ctx.of
+        if isinstance(grad, Coo) and len(grad.sparse_sizes) == sparse_dim - (dim < sparse_dim):
+            return _inserted(grad, size, sparse_dim, dim, index), None, None
+        grad = grad.to_dense()
+        return call("select_scatter")(places.zeros(size, grad.dtype), grad, dim, index), None, None
+
+
+def _selected(s: Coo, dim: int, index: int) -> Any:
+    sparse_dim, size = len(s.sparse_sizes), [*s.shape[:dim], *s.shape[dim + 1 :]]
     if dim >= sparse_dim:
-        values = call("select")(tape.opened(input), dim - sparse_dim + 1, index)
-        return tape.closed("Select", values, input._at, size, input._ordered)
-    columns = (_line(input._at, dim) == index).nonzero()[0]
-    values = call("index_select")(tape.opened(input), 0, places.whole_numbers(columns))
+        values = call("clone")(call("select")(s._elements, dim - sparse_dim + 1, index))
+        return coo.made(s._at, values, size, s._ordered)
+    columns = (_line(s._at, dim) == index).nonzero()[0]
+    values = call("index_select")(s._elements, 0, places.whole_numbers(columns))
     if sparse_dim == 1:
-        return call("sum")(values, (0,)).to(input.dtype)
+        return call("sum")(values, (0,)).to(s.dtype)
     others = places.whole_numbers(np.delete(np.arange(sparse_dim), dim))
-    at = call("index_select")(_chosen(input._at, columns), 0, others)
-    return tape.closed("Select", values, at, size, input._ordered)
+    return coo.made(call("index_select")(_chosen(s._at, columns), 0, others), values, size, s._ordered)
+
+
+def _inserted(s: Coo, size: Sequence[int], sparse_dim: int, dim: int, index: int) -> Any:
+    """A sparse tensor as the slice of a larger one."""
+    values, at = tape.opened(s), s._at
+    if dim < sparse_dim:
+        at = places.whole_numbers(np.insert(convert.array_of(at), dim, index, 0))
+    else:
+        zeros = places.zeros((at.shape[1], *size[sparse_dim:]), s.dtype)
+        values = call("select_scatter")(zeros, values, dim - sparse_dim + 1, index)
+    return tape.closed("SparseCooTensorWithDims", values, at, size, s._ordered)
 
 
 def narrow_copy(input: Coo, dim: int, start: int, length: int) -> Any:

@@ -106,7 +106,24 @@ def sum_of_any(input: Coo, dim: Any = None, keepdim: bool = False, *, dtype: Any
     """`Tensor.sum`, which adds up integers as those of 64 bits."""
     if dtype is None and input.dtype.category <= 1:
         dtype = dtypes.int64
+    if dim in (None, ()) and dtype is None:
+        return tape.called(_Total, "Sum").apply(input)
     return sum(input, dim, keepdim, dtype=dtype)
+
+
+class _Total(tape.Function):
+    """The sum of all elements, whose gradient has all of them: it is dense, as PyTorch's is."""
+
+    @staticmethod
+    def forward(ctx: Any, s: Coo) -> Any:
+        """The sum of the values."""
+        ctx.size = tuple(s.shape)
+        return call("sum")(s._elements)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Any) -> Any:
+        """The gradient for each element."""
+        return call("expand")(grad, ctx.size)
 
 
 ANSWERS: dict[str, Callable[..., Any]] = {
