@@ -26,10 +26,10 @@ import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.abc import Loader
+from importlib.abc import InspectLoader, Loader
 from opcode import opmap
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from .base.config import cache_directory
@@ -45,7 +45,7 @@ _PLACES = {
     "autograd.grad_mode": "autograd.modes", "autograd.anomaly_mode": "autograd.modes",
     "storage": "eager.typed_storage", "__future__": "nn.conversion",
     "_C": "eager.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
-    "distributed.distributed_c10d": "distributed",
+    "distributed.distributed_c10d": "distributed", "distributed.optim": "optim.zero",
     "quantization": "ao.quantization", "nn.quantized": "ao.nn.quantized", "nn.intrinsic": "ao.nn.intrinsic",
     "nn.qat": "ao.nn.qat",
 }  # fmt: skip
@@ -249,6 +249,11 @@ class _Same(Loader):
         """Nothing but to undo what the import has changed: the module keeps its own specification."""
         module.__spec__ = self.spec
         _explain(module, self.shown)
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """What `python -m` runs."""
+        loader = self.spec.loader if self.spec is not None else None
+        return loader.get_code(self.spec.name) if isinstance(loader, InspectLoader) and self.spec is not None else None
 
 
 class _Refusing(Loader):

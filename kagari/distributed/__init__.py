@@ -12,6 +12,7 @@ over TCP, straight from the memory of one process to that of another.
 
 from __future__ import annotations
 
+from . import nn
 from .collective import (
     all_gather,
     all_gather_coalesced,
@@ -82,7 +83,7 @@ __all__ = [
     "get_world_size", "group", "init_process_group", "irecv", "is_available", "is_backend_available",
     "is_gloo_available", "is_initialized", "is_mpi_available", "is_nccl_available", "is_torchelastic_launched",
     "is_ucc_available", "is_xccl_available", "isend", "monitored_barrier", "new_group", "new_subgroups",
-    "new_subgroups_by_enumeration", "recv", "recv_object_list", "reduce", "reduce_scatter", "reduce_scatter_tensor",
-    "register_rendezvous_handler", "rendezvous", "scatter", "scatter_object_list", "send", "send_object_list",
-    "supports_complex",
+    "new_subgroups_by_enumeration", "nn", "recv", "recv_object_list", "reduce", "reduce_scatter",
+    "reduce_scatter_tensor", "register_rendezvous_handler", "rendezvous", "scatter", "scatter_object_list", "send",
+    "send_object_list", "supports_complex",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -129,6 +130,7 @@ class _World:
         self.default: ProcessGroup | None = None
         self.groups: list[ProcessGroup] = []
         self.made = 0  # how many groups have been made by all processes
+        self.hook = sys.excepthook  # what told errors before there were several processes
 
     def join(self, store: Store, rank: int, size: int, timeout: timedelta, desc: str) -> None:
         """Connects this process to all others."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
+import traceback
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
+from types import TracebackType
 from typing import Any
 
 from . import meeting
@@ -121,6 +125,13 @@ def init_process_group(
     # A store may serve one group after the other.
     generation = store.add(f"generation/{rank}", 1)
     world.join(PrefixStore(f"default_pg/{generation}", store), rank, world_size, limit, "default_pg")
+    world.hook, sys.excepthook = sys.excepthook, partial(_told_by, rank)
+
+
+def _told_by(rank: int, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Says of a program's last error which process it ended, as others may end at the same time."""
+    lines = "".join(traceback.format_exception(kind, error, trace)).splitlines()
+    sys.stderr.write("".join(f"[rank{rank}]: {line}\n" for line in lines))
 
 
 def destroy_process_group(group: _Group = None) -> None:
@@ -140,6 +151,7 @@ def destroy_process_group(group: _Group = None) -> None:
         ended.mesh.close()
         world.groups.clear()
         world.default = None
+        sys.excepthook = world.hook
     else:
         ended.close()
         world.groups.remove(ended)

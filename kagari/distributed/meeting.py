@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 
 from . import wire
 from .errors import DistBackendError, DistNetworkError
-from .store import Store
+from .store import PrefixStore, Store
 from .store_file import FileStore
 from .store_tcp import TCPStore
 
@@ -98,9 +98,12 @@ def _env(url: str, timeout: timedelta = default_timeout, **kwargs: Any) -> Itera
 
     rank, size = int(wanted("RANK")), int(wanted("WORLD_SIZE"))
     host, port = wanted("MASTER_ADDR"), int(wanted("MASTER_PORT"))
-    # Who started the processes may keep the store itself: then all of them are clients.
-    kept = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    yield TCPStore(host, port, None if kept else size, rank == 0 and not kept, timeout, multi_tenant=True), rank, size
+    # Who started the processes may keep the store itself, and may have started them before.
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        yield PrefixStore(f"attempt_{attempt}", TCPStore(host, port, timeout=timeout)), rank, size
+    else:
+        yield TCPStore(host, port, size, rank == 0, timeout, multi_tenant=True), rank, size
 
 
 _HANDLERS: dict[str, Handler] = {"env": _env, "file": _file, "tcp": _tcp}
@@ -173,6 +176,8 @@ def _machine() -> str:
 def _addresses(store: Store) -> list[str]:
     """Where other machines may find this one: as it is seen from the store's, and by its name."""
     found = []
+    while isinstance(store, PrefixStore):
+        store = store.underlying_store
     host = getattr(store, "host", None)
     if host is not None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

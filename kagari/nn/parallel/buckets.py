@@ -83,6 +83,7 @@ class Reducer:
         as_view: bool,
     ) -> None:
         self.group, self.unused, self.as_view = group, unused, as_view
+        self.count = group.size()  # which sums are divided by
         self.parameters = list(parameters)
         # The last layer's gradients are there first.
         groups = _divided(self.parameters, first, size)[::-1]
@@ -92,7 +93,8 @@ class Reducer:
         self.expecting = False
         self.ready: set[int] = set()
         self.missing: list[int] = []
-        self._handles = [p.register_post_accumulate_grad_hook(self._arrived) for p in self.parameters]
+        for p in self.parameters:
+            p.register_post_accumulate_grad_hook(self._arrived)
 
     def expect(self) -> None:
         """The next backward pass is one whose gradients are averaged."""
@@ -151,7 +153,7 @@ class Reducer:
     def _started(self, bucket: GradBucket) -> Future[Tensor]:
         if self.hook is not None:
             return self.hook(self.state, bucket)
-        bucket.buffer().div_(self.group.size())
+        bucket.buffer().div_(self.count)
         work = all_reduce(bucket.buffer(), group=self.group, async_op=True)
         assert work is not None
         return work.get_future().then(lambda done: done.value()[0])
@@ -164,10 +166,15 @@ class Reducer:
         else:
             p.grad.copy_(part)
 
-    def remove(self) -> None:
-        """Listens to the parameters no more."""
-        for handle in self._handles:
-            handle.remove()
+    def shadow(self) -> None:
+        """Takes part in the averages of the other processes, with nothing."""
+        self.ready.clear()
+        with no_grad():
+            self._used()
+            for bucket in self.buckets:
+                bucket.buffer().zero_()
+            for future in [self._started(bucket) for bucket in self.buckets]:
+                future.wait()
 
 
 __all__ = ["GradBucket", "Reducer"]

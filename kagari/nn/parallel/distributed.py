@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...autograd.modes import is_grad_enabled, no_grad
-from ...distributed import ProcessGroup, all_gather_object, broadcast, group
+from ...distributed import ProcessGroup, ReduceOp, all_gather_object, all_reduce, broadcast, group
+from ...distributed.algorithms.join import Join, Joinable, JoinHook
 from ...eager import Tensor
 from ...eager import operators as ops
 from ..module import Module
@@ -16,7 +17,7 @@ from .buckets import Hook, Reducer
 _FIRST, _EACH = 1 << 20, 25 << 20
 
 
-class DistributedDataParallel(Module):
+class DistributedDataParallel(Module, Joinable):
     r"""Has several processes train one module, each with batches of its own (data parallelism).
 
     All processes begin with the parameters and buffers of process 0. After each backward pass the gradients become
@@ -105,7 +106,7 @@ class DistributedDataParallel(Module):
         self.broadcast_buffers, self.static_graph = broadcast_buffers, static_graph
         self.find_unused_parameters, self.gradient_as_bucket_view = find_unused_parameters, gradient_as_bucket_view
         self.parameters_to_ignore = ignored
-        self.require_backward_grad_sync = self.require_forward_param_sync = True
+        self.require_backward_grad_sync = self.require_forward_param_sync = self._by_all = True
         if init_sync:
             self._check_equal(parameters)
             _follow(chosen, [*(p for _, p in named), *self._buffers_to_follow()])
@@ -142,14 +143,71 @@ class DistributedDataParallel(Module):
                     )
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        if self.require_forward_param_sync and self.broadcast_buffers:
-            _follow(self.process_group, self._buffers_to_follow())
+        work = Join.notify_join_context(self)
+        if self._join_config.enable:
+            self._tell(self.require_backward_grad_sync)
+        if work is not None and not self._by_all:
+            self.reducer.count = int(work.result()[0])
+        self._follow_buffers()
         follow = is_grad_enabled() and self.require_backward_grad_sync
         if is_grad_enabled():
             self.require_forward_param_sync = self.require_backward_grad_sync
         if follow:
             self.reducer.expect()
         return self.module(*inputs, **kwargs)
+
+    def _follow_buffers(self) -> None:
+        if self.require_forward_param_sync and self.broadcast_buffers:
+            root = self._first_busy(True) if self._join_config.enable else 0
+            _follow(self.process_group, self._buffers_to_follow(), root)
+
+    # Processes that are done before others, see `join`.
+
+    def _tell(self, averaging: bool) -> bool:
+        """Whether the processes that are not done average gradients in this round."""
+        flag = ops.full((1,), float(averaging))
+        all_reduce(flag, group=self.process_group)
+        return bool(flag)
+
+    def _first_busy(self, busy: bool) -> int:
+        """The last of the processes that are not done, whose buffers are followed."""
+        rank = ops.tensor([self.process_group.rank() if busy else -1])
+        all_reduce(rank, ReduceOp.MAX, self.process_group)
+        return int(rank)
+
+    def join(
+        self, divide_by_initial_world_size: bool = True, enable: bool = True, throw_on_early_termination: bool = False
+    ) -> Join:
+        """A context in which processes may have different numbers of batches.
+
+        A process that leaves it keeps taking part in the averages of the others, with gradients of zero, and has their
+        parameters in the end.
+
+        Args:
+            divide_by_initial_world_size (bool): whether sums are divided by the number of all processes, or by that of
+                those that are not done. Default: ``True``
+            enable (bool): whether the context has an effect. Default: ``True``
+            throw_on_early_termination (bool): whether the first process that is done is an error in all. Default:
+                ``False``
+        """
+        return Join(
+            [self], enable, throw_on_early_termination, divide_by_initial_world_size=divide_by_initial_world_size
+        )
+
+    def join_hook(self, **kwargs: Any) -> JoinHook:
+        """What a process that is done does for the others."""
+        self._by_all = kwargs.get("divide_by_initial_world_size", True)
+        return _Shadow(self)
+
+    @property
+    def join_device(self) -> Any:
+        """The device of what travels."""
+        return self.device
+
+    @property
+    def join_process_group(self) -> ProcessGroup:
+        """The processes."""
+        return self.process_group
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:
@@ -178,16 +236,40 @@ class DistributedDataParallel(Module):
         return state
 
 
-def _follow(chosen: ProcessGroup, tensors: Iterable[Tensor]) -> None:
-    """Makes tensors those of the first process, all of one dtype at a time."""
+class _Shadow(JoinHook):
+    """Has no batch, and answers those who have: gradients of zero, and buffers as they say."""
+
+    def __init__(self, model: DistributedDataParallel) -> None:
+        self.model = model
+
+    def main_hook(self) -> None:
+        model = self.model
+        averaging = model._tell(False)
+        if model.require_forward_param_sync and model.broadcast_buffers:
+            _follow(model.process_group, model._buffers_to_follow(), model._first_busy(False))
+        model.require_forward_param_sync = averaging
+        if averaging:
+            model.reducer.shadow()
+
+    def post_hook(self, is_last_joiner: bool) -> None:
+        model = self.model
+        _follow(
+            model.process_group,
+            [*model.module.parameters(), *model._buffers_to_follow()],
+            model._first_busy(is_last_joiner),
+        )
+
+
+def _follow(chosen: ProcessGroup, tensors: Iterable[Tensor], root: int = 0) -> None:
+    """Makes tensors those of one process, all of one dtype at a time."""
     by_dtype: dict[Any, list[Tensor]] = {}
     for tensor in tensors:
         by_dtype.setdefault(tensor.dtype, []).append(tensor.detach())
     with no_grad():
         for some in by_dtype.values():
             flat = ops.cat([one.reshape(-1) for one in some])
-            broadcast(flat, group=chosen, group_src=0)
-            if chosen.rank():
+            broadcast(flat, group=chosen, group_src=root)
+            if chosen.rank() != root:
                 for one, part in zip(some, flat.split([one.numel() for one in some])):
                     one.copy_(part.view(one.shape))
 

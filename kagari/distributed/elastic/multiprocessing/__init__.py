@@ -1,0 +1,5 @@
+"""The processes that `torchrun` starts."""
+
+from . import errors
+
+__all__ = ["errors"]
