@@ -189,6 +189,13 @@ def test_errors_as_the_oracle(oracle: ModuleType) -> None:
     assert not wrong
 
 
+def test_parts_of_complex_numbers() -> None:
+    parts = [kagari.tensor([1 + 2j, 3 - 1j]), kagari.tensor([5j])]
+    for layout in LAYOUTS:
+        x = nested.as_nested_tensor(parts, layout=layout)
+        assert [t.tolist() for t in x.imag] == [[2.0, -1.0], [5.0]] and x.real.is_nested and x.conj()[0][0] == 1 - 2j
+
+
 LAYOUTS = [kagari.jagged, kagari.strided]
 
 

@@ -1,4 +1,4 @@
-"""Tensors that are more than their elements: what nested, masked and named tensors have in common.
+"""Tensors that are more than their elements: what nested and masked tensors have in common.
 
 Such a tensor is a subclass of Tensor. Its memory and its place on the tape are those of a plain tensor, its elements;
 attributes say what they mean. It answers all calls by `__torch_function__`, with operators on the elements, so that
@@ -24,6 +24,9 @@ AS_IT_IS = frozenset((
     "is_floating_point", "is_inference", "is_neg", "is_pinned", "is_shared", "is_signed",
     "register_post_accumulate_grad_hook", "requires_grad_", "retain_grad", "share_memory_", "storage_offset",
     "untyped_storage",
+    # Properties; those that are False for all plain tensors have no names of their own.
+    ".<lambda>", "._version", ".device", ".dtype", ".grad_fn", ".is_cpu", ".is_leaf", ".is_meta", ".itemsize",
+    ".layout", ".nbytes", ".ndim", ".output_nr", ".requires_grad", ".requires_grad=", ".retains_grad", ".shape",
 ))  # fmt: skip
 
 
@@ -38,14 +41,12 @@ class Overlay(Tensor):
     ) -> Any:
         """Answers a call by its name; what asks for the object or its memory is answered as for any tensor."""
         name, kwargs = name_of(func), kwargs or {}
-        if name in AS_IT_IS or (name.startswith(".") and name not in cls._told_properties):
+        if name in AS_IT_IS:
             with plain():
                 return func(*args, **kwargs)
         if name in _DIFFERENTIATING:  # of kagari.autograd: those of Overlay itself are told to nobody
             return _DIFFERENTIATING[name](func, *args, **kwargs)
         return cls._answer(name, func, args, kwargs)
-
-    _told_properties: frozenset[str] = frozenset((".H", ".T", ".data", ".data=", ".mH", ".mT"))
 
     @classmethod
     def _answer(cls, name: str, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -169,7 +170,7 @@ def pointwise() -> frozenset[str]:
             for name in (record.name, *record.aliases):
                 found.update((name, f"{name}_"))
             found.update((record.dunder, record.reflected))
-    return frozenset(found)
+    return frozenset(found - {""})
 
 
 _NOT_POINTWISE = frozenset(("argsort", "clone", "copy", "fill", "msort", "prelu", "sort", "to_dtype", "zero"))

@@ -151,7 +151,7 @@ def normalization(func: Answer, input: MaskedTensor, dim: int, dtype: Any = None
 
 _CONVERSIONS = (
     "bfloat16", "bool", "byte", "char", "copy_", "cpu", "detach", "detach_", "double", "fill_", "float", "half", "int",
-    "long", "short", "to", "to_dtype", "type", "type_as", "zero_",
+    "long", "short", "to", "to_dtype", "type", "type_as", "zero_", "._real_property", "._imag_property",
 )  # fmt: skip
 _REDUCTIONS = ("amax", "amin", "argmax", "argmin", "mean", "prod", "std", "sum", "var")
 OF_SPARSE: dict[str, Answer] = {

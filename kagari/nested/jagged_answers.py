@@ -400,7 +400,7 @@ ANSWERS = {
         on_elements, "clone", "detach", "to", "cpu", "type_as", "type", "float", "double", "half", "bfloat16", "int",
         "long", "short", "char", "byte", "bool", "cfloat", "cdouble", "conj", "resolve_conj", "resolve_neg", "fill_",
         "zero_", "normal_", "uniform_", "bernoulli_", "exponential_", "random_", "dropout", "alpha_dropout", "rrelu",
-        "to_dtype", "detach_",
+        "to_dtype", "detach_", "._real_property", "._imag_property",
     ),
     **_names(like, "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "randint_like"),
     ".data": data, ".mT": mT, ".T": T,

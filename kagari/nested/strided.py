@@ -88,7 +88,10 @@ class StridedNestedTensor(Nested):
         if at := checked_dim(dim, self.dim()):
             raise RuntimeError(f"NestedTensor can only be unbound along dimension 0 got dimension {at} instead.")
         line = elements(self)
-        return tuple([line.as_strided(p.shape, p.strides, p.begin + line.storage_offset()) for p in self._parts])
+        step, start = line.stride(0), line.storage_offset()  # the elements may be every other one in memory
+        return tuple([
+            line.as_strided(p.shape, tuple([n * step for n in p.strides]), start + p.begin * step) for p in self._parts
+        ])  # fmt: skip
 
     def _of(self, tensors: Sequence[Tensor]) -> StridedNestedTensor:
         return packed(tensors)

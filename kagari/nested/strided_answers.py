@@ -266,7 +266,7 @@ ANSWERS = {
     **_names(
         on_elements, "clone", "detach", "to", "cpu", "type_as", "type", "float", "double", "half", "bfloat16", "int",
         "long", "short", "char", "byte", "bool", "conj", "resolve_conj", "resolve_neg", "fill_", "zero_", "normal_",
-        "uniform_", "dropout", "to_dtype", "detach_",
+        "uniform_", "dropout", "to_dtype", "detach_", "._real_property", "._imag_property",
     ),
     **_names(like, "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like"),
     ".data": data,

@@ -47,6 +47,8 @@ class MultiheadAttention(Module):
           are added.
         - Output: the shape of the query; and the weights, :math:`(N, L, S)`, or :math:`(N, H, L, S)` if they are not
           averaged, or ``None`` if they are not needed, which is faster.
+        - With ``batch_first`` and without masks, all three may be nested tensors, :math:`(N, j, E)`: so is the output
+          then, and the weights are filled up with zeros.
 
     Attributes:
         in_proj_weight: :math:`W^Q, W^K, W^V` in one, of shape :math:`(3 E, E)`, Xavier uniform; of other sizes of keys
