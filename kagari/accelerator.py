@@ -9,8 +9,11 @@ from . import cpu, cuda
 from .eager import device as Device
 
 __all__ = [
-    "current_accelerator", "current_device_index", "current_stream", "device_count", "empty_cache",
-    "get_device_module", "is_available", "max_memory_allocated", "memory_allocated", "set_device_index", "synchronize",
+    "current_accelerator", "current_device_idx", "current_device_index", "current_stream", "device_count",
+    "device_index", "empty_cache", "empty_host_cache", "get_device_capability", "get_device_module", "get_memory_info",
+    "is_available", "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved",
+    "memory_stats", "reset_accumulated_memory_stats", "reset_peak_memory_stats", "set_device_idx", "set_device_index",
+    "set_stream", "synchronize",
 ]  # fmt: skip
 
 _MODULES = {"cpu": cpu, "cuda": cuda}
@@ -94,6 +97,71 @@ def memory_allocated(device: object = None, /) -> NoReturn:
 def max_memory_allocated(device: object = None, /) -> NoReturn:
     """The most bytes of tensors at a time. Raises RuntimeError: there is no accelerator."""
     _none()
+
+
+def memory_reserved(device: object = None, /) -> NoReturn:
+    """Bytes that are taken from the accelerator. Raises RuntimeError: there is none."""
+    _none()
+
+
+def max_memory_reserved(device: object = None, /) -> NoReturn:
+    """The most bytes taken at a time. Raises RuntimeError: there is no accelerator."""
+    _none()
+
+
+def memory_stats(device: object = None, /) -> NoReturn:
+    """What is known of the accelerator's memory. Raises RuntimeError: there is none."""
+    _none()
+
+
+def get_memory_info(device: object = None, /) -> NoReturn:
+    """Free and whole bytes of the accelerator. Raises RuntimeError: there is none."""
+    _none()
+
+
+def get_device_capability(device: object = None, /) -> NoReturn:
+    """What the accelerator can do. Raises RuntimeError: there is none."""
+    _none()
+
+
+def reset_accumulated_memory_stats(device: object = None, /) -> NoReturn:
+    """Begins sums of memory anew. Raises RuntimeError: there is no accelerator."""
+    _none()
+
+
+def reset_peak_memory_stats(device: object = None, /) -> NoReturn:
+    """Begins peaks of memory anew. Raises RuntimeError: there is no accelerator."""
+    _none()
+
+
+def empty_host_cache() -> NoReturn:
+    """Gives back pooled memory for copies to the accelerator. Raises RuntimeError: there is none."""
+    _none()
+
+
+def set_stream(stream: object, /) -> NoReturn:
+    """Chooses a queue. Raises RuntimeError: there is no accelerator."""
+    _none()
+
+
+class device_index:
+    """A region that uses another accelerator; None stands for the one in use.
+
+    Raises RuntimeError where it is entered with a number: there is no accelerator.
+    """
+
+    def __init__(self, device: int | None, /) -> None:
+        self.idx = device
+
+    def __enter__(self) -> None:
+        if self.idx is not None:
+            _none()
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+current_device_idx, set_device_idx = current_device_index, set_device_index
 
 
 def empty_cache() -> NoReturn:

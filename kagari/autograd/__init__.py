@@ -17,6 +17,7 @@ from .modes import (
     no_grad,
     set_detect_anomaly,
     set_grad_enabled,
+    set_multithreading_enabled,
 )
 from .node import Node, RemovableHandle
 from .variable import Variable
@@ -25,6 +26,7 @@ __all__ = [
     "Function", "Node", "RemovableHandle", "Variable", "backward", "detect_anomaly", "enable_grad", "forward_ad",
     "functional", "grad", "gradcheck", "gradgradcheck", "graph", "inference_mode", "is_anomaly_enabled",
     "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "profiler", "set_detect_anomaly", "set_grad_enabled",
+    "set_multithreading_enabled",
 ]  # fmt: skip
 
 postpone(__name__, "profiler")

@@ -249,6 +249,19 @@ class inference_mode(_Mode):
         _modes.inference = self._inference.pop()
 
 
+class set_multithreading_enabled:
+    """Whether a backward pass may use several threads of Python. It uses one, so this changes nothing."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
 class detect_anomaly(_Mode):
     """Makes a backward pass that fails, or makes NaN, name the line of the forward pass. Slow: for debugging.
 

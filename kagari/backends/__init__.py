@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import cuda, cudnn, kagari, mkl, mkldnn, mps, openmp, quantized
+from . import cpu, cuda, cudnn, kagari, mkl, mkldnn, mps, openmp, opt_einsum, quantized
 
-__all__ = ["cuda", "cudnn", "kagari", "mkl", "mkldnn", "mps", "openmp", "quantized"]
+__all__ = ["cpu", "cuda", "cudnn", "kagari", "mkl", "mkldnn", "mps", "openmp", "opt_einsum", "quantized"]

@@ -28,6 +28,7 @@ from . import (
     parts,
     random,
     relayout,
+    removed,
     short_time,
     sparsity,
     strided,
@@ -316,7 +317,7 @@ METHODS = (
     *views.METHODS, *joining.METHODS, *strided.METHODS, *counted.METHODS, *object.METHODS, *composed.METHODS, allclose,
     argwhere, clone, contiguous, dim_order, equal, fill_, get_device, is_contiguous, is_nonzero, is_same_size,
     masked_select, nonzero, type_as, _where, *distinct.METHODS, *linalg.METHODS, *short_time.METHODS,
-    *sparsity.METHODS,
+    *sparsity.METHODS, *removed.METHODS,
 )  # fmt: skip
 
 
@@ -324,5 +325,5 @@ def attach() -> None:
     """Makes the methods of this floor members of Tensor."""
     for method in METHODS:
         setattr(Tensor, method.__name__, method)
-    for name, member in parts.PROPERTIES.items():
+    for name, member in (parts.PROPERTIES | removed.PROPERTIES).items():
         setattr(Tensor, name, member)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .compare import assert_close
+from .compare import assert_allclose, assert_close
 from .make import make_tensor
 
-__all__ = ["assert_close", "make_tensor"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..base.dtypes import COMPLEX, complex128, float64
+from ..base.dtypes import COMPLEX, complex128, float16, float32, float64
 from ..eager import Tensor
 from ..eager.convert import array_of
 from ..eager.creation import as_tensor
@@ -16,6 +17,7 @@ from ..eager.creation import as_tensor
 TOLERANCES = {"float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 TOLERANCES |= {dt.name: TOLERANCES[dt.to_real().name] for dt in COMPLEX}
 """Relative and absolute tolerance by dtype; other dtypes must be equal."""
+_OF_OLD = {float16: (1e-3, 1e-3), float32: (1e-4, 1e-5), float64: (1e-5, 1e-8)}  # those of `assert_allclose`
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,32 @@ class _Options:
     check_layout: bool
     check_stride: bool
     msg: str | Callable[[str], str] | None
+
+
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
+    """:func:`assert_close` of old, which does not look at dtypes. Deprecated.
+
+    Relative and absolute tolerance are 1e-4 and 1e-5 for float32, 1e-3 for float16, 1e-5 and 1e-8 for float64, unless
+    they are given.
+    """
+    warnings.warn(
+        "`torch.testing.assert_allclose()` is deprecated since 1.12 and will be removed in a future release. Please "
+        "use `torch.testing.assert_close()` instead. You can find detailed upgrade instructions in "
+        "https://github.com/pytorch/pytorch/issues/61844.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    if rtol is None and atol is None:
+        found = [_OF_OLD.get(as_tensor(v).dtype, (0.0, 0.0)) for v in (actual, expected)]
+        rtol, atol = (max(pair) for pair in zip(*found))
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None)
 
 
 def assert_close(
