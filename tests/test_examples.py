@@ -37,6 +37,7 @@ LEARNS: dict[str, tuple[str, Callable[[str], bool]]] = {
     "activations": ("--steps 200 --activations ReLU Tanh", lambda text: falls(text, 10)),
     "characters": ("--steps 60", lambda text: falls(text, 3)),
     "custom_function": ("--steps 120", lambda text: "True" in text and falls(text, 5) and numbers(text)[-1] > 0.95),
+    "data_parallel": ("--epochs 12", lambda text: "2 processes: True" in text and falls(text, 5)),
     "dqn": ("--episodes 150", lambda text: "arrived after 10 moves" in text),
     "gan": ("--steps 1000", lambda text: share_near_a_mode(text) > 0.3),
     "linear_regression": ("--epochs 100", lambda text: abs(numbers(text)[-4] - 2) < 0.1),
@@ -66,10 +67,10 @@ def load(path: Path) -> ModuleType:
 
 
 @pytest.mark.parametrize("path", sorted(set(EXAMPLES.glob("*.py")) - {PLAIN}), ids=lambda path: path.stem)
-def test_learns_and_leaves_pictures(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_learns_and_leaves_pictures(path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments, has_learned = LEARNS[path.stem]
     load(path).main([*arguments.split(), "--out", str(tmp_path)])
-    text = capsys.readouterr().out
+    text = capfd.readouterr().out
     assert has_learned(text), text
     assert len(list(tmp_path.glob("*.png"))) >= 2
 
