@@ -352,6 +352,17 @@ def test_encoder_leaves_positions_out_as_the_oracle(oracle: ModuleType) -> None:
     assert found[0] == found[1] == ([True, False, False], [False, False, True, False])
 
 
+def test_positions_are_left_out_of_each_example() -> None:
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 1).eval()
+    p, mask = kagari.randn(2, 4, 8), kagari.tensor([[False, True, True, True], [False, False, False, True]])
+    with kagari.no_grad():
+        whole = encoder(p, src_key_padding_mask=mask)
+        each = kagari.vmap(lambda q, m: encoder(q[None], src_key_padding_mask=m[None])[0])(p, mask)
+        compiled = kagari.compile(encoder)(p, src_key_padding_mask=mask)
+    for other in (each, compiled):
+        kagari.testing.assert_close(other, whole)
+
+
 FILES = {
     "jagged": "nested.nested_tensor([a, b], layout=torch.jagged, requires_grad=True)",
     "strided": "nested.nested_tensor([a, b]).transpose(1, 2)",

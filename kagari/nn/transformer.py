@@ -100,22 +100,22 @@ class TransformerEncoder(Module):
         padding = canonical_mask(src_key_padding_mask, "src_key_padding_mask", mask_type(mask), "mask", src.dtype)
         mask = canonical_mask(mask, "mask", None, "", src.dtype, False)
         causal = _is_causal(mask, is_causal, None if mask is None else _length(src, self.layers))
-        emptied = padding is not None and mask is None and self._leaves_out(src, padding)
-        causal = causal and not emptied  # PyTorch looks at the hint no more then
+        empty = None if padding is None or mask is not None else self._left_out(src, padding)
+        causal = causal and empty is None  # PyTorch looks at the hint no more then
         for layer in self.layers:
             src = layer(src, src_mask=mask, is_causal=causal, src_key_padding_mask=padding)
-        if emptied and padding is not None:
-            src = src.masked_fill((padding != 0).unsqueeze(-1), 0.0)
+        if empty is not None:
+            src = src.masked_fill(empty.unsqueeze(-1), 0.0)
         return src if self.norm is None else self.norm(src)
 
-    def _leaves_out(self, src: Tensor, padding: Tensor) -> bool:
-        """Whether PyTorch would compute no outputs for positions to be ignored: they are zeros then."""
+    def _left_out(self, src: Tensor, padding: Tensor) -> Tensor | None:
+        """The positions for which PyTorch would compute no outputs: they are zeros then. None where it computes all."""
         if not self.use_nested_tensor or src.ndim != 3 or self.layers[0].training:
-            return False
+            return None
         if is_grad_enabled() and (src.requires_grad or any(p.requires_grad for p in self.layers[0].parameters())):
-            return False
+            return None
         kept = padding == 0
-        return not self.mask_check or bool((kept[:, 1:] <= kept[:, :-1]).all())
+        return ~kept & (kept[:, 1:] <= kept[:, :-1]).all() if self.mask_check else ~kept
 
 
 def _packed_by_pytorch(layer: Module) -> bool:

@@ -89,7 +89,8 @@ def reduced(t: Any, from_type: Any) -> Any:
         return from_type, (rebuild_wrapper, MaskedKind, how, state)
     if not hasattr(t, "offsets"):
         integers = [t._nested_tensor_size(), t._nested_tensor_strides(), t._nested_tensor_storage_offsets()]
-        return rebuild_nested_tensor, (plain.values().requires_grad_(t.requires_grad), *integers)
+        line = plain.values().contiguous()
+        return rebuild_nested_tensor, (line.requires_grad_(t.requires_grad), *integers)
     parts = {
         "values": plain.values(), "offsets": t.offsets(), "lengths": t.lengths(), "_ragged_idx": t._ragged_idx,
         "_metadata_cache": {}, "requires_grad": t.requires_grad,
