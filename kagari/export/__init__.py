@@ -12,13 +12,14 @@ from ..utils import _pytree as pytree
 from . import dynamic_shapes, exported_program, graph_signature
 from .dynamic_shapes import Dim, ShapesCollection, by_leaf, combined, dims
 from .exported_program import Conditions, ExportedProgram, ModuleCallEntry, ModuleCallSignature
+from .files import load, save
 from .graph_signature import ExportGraphSignature
 from .search import Search, places_of
 from .tracing import Leaf, Traced
 
 __all__ = [
     "Dim", "ExportGraphSignature", "ExportedProgram", "ModuleCallEntry", "ModuleCallSignature", "ShapesCollection",
-    "dims", "dynamic_shapes", "export", "export_for_training", "exported_program", "graph_signature",
+    "dims", "dynamic_shapes", "export", "export_for_training", "exported_program", "graph_signature", "load", "save",
 ]  # fmt: skip
 
 _ABOVE = (

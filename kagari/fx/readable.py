@@ -15,7 +15,7 @@ SHORT = {
     "uint16": "u16", "uint32": "u32", "uint64": "u64", "float8_e4m3fn": "f8e4m3fn", "float8_e5m2": "f8e5m2",
     "float8_e4m3fnuz": "f8e4m3fnuz", "float8_e5m2fnuz": "f8e5m2fnuz",
 }  # fmt: skip
-_PLACE = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+), in (?P<name>.*)\n    (?P<code>.*)\n$')
+_PLACE = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+), in (?P<name>.*)\n    (?P<code>.*)\n?$')
 
 
 def described(node: Node) -> str:
