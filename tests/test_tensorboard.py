@@ -406,6 +406,41 @@ def test_graphs_show_the_modules_of_the_oracles(tmp_path: Path, oracle: ModuleTy
     assert found[0] == found[1]
 
 
+def test_graphs_of_onnx_files(tmp_path: Path, oracle: ModuleType) -> None:
+    """PyTorch gives outputs the name of the node that makes them."""
+    import onnx
+    from torch.utils.tensorboard import SummaryWriter as Theirs
+
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    calls = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("LeakyRelu", ["h"], ["y"], alpha=0.5),
+        helper.make_node("Split", ["y"], ["a", "b"], axis=1, num_outputs=2),
+        helper.make_node("Add", ["b", "b"], ["z"]),
+    ]
+    x, z = helper.make_tensor_value_info("x", kind, ["N", 2]), helper.make_tensor_value_info("z", kind, [1, 3])
+    graph = helper.make_graph(calls, "net", [x], [z], [helper.make_tensor("w", kind, [2, 4], [1.0] * 8)])
+    onnx.save(helper.make_model(graph), tmp_path / "model.onnx")
+    found = []
+    for name, writer in (("ours", SummaryWriter), ("theirs", Theirs)):
+        with writer(tmp_path / name) as w:
+            w.add_onnx_graph(str(tmp_path / "model.onnx"))
+        found.append(graph_of(tmp_path / name))
+    ours, theirs = found
+    assert ours["x"] == theirs["x"]
+    for name in ("h", "y"):
+        assert (ours[name].op, list(ours[name].input)) == (theirs[name].op, list(theirs[name].input))
+    assert b"alpha = 0.5" in ours["y"].attr["parameters"].s
+    assert list(ours["z"].input) == ["a:1", "a:1"]
+    assert list(ours["output/z"].input) == ["z"]
+    assert {source.partition(":")[0] for node in ours.values() for source in node.input} <= set(ours)
+    assert shape_of(ours["output/z"]) == [1, 3]
+
+
+def shape_of(node: Any) -> list[int]:
+    return [dim.size for dim in node.attr["shape"].shape.dim]
+
+
 def test_names_of_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with SummaryWriter(comment="_mine") as w:

@@ -1,4 +1,4 @@
-"""The library `tensorboard`, and Pillow, which it brings: the one place that opens them."""
+"""The library `tensorboard`, Pillow, which it brings, and `onnx`: the one place that opens them here."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ def pillow(name: str) -> Any:
     return _opened(f"PIL.{name}")
 
 
-def _opened(name: str) -> Any:
+def onnx() -> Any:
+    """The library `onnx`."""
+    return _opened("onnx", "onnx")
+
+
+def _opened(name: str, extra: str = "tensorboard") -> Any:
     library = name.partition(".")[0]
     try:
         return importlib.import_module(name)
@@ -29,9 +34,9 @@ def _opened(name: str) -> Any:
         if (error.name or "").partition(".")[0] != library:
             raise
         raise ModuleNotFoundError(
-            f"event files are written by {library}, which is not installed: pip install 'kagari[tensorboard]'",
+            f"this needs the library {library}, which is not installed: pip install 'kagari[{extra}]'",
             name=library,
         ) from None
 
 
-__all__ = ["part", "pillow", "proto"]
+__all__ = ["onnx", "part", "pillow", "proto"]

@@ -15,6 +15,7 @@ from . import summary
 from .embedding import Projector
 from .graph import recorded
 from .library import part, proto
+from .onnx_graph import of_onnx
 from .pictures import drawn
 
 Event = proto("event").Event
@@ -55,9 +56,13 @@ class FileWriter:
     def add_graph(self, graph_profile: tuple[Any, Any], walltime: float | None = None) -> None:
         """Adds a graph and on which devices it ran, both messages of TensorBoard's."""
         graph, devices = graph_profile
-        self.add_event(Event(graph_def=graph.SerializeToString()), None, walltime)
+        self.add_onnx_graph(graph, walltime)
         about = proto("event").TaggedRunMetadata(tag="step1", run_metadata=devices.SerializeToString())
         self.add_event(Event(tagged_run_metadata=about), None, walltime)
+
+    def add_onnx_graph(self, graph: Any, walltime: float | None = None) -> None:
+        """Adds a graph, a message of TensorBoard's."""
+        self.add_event(Event(graph_def=graph.SerializeToString()), None, walltime)
 
     def flush(self) -> None:
         """Waits until all is written."""
@@ -377,6 +382,10 @@ class SummaryWriter:
             for node in graph.node:
                 print(f"{node.name} = {node.op}({', '.join(node.input)})")
         self._get_file_writer().add_graph((graph, devices))
+
+    def add_onnx_graph(self, prototxt: str | os.PathLike[str]) -> None:
+        """Adds the graph of a model in a file of ONNX's."""
+        self._get_file_writer().add_onnx_graph(of_onnx(prototxt))
 
     def add_embedding(
         self,
