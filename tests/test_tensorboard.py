@@ -487,4 +487,4 @@ def test_is_found_under_the_name_of_torch(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "kagari", str(program)], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
-    assert json.loads(result.stdout) == ["kagari.utils.tensorboard.writer", "hparams"]
+    assert json.loads(result.stdout) == ["torch.utils.tensorboard.writer", "hparams"]
