@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from .compare import Compare
+from .fuzzer import FuzzedParameter, FuzzedTensor, Fuzzer, ParameterAlias
 from .measurement import Measurement, TaskSpec, select_unit
 from .timer import Language, Timer, timer
 
-__all__ = ["Compare", "Language", "Measurement", "TaskSpec", "Timer", "select_unit", "timer"]
+__all__ = [
+    "Compare", "FuzzedParameter", "FuzzedTensor", "Fuzzer", "Language", "Measurement", "ParameterAlias", "TaskSpec",
+    "Timer", "select_unit", "timer",
+]  # fmt: skip
