@@ -93,3 +93,27 @@ def gradients(lib: ModuleType, operation: Any, *arguments: Any) -> Any:
         wanted = [a for a in arguments if isinstance(a, lib.Tensor) and a.requires_grad]
         found = lib.autograd.grad(total, wanted, lib.ones_like(total), allow_unused=True)
     return [None if g is None else described(g, lib)[1:] for g in found]
+
+
+def text(names: Any, lib: ModuleType, expression: str) -> tuple[str, str]:
+    """What an expression gives, or the error. Where the oracle lists backends or overloads the type of the error is
+    enough.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scope = names(lib)
+        try:
+            return "gives", str(eval(expression, scope))
+        except Exception as error:
+            said = str(error).split("\n")[0]
+            for listing in ("Could not run", "received an invalid combination"):
+                said = listing if listing in said else said
+            return type(error).__name__, said
+
+
+def said(call: Any, *arguments: Any) -> str:
+    """The text of what a call gives, or of its error."""
+    try:
+        return str(call(*arguments))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sparse_cases import described, same
+from sparse_cases import described, same, text
 
 import kagari
 
@@ -123,24 +123,10 @@ def names(torch: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def text(torch: Any, expression: str) -> tuple[str, str]:
-    """What it gives, or the error. Where the oracle lists backends or overloads the type of the error is enough."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        scope = names(torch)
-        try:
-            return "gives", str(eval(expression, scope))
-        except Exception as error:
-            said = str(error).split("\n")[0]
-            for listing in ("Could not run", "received an invalid combination"):
-                said = listing if listing in said else said
-            return type(error).__name__, said
-
-
 @pytest.mark.oracle
 def test_expressions(oracle: ModuleType) -> None:
-    differ = [(x, *found) for x in EXPRESSIONS if (found := (text(kagari, x), text(oracle, x)))[0] != found[1]]
-    assert not differ
+    found = [(x, text(names, kagari, x), text(names, oracle, x)) for x in EXPRESSIONS]
+    assert [each for each in found if each[1] != each[2]] == []
 
 
 LAYOUTS = ("sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")

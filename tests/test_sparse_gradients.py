@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sparse_cases import said
 
 import kagari
 
@@ -99,21 +100,12 @@ def is_not_wanted(torch: Any) -> Any:
 def refuses(torch: Any, **options: Any) -> Any:
     found = []
     for options in ({"lr": -1}, {"eps": 0.0}, {"betas": (1.0, 0.5)}, {"betas": (0.5, 1.0)}, {"maximize": True}):
-        found.append(
-            outcome(lambda given: torch.optim.SparseAdam([torch.ones(2, requires_grad=True)], **given), options)
-        )
+        found.append(said(lambda given: torch.optim.SparseAdam([torch.ones(2, requires_grad=True)], **given), options))
     leaf = torch.ones(2, 2).to_sparse().requires_grad_()
     dense = torch.ones(2, requires_grad=True)
     dense.sum().backward()
-    found.append(outcome(lambda _: torch.optim.SparseAdam([leaf]), None))
-    return [*found, outcome(lambda _: torch.optim.SparseAdam([dense]).step(), None)]
-
-
-def outcome(call: Any, argument: Any) -> str:
-    try:
-        return str(call(argument))
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+    found.append(said(lambda _: torch.optim.SparseAdam([leaf]), None))
+    return [*found, said(lambda _: torch.optim.SparseAdam([dense]).step(), None)]
 
 
 PROGRAMS = (
@@ -127,7 +119,7 @@ PROGRAMS = (
 def test_programs(program: Any, oracle: ModuleType) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ours, theirs = (outcome(program, lib) for lib in (kagari, oracle))
+        ours, theirs = (said(program, lib) for lib in (kagari, oracle))
     assert ours == theirs
 
 

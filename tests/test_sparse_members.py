@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import io
 import pickle
-import warnings
 from types import ModuleType
 from typing import Any
 
 import pytest
+from sparse_cases import said, text
 
 import kagari
 from kagari.autograd.library import function
@@ -119,23 +119,10 @@ def names(torch: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def text(torch: Any, expression: str) -> tuple[str, str]:
-    """What it gives, or the error. Where the oracle lists backends or overloads the type of the error is enough."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return "gives", str(eval(expression, names(torch)))
-        except Exception as error:
-            said = str(error).split("\n")[0]
-            for listing in ("Could not run", "received an invalid combination"):
-                said = listing if listing in said else said
-            return type(error).__name__, said
-
-
 @pytest.mark.oracle
 def test_expressions(oracle: ModuleType) -> None:
-    differ = [(x, *found) for x in EXPRESSIONS if (found := (text(kagari, x), text(oracle, x)))[0] != found[1]]
-    assert not differ
+    found = [(x, text(names, kagari, x), text(names, oracle, x)) for x in EXPRESSIONS]
+    assert [each for each in found if each[1] != each[2]] == []
 
 
 def leaf(torch: Any, **options: Any) -> Any:
@@ -232,6 +219,36 @@ def joins_dense_and_sparse(torch: Any) -> Any:
     return x.grad, s.grad.to_dense()
 
 
+def keeps_infinities_apart(torch: Any) -> Any:
+    """What is not there is zero, not a product with zero."""
+    at, inf = torch.tensor([[0, 1]]), float("inf")
+    s = torch.sparse_coo_tensor(at, torch.tensor([inf, float("nan")]), (3,), is_coalesced=True, check_invariants=True)
+    mask = torch.sparse_coo_tensor(torch.tensor([[1, 2]]), torch.ones(2), (3,), check_invariants=True)
+    return s.sparse_mask(mask), s.to_dense(), (s + mask).coalesce()
+
+
+def conjugates(torch: Any) -> Any:
+    at, values = torch.tensor([[0, 1]]), torch.tensor([1 + 2j, 3 - 1j])
+    s = torch.sparse_coo_tensor(at, values, (2,), requires_grad=True, check_invariants=True)
+    torch.sparse.sum(s * (2 + 1j)).abs().backward()
+    return s.detach().conj().to_dense().resolve_conj(), s.grad.to_dense()
+
+
+def gives_all_of_a_place_the_same(torch: Any) -> Any:
+    values = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    s = torch.sparse_coo_tensor(torch.tensor([[0, 0, 1]]), values, (2,), check_invariants=True)
+    mask = torch.sparse_coo_tensor(torch.tensor([[0, 0, 1]]), torch.ones(3), (2,), check_invariants=True)
+    (s.sparse_mask(mask).to_dense() * torch.tensor([5.0, 7.0])).sum().backward(retain_graph=True)
+    first, values.grad = values.grad, None
+    ((s * 2 + s).to_dense() * torch.tensor([5.0, 7.0])).sum().backward()
+    return first, values.grad
+
+
+def few_places_are_in_order(torch: Any) -> Any:
+    one = torch.sparse_coo_tensor([[0]], [1.0], (2,), check_invariants=True)
+    return one.is_coalesced(), torch.sparse_coo_tensor((2, 3)).is_coalesced(), one.values()
+
+
 def state_of_checks(torch: Any) -> Any:
     check = torch.sparse.check_sparse_tensor_invariants
     before = check.is_enabled()
@@ -249,20 +266,16 @@ def checked_places(torch: Any) -> Any:
 PROGRAMS = (
     accumulates, gives_grad_to_values, dense_to_sparse_and_back, gradient_of_all_elements, gradients_of_gradients,
     hooks, changes_in_place, changes_a_leaf, sees_memory, sets_a_gradient, copies, forbids_a_copy,
-    joins_dense_and_sparse, state_of_checks, checked_places,
+    joins_dense_and_sparse, state_of_checks, checked_places, keeps_infinities_apart, conjugates,
+    gives_all_of_a_place_the_same, few_places_are_in_order,
 )  # fmt: skip
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs(program: Any, oracle: ModuleType) -> None:
-    found = []
-    for lib in (kagari, oracle):
-        try:
-            found.append(str(program(lib)))
-        except Exception as error:
-            found.append(f"{type(error).__name__}: {error}")
-    assert found[0] == found[1]
+    ours, theirs = (said(program, lib) for lib in (kagari, oracle))
+    assert ours == theirs
 
 
 @pytest.mark.oracle
@@ -297,3 +310,15 @@ def test_without_memory_of_its_own() -> None:
         s.untyped_storage()
     with pytest.raises(NotImplementedError, match="no memory of its own"):
         function("exp").run((s,))
+
+
+def test_devices() -> None:
+    for device, kind in (("cuda", RuntimeError), ("meta", NotImplementedError), ("nowhere", RuntimeError)):
+        for make in (
+            lambda d: kagari.sparse_coo_tensor([[0]], [1.0], (2,), device=d),
+            lambda d: kagari.sparse_csr_tensor([0, 1], [0], [1.0], device=d),
+            lambda d: leaf(kagari).detach().to(d),
+            lambda d: leaf(kagari).detach().to_sparse_csr().to(d),
+        ):
+            with pytest.raises(kind):
+                make(device)

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from sparse_cases import said
 
 import kagari
 
@@ -73,14 +74,7 @@ def compared(torch: Any) -> Any:
         (s, torch.ones(2, 2).to_sparse()),
     ]  # fmt: skip
     torch.testing.assert_close(s, eye, check_layout=False)
-    return [outcome(torch.testing.assert_close, *pair) for pair in pairs]
-
-
-def outcome(call: Any, *arguments: Any) -> str:
-    try:
-        return str(call(*arguments))
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
+    return [said(torch.testing.assert_close, *pair) for pair in pairs]
 
 
 def results_in_place_of_others(torch: Any) -> Any:
@@ -104,7 +98,7 @@ def checked(torch: Any) -> Any:
     return (
         gradcheck(lambda x: torch.sparse.sum(x * x), (s,), masked=True),
         gradcheck(lambda x: (x * 2).to_dense(), (s,), masked=True),
-        outcome(lambda: gradcheck(lambda x: x * 2, (s,), masked=True)),
+        said(lambda: gradcheck(lambda x: x * 2, (s,), masked=True)),
     )
 
 
@@ -156,7 +150,7 @@ PROGRAMS = (
 def test_programs(program: Any, oracle: ModuleType) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ours, theirs = (outcome(program, lib) for lib in (kagari, oracle))
+        ours, theirs = (said(program, lib) for lib in (kagari, oracle))
     assert ours == theirs
 
 

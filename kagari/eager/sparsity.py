@@ -100,7 +100,7 @@ def _compressed(name: str, kind: Any, args: tuple[Any, ...], kwargs: dict[str, A
     if len(args) + len(indices) + ("values" in kwargs) < 3:
         kinds = ", ".join(type(a).__name__ for a in args)
         raise TypeError(f"{name}() received an invalid combination of arguments - got ({kinds})")
-    return Hooks.sparse.compressing.tensor(name, kind, *args, *indices, **kwargs)
+    return Hooks.sparse.compressing.tensor(kind, *args, *indices, **kwargs)
 
 
 def _maker(kind: Any, compressed: str, plain: str, values: str) -> Callable[..., Any]:

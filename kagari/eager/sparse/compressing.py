@@ -19,10 +19,11 @@ from .coo import Coo
 
 
 def tensor(
-    name: str, kind: layout, starts: Any, others: Any, values: Any, size: Any = None, *, dtype: Any = None, device:
+    kind: layout, starts: Any, others: Any, values: Any, size: Any = None, *, dtype: Any = None, device:
     Any = None, pin_memory: bool = False, requires_grad: bool = False, check_invariants: bool | None = None,
 ) -> Any:  # fmt: skip
     """A sparse tensor of compressed indices, of plain ones and of values."""
+    making.check_device(device)
     starts, others = (t if convert.is_tensor(t) else creation.tensor(t) for t in (starts, others))
     values = making.as_values(values, dtype)
     size = _inferred(kind, starts, others, values) if size is None else tuple(size)
@@ -144,7 +145,7 @@ def of_parts(kind: layout, parts: tuple[Any, ...]) -> Any:
         if at.dtype is not dtypes.int64:
             raise RuntimeError(f"indices must be of int64, got {at.dtype}")
         return making.assembled(at, values, size, bool(coalesced and coalesced[0]), check=True)
-    return tensor("sparse_compressed_tensor", kind, *parts, check_invariants=True)
+    return tensor(kind, *parts, check_invariants=True)
 
 
 def of_zeros(size: Any, dt: Any, kind: layout, requires_grad: bool = False) -> Any:

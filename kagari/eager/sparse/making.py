@@ -9,6 +9,7 @@ from ...base import dtypes
 from ...base.dtypes import dtype
 from .. import convert, creation
 from ..calls import call
+from ..device import is_meta
 from ..sizes import dtype_of
 from . import coo, invariants, places, tape
 
@@ -18,28 +19,8 @@ def sparse_coo_tensor(
     None, pin_memory: bool = False, requires_grad: bool = False, check_invariants: bool | None = None, is_coalesced:
     bool | None = None,
 ) -> Any:  # fmt: skip
-    """A sparse tensor in coordinate form.
-
-    Args:
-        indices: a column for each place, `(s, nnz)`. With sizes alone in their place the tensor is of zeros.
-        values: the elements, or blocks of them, at the places: `(nnz, D...)`.
-        size: the shape; by default the smallest that has all places.
-        dtype: that of the values by default.
-        device: `"cpu"`.
-        pin_memory: accepted; there is no device to pin memory for.
-        requires_grad: whether a backward pass fills in its `grad`.
-        check_invariants: whether places have to lie within the shape; as `torch.sparse.check_sparse_tensor_invariants`
-        says, if it is None.
-        is_coalesced: whether places are in ascending order, each once.
-
-    Raises RuntimeError for indices, values and sizes that do not fit one another.
-
-    >>> import kagari as torch
-    >>> s = torch.sparse_coo_tensor([[0, 1], [2, 0]], [3.0, 4.0], (2, 3))
-    >>> s.to_dense()
-    tensor([[0., 0., 3.],
-            [4., 0., 0.]])
-    """
+    """A sparse tensor in coordinate form: see `sparsity`."""
+    check_device(device)
     if values is None:
         if not _is_sizes(indices):
             raise TypeError(
@@ -52,6 +33,12 @@ def sparse_coo_tensor(
     values = as_values(values, dtype)
     made = assembled(at, values, size, is_coalesced, check_invariants)
     return made.detach().requires_grad_() if requires_grad else made
+
+
+def check_device(device: Any) -> None:
+    """Raises NotImplementedError for the device `meta`, and the usual errors for devices that are not there."""
+    if device is not None and is_meta(device):
+        raise NotImplementedError("sparse tensors on the device 'meta' are not there")
 
 
 def _is_sizes(given: Any) -> bool:
@@ -81,7 +68,7 @@ def assembled(
     invariants.check_coo_shapes(at, values, size)
     if invariants.asked(check):
         invariants.check_coo(at, size, bool(is_coalesced))
-    return tape.closed("SparseCooTensorWithDimsAndTensors", values, at, size, bool(is_coalesced))
+    return tape.closed("SparseCooTensorWithDimsAndTensors", values, at, size, bool(is_coalesced) or at.shape[1] < 2)
 
 
 def to_sparse_coo(dense: Any, sparse_dim: int | None = None) -> Any:

@@ -101,12 +101,11 @@ def cast(s: Compressed, dt: dtype) -> Any:
     return s if dt is s.dtype else closed("ToCopy", call("to_dtype")(opened(s), dt), s)
 
 
-def to(s: Any, *args: Any, dtype: Any = None, copy: bool = False, **other: Any) -> Any:
+def to(s: Any, *args: Any, **options: Any) -> Any:
     """`Tensor.to` in all its forms but for the device `meta`."""
-    if not isinstance(s, Compressed):
+    if not isinstance(s, Compressed):  # another tensor's, whose dtype is asked for
         return convert.to(s, args[0].dtype)
-    for a in args:
-        dtype = a if isinstance(a, dtypes.dtype) else a.dtype if convert.is_tensor(a) else dtype
+    dtype, copy = members.asked(*args, **options)
     found = s if dtype is None else cast(s, dtype)
     return clone(s) if copy and found is s else found
 
@@ -489,7 +488,7 @@ ANSWERS: dict[str, Callable[..., Any]] = {
     "__getitem__": getitem, "__int__": lambda s: int(members.item(s)), "__reduce_ex__": reduced, "__repr__": text,
     "_nnz": lambda s: s._others.shape[-1], "add": add, "addmv": addmv, "adjoint": adjoint,
     "ccol_indices": _part("ccol_indices", (sparse_csc, sparse_bsc), "column", "_starts"), "clone": clone,
-    "col_indices": _part("col_indices", (sparse_csr, sparse_bsr), "row", "_others"), "conj": members.as_it_is,
+    "col_indices": _part("col_indices", (sparse_csr, sparse_bsr), "row", "_others"), "conj": members.conj,
     "copy_": copy_, "cpu": members.as_it_is,
     "crow_indices": _part("crow_indices", (sparse_csr, sparse_bsr), "row", "_starts"), "data": Compressed.bare,
     "data=": members.set_data, "data_ptr": members.no_memory, "dense_dim": lambda s: len(s.dense_sizes),

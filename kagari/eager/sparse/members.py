@@ -99,10 +99,18 @@ def cast(s: Coo, dt: dtype) -> Any:
     return tape.linear("ToCopy", lambda values: call("to_dtype")(values, dt), lambda grad: grad.to(before), s)
 
 
-def to(s: Any, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **other: Any) -> Any:
+def to(s: Any, *args: Any, **options: Any) -> Any:
     """`Tensor.to` in all its forms but for the device `meta`."""
     if not isinstance(s, Coo):  # another tensor's, whose dtype is asked for
         return convert.to(s, args[0].dtype)
+    dtype, copy = asked(*args, **options)
+    found = s if dtype is None else cast(s, dtype)
+    return clone(s) if copy and found is s else found
+
+
+def asked(*args: Any, dtype: Any = None, device: Any = None, copy: bool = False, **other: Any) -> tuple[Any, bool]:
+    """The dtype that the arguments of `to` ask for, and whether they ask for a copy."""
+    flags = [a for a in args if isinstance(a, bool)]
     for a in args:
         if isinstance(a, dtypes.dtype):
             dtype = a
@@ -110,10 +118,8 @@ def to(s: Any, *args: Any, dtype: Any = None, device: Any = None, copy: bool = F
             dtype = a.dtype
         elif not isinstance(a, bool) and a is not None:
             device = a
-    if device is not None and convert.is_meta(device):
-        raise NotImplementedError("sparse tensors on the device 'meta' are not there")
-    found = s if dtype is None else cast(s, dtype)
-    return clone(s) if copy and found is s else found
+    making.check_device(device)
+    return dtype, copy or (len(flags) > 1 and flags[1])
 
 
 def type_(s: Coo, dtype: Any = None) -> Any:
@@ -416,6 +422,8 @@ def sparse_mask(t: Any, mask: Any) -> Any:
     if not isinstance(mask, Coo):
         raise NotImplementedError(f"Could not run 'aten::sparse_mask' with a mask of the layout {mask.layout}.")
     check_mask(t, mask)
+    if isinstance(t, Coo) and t._at is mask._at:
+        return t
     if isinstance(t, Coo) and t._needs and places.recording():
         return _Masked.apply(t, mask)
     return tape.closed("SparseMask", tape.at_places(t, mask._at), mask._at, mask.shape, mask._ordered)
@@ -439,6 +447,11 @@ class _Masked(tape.Function, node="Backward0"):
 def contiguous(s: Coo, memory_format: Any = None) -> Any:
     """Raises RuntimeError: there is no order in memory."""
     raise RuntimeError("unsupported memory format option Contiguous")
+
+
+def conj(s: Any) -> Any:
+    """The conjugate: the tensor itself where its elements are real."""
+    return s.conj_physical() if s.is_complex() else s
 
 
 def as_it_is(s: Coo, *args: Any, **kwargs: Any) -> Coo:

@@ -276,11 +276,11 @@ def getitem(s: Coo, index: Any) -> Any:
         elif isinstance(i, slice):
             if i.indices(result.shape[dim]) != (0, result.shape[dim], 1):
                 raise Coo.cannot("as_strided")
-        elif isinstance(i, int) and not isinstance(i, bool):
+        elif isinstance(i, int | np.integer) and not isinstance(i, bool):
             n = result.shape[dim]
             if not -n <= i < n:
                 raise IndexError(f"index {i} is out of bounds for dimension {dim} with size {n}")
-            result = result.select(dim, i)
+            result = result.select(dim, int(i))
             continue
         else:
             raise Coo.cannot("index.Tensor")

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...base import dtypes
-from ...base.layout import Size
 from .. import convert, types
 from ..calls import call
 from . import coo, members, places, tape
@@ -37,7 +36,10 @@ def _unary(name: str, node: str) -> Callable[..., Any]:
 
 def _linear(name: str, node: str) -> Callable[..., Any]:
     """Of one that is its own inverse."""
-    change = call(name)
+
+    def change(values: Any) -> Any:
+        return call(name)(values)
+
     return lambda s: tape.linear(node, change, change, s)
 
 
@@ -77,10 +79,7 @@ def _times(s: Coo, other: Any) -> Any:
     if isinstance(other, Coo):
         return _intersection(s, other)
     if not convert.is_tensor(other) or not (other.ndim or other._needs):
-        factor = (
-            other.conj() if convert.is_tensor(other) else other.conjugate() if isinstance(other, complex) else other
-        )
-        dt = s.dtype
+        factor, dt = other.conj() if convert.is_tensor(other) else other.conjugate(), s.dtype
         return tape.linear("Mul", lambda v: call("mul")(v, other), lambda g: (g * factor).to(dt), s)
     if not other.ndim:
         return tape.like("Mul", call("mul")(tape.opened(s), other), s)
@@ -183,7 +182,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     if not (convert.is_tensor(input) and isinstance(other, Coo)):
         raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
     if not isinstance(input, Coo):
-        return _to_dense(input, other, alpha)
+        return _add_to_dense(input, other, alpha)
     if input.shape != other.shape:
         raise RuntimeError(
             f"add: expected sizes of 'self' and 'other' to match, but {list(input.shape)} != {list(other.shape)}"
@@ -223,7 +222,7 @@ class _Sum(tape.Function):
         return grad.to(ctx.dtypes[0]), (grad * ctx.alpha if ctx.alpha != 1 else grad).to(ctx.dtypes[1]), None
 
 
-def _to_dense(dense: Any, s: Coo, alpha: Any) -> Any:
+def _add_to_dense(dense: Any, s: Coo, alpha: Any) -> Any:
     if dense.shape != s.shape:
         raise RuntimeError(
             f"add: expected 'self' and 'other' to have same size, but self has size {list(dense.shape)} while other "
@@ -288,17 +287,12 @@ def any_(input: Coo, *args: Any, **kwargs: Any) -> Any:
     return call("any")(tape.coalesced(input)._elements)
 
 
-def is_same_size(input: Any, other: Any) -> bool:
-    """Whether two tensors have the same shape."""
-    return Size(input.shape) == other.shape
-
-
 _ARITHMETIC = {"add": add, "sub": sub, "mul": mul, "div": div, "floor_divide": floor_divide}
 ANSWERS: dict[str, Callable[..., Any]] = {
     **{name: _unary(name, node) for name, node in UNARY.items()},
     **{name: _linear(name, node) for name, node in LINEAR.items()},
     **_ARITHMETIC, "pow": pow, "norm": norm, "any": any_, "_sparse_broadcast_to": broadcast_to,
-    "is_same_size": is_same_size, "conj": members.as_it_is, "resolve_conj": members.as_it_is,
+    "conj": members.conj, "resolve_conj": members.as_it_is,
     "resolve_neg": members.as_it_is,
 }  # fmt: skip
 ANSWERS |= {f"{name}_": in_place(name, ANSWERS[name]) for name in (*CHANGING, *_ARITHMETIC)}

@@ -14,6 +14,8 @@ from typing import Any
 
 from ...autograd.function import Function
 from ...autograd.node import bare
+from ...base import dtypes
+from .. import convert
 from ..calls import call
 from . import coo, places
 from .coo import Coo
@@ -21,7 +23,7 @@ from .coo import Coo
 
 def opened(s: Coo) -> Any:
     """The values with their place on the tape."""
-    return Values.apply(s) if s._needs and places.recording() else s._elements
+    return called(_Values, "Values").apply(s) if s._needs and places.recording() else s._elements
 
 
 def closed(name: str, values: Any, at: Any, size: Sequence[int], ordered: bool = False) -> Any:
@@ -69,7 +71,7 @@ class _Linear(Function):
         return ctx.back(grad), None, None
 
 
-class Values(Function, node="Backward0"):
+class _Values(Function):
     """The values of a sparse tensor."""
 
     @staticmethod
@@ -130,7 +132,7 @@ def at_places(t: Any, at: Any) -> Any:
     """The values of a dense or sparse tensor at places; zeros where a sparse one has none."""
     if not isinstance(t, Coo):
         return places.taken(t, at)
-    if t._at is at:
+    if t._at is at and t._ordered:
         return opened(t)
     t = coalesced(t)
     known = places.positions(t._at, t.sparse_sizes)
@@ -138,15 +140,13 @@ def at_places(t: Any, at: Any) -> Any:
     if not known.size:
         return places.zeros((at.shape[1], *t.dense_sizes), t.dtype)
     values = call("index_select")(opened(t), 0, where)
-    return values if there.all() else call("mul")(values, _column(there, values))
+    if there.all():
+        return values
+    mask = convert.copied(there.reshape(-1, *[1] * (values.ndim - 1)), dtypes.bool_)
+    return call("where")(mask, values, places.zeros((), values.dtype))
 
 
-def _column(there: Any, values: Any) -> Any:
-    mask = places.whole_numbers(there).to(values.dtype)
-    return mask.reshape((-1,) + (1,) * (values.ndim - 1))
-
-
-class Coalesce(Function, node="Backward0"):
+class _Coalesce(Function):
     """Places in ascending order, each once."""
 
     @staticmethod
@@ -170,4 +170,4 @@ def coalesced(s: Coo) -> Any:
     """The tensor with its places in ascending order, each once; itself where they are."""
     if s._ordered:
         return s
-    return Coalesce.apply(s) if s._needs and places.recording() else _coalesced(s)
+    return called(_Coalesce, "Coalesce").apply(s) if s._needs and places.recording() else _coalesced(s)
