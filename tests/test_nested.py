@@ -304,6 +304,24 @@ def test_attention_to_other_sequences() -> None:
         F.scaled_dot_product_attention(q, k, q)
 
 
+def test_values_beside_sequences() -> None:
+    """What lies between, before and behind sequences has no part in anything."""
+    values = kagari.arange(12.0).reshape(6, 2)
+    for offsets, lengths in (([1, 3, 4], None), ([0, 3, 5], [2, 1])):
+        x = nested.nested_tensor_from_jagged(
+            values, kagari.tensor(offsets), None if lengths is None else kagari.tensor(lengths)
+        )
+        parts = x.unbind()
+        assert x.sum() == sum(t.sum() for t in parts) and x.contiguous().numel() == sum(t.numel() for t in parts)
+        padded = kagari.arange(8.0).reshape(2, 2, 2)
+        others = [(padded[:, :1], padded[:, :1]), (padded, [p[: len(t)] for p, t in zip(padded, parts)])]
+        for dense, each in others:
+            for found, t, other in zip((x * dense).unbind(), parts, each, strict=True):
+                kagari.testing.assert_close(found, t * other)
+        for found, t in zip(x.softmax(1).unbind(), parts, strict=True):
+            kagari.testing.assert_close(found, t.softmax(0))
+
+
 def test_gaps_have_no_part_in_reductions() -> None:
     """Unlike in PyTorch, which adds up what lies between sequences."""
     x = nested.narrow(kagari.arange(6.0).view(2, 3), 1, 0, kagari.tensor([1, 2]), layout=kagari.jagged)

@@ -102,7 +102,7 @@ class NestedTensor(Nested):
     def _of(self, tensors: Sequence[Tensor]) -> NestedTensor:
         along, sequences = self._ragged_idx - 1, self._sequences
         lengths = [t.shape[along] for t in tensors]
-        same = sequences.lengths is None and lengths == sequences.sizes
+        same = sequences.lengths is None and sequences.fill(sum(lengths)) and lengths == sequences.sizes
         return jagged_of(ops.cat(tensors, along), sequences if same else of_lengths(lengths), self._ragged_idx)
 
     def to_padded_tensor(self, padding: float, output_size: Any = None) -> Tensor:
@@ -191,7 +191,7 @@ def beside(x: NestedTensor, other: Any, name: str) -> Any:
     whole = other[(None,) * (x.dim() - other.ndim)]
     if whole.shape[0] == whole.shape[ragged] == 1:
         return whole.squeeze(0)
-    batch, length = len(x._sequences), x._sequences.longest
+    batch, length, total = len(x._sequences), x._sequences.longest, x._layout.shape[ragged - 1]
     for dim, target in ((0, batch), (ragged, length)):
         if whole.shape[dim] not in (1, target):
             raise RuntimeError(
@@ -199,9 +199,9 @@ def beside(x: NestedTensor, other: Any, name: str) -> Any:
                 f"non-singleton dimension {dim}.  Target sizes: {_padded_sizes(x)}.  Tensor sizes: {list(whole.shape)}"
             )
     if whole.shape[ragged] == 1:
-        return whole.movedim(ragged, 1).squeeze(1)[x._sequences.owners].movedim(0, ragged - 1)
+        return whole.movedim(ragged, 1).squeeze(1)[ops.from_numpy(x._sequences.owners(total))].movedim(0, ragged - 1)
     rows = whole.expand(batch, *whole.shape[1:]).movedim(ragged, 1).flatten(0, 1)
-    return rows[x._sequences.places_in_padded(length)].movedim(0, ragged - 1)
+    return rows[ops.from_numpy(x._sequences.places_in_padded(total, length))].movedim(0, ragged - 1)
 
 
 def _same_sequences(x: NestedTensor, other: NestedTensor) -> bool:

@@ -208,10 +208,10 @@ def contiguous(func: Answer, input: NestedTensor, *args: Any, **kwargs: Any) -> 
 
 
 def gapless(input: NestedTensor) -> NestedTensor:
-    """Without gaps between sequences; itself where there are none."""
-    if input._sequences.lengths is None:
-        return input
-    return input._of(input.unbind())
+    """Without gaps between sequences, or beside them; itself where there are none."""
+    total = input._layout.shape[input._ragged_idx - 1]
+    without = input._sequences.lengths is None and input._sequences.fill(total)
+    return input if without else input._of(input.unbind())
 
 
 def is_same_size(func: Answer, self: Tensor, other: Tensor) -> bool:
@@ -392,7 +392,7 @@ ANSWERS = {
     **_names(view_as, "reshape_as", "expand_as"),
     **_names(split, "split_with_sizes"),
     **_names(cat, "concat", "concatenate"),
-    **_names(matmul, "bmm", "__matmul__", "__rmatmul__"),
+    **_names(matmul, "bmm", "__matmul__"),
     **_names(softmax, "log_softmax", "softmin"),
     **_names(normalization, "layer_norm", "rms_norm"),
     **_names(reduction, "sum", "mean", "prod", "amax", "amin", "max", "min", "all", "any", "argmax", "argmin"),

@@ -47,11 +47,19 @@ class Sequences:
         """The length of the shortest."""
         return min(self.sizes, default=0)
 
-    @cached_property
-    def owners(self) -> Tensor:
-        """For each position the number of the sequence in whose part it lies."""
-        begins = np.array([int(n) for n in self.offsets.tolist()])
-        return ops.from_numpy(np.repeat(np.arange(len(self)), np.diff(begins)))
+    def fill(self, total: int) -> bool:
+        """Whether they lie without gaps in a tensor of this length, and nothing else does."""
+        at = 0
+        for begin, n in self.bounds:
+            if begin != at:
+                return False
+            at += n
+        return at == total
+
+    def owners(self, total: int) -> np.ndarray:
+        """For each position of a tensor of this length the number of the sequence in whose part it lies."""
+        begins = [begin for begin, _ in self.bounds]
+        return np.searchsorted(begins[1:], np.arange(total), side="right")
 
     def places(self, length: int, beyond: int) -> Tensor:
         """For each sequence the positions of its first `length` elements, and `beyond` where it has fewer."""
@@ -61,10 +69,13 @@ class Sequences:
             row[:n] = np.arange(begin, begin + n)
         return ops.from_numpy(table)
 
-    def places_in_padded(self, length: int) -> Tensor:
-        """For each position where it lies among rows of `length`, one after the other."""
-        rows = [np.arange(i * length, i * length + n) for i, (_, n) in enumerate(self.bounds)]
-        return ops.from_numpy(np.concatenate(rows) if rows else np.zeros(0, np.int64))
+    def places_in_padded(self, total: int, length: int) -> np.ndarray:
+        """For each position where it lies among rows of `length`, one after the other; what lies in a gap anywhere."""
+        if not total:
+            return np.zeros(0, np.int64)
+        owners = self.owners(total)
+        within = np.arange(total) - np.array([begin for begin, _ in self.bounds])[owners]
+        return owners * length + within.clip(0, max(length - 1, 0))
 
 
 def of_lengths(lengths: list[int]) -> Sequences:

@@ -260,7 +260,7 @@ ANSWERS = {
     )},
     **_names(view, "reshape"),
     **_names(softmax, "log_softmax"),
-    **_names(matmul, "__matmul__", "__rmatmul__"),
+    **_names(matmul, "__matmul__"),
     **_names(cat, "concat", "concatenate"),
     **_names(reduced, "sum"),
     **_names(
