@@ -91,7 +91,7 @@ def f(x, y: Optional[Tensor] = None, k: Tuple[int, int] = (1, 2)):
     for v in k:
         r.append(x*v)
     return torch.stack(r, dim=0), r
-args = (torch.ones(2), torch.ones(2))
+args = (torch.ones(2), torch.ones(2), (1, 2))
 """,
     "containers": """
 def f(x: Tensor, d: Dict[str, Tensor], t: Tuple[int, str]):

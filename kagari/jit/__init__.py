@@ -17,7 +17,9 @@ from .function import (
     TracedModule,
 )
 from .futures import Future, fork, wait
+from .loading import load
 from .running import Error
+from .saving import save
 from .scripting import script, script_if_tracing
 from .trace import trace, trace_module
 from .tracing import TracerWarning
@@ -25,5 +27,5 @@ from .tracing import TracerWarning
 __all__ = [
     "Attribute", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction", "ScriptMethod", "ScriptModule",
     "TopLevelTracedModule", "TracedModule", "TracerWarning", "annotate", "export", "fork", "ignore", "is_scripting",
-    "is_tracing", "script", "script_if_tracing", "trace", "trace_module", "unused", "wait",
+    "is_tracing", "load", "save", "script", "script_if_tracing", "trace", "trace_module", "unused", "wait",
 ]  # fmt: skip

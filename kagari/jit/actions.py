@@ -145,7 +145,9 @@ def _slice(owner: Any, start: int | None, stop: int | None, step: int) -> Any:
 
 
 def _format(text: str, *values: Any) -> str:
-    return text.format(*values)
+    """The text with a value in the place of each `{}`; others, which reach into objects, are no part of scripts."""
+    first, *rest = text.split("{}")
+    return first + "".join(f"{value}{part}" for value, part in zip(values, rest))
 
 
 def _percent(text: str, *values: Any) -> str:

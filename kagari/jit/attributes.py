@@ -9,7 +9,7 @@ from ..eager import aten
 from . import types
 from .ir import Value
 from .scopes import Scopes
-from .sugar import Bound, Builtin, Called, Made, Members, Static, Sugar, Super
+from .sugar import Bound, Builtin, Called, Fresh, Made, Members, Static, Sugar, Super
 
 # What is written as an attribute of a tensor, and the operator that it is.
 _OF_TENSORS = {
@@ -35,7 +35,7 @@ class Attributes(Scopes):
             found = self.world.attribute(owner.value, name, self, node)
         elif isinstance(owner, Made):
             method = owner.type.statics.get(name)
-            found = Called(method) if method is not None else None
+            found = Called(method) if method is not None else Fresh(owner.type) if name == "__new__" else None
         elif isinstance(owner, Members):
             found = self._of_value(owner.owner, name, node)
         elif isinstance(owner, Super):

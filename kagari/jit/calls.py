@@ -12,7 +12,7 @@ from .emitting import Mismatch
 from .frontend import NotSupportedError
 from .indexing import Indexing
 from .ir import Value
-from .sugar import Bound, Builtin, Called, Chosen, Ignored, Made, Several, Static, Sugar
+from .sugar import Bound, Builtin, Called, Chosen, Fresh, Ignored, Made, Several, Static, Sugar
 from .types import Method, Type
 
 
@@ -62,6 +62,8 @@ class Calls(Indexing):
         if isinstance(called, Static):
             outcome: Value | Sugar = self.world.call(called.value, list(args), dict(kwargs), self, node)
             return outcome
+        if isinstance(called, Fresh):
+            return self.emit("prim::CreateObject", (), (called.type,), node).output
         values = [self.as_value(a, node) for a in args]
         words = {name: self.as_value(a, node) for name, a in kwargs.items()}
         if isinstance(called, Builtin):

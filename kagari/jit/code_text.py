@@ -121,6 +121,29 @@ def quoted(text: str) -> str:
     return '"' + "".join(parts) + '"'
 
 
+def class_text(kind: Class | types.Tuple | types.Enum, constants: Constants, used: Callable[[Any], None]) -> str:
+    """The program of a class: what it has, and its methods."""
+    short = str(kind).rpartition(".")[2]
+    if isinstance(kind, types.Enum):
+        values = [f"  {m.name} = {literal(m.value, kind.value, constants)}\n" for m in kind.python]
+        return f"class {short}(Enum):\n" + "".join(values)
+    printer = _Printer(Written(constants, True, used), 1)
+    if isinstance(kind, types.Tuple):
+        fields = [f"  {name} : {printer.type(t)}\n" for name, t in zip(kind.fields, kind.elements)]
+        return f"class {short}(NamedTuple):\n" + "".join(fields)
+    text = f"class {short}(Module):\n" if kind.is_module else f"class {short}:\n"
+    if kind.is_module:
+        for title, names in (("parameters", kind.parameters), ("buffers", kind.buffers)):
+            text += f"  __{title}__ = [{''.join(f'{quoted(n)}, ' for n in names)}]\n"
+    for name, found in kind.attributes.items():
+        written_type = printer.type(found)
+        plain = name.isidentifier() and not keyword.iskeyword(name)
+        text += f"  {name} : {written_type}\n" if plain else f"  __annotations__[{quoted(name)}] = {written_type}\n"
+    for method in kind.methods.values():
+        text += written(method, kind, constants, 1, used, True).text
+    return text if kind.attributes or kind.methods else text + "  pass\n"
+
+
 class _Printer:
     """Writes one function."""
 
@@ -543,4 +566,4 @@ _KINDS: dict[str, Callable[[_Printer, Node], str]] = {
     "prim::Print": lambda p, n: f"print({_joined(p, n.inputs)})",
 }  # fmt: skip
 
-__all__ = ["Constants", "literal", "written"]
+__all__ = ["Constants", "class_text", "literal", "written"]

@@ -14,7 +14,7 @@ from .calls import REQUIRED
 from .frontend import NotSupportedError, ScriptError, Source, parsed
 from .ir import Graph
 from .passes import clean
-from .python_types import NoType, Scripted, evaluated, of_annotation, qualified, spread
+from .python_types import NoType, Scripted, evaluated, mangled, of_annotation, qualified, spread
 from .running import evaluate
 from .scopes import World
 from .special import Compiler
@@ -51,12 +51,16 @@ class Definition:
         """The function as one of scripts, whose graph is made when it is asked for."""
         self._check()
         arguments, keyword_only, returns = self._signature()
-        name = self.tree.name if self.owner is not None else qualified(self.function)
+        name = self.tree.name if self.owner is not None else mangled(qualified(self.function))
         method = Method(name, arguments, returns, keyword_only=keyword_only)
         for p in self.tree.args.args:
             count = spread(evaluated(p.annotation, self.names)) if p.annotation is not None else 0
             if count:
                 method.spread[p.arg] = count
+        method.arguments = [
+            (name, kind, [default] * method.spread[name] if name in method.spread and type(default) is int else default)
+            for name, kind, default in arguments
+        ]
         method.build = lambda: self._graph(method, world)
         return method
 

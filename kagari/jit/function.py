@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..nn import Module
-from . import code_text
+from . import code_text, saving
 from .annotations import tracing
 from .invoking import bound
 from .ir import Graph
@@ -90,7 +90,11 @@ class ScriptFunction(_Runs):
 
     def save(self, f: Any, _extra_files: dict[str, Any] | None = None) -> None:
         """Saves the program: see :func:`kagari.jit.save`."""
-        raise NotImplementedError("saving scripts is not there yet")
+        saving.save(self, f, _extra_files)
+
+    def save_to_buffer(self, _extra_files: dict[str, Any] | None = None) -> bytes:
+        """The bytes of the program that :func:`kagari.jit.save` writes."""
+        return saving.save_to_buffer(self, _extra_files)
 
     def __repr__(self) -> str:
         return f"<torch.jit.ScriptFunction object at {hex(id(self))}>"
@@ -206,7 +210,11 @@ class ScriptModule(Module):
 
     def save(self, f: Any, _extra_files: dict[str, Any] | None = None) -> None:
         """Saves the program: see :func:`kagari.jit.save`."""
-        raise NotImplementedError("saving scripts is not there yet")
+        saving.save(self, f, _extra_files)
+
+    def save_to_buffer(self, _extra_files: dict[str, Any] | None = None) -> bytes:
+        """The bytes of the program that :func:`kagari.jit.save` writes."""
+        return saving.save_to_buffer(self, _extra_files)
 
     def __len__(self) -> int:
         return len(self._modules)

@@ -7,9 +7,8 @@ from . import types
 from .calls import REQUIRED
 from .function import ScriptModule, TracedModule
 from .ir import Block, Graph, Node, Value
-from .modules import mangled
 from .passes import drop_unused
-from .python_types import qualified
+from .python_types import mangled, qualified
 from .types import Class, Method
 
 Path = tuple[str, ...]

@@ -11,7 +11,7 @@ from ..nn.registry import TABLES
 from . import layer_forms, types
 from .annotations import EXPORTED, Attribute, mark_of
 from .function import RecursiveScriptModule, ScriptModule
-from .python_types import NoType, of_annotation, of_object, qualified
+from .python_types import NoType, mangled, of_annotation, of_object, qualified
 from .types import Class, Type
 from .world import add_method, class_of
 
@@ -20,7 +20,6 @@ _PACKAGE = __name__.partition(".")[0]
 _OWN = frozenset((*TABLES, *vars(Module())))
 _HOOK = "_is_full_backward_hook"
 _KNOWN: dict[tuple[Any, ...], Class] = {}
-_TAKEN: dict[str, int] = {}
 
 
 def script_type(module: Module) -> Class:
@@ -50,17 +49,6 @@ def script_type(module: Module) -> Class:
     _KNOWN[key] = kind
     kind.name = mangled(kind.name)
     return kind
-
-
-def mangled(name: str) -> str:
-    """The name, or one like it that no other class has."""
-    number = _TAKEN.get(name)
-    _TAKEN[name] = 0 if number is None else number + 1
-    if number is None:
-        return name
-    _TAKEN[""] = _TAKEN.get("", -1) + 1
-    space, _, last = name.rpartition(".")
-    return f"{space}.___torch_mangle_{_TAKEN['']}.{last}"
 
 
 def _hints(cls: type) -> dict[str, Type]:
@@ -154,4 +142,4 @@ def _compile(kind: Class, module: Module) -> None:
         _ = kind.methods[name].graph
 
 
-__all__ = ["fill", "mangled", "script_type", "scripted"]
+__all__ = ["fill", "script_type", "scripted"]

@@ -27,6 +27,7 @@ _PLAIN: dict[Any, Type] = {
     layout: types.Int, memory_format: types.Int, Size: types.List(types.Int), Any: types.Anything,
     list: types.List(types.Tensor), inspect.Signature.empty: types.Tensor,
 }  # fmt: skip
+_TAKEN: dict[str, int] = {}
 Scripted = Callable[[type], Type | None]
 
 
@@ -122,6 +123,17 @@ def qualified(found: Any, root: str = "__torch__") -> str:
     return ".".join((root, *(p if p.isidentifier() else f"_{p}" for p in parts), name))
 
 
+def mangled(name: str) -> str:
+    """The name, or one like it that no other class has."""
+    number = _TAKEN.get(name)
+    _TAKEN[name] = 0 if number is None else number + 1
+    if number is None:
+        return name
+    _TAKEN[""] = _TAKEN.get("", -1) + 1
+    space, _, last = name.rpartition(".")
+    return f"{space}.___torch_mangle_{_TAKEN['']}.{last}"
+
+
 def of_object(value: Any, scripted: Scripted) -> Type:
     """The type of an object, as that of a module's attribute. Raises NoType where there is none."""
     plain = type_of(value)
@@ -173,4 +185,4 @@ def evaluated(node: ast.expr, names: dict[str, Any]) -> Any:
     return eval(compile(ast.Expression(ast.fix_missing_locations(node)), "<annotation>", "eval"), names)
 
 
-__all__ = ["NoType", "Spread", "evaluated", "of_annotation", "of_object", "qualified", "spread"]
+__all__ = ["NoType", "Spread", "evaluated", "mangled", "of_annotation", "of_object", "qualified", "spread"]

@@ -17,6 +17,8 @@ from .types import Type
 class World(Protocol):
     """What is outside of a function: the names that it sees, and what expressions and annotations there mean."""
 
+    has_inner_functions: bool  # whether functions may be defined inside of functions
+
     def name(self, name: str, emitter: Any, node: ast.AST) -> Value | Sugar | None:
         """What a name stands for; None for an unknown one."""
         ...

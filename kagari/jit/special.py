@@ -17,7 +17,7 @@ from .futures import fork, wait
 from .ir import Graph, Value
 from .passes import captured
 from .statements import Statements
-from .sugar import Range, Several, Static, Sugar, Super, Zipped
+from .sugar import Inner, Range, Several, Static, Sugar, Super, Zipped
 from .types import Type
 
 Hint = Type | None
@@ -129,6 +129,11 @@ class Compiler(Statements):
 
     def rewritten(self, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
         """Calls that are no operators: those of dictionaries and lists that become constants of others."""
+        if name == "prim::RaiseException":
+            self.emit(name, args, (), node)
+            return self.constant(None, node)
+        if name == "prim::unchecked_unwrap_optional" and isinstance(args[0].type, types.Optional):
+            return self.emit("prim::unchecked_cast", args, (args[0].type.element,), node).output
         if name == "aten::tolist":
             raise NotSupportedError("tolist() needs an annotation of its result", self.source, node)
         if name == "aten::to" and args and args[0].type == types.Tensor and len(args) == 1 and "other" in kwargs:
@@ -352,15 +357,33 @@ def _is_tracing(c: Compiler, node: ast.Call, hint: Hint) -> Value:
 
 def _fork(c: Compiler, node: ast.Call, hint: Hint) -> Value:
     called = c.expression(node.args[0])
+    if isinstance(called, Inner):
+        return _fork_inner(c, called, node)
     rest = ast.copy_location(ast.Call(node.args[0], node.args[1:], node.keywords), node)
     args, kwargs = c.arguments(rest)
     inner = Graph()
     outer, c.block = c.block, inner
     result = c.as_value(c.called(called, args, kwargs, rest), node)
-    inner.end.add_input(result)
     c.block = outer
+    return _forked(c, inner, result, node)
+
+
+def _forked(c: Compiler, inner: Graph, result: Value, node: ast.Call) -> Value:
+    inner.end.add_input(result)
     inputs = captured(inner)
     return c.emit("prim::fork", inputs, (types.Future(result.type),), node, graph=inner).output
+
+
+def _fork_inner(c: Compiler, called: Inner, node: ast.Call) -> Value:
+    """What a stored program forks: a function that stands before."""
+    inner = Graph()
+    outer, returns = c.block, c.returns
+    c.block, c.returns = inner, None
+    c.enter()
+    c.run(called.body)
+    result = c.as_value(c.leave().names["$result"], node)
+    c.block, c.returns = outer, returns
+    return _forked(c, inner, result, node)
 
 
 def _wait(c: Compiler, node: ast.Call, hint: Hint) -> Value:

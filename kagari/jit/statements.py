@@ -11,7 +11,7 @@ from .expressions import Condition, Expressions
 from .frontend import NotSupportedError, UnsupportedNodeError
 from .ir import Block, Node, Value
 from .scopes import Frame
-from .sugar import Members, Range, Several, Sugar, Zipped
+from .sugar import Inner, Members, Range, Several, Sugar, Zipped
 from .types import Type
 
 _RESULT, _RETURNED, _LEFT = "$result", "$returned", "$left"
@@ -478,6 +478,12 @@ class Statements(Expressions):
     def leave_item(self, item: ast.withitem, node: ast.With) -> None:
         """Leaves it."""
         raise NotImplementedError
+
+    def _on_FunctionDef(self, node: ast.FunctionDef) -> None:
+        """A function inside of a function, which stored programs have for what is forked."""
+        if not self.world.has_inner_functions:
+            raise UnsupportedNodeError("function definitions aren't supported", self.source, _head(node))
+        self.frame.names[node.name] = Inner(node.body)
 
     def _on_Delete(self, node: ast.Delete) -> None:
         for target in node.targets:

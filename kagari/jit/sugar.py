@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,20 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Fresh:
+    """What `C.__new__` is: called, it gives an object without attributes."""
+
+    type: Class
+
+
+@dataclass(frozen=True)
+class Inner:
+    """A function inside of a stored program, which is forked."""
+
+    body: Sequence[ast.stmt]
+
+
+@dataclass(frozen=True)
 class Ignored:
     """A function that stays Python's, with the module it is a method of."""
 
@@ -100,9 +115,24 @@ class Super:
     owner: Value
 
 
-Sugar = Static | Builtin | Bound | Called | Chosen | Made | Ignored | Members | Range | Zipped | Several | Super
+Sugar = (
+    Static
+    | Builtin
+    | Bound
+    | Called
+    | Chosen
+    | Fresh
+    | Inner
+    | Made
+    | Ignored
+    | Members
+    | Range
+    | Zipped
+    | Several
+    | Super
+)
 
 __all__ = [
-    "Bound", "Builtin", "Called", "Chosen", "Ignored", "Made", "Members", "Range", "Several", "Static", "Sugar",
-    "Super", "Zipped",
+    "Bound", "Builtin", "Called", "Chosen", "Fresh", "Ignored", "Inner", "Made", "Members", "Range", "Several",
+    "Static", "Sugar", "Super", "Zipped",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from .emitting import type_of
 from .frontend import Source, parsed_class
 from .futures import fork, wait
 from .ir import Value
-from .python_types import NoType, of_annotation, of_object, qualified
+from .python_types import NoType, mangled, of_annotation, of_object, qualified
 from .sugar import Bound, Builtin, Called, Chosen, Ignored, Made, Members, Several, Static, Sugar
 from .types import Class, Method, Type
 
@@ -128,7 +128,7 @@ def scripted_class(cls: type) -> Class:
     """Compiles a class: its attributes are those that `__init__` sets."""
     if cls in _CLASSES:
         return _CLASSES[cls]
-    kind = Class(qualified(cls))
+    kind = Class(mangled(qualified(cls)))
     kind.python = cls
     _CLASSES[cls] = kind
     try:
@@ -179,6 +179,8 @@ def _add_property(kind: Class, name: str, member: property) -> None:
 
 class PythonWorld:
     """What the names of a function of Python mean."""
+
+    has_inner_functions = False
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition

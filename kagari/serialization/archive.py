@@ -36,7 +36,8 @@ _UNPACKED, _RATIO = 1 << 30, 100
 class Reader:
     """Reads the records of an archive. What is wrong with the file is a RuntimeError that names it."""
 
-    def __init__(self, file: IO[bytes], name: str) -> None:
+    def __init__(self, file: IO[bytes], name: str, *, program: bool = False) -> None:
+        """`program` is for archives of `jit.save`, which have constants and code besides."""
         self.name = name
         start = file.tell()
         head = file.read(4)
@@ -57,7 +58,7 @@ class Reader:
             self._size = file.tell()
             self._check_sizes()
         self._top = first.partition("/")[0]
-        if self.has("constants.pkl"):
+        if self.has("constants.pkl") and not program:
             raise RuntimeError(f"{name} is a TorchScript program, not a file that save() wrote")
         if not self.has("data.pkl"):
             raise RuntimeError(f"{name} is a zip archive, but has no record data.pkl: save() did not write it")
@@ -69,6 +70,10 @@ class Reader:
             raise zipfile.BadZipFile("its records overlap, or are larger than the file")
         if sum(size for _, size in sizes) > max(_UNPACKED, _RATIO * self._size):
             raise zipfile.BadZipFile("its records are packed so tightly that they are made to fill the memory")
+
+    def names(self) -> list[str]:
+        """The names of all records."""
+        return [name.partition("/")[2] for name in self._records]
 
     def has(self, name: str) -> bool:
         """Whether there is such a record."""

@@ -92,7 +92,7 @@ def _read(
         return legacy.read(file.read(), name, map_location, unpickler)
     reader = Reader(file, name)
     data = reader.read("data.pkl")
-    storages = _ArchiveStorages(reader, map_location, mapped)
+    storages = ArchiveStorages(reader, map_location, mapped)
     if unpickler is None:
         return SafeUnpickler(data, storages.load).load()
     return unpickler(io.BytesIO(data), storages).load()
@@ -112,28 +112,30 @@ class _Unpickler(pickle.Unpickler):
         return self.storages.load(saved_id)
 
 
-class _ArchiveStorages(Storages):
+class ArchiveStorages(Storages):
     """The storages of an archive; each is read when a tensor first asks for it."""
 
     length = 5
 
-    def __init__(self, reader: Reader, map_location: MapLocation, mapped: str | None) -> None:
+    def __init__(
+        self, reader: Reader, map_location: MapLocation, mapped: str | None = None, folder: str = "data"
+    ) -> None:
         super().__init__(map_location)
-        self.reader = reader
+        self.reader, self.folder = reader, folder
         mode: Any = "c" if options.mapping == MAP_PRIVATE else "r+"
         self.mapped = None if mapped is None else np.memmap(mapped, np.uint8, mode)
         self.swaps = reader.swaps_bytes()
 
     def memory(self, key: str, kind: names.StorageType, nbytes: int) -> Any:
-        self.reader.check(f"data/{key}", nbytes)
+        self.reader.check(f"{self.folder}/{key}", nbytes)
         if self.mapped is not None and nbytes and not self.swaps:
-            offset = self.reader.offset(f"data/{key}")
+            offset = self.reader.offset(f"{self.folder}/{key}")
             return adopt(self.mapped[offset : offset + nbytes])
         target = empty((nbytes,), dtypes.uint8)
         if options.without_data:
             return target._storage
         bytes_of = raw_array(target)
-        self.reader.read_into(f"data/{key}", bytes_of.data)
+        self.reader.read_into(f"{self.folder}/{key}", bytes_of.data)
         if self.swaps and kind.dtype is not None:
             bytes_of.view(f"u{kind.dtype.to_real().itemsize}").byteswap(inplace=True)
         return target._storage
@@ -165,4 +167,4 @@ def _unsafe(reader: Reader) -> list[str]:
     return list(found)
 
 
-__all__ = ["get_unsafe_globals_in_checkpoint", "load"]
+__all__ = ["ArchiveStorages", "get_unsafe_globals_in_checkpoint", "load"]

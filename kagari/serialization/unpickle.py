@@ -277,9 +277,9 @@ _STEPS: dict[bytes, Callable[[SafeUnpickler], Any]] = {
     pickle.LONG_BINGET: _pushes(lambda u: u.memo[u.number("<I")]),
     pickle.GLOBAL: SafeUnpickler.global_,
     pickle.STACK_GLOBAL: SafeUnpickler.stack_global,
-    pickle.REDUCE: SafeUnpickler.reduce,
-    pickle.NEWOBJ: SafeUnpickler.newobj,
-    pickle.BUILD: SafeUnpickler.build,
+    pickle.REDUCE: lambda u: u.reduce(),
+    pickle.NEWOBJ: lambda u: u.newobj(),
+    pickle.BUILD: lambda u: u.build(),
     pickle.BINPERSID: SafeUnpickler.persistent,
 }
 
