@@ -228,6 +228,14 @@ def test_counts_beside_a_profiler() -> None:
     assert [m.get_total_flops() for m in (mode, inner, outer)] == [48, 48, 96]
 
 
+def test_results_that_are_written_elsewhere() -> None:
+    x, out = torch.rand(3, 3), torch.empty(3, 3)
+    with FlopCounterMode(display=False) as mode:
+        torch.mm(x, x, out=out)
+        torch.exp(x, out=out)
+    assert mode.get_flop_counts() == {"Global": {"aten.mm": 54}}
+
+
 def test_what_comes_later_is_not_counted() -> None:
     x = torch.rand(3, 3, requires_grad=True)
     with FlopCounterMode(display=False) as mode:

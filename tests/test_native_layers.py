@@ -50,13 +50,16 @@ PROGRAMS: dict[str, Program] = {
     "grid 3d": lambda torch, r: torch.grid_sampler_3d(r(1, 2, 3, 4, 4), r(1, 2, 3, 3, 3), 1, 2, False),
     "affine": lambda torch, r: torch.affine_grid_generator(r(1, 2, 3), [1, 1, 3, 3], False),
     "tbc": lambda torch, r: torch.conv_tbc(r(5, 2, 3), r(3, 3, 4), r(4), 1),
-    "bags": lambda torch, r: torch.embedding_bag(r(6, 2), torch.tensor([1, 2, 4, 5, 0]), torch.tensor([0, 2, 2]))[0],
+    "bags": lambda torch, r: torch.embedding_bag(r(6, 2), torch.tensor([1, 2, 4, 5, 0]), torch.tensor([0, 2, 2])),
     "bags, mean": lambda torch, r: torch.embedding_bag(
         r(6, 2), torch.tensor([1, 2, 4, 5, 0]), torch.tensor([0, 2, 2, 5]), False, 1, False, None, True, 2
-    )[0],
+    ),
     "bags, which": lambda torch, r: torch.embedding_bag(
         r(6, 2), torch.tensor([1, 2, 4, 5, 0]), torch.tensor([0, 2, 2]), mode=2
-    )[:2],
+    ),
+    "bags, which but one": lambda torch, r: torch.embedding_bag(
+        r(6, 2), torch.tensor([1, 2, 4, 5, 0]), torch.tensor([0, 2, 2]), False, 2, False, None, False, 2
+    ),
     "layer norm": lambda torch, r: torch.native_layer_norm(r(2, 3, 4), [3, 4], r(3, 4), r(3, 4), 1e-5),
     "group norm": lambda torch, r: torch.native_group_norm(r(2, 6, 5), r(6), r(6), 2, 6, 5, 3, 1e-5),
     "batch norm": lambda torch, r: torch.native_batch_norm(r(4, 3, 5), r(3), r(3), None, None, True, 0.1, 1e-5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -375,6 +376,41 @@ def test_only_what_is_changed_is_copied() -> None:
         assert not {k.tensor.data_ptr() for k in kept} & {y.data_ptr()}
         z.sum().backward()
     assert x.grad[0].item() == pytest.approx(2 * 2.718281828**2)
+
+
+CHANGES: dict[str, Callable[[Any], Any]] = {
+    "out": lambda y: kagari.add(y.detach(), 1, out=y.detach()),
+    "fill": lambda y: y.detach().fill_(3),
+    "zero": lambda y: y.detach().zero_(),
+    "index": lambda y: y.detach().__setitem__(0, 7),
+    "copy": lambda y: y.detach().copy_(kagari.zeros(2)),
+    "foreach": lambda y: kagari._foreach_mul_([y.detach()], 5),
+    "set": lambda y: y.data.add_(1),
+    "random": lambda y: y.detach().uniform_(),
+    "optimizer": lambda y: _stepped(y.detach()),
+}
+
+
+def _stepped(x: Any) -> None:
+    x.requires_grad_()
+    x.grad = kagari.ones(2)
+    kagari.optim.SGD([x], lr=1.0).step()
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_way_to_change_is_seen_or_refused(name: str) -> None:
+    x = kagari.tensor([0.5, 2.0], requires_grad=True)
+    with kagari.autograd.graph.allow_mutation_on_saved_tensors():
+        y = x.clone()
+        loss = (y * y).sum()
+        with kagari.no_grad():
+            CHANGES[name](y)
+        if name in ("optimizer", "random"):
+            with pytest.raises(RuntimeError, match="modified by an inplace operation that"):
+                loss.backward()
+        else:
+            loss.backward()
+            assert x.grad.tolist() == [1.0, 4.0]
 
 
 def test_regions_of_changes_end() -> None:

@@ -27,19 +27,19 @@ _CONVOLUTIONS = frozenset((
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
 ))  # fmt: skip
 _ATTENTION = "scaled_dot_product_attention"
+_COUNTED = frozenset([*_PRODUCTS, *_CONVOLUTIONS, _ATTENTION, "einsum"])
 Shape = tuple[int, ...]
 _dots: WeakKeyDictionary[Traced, list[tuple[Size, ...]]] = WeakKeyDictionary()  # the sizes of each product
 
 
 def count(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> tuple[str, int] | None:
     """The name of what a call is counted as, and its operations; None for a call that is not counted."""
-    name = f.name
-    if isinstance(f, BackwardFunction):
-        name = name.partition("_backward")[0]
-    else:
-        args = f.arrange(args, kwargs)
-    if any(Hooks.standing is not None and isinstance(a, Hooks.standing) for a in args):
+    backward = isinstance(f, BackwardFunction)
+    name = f.name.partition("_backward")[0] if backward else f.name
+    if name not in _COUNTED or any(Hooks.standing is not None and isinstance(a, Hooks.standing) for a in args):
         return None
+    if not backward:
+        args = f.arrange(args, {key: value for key, value in kwargs.items() if key != "out"})
     if name in _CONVOLUTIONS:
         return _convolution(f, name, args, result)
     if name == _ATTENTION:
@@ -47,7 +47,7 @@ def count(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], result: An
     if name == "einsum":
         found = _in_graph(f, args)
         return ("bmm", found) if found else None
-    return _product(f, name, args, result) if name in _PRODUCTS else None
+    return _product(f, name, args, result)
 
 
 def is_backward(f: Any) -> bool:

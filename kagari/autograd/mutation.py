@@ -15,12 +15,17 @@ from .recorder import watching
 
 
 class _Kept:
-    """A tensor that a node saved, or, once that is about to be changed, a copy of it."""
+    """A tensor that a node saved, or, once that is about to be changed, a copy of it; and its version."""
 
-    __slots__ = ("tensor", "__weakref__")
+    __slots__ = ("tensor", "version", "__weakref__")
 
     def __init__(self, tensor: Any) -> None:
-        self.tensor = tensor
+        self.tensor, self.version = tensor, tensor._storage.version
+
+    def copy(self) -> None:
+        """Takes a copy."""
+        self.tensor = function("clone").apply((self.tensor,), {})
+        self.version = self.tensor._storage.version
 
 
 class _AllowMutationOnSavedContext:
@@ -42,11 +47,18 @@ class _AllowMutationOnSavedContext:
         return kept
 
     def unpack(self, kept: _Kept) -> Any:
-        """What was kept. Raises AssertionError where the region has ended."""
+        """What was kept. Raises AssertionError where the region has ended, and RuntimeError where what changed it is no
+        call of an operator.
+        """
         if not self._open:
             raise AssertionError(
                 "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context"
                 "in which the graph was originally recorded."
+            )
+        if kept.tensor._storage.version != kept.version:
+            raise RuntimeError(
+                "one of the variables needed for gradient computation has been modified by an inplace operation that "
+                "allow_mutation_on_saved_tensors does not see"
             )
         return kept.tensor
 
@@ -54,15 +66,17 @@ class _AllowMutationOnSavedContext:
         """Operators of the program's own are seen by what they call."""
         return False
 
-    def begins(self, operator: Any, args: tuple[Any, ...]) -> None:
+    def begins(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Copies what was saved of the memory that a call is about to change."""
-        if not isinstance(operator, Function) or operator.into is None:
-            return
-        target = args[operator.into] if len(args) > operator.into else None
-        if isinstance(target, Hooks.tensor_types):
-            with no_grad():
-                for kept in self._kept.pop(id(target._storage), ()):
-                    kept.tensor = function("clone").apply((kept.tensor,), {})
+        out = kwargs.get("out")
+        targets = list(out) if isinstance(out, tuple | list) else [out]
+        if isinstance(operator, Function) and operator.into is not None and len(args) > operator.into:
+            targets.append(args[operator.into])
+        for target in targets:
+            if isinstance(target, Hooks.tensor_types):
+                with no_grad():
+                    for kept in self._kept.pop(id(target._storage), ()):
+                        kept.copy()
 
     def __call__(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """Nothing happens behind a call."""
@@ -75,9 +89,10 @@ _regions: list[_AllowMutationOnSavedContext] = []
 def allow_mutation_on_saved_tensors() -> Iterator[_AllowMutationOnSavedContext]:
     """A region in which tensors may be changed that the backward pass needs: it gets what they were before.
 
-    A tensor is copied when it is first changed. The backward pass belongs inside of the region, too.
+    A tensor is copied when an operator first changes it. The backward pass belongs inside of the region, too.
 
-    Raises RuntimeError for a region inside of another one, and AssertionError in a backward pass outside of it.
+    Raises RuntimeError for a region inside of another one, and in a backward pass that needs what was changed
+    otherwise, by random numbers or an optimizer; AssertionError in a backward pass outside of the region.
 
     >>> import kagari as torch
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)

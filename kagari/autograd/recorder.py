@@ -45,8 +45,8 @@ class Watcher(Protocol):
     def knows(self, operator: Any) -> bool:
         """Whether it wants to be told of an operator of the program's own, and not of what that calls in turn."""
 
-    def begins(self, operator: Any, args: tuple[Any, ...]) -> None:
-        """A call, and its arguments by position."""
+    def begins(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A call."""
 
     def __call__(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
         """A call and its result."""
@@ -186,7 +186,7 @@ def _end(who: Any) -> None:
 def profiled(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A call in a thread whose modes say that there is a profiler or a watcher."""
     for watcher in current.watchers:
-        watcher.begins(f, args)
+        watcher.begins(f, args, kwargs)
     recorder = current.recorder
     result = _run(f, args, kwargs) if recorder is None else recorder.call(f, args, kwargs)
     for watcher in current.watchers:

@@ -111,8 +111,9 @@ def embedding_bag(
     per_sample_weights: Tensor | None = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
-) -> tuple[Tensor, Tensor]:
-    """The sum, mean or maximum of rows, for mode 0, 1 or 2, and the bag that each row is in.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The sum, mean or maximum of rows, for mode 0, 1 or 2; and but for sums the bag of each row, how many rows each
+    bag has, and which rows the maxima are of, or again how many there are.
 
     See :func:`kagari.nn.functional.embedding_bag`.
     """
@@ -120,9 +121,23 @@ def embedding_bag(
         indices, weight, offsets, None, 2, scale_grad_by_freq, _MODES[mode], sparse, per_sample_weights,
         include_last_offset, padding_idx,
     )  # fmt: skip
+    count = len(offsets) - include_last_offset
+    if mode == 0:
+        none = offsets.new_zeros(count)
+        return made, offsets.new_empty(0), none, none
     ends = offsets[1:] if include_last_offset else ops.cat([offsets[1:], offsets.new_tensor([len(indices)])])
     bags = ops.searchsorted(ends, ops.arange(len(indices), dtype=ends.dtype), right=True)
-    return made, bags
+    counted = bags if padding_idx is None else bags[indices != padding_idx]
+    sizes = ops.bincount(counted, minlength=count)
+    if mode == 1:
+        return made, bags, sizes, sizes
+    highest = weight[indices] == made.detach()[bags]
+    if padding_idx is not None:
+        highest = highest & (indices != padding_idx).unsqueeze(1)
+    rows = ops.where(highest, indices.unsqueeze(1), len(weight))
+    first = ops.full(tuple(made.shape), len(weight), dtype=rows.dtype)
+    first = first.scatter_reduce(0, bags.unsqueeze(1).expand_as(rows), rows, "amin")
+    return made, bags, sizes, ops.where(first == len(weight), 0, first)
 
 
 def _spread(input: Tensor, dims: Sequence[int], eps: float) -> tuple[Tensor, Tensor]:

@@ -164,7 +164,7 @@ class FlopCounterMode:
         """Whether there is a formula for an operator of the program's own."""
         return self._formula(_name(operator)) is not None
 
-    def begins(self, operator: Any, args: tuple[Any, ...]) -> None:
+    def begins(self, operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Nothing is counted before a call is over."""
 
     def _formula(self, name: str) -> Formula | None:
