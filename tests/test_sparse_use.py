@@ -139,9 +139,36 @@ def of_sixteen_bits(torch: Any) -> Any:
     return s @ torch.ones(3, 2).bfloat16(), s + s, s.half().to_dense()
 
 
+def told_to_modes(torch: Any) -> Any:
+    s, seen = torch.eye(2).to_sparse(), []
+
+    class Telling(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            seen.append(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    with Telling():
+        result = (s @ torch.ones(2, 2)) + (s * 2).coalesce().to_dense()
+        seen.append(s.ndim + s.shape[0])
+    return seen, result
+
+
+def of_subclasses(torch: Any) -> Any:
+    class Mine(torch.Tensor):  # type: ignore[misc]
+        pass
+
+    found = torch.eye(2).to_sparse() @ torch.ones(2, 2).as_subclass(Mine)
+    return type(found).__name__, found.sum()
+
+
+def collated(torch: Any) -> Any:
+    torch.utils.data.default_collate([torch.eye(2).to_sparse()] * 2)
+
+
 PROGRAMS = (
     graph_convolution, types_of_old, state_of_an_optimizer, compared, results_in_place_of_others, hooks_of_leaves,
     checked, made_of_arrays, of_large_sizes, scaled, transformed, of_sixteen_bits,
+    told_to_modes, of_subclasses, collated,
 )  # fmt: skip
 
 

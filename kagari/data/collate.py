@@ -28,6 +28,11 @@ def default_collate(batch: Any) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
+        if first._layout.compound:
+            raise RuntimeError(
+                "Batches of sparse tensors are not currently supported by the default collate_fn; please provide a "
+                "custom collate_fn to handle them appropriately."
+            )
         return ops.stack(list(batch), 0)
     if isinstance(first, np.ndarray):
         if first.dtype.kind in _NO_NUMBERS:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from ..base.dtypes import dtype
 from ..base.layout import compound_layout
 from ..engine.derived import nothing
+from ..engine.function import Function
 from . import answering, inplace, overriding
 from .tensor import Tensor
 
@@ -24,11 +25,8 @@ _OWN = (
     "numel", "output_nr", "register_hook", "register_post_accumulate_grad_hook", "requires_grad", "requires_grad_",
     "retain_grad", "retains_grad", "shape", "size", "__hash__", "__len__",
 )  # fmt: skip
-# Functions that do nothing but to ask such methods.
-_PASSED = frozenset((
-    "_is_view", "as_subclass", "backward", "grad", "is_complex", "is_floating_point", "is_inference", "is_same_size",
-    "is_signed", "is_tensor", "numel", "result_type",
-))  # fmt: skip
+# These, which modes are told of, and functions that do nothing but to ask them.
+_PASSED = frozenset((*_OWN, "_is_view", "as_subclass", "is_tensor", "result_type"))
 _set_offset, _set_storage = Tensor._offset.__set__, Tensor._storage.__set__  # type: ignore[attr-defined]
 
 
@@ -63,9 +61,12 @@ class Compound(Tensor):
             out = kwargs.pop("out", None)
             found = answer(*args, **kwargs)
             return found if out is None else cls._written(out, found)
-        if name in _PASSED:
+        if name.removesuffix("=") in _PASSED:
             overriding.state.skip = True
-            return func(*args, **(kwargs or {}))
+            try:
+                return func(*args, **(kwargs or {}))
+            finally:
+                overriding.state.skip = False
         raise cls.cannot(name)
 
     @classmethod
@@ -118,9 +119,9 @@ class Compound(Tensor):
 
 
 def name_of(func: Any) -> str:
-    """The name of a function, a method, or a property whose getter or setter it is."""
+    """The name of a function, a method, an operator, or a property whose getter or setter it is."""
     owner = getattr(func, "__self__", None)
     if isinstance(owner, property) and owner.fget is not None:
         setter = "=" if func.__name__ == "__set__" else ""
         return owner.fget.__name__ + setter
-    return func.__name__
+    return owner.name if isinstance(owner, Function) else func.__name__
