@@ -243,3 +243,38 @@ def test_what_comes_later_is_not_counted() -> None:
     y.sum().backward()
     x @ x
     assert mode.get_total_flops() == 54
+
+
+def test_the_tracker_of_modules(oracle: ModuleType) -> None:
+    from torch.utils.module_tracker import ModuleTracker as Theirs
+
+    from kagari.utils.module_tracker import ModuleTracker
+
+    found = []
+    for lib, kind in ((torch, ModuleTracker), (oracle, Theirs)):
+        nn = lib.nn
+        model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Tanh()))
+        seen = []
+        with kind() as tracker:
+            model[0].register_forward_hook(lambda *_, t=tracker, s=seen: s.append((t.parents | set(), t.is_bw)))
+            y = model(lib.ones(1, 2, requires_grad=True))
+            seen.append((tracker.parents | set(), tracker.is_bw))
+            y.register_hook(lambda grad, t=tracker, s=seen: s.append((t.parents & {"Global"}, True)))
+            y.sum().backward()
+        seen.append((tracker.parents | set(), False))
+        found.append([(sorted(names), is_bw) for names, is_bw in seen])
+    assert found[0] == found[1]
+
+
+def test_the_tracker_in_a_backward_pass() -> None:
+    from kagari.utils.module_tracker import ModuleTracker
+
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Sequential(torch.nn.Tanh()))
+    seen = []
+    with ModuleTracker() as tracker:
+        hidden = model[0](torch.ones(1, 2))
+        y = model(torch.ones(1, 2))
+        y.grad_fn.register_prehook(lambda grads: seen.append((sorted(tracker.parents), tracker.is_bw)))
+        (y.sum() + hidden.sum()).backward()
+        assert not tracker.is_bw and tracker.parents == {"Global"}
+    assert seen == [(["Global", "Sequential", "Sequential.1", "Sequential.1.0"], True)]

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
-from ..autograd import contractions, engine
-from ..autograd.graph import Node
+from ..autograd import contractions
 from ..autograd.recorder import watching
 from ..eager import Tensor
 from ..nn import Module
-from ..nn.module import register_module_forward_hook, register_module_forward_pre_hook
-from ._pytree import tree_leaves, tree_map_only
+from ._pytree import tree_map_only
+from .module_tracker import ModuleTracker
 
 Formula = Callable[..., int]
 _SUFFIXES = ("", "K", "M", "B", "T")
@@ -135,26 +134,17 @@ class FlopCounterMode:
             for target, formula in (custom_mapping or {}).items()
         }
         self._region = ExitStack()
-        self._forget()
-
-    def _forget(self) -> None:
-        """Nothing has been called yet."""
-        self._names: dict[Module, str] = {}
-        self._entered: tuple[str, ...] = ()
-        self._behind: tuple[str, ...] = ()  # the modules whose gradient is being computed
-        self._known: dict[int, Node] = {}  # nodes that lead to their modules
+        self._tracker = ModuleTracker()
 
     def __enter__(self) -> FlopCounterMode:
         self.flop_counts = defaultdict(lambda: defaultdict(int))
         self._region = ExitStack()
-        self._region.enter_context(register_module_forward_pre_hook(self._enter))
-        self._region.enter_context(register_module_forward_hook(self._leave, always_call=True))
+        self._region.enter_context(self._tracker)
         self._region.enter_context(watching(self))
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._region.close()
-        self._forget()
         if self.display:
             print(self.get_table(self.depth))
 
@@ -182,42 +172,11 @@ class FlopCounterMode:
         elif counted:
             self._add(backward, name, counted[1])
         if not backward and (counted or formula):
-            self._tie(result)
+            self._tracker.tie(result)
 
     def _add(self, backward: bool, name: str, flops: int) -> None:
-        modules = self._behind if backward or not self._entered else self._entered
-        for module in {"Global", *modules}:
+        for module in self._tracker.behind if backward else self._tracker.parents:
             self.flop_counts[module][name] += flops
-
-    # The modules that calls belong to
-
-    def _enter(self, module: Module, args: Any) -> None:
-        """A module begins. Those inside of it are called after it."""
-        name = self._names.setdefault(module, type(module).__name__)
-        for inner, child in module.named_children():
-            self._names.setdefault(child, f"{name}.{inner}")
-        self._entered = (*self._entered, name)
-
-    def _leave(self, module: Module, args: Any, result: Any) -> None:
-        """A module ends; what it calls in its gradient hangs on its result."""
-        self._tie(result)
-        self._entered = self._entered[:-1]
-
-    def _tie(self, result: Any) -> None:
-        """Has the nodes of a result say which modules they belong to when a backward pass comes to them."""
-        modules = self._entered or self._behind
-        for tensor in tree_leaves(result):
-            node = tensor.grad_fn if isinstance(tensor, Tensor) else None
-            if node is not None and id(node) not in self._known:
-                self._known[id(node)] = node
-                node.register_prehook(lambda grads: self._comes_to(modules))
-
-    def _comes_to(self, modules: tuple[str, ...]) -> None:
-        self._behind = modules
-        engine.call_at_end(self, self._end_of_pass)
-
-    def _end_of_pass(self) -> None:
-        self._behind = ()
 
     # What came of it
 
