@@ -36,7 +36,8 @@ def fake_quantize_per_tensor_affine(
     if isinstance(zero_point, Tensor):
         if quant_min > quant_max:
             _require_bounds(quant_min, quant_max, 0, 0)
-        scale, zero_point = scale.detach().reshape(()), zero_point.detach().reshape(())
+        # Copies: the gradient needs them when an observer has written new ones.
+        scale, zero_point = scale.detach().reshape(()).clone(), zero_point.detach().reshape(()).clone()
         return call("fake_quantize")(input, scale, scale.reciprocal(), zero_point, quant_min, quant_max)
     _require_bounds(quant_min, quant_max, zero_point, zero_point)
     size = float(np.float32(scale))
@@ -71,7 +72,7 @@ def fake_quantize_per_channel_affine(
     few = zero_point.detach() if zero_point.numel() else operators.zeros(1)
     _require_bounds(quant_min, quant_max, few.min().item(), few.max().item())
     shape = _along(input, axis)
-    scale, zero_point = scale.detach().view(shape), zero_point.detach().view(shape)
+    scale, zero_point = scale.detach().view(shape).clone(), zero_point.detach().view(shape).clone()
     return call("fake_quantize")(input, scale, scale.reciprocal(), zero_point, quant_min, quant_max, True)
 
 

@@ -24,8 +24,7 @@ class QuantizedOp:
     """A function of quantized tensors, under the name that `torch.ops.quantized` shows."""
 
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
-        self.__name__ = name
-        self.__qualname__ = f"quantized.{name}"
+        self.__name__ = self.__qualname__ = name
         self.__module__ = "torch.ops.quantized"
         self.__doc__ = function.__doc__
         self._function = function
@@ -35,7 +34,7 @@ class QuantizedOp:
         return self._function(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return self.__qualname__
+        return f"quantized.{self.__name__}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return find, (self.__name__,)
