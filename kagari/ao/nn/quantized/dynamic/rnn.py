@@ -147,7 +147,10 @@ class RNNBase(nn.RNNBase):
         if input.ndim != 3:
             raise RuntimeError(f"input must have 3 dimensions, got {input.ndim}")
 
-    def _stacked(self, x: Tensor, state: Any, sizes: Sequence[int] | None) -> tuple[Tensor, State]:
+    def _all_layers(self, first: tuple[Tensor, ...], state: Any, *last: bool) -> tuple[Tensor, State]:
+        turned = last == (True,)
+        x = first[0].transpose(0, 1) if turned else first[0]
+        sizes = first[1].tolist() if len(first) > 1 else None
         begins = [tuple(rows) for rows in zip(*[part.unbind(0) for part in state])]
         ends: list[State] = []
         for layer in range(self.num_layers):
@@ -160,7 +163,7 @@ class RNNBase(nn.RNNBase):
             x = shown[0] if len(shown) == 1 else ops.cat(shown, -1)
             if self.dropout and layer < self.num_layers - 1:
                 x = nn.functional.dropout(x, self.dropout, self.training)
-        return x, tuple(ops.stack(parts) for parts in zip(*ends))
+        return x.transpose(0, 1) if turned else x, tuple(ops.stack(parts) for parts in zip(*ends))
 
     def _unpacked(self) -> list[tuple[str, LinearPackedParams]]:
         """The maps by the ends of their names, such as `ih_l0`."""
