@@ -334,6 +334,14 @@ def gradients_by_name(t: Any) -> Any:
     return sorted(t.autograd.grad((x * y * y).sum(), {"x": x, "y": y}).items())
 
 
+def test_a_number_without_its_history_warns() -> None:
+    x = kagari.tensor(1.5, requires_grad=True)
+    for kind in (float, complex):
+        with pytest.warns(UserWarning, match="Converting a tensor with requires_grad=True to a scalar"):
+            assert kind(x) == 1.5
+    assert float(x.detach()) == x.item() == 1.5 and f"{x:.1f}" == "1.5" and int(x) == 1
+
+
 def test_only_inputs_is_accepted_and_False_warns() -> None:
     x = kagari.ones(2, requires_grad=True)
     (found,) = kagari.autograd.grad((x * 3).sum(), x, None, None, False, True)

@@ -253,6 +253,8 @@ SCENARIOS = {
     "sequential append": lambda t, n: net(n).append(n.Tanh()),
     "sequential append int": lambda t, n: net(n).append(3),
     "sequential insert": lambda t, n: net(n).insert(-1, n.Tanh()),
+    "sequential insert before named": lambda t, n: named(n, "a", "b").insert(0, n.Tanh()),
+    "sequential insert behind named": lambda t, n: named(n, "a", "1").insert(1, n.Tanh()),
     "sequential insert far": lambda t, n: net(n).insert(9, n.Tanh()),
     "sequential insert int": lambda t, n: net(n).insert(0, 3),
     "sequential extend": lambda t, n: net(n).extend([n.Tanh()]),

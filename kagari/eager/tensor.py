@@ -36,6 +36,10 @@ _REVERSES = (
     "error in a future release. Consider `x.mT` to transpose batches of matrices or "
     "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
 )
+_ALONE = (
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using "
+    "tensor.detach() first."
+)
 _IDENTITY = "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
 
 
@@ -488,12 +492,16 @@ class Tensor:
         return bool(convert.item(self))
 
     def __float__(self) -> float:
+        if self._needs:
+            warnings.warn(_ALONE, stacklevel=2)
         return float(self._real_only("double"))
 
     def __int__(self) -> int:
         return int(self._real_only("int64_t"))
 
     def __complex__(self) -> complex:
+        if self._needs:
+            warnings.warn(_ALONE, stacklevel=2)
         return complex(self._only())
 
     def _real_only(self, kind: str) -> Any:

@@ -105,15 +105,18 @@ class Sequential(_Numbered):
         return self._modules[self._name_at(idx)]
 
     def insert(self, index: int, module: Module) -> Self:
-        """Puts a module before position ``index``."""
+        """Puts a module before position ``index``. Those behind it are called by their new positions; raises KeyError
+        where one of them has a name of its own.
+        """
         if not isinstance(module, Module):
             raise AssertionError(f"module should be of type: {Module}")
         length = len(self)
         if not -length <= index <= length:
             raise IndexError(f"Index out of range: {index}")
-        modules = list(self._modules.values())
-        modules.insert(index, module)
-        self._renumber(modules)
+        index += length if index < 0 else 0
+        for place in range(length, index, -1):
+            self._modules[str(place)] = self._modules[str(place - 1)]
+        self._modules[str(index)] = module
         return self
 
     def extend(self, sequential: Iterable[Module]) -> Self:
