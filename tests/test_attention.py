@@ -260,3 +260,23 @@ ERRORS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("name", ERRORS)
 def test_error(name: str, oracle: ModuleType) -> None:
     assert_same_error(ERRORS[name], oracle, kagari, exact=False)
+
+
+UNPACKED = [
+    {"norm_first": True, "batch_first": False}, {"batch_first": False, "bias": False}, {"bias": False},
+    {"activation": abs}, {"nhead": 1}, {"layer_norm_eps": 1e-3}, {},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", UNPACKED, ids=str)
+def test_an_encoder_that_is_not_packed_says_why_as_the_oracle(options: dict[str, Any], oracle: ModuleType) -> None:
+    said = []
+    for lib in (kagari, oracle):
+        layer = lib.nn.TransformerEncoderLayer(**{"d_model": 4, "nhead": 2, "batch_first": True, **options})
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            encoder = lib.nn.TransformerEncoder(layer, 1)
+            lib.nn.TransformerEncoder(layer, 1, enable_nested_tensor=False)
+            lib.nn.TransformerEncoder(lib.nn.ReLU(), 1)
+        said.append((encoder.use_nested_tensor, [str(warning.message) for warning in seen]))
+    assert said[0] == said[1]

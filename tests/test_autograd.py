@@ -339,6 +339,8 @@ def test_a_number_without_its_history_warns() -> None:
     for kind in (float, complex):
         with pytest.warns(UserWarning, match="Converting a tensor with requires_grad=True to a scalar"):
             assert kind(x) == 1.5
+    with kagari.no_grad():
+        assert float(x) == 1.5
     assert float(x.detach()) == x.item() == 1.5 and f"{x:.1f}" == "1.5" and int(x) == 1
 
 

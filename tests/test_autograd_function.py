@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 import weakref
 from collections.abc import Callable
 from types import ModuleType
@@ -354,3 +355,11 @@ def test_a_name_of_its_own() -> None:
     assert isinstance(y.grad_fn, kagari.autograd.Node)
     assert "grad_fn=<FnBackward>" in repr(y)
     assert y.grad_fn.factor == 3
+
+
+def test_a_node_is_shown_with_the_module_of_functions(oracle: ModuleType) -> None:
+    shown = []
+    for lib in (kagari, oracle):
+        y = made(lib, forward=exp_forward, backward=exp_backward)(leaf(lib))
+        shown.append(re.sub("0x[0-9a-f]+", "", f"{y.grad_fn} {type(y.grad_fn)} {y}").replace(lib.__name__, "torch"))
+    assert shown[0] == shown[1]

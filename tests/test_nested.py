@@ -355,7 +355,8 @@ def test_encoder_leaves_positions_out_as_the_oracle(oracle: ModuleType) -> None:
         layer = lib.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
         odd = lib.nn.TransformerEncoderLayer(6, 3, 16, batch_first=True)
         first = lib.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, norm_first=True)
-        uses = [lib.nn.TransformerEncoder(one, 1).use_nested_tensor for one in (layer, odd, first)]
+        with warnings.catch_warnings(action="ignore"):
+            uses = [lib.nn.TransformerEncoder(one, 1).use_nested_tensor for one in (layer, odd, first)]
         encoder = lib.nn.TransformerEncoder(layer, 2)
         p = lib.arange(64.0).reshape(2, 4, 8).sin()
         right = lib.tensor([[False, False, True, True], [False, False, False, True]])

@@ -33,6 +33,9 @@ class FunctionCtx(Node):
 
     needs_input_grad: tuple[bool, ...] = ()
 
+    def __repr__(self) -> str:
+        return object.__repr__(self)
+
     def save_for_backward(self, *tensors: Any) -> None:
         """Keeps tensors for `backward`, where `saved_tensors` gives them. They are let go after the backward pass."""
         self._to_save = tensors
@@ -207,7 +210,7 @@ class Function:
 
     def __init_subclass__(cls, node: str = "Backward", **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._ctx = type(f"{cls.__name__}{node}", (FunctionCtx,), {"_function": cls, "__module__": cls.__module__})
+        cls._ctx = type(f"{cls.__name__}{node}", (FunctionCtx,), {"_function": cls, "__module__": Function.__module__})
 
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:

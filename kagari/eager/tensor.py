@@ -492,7 +492,7 @@ class Tensor:
         return bool(convert.item(self))
 
     def __float__(self) -> float:
-        if self._needs:
+        if self._needs and modes.is_grad_enabled():
             warnings.warn(_ALONE, stacklevel=2)
         return float(self._real_only("double"))
 
@@ -500,7 +500,7 @@ class Tensor:
         return int(self._real_only("int64_t"))
 
     def __complex__(self) -> complex:
-        if self._needs:
+        if self._needs and modes.is_grad_enabled():
             warnings.warn(_ALONE, stacklevel=2)
         return complex(self._only())
 

@@ -7,6 +7,7 @@ second, and first with `batch_first`; it may be left out.
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 from ..autograd.modes import is_grad_enabled
@@ -87,7 +88,12 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
-        self.use_nested_tensor = enable_nested_tensor and _packed_by_pytorch(encoder_layer)
+        reason = _why_not_packed(encoder_layer)
+        self.use_nested_tensor = enable_nested_tensor and not reason
+        if enable_nested_tensor and reason:
+            warnings.warn(
+                f"enable_nested_tensor is True, but self.use_nested_tensor is False because {reason}", stacklevel=2
+            )
         self.mask_check = mask_check
 
     def forward(
@@ -118,18 +124,23 @@ class TransformerEncoder(Module):
         return ~kept & (kept[:, 1:] <= kept[:, :-1]).all() if self.mask_check else ~kept
 
 
-def _packed_by_pytorch(layer: Module) -> bool:
-    """Whether PyTorch would compute with nested tensors in an encoder of this layer."""
-    if not isinstance(layer, TransformerEncoderLayer) or layer.norm_first or not layer.activation_relu_or_gelu:
-        return False
+def _why_not_packed(layer: Module) -> str:
+    """What keeps PyTorch from computing with nested tensors in an encoder of this layer; nothing where it does."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return "encoder_layer was not TransformerEncoderLayer"
     attention = layer.self_attn
-    return (
-        attention.batch_first
-        and attention.in_proj_bias is not None
-        and attention._qkv_same_embed_dim
-        and attention.num_heads % 2 == 0
-        and layer.norm1.eps == layer.norm2.eps
-    )
+    reasons = {
+        "norm_first was True": layer.norm_first,
+        "self_attn.batch_first was not True(use batch_first for better inference performance)": not (
+            attention.batch_first
+        ),
+        "self_attn was passed bias=False": attention.in_proj_bias is None,
+        "self_attn._qkv_same_embed_dim was not True": not attention._qkv_same_embed_dim,
+        "activation_relu_or_gelu was not True": not layer.activation_relu_or_gelu,
+        "norm1.eps was not equal to encoder_layer.norm2.eps": layer.norm1.eps != layer.norm2.eps,
+        "self_attn.num_heads is odd": attention.num_heads % 2 == 1,
+    }
+    return next((f"encoder_layer.{reason}" for reason, holds in reasons.items() if holds), "")
 
 
 class TransformerDecoder(Module):

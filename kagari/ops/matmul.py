@@ -434,7 +434,7 @@ def _layers(make: Make) -> Iterator[Sample]:
 def _linear_node(args: nodes.Arguments) -> str:
     if nodes.given(args, 2) is None:
         return {1: "SqueezeBackward4", 2: "MmBackward0"}.get(nodes.rank(args), "UnsafeViewBackward0")
-    return {1: "AddBackward0", 2: "AddmmBackward0"}.get(nodes.rank(args), "ViewBackward0")
+    return "AddmmBackward0" if nodes.rank(args) == 2 else "ViewBackward0"
 
 
 @operator(

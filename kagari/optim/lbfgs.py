@@ -183,9 +183,9 @@ class LBFGS(Optimizer):
 
     def _evaluate(self, closure: Callable[[], Any], t: float, direction: Tensor) -> Point:
         with enable_grad():
-            loss = float(closure())
+            loss = closure()
         grad = self._gradient()
-        return Point(t, loss, grad, grad.dot(direction).item())
+        return Point(t, float(loss), grad, grad.dot(direction).item())
 
     def _gradient(self) -> Tensor:
         """The gradients of all parameters in one row."""

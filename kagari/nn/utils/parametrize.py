@@ -188,7 +188,7 @@ def _deepcopy(self: Module, memo: dict[int, Any]) -> Module:
 def _give_own_class(module: Module) -> None:
     """Makes the module the only instance of a class of its own, which can have properties."""
     cls = type(module)
-    members: dict[str, Any] = {"__getstate__": _refuse_pickling, "__module__": __name__}
+    members: dict[str, Any] = {"__getstate__": _refuse_pickling, "__module__": ParametrizationList.__module__}
     if not hasattr(cls, "__deepcopy__"):
         members["__deepcopy__"] = _deepcopy
     module.__class__ = type(f"Parametrized{cls.__name__}", (cls,), members)
