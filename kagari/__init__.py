@@ -159,7 +159,7 @@ __all__ = [
     "channels_last", "channels_last_3d", "cholesky", "cholesky_inverse", "cholesky_solve", "chunk", "clamp", "clamp_",
     "clamp_max", "clamp_max_", "clamp_min", "clamp_min_", "clear_autocast_cache", "clip", "clip_", "clone",
     "column_stack", "combinations", "compile", "compiler", "complex", "complex128", "complex32", "complex64", "concat",
-    "concatenate", "conj", "conj_physical", "conj_physical_", "constant_pad_nd", "contiguous_format", "conv1d",
+    "concatenate", "cond", "conj", "conj_physical", "conj_physical_", "constant_pad_nd", "contiguous_format", "conv1d",
     "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution",
     "copysign", "copysign_", "corrcoef", "cos", "cos_", "cosh", "cosh_", "cosine_embedding_loss", "cosine_similarity",
     "count_nonzero", "cov", "cpu", "cross", "ctc_loss", "cuda", "cummax", "cummin", "cumprod", "cumprod_", "cumsum",

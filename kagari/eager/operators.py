@@ -15,6 +15,7 @@ from ..engine.code import native
 from . import (
     activate,
     answering,
+    branches,
     composed,
     convert,
     counted,
@@ -50,10 +51,10 @@ WRITTEN: dict[str, Any] = {
     for f in (
         *parts.FUNCTIONS, *creation.FUNCTIONS, *exchange.FUNCTIONS, *random.FUNCTIONS, *counts.FUNCTIONS,
         *types.FUNCTIONS, *views.FUNCTIONS, *joining.FUNCTIONS, *strided.FUNCTIONS, *environment.FUNCTIONS,
-        *legacy.FUNCTIONS, *object.FUNCTIONS, *counted.FUNCTIONS, *composed.FUNCTIONS, *sequences.FUNCTIONS,
-        *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS, *pool.FUNCTIONS, *einsum.FUNCTIONS,
-        *foreach.FUNCTIONS, *linalg.FUNCTIONS, *short_time.FUNCTIONS, *gammas.FUNCTIONS, *sparsity.FUNCTIONS,
-        convert.is_tensor, set_printoptions,
+        *legacy.FUNCTIONS, *object.FUNCTIONS, *counted.FUNCTIONS, *branches.FUNCTIONS, *composed.FUNCTIONS,
+        *sequences.FUNCTIONS, *methods.FUNCTIONS, *NORMALIZATIONS, *noise.FUNCTIONS, *distinct.FUNCTIONS,
+        *pool.FUNCTIONS, *einsum.FUNCTIONS, *foreach.FUNCTIONS, *linalg.FUNCTIONS, *short_time.FUNCTIONS,
+        *gammas.FUNCTIONS, *sparsity.FUNCTIONS, convert.is_tensor, set_printoptions,
     )
 } | views.ALIASES | joining.ALIASES  # fmt: skip
 

@@ -108,7 +108,7 @@ def _exported(mod: Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes
     call = ModuleCallSignature([], [], in_spec, traced.out_spec, list(named))
     constraints = search.constraints()
     made = ExportedProgram(
-        Module(), traced.graph, signature, state, constraints, [ModuleCallEntry("", call)], (args, kwargs),
+        traced.root, traced.graph, signature, state, constraints, [ModuleCallEntry("", call)], (args, kwargs),
         constants, _conditions(search, leaves, traced),
     )  # fmt: skip
     made.graph_module.meta.update(forward_arg_names=list(named))

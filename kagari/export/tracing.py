@@ -50,6 +50,7 @@ class Traced:
     constants: dict[str, Tensor]
     out_spec: Any
     symbols: Symbols
+    root: Module
 
 
 class ModuleRecorder(Recorder):
@@ -177,7 +178,7 @@ def trace(mod: Module, leaves: Sequence[Leaf], in_spec: Any, symbols: list[Symbo
     for spec in outputs:
         if isinstance(spec.arg, SymIntArgument):
             spec.arg.name = str(recorder.node_of(parts[outputs.index(spec)]))
-    return Traced(recorder.graph, recorder.inputs, outputs, recorder.constants, out_spec, known)
+    return Traced(recorder.graph, recorder.inputs, outputs, recorder.constants, out_spec, known, recorder.root)
 
 
 def _size_nodes(recorder: ModuleRecorder, leaves: Sequence[Leaf], sources: dict[str, Any]) -> list[Node]:

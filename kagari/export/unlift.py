@@ -114,6 +114,9 @@ def unlifted(program: ExportedProgram, check_guards: bool = True) -> UnliftedMod
     if check_guards and users:
         root._guards_fn = GuardsFn(program.checks())
         graph.call_module("_guards_fn", tuple(nodes[node] for node in users))
+    for node in program.graph.nodes:
+        if node.op == "get_attr":
+            setattr(root, str(node.target), getattr(program.graph_module, str(node.target)))
     _copy_body(program, graph, nodes)
     made = UnliftedModule(root, graph)
     type(made).__name__ = "GraphModule"

@@ -169,6 +169,10 @@ class GraphModule(Module):
         lines = self._graph.python_code("self", verbose=True).src.strip("\n").rstrip().split("\n")
         body = "\n".join(f"    {line}" if line else "" for line in lines)
         text = f"class {type(self).__name__}(torch.nn.Module):\n{body}\n"
+        for child in self.children():
+            if isinstance(child, GraphModule):
+                inner = child.print_readable(print_output=False).rstrip("\n").split("\n")
+                text += "\n" + "".join(f"    {line}\n" if line else "\n" for line in inner)
         if print_output:
             print(text)
         return text

@@ -10,7 +10,7 @@ from types import BuiltinFunctionType, BuiltinMethodType, FunctionType
 from typing import Any, NamedTuple
 
 from ..library import namespaces
-from ..library.overloads import OpOverload
+from ..library.overloads import HigherOrderOperator, OpOverload
 
 _PACKAGE = __name__.partition(".")[0]
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, BuiltinMethodType)
@@ -173,6 +173,8 @@ def short(target: Any) -> str:
     if isinstance(target, OpOverload):
         name = target.overloadpacket.__name__
         return name.strip("_") if name.startswith("__") else name
+    if isinstance(target, namespaces.OwnOverload):
+        return str(target).split(".")[1]
     return path(target).rpartition(".")[2]
 
 
@@ -181,8 +183,10 @@ def path(target: Any) -> str:
     function = known(target)
     if function is not None:
         return function.path
-    if isinstance(target, OpOverload):
+    if isinstance(target, OpOverload | namespaces.OwnOverload):
         return f"torch.ops.{target}"
+    if isinstance(target, HigherOrderOperator):
+        return f"torch.ops.higher_order.{target}"
     if target is _assert:
         return "torch._assert"
     module = getattr(target, "__module__", None) or "builtins"

@@ -9,7 +9,7 @@ from typing import Any
 from ..capture.compile import compile
 from ..eager import Tensor
 from ..eager import operators as ops
-from .namespaces import CustomOpDef, _OpOverload, find, tensors_of
+from .namespaces import CustomOpDef, OwnOverload, find, tensors_of
 from .overloads import OpOverload, OpOverloadPacket
 
 _DEFAULT = ("test_schema", "test_autograd_registration", "test_faketensor", "test_aot_dispatch_dynamic")
@@ -59,7 +59,7 @@ def opcheck(
     >>> torch.library.opcheck(half, (torch.ones(2),), test_utils="test_schema")
     {'test_schema': 'SUCCESS'}
     """
-    if not isinstance(op, CustomOpDef | _OpOverload | OpOverload | OpOverloadPacket):
+    if not isinstance(op, CustomOpDef | OwnOverload | OpOverload | OpOverloadPacket):
         raise ValueError(
             "opcheck(op, ...): op must be instance of torch._ops.OpOverload, e.g. torch.ops.aten.sin.default, got "
             f"{type(op)}"
@@ -92,7 +92,7 @@ class _Check:
         self, op: Any, args: tuple[Any, ...], kwargs: dict[str, Any], atol: float | None, rtol: float | None
     ) -> None:
         self.op = op
-        self.own = find(op) if isinstance(op, CustomOpDef | _OpOverload) else None
+        self.own = find(op) if isinstance(op, CustomOpDef | OwnOverload) else None
         self.args, self.kwargs, self.atol, self.rtol = args, kwargs, atol, rtol
 
     def run(self, name: str) -> None:

@@ -11,8 +11,9 @@ from ..autograd.recorder import current, watched
 from ..capture import queue
 from ..capture.runner import eagerly
 from ..eager import Tensor
+from ..eager.overriding import answered, answering, skipped, state
 from ..quantized import functions
-from .overloads import AtenNamespace, aten
+from .overloads import AtenNamespace, HigherOrderNamespace, aten, higher_order
 from .schema import Schema
 
 _DEFINED: dict[str, CustomOpDef] = {}
@@ -34,6 +35,8 @@ class CustomOpDef:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the operator gives. Raises RuntimeError for arguments that don't fit the schema."""
+        if state.stack and not skipped():
+            return answered(self, self._qualname, answering((*args, *kwargs.values())), args, kwargs)
         if current.watchers:
             return watched(self, self._called, args, kwargs)
         return self._called(*args, **kwargs)
@@ -96,6 +99,27 @@ class CustomOpDef:
         self._fake = fn
         return fn
 
+    def overload(self) -> OwnOverload:
+        """The operator as `torch.ops` shows it, for a graph. Raises NotImplementedError where nothing tells shapes."""
+        name = self._qualname.partition("::")[2]
+        if self._fake is None:
+            raise NotImplementedError(
+                f"There was no fake impl registered for {self!r}. This is necessary for torch.compile/export/fx "
+                f"tracing to work. Please use `{name}.register_fake` to add an fake impl."
+            )
+        if self._mutates:
+            raise NotImplementedError(f"{self._qualname}: graphs of operators that change arguments are not there yet")
+        return OwnOverload(self, f"{self._qualname.replace('::', '.')}.default")
+
+    def trimmed(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments in order, without defaults at the end, and those by name alone."""
+        parameters, bound = self._schema.signature.parameters, self._bound(args, kwargs)
+        named = {n: v for n, v in bound.items() if parameters[n].kind is parameters[n].KEYWORD_ONLY}
+        ordered = [(n, v) for n, v in bound.items() if n not in named]
+        while ordered and not [*tensors_of(ordered[-1][1])] and ordered[-1][1] == parameters[ordered[-1][0]].default:
+            ordered.pop()
+        return [v for _, v in ordered], {n: v for n, v in named.items() if v != parameters[n].default}
+
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
     """The tensors of an argument, lists looked into."""
@@ -148,7 +172,7 @@ def _differentiable(op: CustomOpDef) -> type[Function]:
 # What torch.ops shows
 
 
-class _OpOverload:
+class OwnOverload:
     """One operator."""
 
     def __init__(self, op: CustomOpDef, shown: str) -> None:
@@ -159,16 +183,17 @@ class _OpOverload:
         return self._shown
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the operator gives."""
         return self._op(*args, **kwargs)
 
 
-class _OpOverloadPacket(_OpOverload):
+class _OpOverloadPacket(OwnOverload):
     """All operators of one name, of which there is one: `default`."""
 
     @property
-    def default(self) -> _OpOverload:
+    def default(self) -> OwnOverload:
         """The operator."""
-        return _OpOverload(self._op, f"{self._shown}.default")
+        return OwnOverload(self._op, f"{self._shown}.default")
 
 
 class _OpNamespace:
@@ -189,19 +214,19 @@ class _OpNamespace:
         return _OpOverloadPacket(op, f"{self._name}.{name}")
 
 
-def __getattr__(name: str) -> _OpNamespace | AtenNamespace:
-    if name == "aten":
-        return aten
+def __getattr__(name: str) -> _OpNamespace | AtenNamespace | HigherOrderNamespace:
+    if name in ("aten", "higher_order"):
+        return aten if name == "aten" else higher_order
     if name != "quantized" and not any(known.startswith(f"{name}::") for known in _DEFINED):
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
     return _OpNamespace(name)
 
 
-def find(op: str | CustomOpDef | _OpOverload) -> CustomOpDef:
+def find(op: str | CustomOpDef | OwnOverload) -> CustomOpDef:
     """The operator of a name, or as `torch.ops` shows it. Raises RuntimeError for a name that no operator has."""
     if isinstance(op, CustomOpDef):
         return op
-    if isinstance(op, _OpOverload):
+    if isinstance(op, OwnOverload):
         return op._op
     if op not in _DEFINED:
         raise RuntimeError(f"operator {op} does not exist")

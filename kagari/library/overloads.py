@@ -117,6 +117,51 @@ class AtenNamespace:
         return packet(name)
 
 
-aten = AtenNamespace()
+class HigherOrderOperator:
+    """An operator that takes graphs: `cond`, which runs one of two."""
 
-__all__ = ["AtenNamespace", "OpOverload", "OpOverloadPacket", "aten", "of", "overload", "packet"]
+    def __init__(self, name: str, function: Any) -> None:
+        self.__name__, self._function = name, function
+        self.__module__ = "torch.ops.higher_order"
+
+    def __repr__(self) -> str:
+        return self.__name__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (higher_order, self.__name__)
+
+    def __deepcopy__(self, memo: Any) -> HigherOrderOperator:
+        return self
+
+    def __call__(self, *args: Any) -> Any:
+        """What the operator gives."""
+        return self._function(*args)
+
+
+def _cond(pred: Any, true_graph: Any, false_graph: Any, operands: Any) -> Any:
+    return (true_graph if pred else false_graph)(*operands)
+
+
+class HigherOrderNamespace:
+    """`torch.ops.higher_order`: operators that take graphs."""
+
+    cond = HigherOrderOperator("cond", _cond)
+
+    def __repr__(self) -> str:
+        return "<module 'torch.ops.higher_order' from 'torch.ops'>"
+
+
+aten, higher_order = AtenNamespace(), HigherOrderNamespace()
+
+__all__ = [
+    "AtenNamespace",
+    "HigherOrderNamespace",
+    "HigherOrderOperator",
+    "OpOverload",
+    "OpOverloadPacket",
+    "aten",
+    "higher_order",
+    "of",
+    "overload",
+    "packet",
+]

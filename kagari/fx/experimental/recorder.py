@@ -15,10 +15,12 @@ from ...eager.operators import FROM_SIZES
 from ...library import overloads
 from ...library.aten_calls import aten_call
 from ...library.matching import Arguments
+from ...library.namespaces import CustomOpDef
 from ...nn import Module
 from ...overrides import TorchFunctionMode, redispatch_function, resolve_name
 from ..graph import Graph
 from ..node import Node, map_aggregate
+from .branches import record_cond
 from .places import stack, where
 from .symbolic_shapes import Disagreement, GuardOnDataDependentSymNode, Symbols, argument, at, symbolic
 
@@ -74,6 +76,7 @@ class Recorder(TorchFunctionMode):
         self.symbols = symbols or Symbols()
         self._known: dict[int, Known] = {}
         self._kept: list[Any] = []  # whose identities must not pass to others
+        self.outside: tuple[Recorder, Callable[[Tensor, Known], bool]] | None = None
         self.sizes_read: set[tuple[Node, int]] = set()
         resolve_name(ops.tensor)  # the names are looked up before calls are told
 
@@ -96,7 +99,7 @@ class Recorder(TorchFunctionMode):
 
     def found(self, tensor: Tensor) -> Known:
         """What stands for a tensor; one that has memory and is not known becomes a constant."""
-        known = self._known.get(id(tensor))
+        known = self._known.get(id(tensor)) or self._from_outside(tensor)
         if known is not None:
             return known
         if tensor.is_meta:
@@ -106,6 +109,26 @@ class Recorder(TorchFunctionMode):
             )
         self.know(tensor, self.constant(tensor), (standing_for(tensor),) * self.count)
         return self._known[id(tensor)]
+
+    def inside(self, graph: Graph, enter: Callable[[Tensor, Known], bool]) -> Recorder:
+        """A recorder for a part of the program; `enter` is told of the tensors that the part uses from outside."""
+        inner = Recorder(graph, Module(), self.symbols, self.count)
+        inner.outside = (self, enter)
+        return inner
+
+    def _from_outside(self, tensor: Tensor) -> Known | None:
+        """What stands for a tensor that the program outside has: one more input of the graph."""
+        if self.outside is None:
+            return None
+        outer, enter = self.outside
+        known = outer.found(tensor)
+        if enter(tensor, known):
+            first = next((node for node in self.graph.nodes if node.op != "placeholder"), None)
+            place = self.graph.inserting_after() if first is None else self.graph.inserting_before(first)
+            with place:
+                node = self.graph.placeholder(known.node.name)
+            self.know(tensor, node, known.standing)
+        return self._known[id(known.standing[0])]
 
     def constant(self, tensor: Tensor) -> Node:
         """The node of a tensor that the program has: it becomes a member of the module."""
@@ -117,7 +140,10 @@ class Recorder(TorchFunctionMode):
         """A value as nodes have it."""
         if isinstance(value, Tensor):
             return self.found(value).node
-        return argument(value)
+        found = argument(value)
+        if isinstance(found, Node) and found.graph is not self.graph:
+            raise NotImplementedError(f"torch.cond: a branch uses a size that is not fixed, at {where()}")
+        return found
 
     # Calls
 
@@ -130,6 +156,10 @@ class Recorder(TorchFunctionMode):
         name = path.removesuffix(".__get__").rpartition(".")[2]
         if name in _MADE:
             return self._made(func, args, kwargs)
+        if path == "torch.cond":
+            return record_cond(self, *args, **kwargs)
+        if isinstance(func, CustomOpDef):
+            return self._own_operator(func, args, kwargs)
         if args and isinstance(args[0], Tensor):
             answer = self._answer(name, func, args, kwargs)
             if answer is not NotImplemented:
@@ -198,6 +228,23 @@ class Recorder(TorchFunctionMode):
         made = self.graph.create_node("call_function", target, (node, dim), {}, name)
         made.meta["val"] = symbolic(values, self.symbols, lambda: made)
         return made
+
+    def _own_operator(self, op: CustomOpDef, args: Any, kwargs: Any) -> Any:
+        """Notes a call of an operator of the program's own, whose shapes the function of `register_fake` tells."""
+        target = op.overload()
+        positional, named = op.trimmed(args, kwargs)
+
+        def run(choice: int) -> Any:
+            def value(part: Any) -> Any:
+                return self.found(part).standing[choice] if isinstance(part, Tensor) else at(part, choice)
+
+            return op(*map_aggregate(tuple(args), value), **map_aggregate(kwargs, value))
+
+        results = [run(choice) for choice in range(self.count)]
+        arguments = (map_aggregate(part, self.node_of) for part in (tuple(positional), named))
+        node = self.graph.create_node("call_function", target, *arguments)
+        node.meta["stack_trace"] = stack()
+        return self._noted(node, Arguments(_NOTHING, [], {}), results)
 
     def call(self, found: Arguments) -> Any:
         """Notes a call of an operator, and gives what stands for its result."""
