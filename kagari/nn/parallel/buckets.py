@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -113,7 +112,7 @@ class Reducer:
     def _arrived(self, parameter: Tensor) -> None:
         if self.expecting:
             self.ready.add(id(parameter))
-            engine.at_end.setdefault(threading.get_ident(), {})[self] = self._finish
+            engine.call_at_end(self, self._finish)
 
     def _finish(self) -> None:
         """The pass has ended: averages what it gave."""
