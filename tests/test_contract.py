@@ -12,6 +12,7 @@ from kagari.compiler.contract import contraction
 from kagari.compiler.contract_epilogue import Epilogue, fetch, put
 from kagari.compiler.llvm import compile_object
 from kagari.compiler.text import vector
+from kagari.runtime.cpu import define, load
 
 PAGE = mmap.PAGESIZE
 FEATURES = llvm.get_host_cpu_features()
@@ -47,21 +48,16 @@ def guarded(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return np.frombuffer(memory, dtype, int(np.prod(shape)), start).reshape(shape)
 
 
-ENGINES = []
-
-
 def loaded(kernel, cpu: str):
     """The kernel's code as a callable."""
-    goal = TARGETS[cpu]
-    objects = [compile_object(unit.write(), goal, unit.level) for unit in (kernel, *kernel.parts)]
-    engine = llvm.create_mcjit_compiler(
-        llvm.parse_assembly(""), llvm.Target.from_triple(goal.triple).create_target_machine()
-    )
-    for code in objects:
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    ENGINES.append(engine)
+    for part in kernel.parts:
+        for name, place in zip(
+            part.symbols, load(compile_object(part.write(), TARGETS[cpu], part.level), part.symbols)
+        ):
+            define(name, place)
+    (address,) = load(compile_object(kernel.write(), TARGETS[cpu], kernel.level), (kernel.symbol,))
     words = (ctypes.c_void_p,) * 3 + (ctypes.c_int64,) * 3 + (ctypes.c_void_p,)
-    return ctypes.CFUNCTYPE(None, *words)(engine.get_function_address(kernel.symbol))
+    return ctypes.CFUNCTYPE(None, *words)(address)
 
 
 CODE: dict[tuple[str, str], object] = {}

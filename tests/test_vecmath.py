@@ -13,6 +13,7 @@ from kagari.base.target import Target
 from kagari.compiler import vecmath
 from kagari.compiler.llvm import compile_object, disassemble
 from kagari.compiler.text import Builder, vector
+from kagari.runtime.cpu import load
 
 DTYPES = {"float": np.float32, "double": np.float64}
 PI = np.longdouble("3.14159265358979323846264338327950288")
@@ -139,17 +140,14 @@ def module_text(element: str, lanes: int) -> str:
 def compiled(element: str, lanes: int, target: Target):
     """A function (name, *arrays) -> array over the compiled module."""
     code = compile_object(module_text(element, lanes), target, 1)
-    machine = llvm.Target.from_triple(target.triple).create_target_machine()
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
+    addresses = dict(zip(NAMES, load(code, tuple(f"k_{name}" for name in NAMES))))
     signature = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
     def run(name: str, *arrays: np.ndarray) -> np.ndarray:
         step = max(lanes, 1)
         padded = [np.resize(a, -(-a.size // step) * step) for a in arrays]
         out = np.empty_like(padded[0])
-        entry = signature(engine.get_function_address(f"k_{name}"))
+        entry = signature(addresses[name])
         entry(padded[0].ctypes.data, padded[-1].ctypes.data, out.ctypes.data, out.size)
         return out[: arrays[0].size]
 
