@@ -125,3 +125,35 @@ def test_the_compiler_does_not_look_into_them() -> None:
         np.testing.assert_allclose(step(x).detach().numpy(), 3 * (np.sin(2 * value) + 1) * np.ones(2), rtol=1e-6)
         assert x.grad is not None
         np.testing.assert_allclose(x.grad.numpy(), 2 * np.cos(2 * value) * np.ones(2), rtol=1e-6)
+
+
+def rules(lib: Any, name: str) -> list[Any]:
+    """What rules for kernels, many examples and autocast make of an operator."""
+    seen: list[Any] = []
+
+    def summed(x: Any, n: int) -> Any:
+        return x.sum(-1) * n
+
+    op = lib.library.custom_op(f"rules::{name}", summed, mutates_args=(), schema="(Tensor x, int n) -> Tensor")
+
+    def of_many(info: Any, in_dims: Any, x: Any, n: int) -> Any:
+        seen.append((info.batch_size, info.randomness, in_dims[1]))  # examples are always in front here
+        return op(x.movedim(in_dims[0], 0), n), 0
+
+    lib.library.register_vmap(op, of_many)
+    for dim in (0, 1):
+        seen.append(lib.func.vmap(lambda x: op(x, 2), in_dims=dim)(lib.ones(3, 4)).tolist())
+    lib.library.register_autocast(op, "cpu", lib.bfloat16)
+    with lib.autocast("cpu"):
+        seen.append([str(op(x, 1).dtype) for x in (lib.ones(2), lib.ones(2, dtype=lib.float64), lib.ones(2).long())])
+    seen.append(str(op(lib.ones(2), 1).dtype))
+    op.register_kernel("cpu", lambda x, n: x.sum(-1) * n + 100)
+    op.register_kernel(["cuda"])(lambda x, n: x)
+    seen.append(op(lib.ones(2), 1).item())
+    return seen
+
+
+def test_rules_are_the_oracles(oracle: ModuleType) -> None:
+    assert rules(kagari, "ours") == rules(oracle, "theirs")
+    with pytest.raises(ValueError, match="must be one of"):
+        kagari.library.register_autocast("rules::ours", "tpu", kagari.bfloat16)

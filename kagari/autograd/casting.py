@@ -99,18 +99,30 @@ def in_float32(written: _F) -> _F:
 
     @wraps(written)
     def call(*args: Any, **kwargs: Any) -> Any:
-        before = modes.mode()
-        if not before & CASTING or kwargs.get("out") is not None:
+        if not is_on() or kwargs.get("out") is not None:
             return written(*args, **kwargs)
         args = tuple([_converted(a, float32) for a in args])
         kwargs = {name: _converted(a, float32) for name, a in kwargs.items()}
-        modes.set_mode(before & ~CASTING)
-        try:
+        with off():
             return written(*args, **kwargs)
-        finally:
-            modes.set_mode(before)
 
     return call  # type: ignore[return-value]
+
+
+def is_on() -> bool:
+    """Whether there is autocast for the CPU in this thread."""
+    return bool(modes.mode() & CASTING)
+
+
+@contextmanager
+def off() -> Iterator[None]:
+    """A region without autocast for the CPU."""
+    before = modes.mode()
+    modes.set_mode(before & ~CASTING)
+    try:
+        yield
+    finally:
+        modes.set_mode(before)
 
 
 def converted(value: Any, target: dtype) -> Any:

@@ -12,7 +12,7 @@ from .schema import infer_schema, parse
 
 __all__ = [
     "CustomOpDef", "Library", "custom_op", "define", "fallthrough_kernel", "impl", "infer_schema", "opcheck",
-    "register_autograd", "register_fake",
+    "register_autocast", "register_autograd", "register_fake", "register_kernel", "register_vmap",
 ]  # fmt: skip
 
 
@@ -91,3 +91,78 @@ def register_fake(op: Any, func: Callable[..., Any] | None = None, /, *, lib: An
     """
     found = find(op)
     return found.register_fake if func is None else found.register_fake(func)
+
+
+def register_kernel(
+    op: Any, device_types: str | Sequence[str] | None, func: Callable[..., Any] | None = None, /, *, lib: Any = None
+) -> Any:
+    """Says what an operator computes on some devices. It is a decorator where the function is not given.
+
+    Args:
+        op: the operator, or its name
+        device_types: `"cpu"`, which counts here, or others; None for all
+        func: the function
+        lib: accepted as PyTorch has it
+
+    Raises RuntimeError for a name that no operator has.
+
+    >>> import kagari as torch
+    >>> @torch.library.custom_op("docs::thrice", mutates_args=())
+    ... def thrice(x: torch.Tensor) -> torch.Tensor:
+    ...     raise NotImplementedError
+    >>> @torch.library.register_kernel("docs::thrice", "cpu")
+    ... def on_cpu(x):
+    ...     return x * 3
+    >>> thrice(torch.ones(2))
+    tensor([3., 3.])
+    """
+    return find(op).register_kernel(device_types, func)
+
+
+def register_vmap(op: Any, func: Callable[..., Any] | None = None, /, *, lib: Any = None) -> Any:
+    """Says how an operator is computed for many examples at once, where `torch.vmap` calls it.
+
+    Else it is called for each example. It is a decorator where the function is not given.
+
+    Args:
+        op: the operator, or its name
+        func: gets `info`, which has a `batch_size`, `in_dims`, where the examples are in each argument or None, and the
+            arguments; and gives the results and where the examples are in them
+        lib: accepted as PyTorch has it
+
+    Raises RuntimeError for a name that no operator has.
+
+    >>> import kagari as torch
+    >>> @torch.library.custom_op("docs::squares", mutates_args=())
+    ... def squares(x: torch.Tensor) -> torch.Tensor:
+    ...     return (x * x).sum(-1)
+    >>> @torch.library.register_vmap("docs::squares")
+    ... def of_many(info, in_dims, x):
+    ...     return squares(x.movedim(in_dims[0], 0)), 0
+    >>> torch.vmap(squares, in_dims=1)(torch.ones(2, 3))
+    tensor([2., 2., 2.])
+    """
+    return find(op).register_vmap(func)
+
+
+def register_autocast(op: Any, device_type: str, cast_inputs: Any, /, *, lib: Any = None) -> None:
+    """Says to which dtype the arguments of an operator go under autocast.
+
+    Args:
+        op: the operator, or its name
+        device_type: `"cpu"`, which counts here, or `"cuda"`
+        cast_inputs: the dtype of its tensors of floating-point numbers, but for those of float64
+        lib: accepted as PyTorch has it
+
+    Raises RuntimeError for a name that no operator has, ValueError for another type of devices.
+
+    >>> import kagari as torch
+    >>> @torch.library.custom_op("docs::same", mutates_args=())
+    ... def same(x: torch.Tensor) -> torch.Tensor:
+    ...     return x.clone()
+    >>> torch.library.register_autocast("docs::same", "cpu", torch.bfloat16)
+    >>> with torch.autocast("cpu"):
+    ...     same(torch.ones(2)).dtype
+    torch.bfloat16
+    """
+    find(op).register_autocast(device_type, cast_inputs)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from ..autograd import casting
 from ..autograd.function import Function
 from ..autograd.modes import no_grad
 from ..autograd.recorder import current, watched
+from ..base.dtypes import dtype
 from ..capture import queue
 from ..capture.runner import eagerly
 from ..eager import Tensor
@@ -28,6 +30,7 @@ class CustomOpDef:
         self._backward: Callable[..., Any] | None = None
         self._setup_context: Callable[..., Any] | None = None
         self._fake: Callable[..., Any] | None = None
+        self._cast: dtype | None = None  # to what its arguments go under autocast
         self._function = _differentiable(self)
 
     def __repr__(self) -> str:
@@ -42,6 +45,9 @@ class CustomOpDef:
         return self._called(*args, **kwargs)
 
     def _called(self, *args: Any, **kwargs: Any) -> Any:
+        if self._cast is not None and casting.is_on():
+            with casting.off():
+                return self._called(*casting.converted(args, self._cast), **casting.converted(kwargs, self._cast))
         bound = self._bound(args, kwargs)
         if self._mutates:
             with no_grad():
@@ -93,6 +99,36 @@ class CustomOpDef:
                 f"Cannot register autograd formula for non-functional operator {self._qualname}: it changes arguments"
             )
         self._backward, self._setup_context = backward, setup_context
+
+    def register_kernel(
+        self, device_types: str | Sequence[str] | None, fn: Callable[..., Any] | None = None, /
+    ) -> Callable[..., Any]:
+        """Says what the operator computes on some devices; see :func:`kagari.library.register_kernel`."""
+        kinds = [device_types] if isinstance(device_types, str) else device_types
+
+        def register(fn: Callable[..., Any]) -> Callable[..., Any]:
+            if kinds is None or "cpu" in kinds:
+                self._fn = eagerly(fn, queue.OPAQUE)
+            return fn
+
+        return register if fn is None else register(fn)
+
+    def register_vmap(self, func: Callable[..., Any] | None = None, /) -> Any:
+        """Says how many examples are computed at once; see :func:`kagari.library.register_vmap`."""
+
+        def register(func: Callable[..., Any]) -> Callable[..., Any]:
+            self._function.generate_vmap_rule = False
+            self._function.vmap = staticmethod(func)  # type: ignore[method-assign]
+            return func
+
+        return register if func is None else register(func)
+
+    def register_autocast(self, device_type: str, cast_inputs: dtype, /) -> None:
+        """Says to which dtype arguments go under autocast; see :func:`kagari.library.register_autocast`."""
+        if device_type not in ("cpu", "cuda"):
+            raise ValueError(f"device_type {device_type} must be one of 'cpu' and 'cuda'")
+        if device_type == "cpu":
+            self._cast = cast_inputs
 
     def register_fake(self, fn: Callable[..., Any], /) -> Callable[..., Any]:
         """Takes a function that tells shapes without computing, and gives it back."""
