@@ -164,49 +164,6 @@ def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, r
     return wanting_grad(made) if requires_grad else made
 
 
-def from_file(
-    filename: str,
-    shared: bool = False,
-    size: int = 0,
-    *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
-    pin_memory: bool = False,
-) -> Tensor:
-    """A tensor of one dimension over a file, which is read where it is needed.
-
-    Args:
-        filename (str): the file. One that is shared is made, and made as long as needed.
-        shared (bool): whether what is written to the tensor is written to the file. Default: ``False``
-        size (int): how many elements it has. Default: 0
-        dtype (dtype, optional): of which type they are. Default: the default dtype
-
-    Raises RuntimeError for a file that can't be read or is too short.
-
-    >>> import tempfile, kagari as torch
-    >>> with tempfile.NamedTemporaryFile() as file:
-    ...     torch.from_file(file.name, shared=True, size=3)
-    tensor([0., 0., 0.])
-    """
-    kind = default_dtype() if dtype is None else dtype
-    nbytes = size * kind.itemsize
-    try:
-        with open(filename, "a+b" if shared else "rb") as file:
-            there = file.seek(0, 2)
-            if shared and there < nbytes:
-                file.truncate(nbytes)
-    except OSError as error:
-        mode, why = "read-write" if shared else "read-only", f"{error.strerror} ({error.errno})"
-        raise RuntimeError(f"unable to open file <{filename}> in {mode} mode: {why}") from None
-    if not shared and there < nbytes:
-        raise RuntimeError(f"file <{filename}> size <{there}> is smaller than the required mapping size <{nbytes}>")
-    if size == 0:
-        return empty(0, dtype=kind)
-    found = np.memmap(filename, convert.numpy_dtype(kind), "r+" if shared else "c", shape=(size,))
-    return convert.wrap(layouts.layout((size,), None, kind), convert.adopt(found))
-
-
 def scalar_tensor(
     s: Any,
     *,
@@ -696,7 +653,7 @@ def new_empty_strided(
 
 
 FUNCTIONS = (
-    arange, as_tensor, asarray, empty, empty_like, empty_strided, eye, from_numpy, frombuffer, from_file, full,
-    full_like, linspace, logspace, ones, ones_like, scalar_tensor, tensor, zeros, zeros_like,
+    arange, as_tensor, asarray, empty, empty_like, empty_strided, eye, from_numpy, frombuffer, full, full_like,
+    linspace, logspace, ones, ones_like, scalar_tensor, tensor, zeros, zeros_like,
 )  # fmt: skip
 METHODS = (new_empty, new_empty_strided, new_full, new_ones, new_tensor, new_zeros)

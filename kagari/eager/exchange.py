@@ -1,4 +1,6 @@
-"""Memory shared with other libraries through DLPack (https://dmlc.github.io/dlpack), by way of NumPy's arrays."""
+"""Memory shared with other libraries through DLPack (https://dmlc.github.io/dlpack), by way of NumPy's arrays, and with
+files.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..base.dtypes import default_dtype
+from ..base.layout import layout as layout_of
 from . import convert
 from .device import check_device
 from .tensor import Tensor
@@ -81,5 +85,48 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return made.clone() if copy else made
 
 
-FUNCTIONS = (from_dlpack,)
+def from_file(
+    filename: str,
+    shared: bool = False,
+    size: int = 0,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A tensor of one dimension over a file, which is read where it is needed.
+
+    Args:
+        filename (str): the file. One that is shared is made, and made as long as needed.
+        shared (bool): whether what is written to the tensor is written to the file. Default: ``False``
+        size (int): how many elements it has. Default: 0
+        dtype (dtype, optional): of which type they are. Default: the default dtype
+
+    Raises RuntimeError for a file that can't be read or is too short.
+
+    >>> import tempfile, kagari as torch
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     torch.from_file(file.name, shared=True, size=3)
+    tensor([0., 0., 0.])
+    """
+    kind = default_dtype() if dtype is None else dtype
+    nbytes = size * kind.itemsize
+    try:
+        with open(filename, "a+b" if shared else "rb") as file:
+            there = file.seek(0, 2)
+            if shared and there < nbytes:
+                file.truncate(nbytes)
+    except OSError as error:
+        mode, why = "read-write" if shared else "read-only", f"{error.strerror} ({error.errno})"
+        raise RuntimeError(f"unable to open file <{filename}> in {mode} mode: {why}") from None
+    if not shared and there < nbytes:
+        raise RuntimeError(f"file <{filename}> size <{there}> is smaller than the required mapping size <{nbytes}>")
+    if size == 0:
+        return convert.from_numpy(np.empty(0, convert.numpy_dtype(kind)))
+    found = np.memmap(filename, convert.numpy_dtype(kind), "r+" if shared else "c", shape=(size,))
+    return convert.wrap(layout_of((size,), None, kind), convert.adopt(found))
+
+
+FUNCTIONS = (from_dlpack, from_file)
 METHODS = (__dlpack__, __dlpack_device__)
