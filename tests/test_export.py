@@ -158,6 +158,8 @@ SIZES = (  # the program, the shapes of the inputs, and what is said of them
         "x @ y if x.shape[0] <= 16 else y", [(8, 16), (16, 32)],
         "({0: Dim('a'), 1: Dim('b')}, {0: Dim('c'), 1: Dim('d')})",
     ),
+    ("x.flatten() + y", [(4, 3), (12,)], "({0: Dim.AUTO, 1: Dim.AUTO}, {0: Dim.AUTO})"),
+    ("x.flatten() + y", [(4, 3), (12,)], "({0: Dim.AUTO}, {0: Dim.AUTO})"),
     ("x.flatten(), x.shape[0] * x.shape[1], lib.cat([x, x])", [(4, 3)], "({0: Dim('a'), 1: Dim('b')},)"),
     ("lib.zeros(x.shape[0] * 2, x.size(1)) + x.shape[0] // 2", [(8, 3)], "({0: Dim('a')},)"),
 )  # fmt: skip

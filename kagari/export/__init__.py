@@ -132,9 +132,7 @@ def _conditions(search: Search, leaves: list[Leaf], traced: Traced) -> Condition
             if place is None:
                 sizes.append(int(size))
                 continue
-            text = names[place.free] if place.factor == 1 else f"{place.factor}*{names[place.free]}"
-            rest = place.rest
-            sizes.append(f"{text} + {rest}" if rest > 0 else f"{text} - {-rest}" if rest else text)
+            sizes.append(place.text(names))
         shapes.append((at, leaf.source[3:].replace("']", "", 1), tuple(sizes)))
     kept = [guard for guard in (*traced.symbols.guards, *search.conditions) if guard.left is None or guard.sign == "!="]
     labels = {name: free.dim.__name__ for free, name in names.items() if free.dim is not None}

@@ -223,11 +223,12 @@ class ExportedProgram:
                     found.setdefault(size, args[at].shape[dim])
                 elif isinstance(size, str):
                     derived.append((size, args[at].shape[dim]))
-        for text, value in derived:  # factor * name + rest
-            name = next(word for word in text.replace("*", " ").split() if word.isidentifier())
-            if name not in found:
-                rest = eval(text, {}, {name: 0})
-                found[name] = (value - rest) // (eval(text, {}, {name: 1}) - rest)
+        for text, value in derived:
+            unknown = [w for w in text.replace("*", " ").split() if w.isidentifier() and w not in found]
+            if len(unknown) == 1:  # factor * name + rest
+                known = {**found, unknown[0]: 0}
+                rest = eval(text, {}, known)
+                found[unknown[0]] = (value - rest) // (eval(text, {}, {**known, unknown[0]: 1}) - rest)
         return found
 
     def run_decompositions(

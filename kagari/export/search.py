@@ -5,6 +5,8 @@ them, tells which are fixed, which are equal, and within which bounds they are.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,13 +39,34 @@ class Free:
         return self.source if self.dim is None else self.dim.__name__
 
 
-@dataclass
+@dataclass(frozen=True)
 class Place:
-    """A dimension of an input: `factor * free + rest`."""
+    """A dimension of an input: `factor * product of frees + rest`; most have one free size."""
 
-    free: Free
-    factor: int
-    rest: int
+    frees: tuple[Free, ...]
+    factor: int = 1
+    rest: int = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a free size itself."""
+        return (len(self.frees), self.factor, self.rest) == (1, 1, 0)
+
+    def at(self, choice: dict[Free, int]) -> int:
+        """Its size for values of the free ones; the example's where there is none."""
+        return self.factor * math.prod(choice.get(free, free.hint) for free in self.frees) + self.rest
+
+    def text(self, names: dict[Free, str]) -> str:
+        """Its size as an expression."""
+        product = "*".join(sorted(names[free] for free in self.frees))
+        text = product if self.factor == 1 else f"{self.factor}*{product}"
+        return f"{text} + {self.rest}" if self.rest > 0 else f"{text} - {-self.rest}" if self.rest else text
+
+    def bounds(self) -> ValueRanges:
+        """From where to where it goes."""
+        endless = any(free.upper >= int_oo for free in self.frees)
+        upper = int_oo if endless else self.factor * math.prod(free.upper for free in self.frees) + self.rest
+        return ValueRanges(self.factor * math.prod(free.lower for free in self.frees) + self.rest, upper)
 
 
 Places = dict[tuple[int, int], Place]
@@ -77,7 +100,7 @@ class Search:
     @property
     def frees(self) -> list[Free]:
         """The free sizes, in the order of the inputs."""
-        return list(dict.fromkeys(place.free for place in self.places.values()))
+        return list(dict.fromkeys(free for place in self.places.values() for free in place.frees))
 
     def run(self) -> Traced:
         """The graph. Raises UserError where the program contradicts what was said about sizes."""
@@ -126,12 +149,13 @@ class Search:
         found: dict[Free, str] = {}
         for plain in (False, True):
             for (leaf, dim), place in places.items():
-                if not plain or (place.factor, place.rest) == (1, 0):
+                if place.is_plain if plain else len(place.frees) == 1:
                     source = f"{self.leaves[leaf].source}.size()[{dim}]"
                     number = int(hashlib.sha256(source.encode()).hexdigest(), 16) % 100
-                    while f"s{number}" in [name for free, name in found.items() if free is not place.free]:
+                    (own,) = place.frees
+                    while f"s{number}" in [name for free, name in found.items() if free is not own]:
                         number += 1
-                    found[place.free] = f"s{number}"
+                    found[own] = f"s{number}"
         return found
 
     def _attempt(self, places: Places, choices: Choices) -> Traced:
@@ -143,8 +167,8 @@ class Search:
         symbols = [Symbol(name, tuple(choice[free] for choice in choices.each)) for free, name in names.items()]
         sources: dict[str, tuple[int, int]] = {}
         for key, place in places.items():
-            if (place.factor, place.rest) == (1, 0):
-                sources[names[place.free]] = key
+            if place.is_plain:
+                sources[names[place.frees[0]]] = key
         return trace(self.mod, leaves, self.in_spec, symbols, sources)
 
     @staticmethod
@@ -155,7 +179,7 @@ class Search:
         for dim in range(len(sizes)):
             place = places.get((at, dim))
             if place is not None:
-                sizes[dim] = place.factor * choice.get(place.free, place.free.hint) + place.rest
+                sizes[dim] = place.at(choice)
         return tuple(sizes)
 
     # What a run found
@@ -208,14 +232,27 @@ class Search:
             first, second = sorted((one, other), key=frees.index)
             if first.dim is None and second.dim is None:
                 first, second = second, first
-            if self._goes_on(_joined(self.places, second, first), reached):
+            if self._goes_on(_joined(self.places, second, (first,), True), reached):
                 self._join(second, first)
                 return
+        for free in frees if len(frees) > 1 else ():
+            for some in self._products(free):
+                involved = free in varied or any(other in varied for other in some)
+                if involved and self._goes_on(joined := _joined(self.places, free, some), reached):
+                    self.places = joined
+                    return
         for free in varied:
             if len(varied) == 1 or self._goes_on(_fixed(self.places, free), reached):
                 self._fix(free)
                 return
         raise found
+
+    def _products(self, free: Free) -> list[tuple[Free, ...]]:
+        """The other sizes of which one without a name may be the product, or a multiple, by the example."""
+        others = [other for other in self.frees if other is not free]
+        pairs = [pair for pair in itertools.combinations(others, 2) if pair[0].hint * pair[1].hint == free.hint]
+        multiples = [(other,) for other in others if free.hint % other.hint == 0 and free.hint > other.hint]
+        return [*pairs, *multiples] if free.dim is None else []
 
     def _goes_on(self, places: Places, reached: int) -> bool:
         """Whether a run with other places gets further than before."""
@@ -257,7 +294,7 @@ class Search:
             both = f"The values of {free.label} = {free.source} and {into.label} = {into.source} must always be"
             how = f"related by {free.label} = {whole}" if apart else "equal"
             self._violate(free, f"{both} {how}.", f"{free.label} = {whole}")
-        self.places = _joined(self.places, free, into)
+        self.places = _joined(self.places, free, (into,), True)
         into.lower = max(into.lower, free.lower - apart)
         into.upper = min(into.upper, free.upper if free.upper is int_oo else free.upper - apart)
         into.dim, into.source = (into.dim or free.dim), (into.source if into.dim or not free.dim else free.source)
@@ -308,11 +345,7 @@ class Search:
         """The bounds of the free sizes, by their names, and of the dimensions that are made of them."""
         names, found = self.names(self.places), dict[Any, ValueRanges]()
         for place in self.places.values():
-            free, name = place.free, names[place.free]
-            text = name if place.factor == 1 else f"{place.factor}*{name}"
-            text += f" + {place.rest}" if place.rest > 0 else f" - {-place.rest}" if place.rest else ""
-            upper = int_oo if free.upper >= int_oo else place.factor * free.upper + place.rest
-            found.setdefault(SizeName(text), ValueRanges(place.factor * free.lower + place.rest, upper))
+            found.setdefault(SizeName(place.text(names)), place.bounds())
         for free, name in names.items():
             found.setdefault(SizeName(name), ValueRanges(free.lower, free.upper))
         return found
@@ -345,12 +378,33 @@ def _others(free: Free) -> list[int]:
 
 
 def _fixed(places: Places, free: Free) -> Places:
-    return {key: place for key, place in places.items() if place.free is not free}
+    """The places where one free size is the example's."""
+    found: Places = {}
+    for key, place in places.items():
+        rest = tuple(other for other in place.frees if other is not free)
+        factor = place.factor * free.hint ** (len(place.frees) - len(rest))
+        if rest:
+            found[key] = Place(rest, factor, place.rest)
+    return found
 
 
-def _joined(places: Places, free: Free, into: Free) -> Places:
-    apart = free.hint - into.hint
-    return {key: Place(into, p.factor, p.rest + p.factor * apart) if p.free is free else p for key, p in places.items()}
+def _joined(places: Places, free: Free, into: tuple[Free, ...], related: bool = False) -> Places:
+    """The places where one free size is a multiple of a product of others, or, where it is `related`, another one plus
+    what the example has between them.
+    """
+    product = math.prod(other.hint for other in into)
+    multiple = free.hint // product if not related and free.hint % product == 0 else 1
+    apart = free.hint - multiple * product
+    found: Places = {}
+    for key, place in places.items():
+        if free not in place.frees:
+            found[key] = place
+        elif place.frees == (free,):
+            found[key] = Place(into, place.factor * multiple, place.rest + place.factor * apart)
+        elif not apart:
+            others = tuple(other for other in place.frees if other is not free)
+            found[key] = Place((*others, *into), place.factor * multiple, place.rest)
+    return found
 
 
 def places_of(leaves: list[Leaf], said: list[Sizes]) -> Places:
@@ -382,7 +436,7 @@ def _place_hint(places: Places, key: tuple[int, int], how: DimHint, size: int, s
         )
     upper = int_oo if how.max is None else how.max
     lower = max(2, how.min or 2)
-    places[key] = Place(Free(size, lower, upper, None, how.type.name == "DYNAMIC", source), 1, 0)
+    places[key] = Place((Free(size, lower, upper, None, how.type.name == "DYNAMIC", source),))
 
 
 def _place_dim(places: Places, key: tuple[int, int], how: Dim, size: int, source: str, named: dict[str, Free]) -> None:
@@ -400,7 +454,7 @@ def _place_dim(places: Places, key: tuple[int, int], how: Dim, size: int, source
         )
     if (how.factor, how.rest) == (1, 0):
         free.source = source if free.source == "" else free.source
-    places[key] = Place(free, how.factor, how.rest)
+    places[key] = Place((free,), how.factor, how.rest)
 
 
 __all__ = ["Free", "Place", "Search", "SizeName", "places_of"]
