@@ -518,3 +518,66 @@ def test_programs_ask_in_python_too() -> None:
     assert not kagari.jit.is_scripting() and not kagari.jit.is_tracing()
     with pytest.raises(RuntimeError, match="must be a bool or a function"):
         kagari.jit.ignore(1)
+
+
+IGNORED = """
+class M(nn.Module):
+    @torch.jit.ignore
+    def python(self, x) -> Tensor:
+        return x * len(str(type(x)))
+    @torch.jit.unused
+    def never(self, x): return x
+    @torch.jit.ignore(drop=True)
+    def dropped(self, x) -> int: return 3
+    def forward(self, x, deep: bool = False):
+        if deep:
+            x = self.never(x)
+        return self.python(x) + 1
+"""
+
+
+def test_functions_that_stay_in_python(load: Any) -> None:
+    program = load(IGNORED)
+    scripted = kagari.jit.script(program.M())
+    x = kagari.ones(1)
+    assert_same(scripted(x), program.M()(x))
+    assert_same(scripted.python(x), program.M().python(x))
+    with pytest.raises(kagari.jit.Error, match="annotated to be ignored"):
+        scripted(x, True)
+    with pytest.raises(RuntimeError, match="Could not export Python function call 'python'"):
+        scripted.save_to_buffer()
+
+
+def test_exceptions_of_scripts(load: Any) -> None:
+    program = load("""
+def f(x, n: int):
+    if n > 2:
+        raise ValueError(f"no {n}")
+    assert n > 0, "too small"
+    return x + n
+""")
+    scripted = kagari.jit.script(program.f)
+    assert_same(scripted(kagari.ones(1), 1), [2.0])
+    for n, text in ((3, "builtins.ValueError: no 3"), (0, "RuntimeError: AssertionError: too small")):
+        with pytest.raises(kagari.jit.Error, match=text):
+            scripted(kagari.ones(1), n)
+    with pytest.raises(RuntimeError, match="Expected a value of type 'int' for argument 'n'"):
+        scripted(kagari.ones(1), "a")
+    with pytest.raises(RuntimeError, match="missing value for argument 'n'"):
+        scripted(kagari.ones(1))
+    assert kagari.jit.export_opnames(scripted) == ["aten::add.Scalar", "aten::format", "aten::gt.int"]
+
+
+def test_functions_scripted_in_traces(load: Any) -> None:
+    program = load("""
+@torch.jit.script_if_tracing
+def first_row(x):
+    if x.size(0) > 2:
+        return x[0]
+    return x[1]
+def f(x):
+    return first_row(x) + 1
+""")
+    traced = kagari.jit.trace(program.f, kagari.ones(3, 2))
+    short = kagari.arange(4.0).view(2, 2)
+    assert_same(traced(short), program.f(short))

@@ -8,6 +8,7 @@ written as a program (`code_text.py`).
 from __future__ import annotations
 
 from .annotations import Attribute, Final, annotate, export, ignore, is_scripting, is_tracing, unused
+from .freezing import freeze, optimize_for_inference, run_frozen_optimizations
 from .function import (
     RecursiveScriptModule,
     ScriptFunction,
@@ -19,13 +20,23 @@ from .function import (
 from .futures import Future, fork, wait
 from .loading import load
 from .running import Error
-from .saving import save
+from .saving import export_opnames, save
+from .scripting import is_of as isinstance
 from .scripting import script, script_if_tracing
+from .settings import (
+    enable_onednn_fusion,
+    onednn_fusion_enabled,
+    optimized_execution,
+    set_fusion_strategy,
+    strict_fusion,
+)
 from .trace import trace, trace_module
 from .tracing import TracerWarning
 
 __all__ = [
     "Attribute", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction", "ScriptMethod", "ScriptModule",
-    "TopLevelTracedModule", "TracedModule", "TracerWarning", "annotate", "export", "fork", "ignore", "is_scripting",
-    "is_tracing", "load", "save", "script", "script_if_tracing", "trace", "trace_module", "unused", "wait",
+    "TopLevelTracedModule", "TracedModule", "TracerWarning", "annotate", "enable_onednn_fusion", "export",
+    "export_opnames", "fork", "freeze", "ignore", "is_scripting", "is_tracing", "isinstance", "load",
+    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations", "save",
+    "script", "script_if_tracing", "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
 ]  # fmt: skip

@@ -553,6 +553,12 @@ def _isinstance(p: _Printer, node: Node) -> str:
 
 
 def _ignored(p: _Printer, node: Node) -> str:
+    if p.result.named:
+        raise RuntimeError(
+            f"Could not export Python function call '{node.attributes['name']}'. Remove calls to Python functions "
+            "before export. Did you forget to add @script or @script_method annotation? If this is a nn.ModuleList, add it to "
+            "__constants__"
+        )
     return f"^{node.attributes['name']}({_joined(p, node.inputs)})"
 
 

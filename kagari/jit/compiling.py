@@ -14,14 +14,13 @@ from .calls import REQUIRED
 from .frontend import NotSupportedError, ScriptError, Source, parsed
 from .ir import Graph
 from .passes import clean
-from .python_types import NoType, Scripted, evaluated, mangled, of_annotation, qualified, spread
+from .python_types import NoType, Scripted, evaluated, is_own, mangled, of_annotation, qualified, spread
 from .running import evaluate
 from .scopes import World
 from .special import Compiler
 from .statements import _always_leaves
 from .types import Class, Method, Type
 
-_PACKAGE = __name__.partition(".")[0]
 _COMMENT = re.compile(r"#\s*type:\s*\((?P<args>.*)\)\s*->\s*(?P<result>.+?)\s*$", re.MULTILINE)
 
 
@@ -91,7 +90,7 @@ class Definition:
         for p in a.kwonlyargs:
             arguments.append((p.arg, self._kind(p, words.get(p.arg, REQUIRED)), words.get(p.arg, REQUIRED)))
         returns = self.annotation(self.tree.returns, self.source) if self.tree.returns is not None else None
-        if returns == types.Anything and self.function.__module__.partition(".")[0] == _PACKAGE:
+        if returns == types.Anything and is_own(self.function):
             returns = None
         if comment is not None:
             returns = self.annotation(ast.parse(comment["result"], mode="eval").body, self.source)

@@ -388,6 +388,16 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
     return input / input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
 
 
+def unfold(input: Tensor, kernel_size: Ints2, dilation: Ints2 = 1, padding: Ints2 = 0, stride: Ints2 = 1) -> Tensor:
+    return torch.im2col(input, kernel_size, dilation, padding, stride)
+
+
+def fold(
+    input: Tensor, output_size: Ints2, kernel_size: Ints2, dilation: Ints2 = 1, padding: Ints2 = 0, stride: Ints2 = 1
+) -> Tensor:
+    return torch.col2im(input, output_size, kernel_size, dilation, padding, stride)
+
+
 def interpolate(
     input: Tensor, size: Optional[Ints1] = None, scale_factor: Optional[Floats1] = None, mode: str = "nearest",
     align_corners: Optional[bool] = None, recompute_scale_factor: Optional[bool] = None, antialias: bool = False,
@@ -434,7 +444,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
         _adaptive_max_pool1d, adaptive_max_pool2d_with_indices, _adaptive_max_pool2d,
         adaptive_max_pool3d_with_indices, _adaptive_max_pool3d, _reduction, _legacy, cross_entropy, nll_loss,
         mse_loss, l1_loss, smooth_l1_loss, huber_loss, binary_cross_entropy, binary_cross_entropy_with_logits,
-        kl_div, normalize, interpolate,
+        kl_div, normalize, fold, unfold, interpolate,
     )
 }  # fmt: skip
 """By name; each takes its place among the functions of networks, also in stored programs."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Any
 
 from ..nn import Module
 from . import code_text, saving
-from .annotations import tracing
+from .annotations import IGNORED, mark_of, tracing
 from .invoking import bound
 from .ir import Graph
 from .passes import inlined
@@ -157,6 +158,9 @@ class ScriptModule(Module):
                 return kind.constants[name]
             if name in kind.properties:
                 return getattr(self, kind.properties[name][0])()
+        ignored = getattr(type(vars(self).get("_original")), name, None)
+        if ignored is not None and mark_of(ignored) == IGNORED:
+            return MethodType(ignored, self)
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     @property

@@ -8,6 +8,7 @@ from typing import Any, List, Optional, Tuple  # noqa: UP035 - these are program
 from ..eager import Tensor
 from ..eager import operators as torch
 from .forms import batch_norm, celu, elu, glu, hardsigmoid, hardswish, leaky_relu, mish, pad, relu, selu, silu
+from .python_types import home
 
 Weights = Tuple[Tensor, Tensor]
 
@@ -250,7 +251,7 @@ _NN = f"{__name__.partition('.')[0]}.nn."
 def method(cls: type, name: str) -> Callable[..., Any] | None:
     """The program of a layer's method; None where the layer's own can be compiled."""
     for base in cls.__mro__:
-        if base.__module__.startswith(_NN) and name in LAYERS.get(base.__name__, ()):
+        if home(base).startswith(_NN) and name in LAYERS.get(base.__name__, ()):
             return LAYERS[base.__name__][name]
         if name in vars(base):
             return None

@@ -11,11 +11,10 @@ from ..nn.registry import TABLES
 from . import layer_forms, types
 from .annotations import EXPORTED, Attribute, mark_of
 from .function import RecursiveScriptModule, ScriptModule
-from .python_types import NoType, mangled, of_annotation, of_object, qualified
+from .python_types import NoType, is_own, mangled, of_annotation, of_object, qualified
 from .types import Class, Type
 from .world import add_method, class_of
 
-_PACKAGE = __name__.partition(".")[0]
 # Attributes that every module has, and that are none of its own.
 _OWN = frozenset((*TABLES, *vars(Module())))
 _HOOK = "_is_full_backward_hook"
@@ -54,7 +53,7 @@ def script_type(module: Module) -> Class:
 def _hints(cls: type) -> dict[str, Type]:
     """The types that a class says its attributes have."""
     found: dict[str, Type] = {}
-    if cls.__module__.partition(".")[0] == _PACKAGE:
+    if is_own(cls):
         return found
     try:
         hints = typing.get_type_hints(cls)
@@ -78,7 +77,7 @@ def _constants(module: Module) -> set[str]:
         for name, hint in inspect.get_annotations(base).items():
             if typing.get_origin(hint) is typing.Final or hint is typing.Final or "Final" in str(hint):
                 found.add(name)
-    if cls.__module__.partition(".")[0] == _PACKAGE:
+    if is_own(cls):
         found |= {name for name in vars(module) if name not in _OWN}
     return found
 

@@ -27,8 +27,22 @@ _PLAIN: dict[Any, Type] = {
     layout: types.Int, memory_format: types.Int, Size: types.List(types.Int), Any: types.Anything,
     list: types.List(types.Tensor), inspect.Signature.empty: types.Tensor,
 }  # fmt: skip
+_PACKAGE = __name__.partition(".")[0]
 _TAKEN: dict[str, int] = {}
 Scripted = Callable[[type], Type | None]
+
+
+def home(found: Any) -> str:
+    """The module that a class or function is of: Kagari's own, also where it shows the name of PyTorch's."""
+    module = getattr(found, "__module__", None) or ""
+    root, point, rest = module.partition(".")
+    ours = {"torch": _PACKAGE, "torchvision": f"{_PACKAGE}.vision"}.get(root)
+    return module if ours is None else ours + point + rest
+
+
+def is_own(found: Any) -> bool:
+    """Whether a class or function is part of this package."""
+    return home(found).partition(".")[0] == _PACKAGE
 
 
 class Spread:
@@ -108,17 +122,17 @@ def _of_enum(cls: type[enum.Enum]) -> Type:
 
 def qualified(found: Any, root: str = "__torch__") -> str:
     """The name that a class or a function has in stored programs."""
-    module = found.__module__ or ""
-    package = __name__.partition(".")[0]
+    module = home(found)
     name = found.__qualname__.replace("<locals>.", "").replace("<lambda>", "_lambda").split(".")[-1]
     if module == "__main__" or not module:
         return f"{root}.{name}"
     parts = module.split(".")
-    if parts[0] == package:
+    if parts[0] == _PACKAGE:
         inside = parts[1:]
         if inside[:1] == ["nn"]:
             functions = isinstance(found, python.FunctionType | python.BuiltinFunctionType)
-            inside = ["nn", "functional"] if functions else ["nn", "modules", *inside[1:]]
+            of_modules = inside if inside[1:2] == ["modules"] else ["nn", "modules", *inside[1:]]
+            inside = ["nn", "functional"] if functions else of_modules
         parts = ["torch", *inside] if inside[:1] != ["vision"] else ["torchvision", *inside[1:]]
     return ".".join((root, *(p if p.isidentifier() else f"_{p}" for p in parts), name))
 
@@ -185,4 +199,6 @@ def evaluated(node: ast.expr, names: dict[str, Any]) -> Any:
     return eval(compile(ast.Expression(ast.fix_missing_locations(node)), "<annotation>", "eval"), names)
 
 
-__all__ = ["NoType", "Spread", "evaluated", "mangled", "of_annotation", "of_object", "qualified", "spread"]
+__all__ = [
+    "NoType", "Spread", "evaluated", "home", "is_own", "mangled", "of_annotation", "of_object", "qualified", "spread",
+]  # fmt: skip

@@ -5,7 +5,7 @@ NAME/data/0 ...            the bytes of their tensors
 NAME/constants.pkl         the tensors that are constants of programs, and constants/0 ... their bytes
 NAME/code/__torch__/a.py   the classes and functions whose names begin with __torch__.a
 NAME/extra/x               further files
-NAME/version               3
+NAME/version               10
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from . import code_text, types
 from .ir import Value
 from .types import Class, Method, Type
 
-_VERSION = b"3\n"
+_VERSION = b"10\n"
 _LISTS = {types.Int: "build_intlist", types.Float: "build_doublelist", types.Bool: "build_boollist",
           types.Tensor: "build_tensorlist"}  # fmt: skip
 
@@ -64,6 +64,25 @@ def save_to_buffer(m: Any, _extra_files: Mapping[str, str | bytes] | None = None
     file = io.BytesIO()
     save(m, file, _extra_files)
     return file.getvalue()
+
+
+def export_opnames(m: Any) -> list[str]:
+    """The names of all operators that a script, and what it calls, has.
+
+    >>> import kagari as torch
+    >>> torch.jit.export_opnames(torch.jit.script(torch.nn.Linear(2, 3)))
+    ['aten::linear']
+    """
+    module = _of_function(m._script_method) if hasattr(m, "_script_method") else m
+    found = {
+        str(node.schema)
+        for known in Program(module._script_type).known.values()
+        for method in (known.methods.values() if isinstance(known, Class) else [known])
+        if isinstance(method, Method)
+        for node in method.graph.walk()
+        if node.schema is not None and node.schema.name.startswith("aten::")
+    }
+    return sorted(found)
 
 
 def _write(m: Any, file: IO[bytes], name: str, extra: Mapping[str, str | bytes]) -> None:
@@ -284,4 +303,4 @@ class Encoder:
         self.put(pickle.REDUCE)
 
 
-__all__ = ["Encoder", "Program", "save", "save_to_buffer"]
+__all__ = ["Encoder", "Program", "export_opnames", "save", "save_to_buffer"]

@@ -35,6 +35,10 @@ class World(Protocol):
         """A call of an object of Python."""
         ...
 
+    def result_of(self, function: Any) -> Type:
+        """The type of what a function of Python gives."""
+        ...
+
     def member(self, owner: Value, name: str, emitter: Any, node: ast.AST) -> Value | Sugar | None:
         """A member of a module that is none of its type's."""
         ...

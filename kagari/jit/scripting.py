@@ -8,11 +8,13 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from ..nn import Module
+from .actions import is_instance
 from .annotations import is_tracing
 from .function import ScriptFunction, ScriptModule
 from .modules import scripted
+from .python_types import of_annotation
 from .sugar import Called
-from .world import method_of, scripted_class, sugared
+from .world import class_of, method_of, scripted_class, sugared
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -81,4 +83,15 @@ def script_if_tracing(fn: _F) -> _F:
     return wrapper  # type: ignore[return-value]
 
 
-__all__ = ["script", "script_if_tracing"]
+def is_of(obj: Any, target_type: Any) -> bool:
+    """Whether a value is of a type of scripts; of containers the elements are looked at. It is `torch.jit.isinstance`.
+
+    >>> import kagari as torch
+    >>> torch.jit.isinstance([1, 2], list[int]), torch.jit.isinstance([1, "a"], list[int])
+    (True, False)
+    """
+    wanted = target_type if isinstance(target_type, tuple) else (target_type,)
+    return is_instance(obj, [of_annotation(one, class_of) for one in wanted])
+
+
+__all__ = ["is_of", "script", "script_if_tracing"]

@@ -6,18 +6,18 @@ import ast
 import math
 import typing
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import types
-from .annotations import annotate, is_scripting, is_tracing
+from .annotations import UNUSED, annotate, is_scripting, is_tracing, mark_of
 from .expressions import Condition
 from .frontend import NotSupportedError
 from .futures import fork, wait
 from .ir import Graph, Value
 from .passes import captured
 from .statements import Statements
-from .sugar import Inner, Range, Several, Static, Sugar, Super, Zipped
+from .sugar import Ignored, Inner, Range, Several, Static, Sugar, Super, Zipped
 from .types import Type
 
 Hint = Type | None
@@ -102,6 +102,22 @@ class Compiler(Statements):
         if isinstance(found, Static) and isinstance(found.value, type) and found.value in (list, tuple, dict):
             return [types.Plain(found.value.__name__)]
         return [self.world.annotation(node, self.source)]
+
+    def call_ignored(self, called: Ignored, args: Sequence[Value], kwargs: Mapping[str, Value], node: ast.AST) -> Value:
+        """A call of what stays Python's, or an exception in the place of what is not to be there."""
+        function = called.function
+        if kwargs:
+            raise NotSupportedError("ignored functions take no named arguments", self.source, node)
+        result = self.world.result_of(function)
+        if mark_of(function) == UNUSED:
+            message = self.constant(
+                f"This Python function is annotated to be ignored and cannot be run: {function.__name__}", node
+            )
+            self.raises(message, "", node)
+            return self.emit("prim::Uninitialized", (), (result,), node).output
+        owner = () if called.owner is None else (called.owner,)
+        more = {"name": function.__name__, "function": function}
+        return self.emit("prim::IgnoredCall", (*owner, *args), (result,), node, **more).output
 
     def with_item(self, item: ast.withitem, node: ast.With) -> bool:
         """Enters `torch.no_grad()` or an object with the methods for it."""

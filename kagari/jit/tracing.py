@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import BuiltinFunctionType, FrameType
 from typing import Any
 
@@ -245,7 +246,7 @@ class Tracer:
         if isinstance(value.type, types.Tuple) and value.node is not None and value.node.kind == "prim::TupleConstruct":
             parts = [self.result(v) for v in value.node.inputs]
             return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
-        if isinstance(found, list) and found and isinstance(found[0], Tensor):
+        if isinstance(value.type, types.List) and found and isinstance(found[0], Tensor):
             node = self.emitter.emit("prim::ListUnpack", (value,), [types.Tensor] * len(found), PLACE)
             for output, tensor in zip(node.outputs, found):
                 self.know(tensor, output)
@@ -514,9 +515,17 @@ def _again(tracer: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[st
         answering.pop()
 
 
+@cache
+def _have_all_told() -> None:
+    """Has calls of all functions told that are written in Python, also of those that no program has asked for."""
+    for name in operators.WRITTEN:
+        operators.public(name)
+
+
 @contextmanager
 def recording(tracer: Tracer) -> Iterator[None]:
     """Has calls recorded."""
+    _have_all_told()
     before = state.tracer
     state.tracer, state.depth = tracer, state.depth + 1
     answering.push(_Mode(tracer))
@@ -679,6 +688,11 @@ def _convolved(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str
     return t._builtin("aten::_convolution", [*(given[k] for k in order), *rest], {})
 
 
+def _cut(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    x, sizes, *dim = args
+    return tuple(t._builtin("aten::split_with_sizes", (x, list(sizes), *dim), kwargs))
+
+
 def _interpolated(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     names = ("input", "size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")
     given: dict[str, Any] = {**dict.fromkeys(names), "mode": "nearest", **dict(zip(names, args)), **kwargs}
@@ -702,7 +716,7 @@ _HANDLERS: dict[str, Handler] = {
     "item": _to_python, "__array__": _to_python, "einsum": _equation, "to": _to,
     "__rsub__": _reversed_sub, "__rtruediv__": _reversed_div, "__rdiv__": _reversed_div,
     **dict.fromkeys(("cat", "stack", "concat", "hstack", "vstack"), _from_list),
-    "interpolate": _interpolated,
+    "interpolate": _interpolated, "pieces": _cut,
     **dict.fromkeys([f"conv{of}{n}d" for of in ("", "_transpose") for n in (1, 2, 3)], _convolved),
     **dict.fromkeys(("zeros", "ones", "rand", "randn", "empty"), _of_sizes),
     **dict.fromkeys(world.CASTS, _cast),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import inspect
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -18,7 +19,7 @@ from .emitting import type_of
 from .frontend import Source, parsed_class
 from .futures import fork, wait
 from .ir import Value
-from .python_types import NoType, mangled, of_annotation, of_object, qualified
+from .python_types import NoType, home, is_own, mangled, of_annotation, of_object, qualified
 from .sugar import Bound, Builtin, Called, Chosen, Ignored, Made, Members, Several, Static, Sugar
 from .types import Class, Method, Type
 
@@ -55,7 +56,7 @@ def operator_name(function: Any) -> str | None:
     name = getattr(function, "__name__", None)
     if not isinstance(name, str):
         return None
-    module = getattr(function, "__module__", None) or ""
+    module = home(function)
     if module == f"{_PACKAGE}.nn.native" and aten.schemas(f"aten::{name}"):
         return f"aten::{name}"
     spaces = {f"{_PACKAGE}.linalg": "linalg_", f"{_PACKAGE}.fft": "fft_"}
@@ -88,7 +89,7 @@ def _of_function(found: Any, plain: bool) -> Sugar:
     if found in (fork, wait, is_scripting, is_tracing):
         return Static(found)
     name = found.__name__
-    module = getattr(found, "__module__", None) or ""
+    module = home(found)
     inside = module.partition(".")[0] == _PACKAGE
     if (inside and module.startswith(f"{_PACKAGE}.nn")) or (
         not plain and name in forms.NATIVE and operator_name(found) is not None
@@ -117,7 +118,7 @@ def class_of(cls: type) -> Type | None:
     """The type of a class of scripts; one that was not compiled yet is compiled now. None for what is no such class."""
     if cls in _CLASSES:
         return _CLASSES[cls]
-    if cls.__module__.partition(".")[0] in ("builtins", "typing", "collections", _PACKAGE, "numpy"):
+    if is_own(cls) or cls.__module__.partition(".")[0] in ("builtins", "typing", "collections", "numpy"):
         return None
     if issubclass(cls, Module | Tensor | BaseException):
         return None
@@ -194,6 +195,10 @@ class PythonWorld:
     def annotation(self, node: ast.expr, source: Source) -> Type:
         """The type that an annotation writes."""
         return self.definition.annotation(node, source)
+
+    def result_of(self, function: Any) -> Type:
+        """The type of what a function of Python gives: a tensor, unless it says something else."""
+        return of_annotation(inspect.signature(function, eval_str=True).return_annotation, class_of)
 
     def type_at(self, found: Any) -> Type | None:
         """The type that an object stands for; None for what is no type."""
@@ -346,7 +351,7 @@ def _method_of_module(
         return sugared(found)
     if isinstance(found, list) and found and all(isinstance(one, Tensor) for one in found):
         return _own_tensors(owner, module, found, emitter, node)
-    if type(module).__module__.startswith(f"{_PACKAGE}.nn") and type_of(found) is not None:
+    if home(type(module)).startswith(f"{_PACKAGE}.nn") and type_of(found) is not None:
         return constant_of(found, emitter, node)
     try:
         of_object(found, class_of)

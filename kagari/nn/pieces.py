@@ -11,6 +11,7 @@ from typing import Any
 from ..autograd import Function, is_grad_enabled
 from ..eager import Tensor
 from ..eager import operators as ops
+from ..eager.answering import told
 
 
 class _Pieces(Function):
@@ -31,5 +32,7 @@ def pieces(x: Tensor, sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     cut: tuple[Tensor, ...] = _Pieces.apply(x, list(sizes), dim) if is_grad_enabled() else x.split(list(sizes), dim)
     return cut
 
+
+told(pieces, __name__)
 
 __all__ = ["pieces"]
