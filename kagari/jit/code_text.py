@@ -7,7 +7,6 @@ program keeps its name and its line, and so does what would make a line too long
 from __future__ import annotations
 
 import keyword
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from . import types
 from .calls import REQUIRED
 from .emitting import type_of
 from .ir import Block, Graph, Node, Value
+from .literals import Constants, literal, quoted
 from .types import Class, Method, Type
 
 _LONG = 40  # an expression inside of another one is shorter
@@ -28,26 +28,6 @@ _NUMBERS = {"aten::Int": "int", "aten::Float": "float", "aten::Bool": "bool", "a
             "aten::str": "str"}  # fmt: skip
 _IMPLICIT = {"aten::IntImplicit": "int", "aten::FloatImplicit": "float", "aten::ScalarImplicit": "number",
              "aten::ComplexImplicit": "complex"}  # fmt: skip
-
-
-class Constants:
-    """The tensors that are constants of programs: `CONSTANTS.c0` and so on."""
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-
-    def place(self, value: Any) -> int:
-        """The number of a constant."""
-        for at, known in enumerate(self.values):
-            if known is value:
-                return at
-        self.values.append(value)
-        return len(self.values) - 1
-
-    def __getattr__(self, name: str) -> Any:
-        if name[:1] == "c" and name[1:].isdigit() and int(name[1:]) < len(self.values):
-            return self.values[int(name[1:])]
-        raise AttributeError(name)
 
 
 class Written:
@@ -69,56 +49,6 @@ def written(
     result = Written(constants or Constants(), named, used)
     _Printer(result, level).function(method, owner)
     return result
-
-
-def literal(value: Any, kind: Type, constants: Constants) -> str:
-    """A constant in a program."""
-    if value is None:
-        return f"annotate({kind}, None)" if isinstance(kind, types.Optional) else "None"
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float):
-        return number(value)
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, complex):
-        return f"{number(value.real)}+{number(value.imag)}j"
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, list):
-        if not value:
-            return f"annotate({kind}, [])"
-        inside = kind.element if isinstance(kind, types.List) else types.Int
-        return f"[{', '.join(literal(v, inside, constants) for v in value)}]"
-    if isinstance(value, tuple):
-        parts = [literal(v, t, constants) for v, t in zip(value, kind.parts())]
-        return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
-    if isinstance(kind, types.Enum):
-        return f"{kind}.{value.name}"
-    if kind == types.Device:
-        return f"torch.device({quoted(str(value))})"
-    if isinstance(value, Method):
-        return value.name
-    return f"CONSTANTS.c{constants.place(value)}"
-
-
-def number(value: float) -> str:
-    """A float with all digits that tell it from others."""
-    if math.isnan(value):
-        return "nan"
-    if math.isinf(value):
-        return "inf" if value > 0 else "-inf"
-    text = f"{value:.17g}"
-    return text if any(c in text for c in ".e") else f"{text}."
-
-
-def quoted(text: str) -> str:
-    """Text in quotation marks."""
-    special = {"\\": "\\\\", "'": "\\'", '"': '\\"', "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r",
-               "\t": "\\t", "\v": "\\v"}  # fmt: skip
-    encoded = text.encode()
-    parts = [special.get(chr(b)) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in encoded]
-    return '"' + "".join(parts) + '"'
 
 
 def class_text(kind: Class | types.Tuple | types.Enum, constants: Constants, used: Callable[[Any], None]) -> str:
@@ -556,8 +486,8 @@ def _ignored(p: _Printer, node: Node) -> str:
     if p.result.named:
         raise RuntimeError(
             f"Could not export Python function call '{node.attributes['name']}'. Remove calls to Python functions "
-            "before export. Did you forget to add @script or @script_method annotation? If this is a nn.ModuleList, add it to "
-            "__constants__"
+            "before export. Did you forget to add @script or @script_method annotation? If this is a nn.ModuleList, "
+            "add it to __constants__"
         )
     return f"^{node.attributes['name']}({_joined(p, node.inputs)})"
 
@@ -572,4 +502,4 @@ _KINDS: dict[str, Callable[[_Printer, Node], str]] = {
     "prim::Print": lambda p, n: f"print({_joined(p, n.inputs)})",
 }  # fmt: skip
 
-__all__ = ["Constants", "class_text", "literal", "written"]
+__all__ = ["Constants", "class_text", "written"]

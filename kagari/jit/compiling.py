@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import types
+from .branches import always_leaves
 from .calls import REQUIRED
 from .frontend import NotSupportedError, ScriptError, Source, parsed
 from .ir import Graph
@@ -18,7 +19,6 @@ from .python_types import NoType, Scripted, evaluated, is_own, mangled, of_annot
 from .running import evaluate
 from .scopes import World
 from .special import Compiler
-from .statements import _always_leaves
 from .types import Class, Method, Type
 
 _COMMENT = re.compile(r"#\s*type:\s*\((?P<args>.*)\)\s*->\s*(?P<result>.+?)\s*$", re.MULTILINE)
@@ -144,11 +144,10 @@ def compiled_body(compiler: Compiler, method: Method, body: list[ast.stmt], tree
         if kind != types.Tensor:
             compiler.declared[name] = kind
     compiler.returns = method.returns
-    if not _always_leaves(body) or method.returns == types.Nothing:
+    if not always_leaves(body):
         last = body[-1] if body else tree
         nothing = ast.copy_location(ast.Return(ast.copy_location(ast.Constant(None), last)), last)
-        if not _always_leaves(body):
-            body = [*body, nothing]
+        body = [*body, nothing]
     compiler.run(body)
     result = compiler.frame.names.get("$result")
     if result is None:  # it always raises

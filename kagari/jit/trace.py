@@ -20,6 +20,7 @@ from .ir import Value
 from .lifting import Lifter, members_of, traced_type
 from .passes import drop_unused
 from .python_types import qualified
+from .recorded_calls import HANDLERS
 from .tracing import PLACE, Tracer, TracerWarning, recording
 from .types import Method
 
@@ -77,7 +78,7 @@ def trace(
         name = func.__name__
         made = _module(owner, {name: args}, check_trace, check_inputs, check_tolerance, strict)
         return getattr(made, name)
-    tracer = Tracer(None)
+    tracer = Tracer(None, HANDLERS)
     names = _record(tracer, func, args, strict)
     graph = tracer.graph
     drop_unused(graph)
@@ -143,7 +144,7 @@ def _module(
     kind = traced_type(module)
     for name, args in calls.items():
         method = module if name == "forward" else getattr(module, name)
-        tracer = Tracer(module)
+        tracer = Tracer(module, HANDLERS)
         names = _record(tracer, method, args, strict)
         Lifter(kind).lift(tracer.graph, name, names)
         drop_unused(tracer.graph)

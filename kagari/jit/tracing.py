@@ -17,7 +17,6 @@ from types import BuiltinFunctionType, FrameType
 from typing import Any
 
 from ..eager import Tensor, answering, aten, operators, overriding
-from ..eager import device as Device
 from ..nn import Module
 from . import codes, types, world
 from .annotations import tracing as state
@@ -54,7 +53,8 @@ class TracerWarning(Warning):
         warnings.filterwarnings("ignore", category=TracerWarning, module=rf"{_PACKAGE}.(?!jit)")
 
 
-def _warn(what: str) -> None:
+def warn(what: str) -> None:
+    """Warns at the program's own line."""
     warnings.warn(what, TracerWarning, stacklevel=_level())
 
 
@@ -108,7 +108,9 @@ class Scope:
 class Tracer:
     """Notes what happens."""
 
-    def __init__(self, root: Module | None) -> None:
+    def __init__(self, root: Module | None, handlers: Mapping[str, Any]) -> None:
+        """`handlers` are for calls that are no operator by their name."""
+        self.handlers = handlers
         self.graph = Graph()
         self.emitter = Emitter(_NOWHERE, self.graph)
         self.root = root
@@ -217,13 +219,13 @@ class Tracer:
         """A number beside a size, which is a tensor in the graph."""
         if isinstance(found, Size):
             return found.value
-        return self._tensor(_number_tensor(found))
+        return self._tensor(number_tensor(found))
 
     def size(self, number: int, value: Value) -> Size:
         """A size, with the tensor that it is in the graph."""
         made = Size(number)
         made.value, made.tracer = value, self
-        self.known.setdefault(value, _number_tensor(number))
+        self.known.setdefault(value, number_tensor(number))
         return made
 
     # Running
@@ -349,22 +351,22 @@ class Tracer:
         if name in _SILENT or (name.startswith("__get") and name != "__getitem__"):
             return function(*args, **kwargs)
         if name in _NUMBERS:
-            return self._number(name, function, args)
-        handler = _HANDLERS.get(name)
+            return self.number(name, function, args)
+        handler = self.handlers.get(name)
         if handler is not None:
             found = handler(self, function, args, kwargs)
             if found is not NotImplemented:
                 return found
         sugar = world.sugared(function)
         if isinstance(sugar, Builtin):
-            return self._builtin(sugar.name, args, kwargs)
+            return self.builtin(sugar.name, args, kwargs)
         if isinstance(sugar, Chosen):
             chosen = args[sugar.place] if len(args) > sugar.place else kwargs.get(sugar.name)
             sugar = Called(sugar.methods[bool(chosen)])
         if isinstance(sugar, Called):
             return self._form(sugar.method, args, kwargs)
         if name and aten.schemas(f"aten::{name.strip('_') if name.startswith('__') else name}"):
-            return self._builtin(f"aten::{name.strip('_') if name.startswith('__') else name}", args, kwargs)
+            return self.builtin(f"aten::{name.strip('_') if name.startswith('__') else name}", args, kwargs)
         if isinstance(function, BuiltinFunctionType):
             raise NotImplementedError(f"calls of {name} can't be recorded: stored programs have no such operator")
         return _again(self, function, args, kwargs)
@@ -373,33 +375,36 @@ class Tracer:
         found = function(*args)
         name = _property_name(function)
         if name == "shape":
-            return type(found)(self._size(args[0], at, n) for at, n in enumerate(found))
+            return type(found)(self.size_of(args[0], at, n) for at, n in enumerate(found))
         if name in _RECORDED and isinstance(found, Tensor):
             operator = {"T": "numpy_T", "H": "matrix_H", "data": "detach"}.get(name, name)
-            return self._builtin(f"aten::{operator}", args, {})
+            return self.builtin(f"aten::{operator}", args, {})
         return found
 
-    def _size(self, tensor: Tensor, at: int, number: int) -> Size:
+    def size_of(self, tensor: Tensor, at: int, number: int) -> Size:
+        """A size of a tensor, which is noted where it comes from."""
         made = self.emitter.call("aten::size", (self.value(tensor), self.value(at)), PLACE)
         self.known[made] = int(number)
         tensor_of = self.emitter.call("prim::NumToTensor", (made,), PLACE)
         self.run_new()
         return self.size(int(number), tensor_of)
 
-    def _number(self, name: str, function: Any, args: tuple[Any, ...]) -> Any:
+    def number(self, name: str, function: Any, args: tuple[Any, ...]) -> Any:
+        """A tensor as a number, with a warning: the graph has it as a constant."""
         if id(args[0]) in self.values or id(args[0]) in self.owners:
-            _warn(
+            warn(
                 f"Converting a tensor to a Python {_NUMBERS[name]} might cause the trace to be incorrect. We can't "
                 "record the data flow of Python values, so this value will be treated as a constant in the future. "
                 "This means that the trace might not generalize to other inputs!"
             )
         return function(*args)
 
-    def _builtin(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def builtin(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """A call of an operator, noted and run."""
         plain = name.partition("::")[2]
         if plain in _BY_TENSORS and len(args) == 2 and isinstance(args[1], int | float) and isinstance(args[0], Tensor):
             other = args[1]
-            tensor = self.as_number(other) if isinstance(other, int) else self._tensor(_number_tensor(other))
+            tensor = self.as_number(other) if isinstance(other, int) else self._tensor(number_tensor(other))
             values = [self.value(args[0]), tensor]
         else:
             values = [self.value(a) for a in args]
@@ -458,7 +463,7 @@ class Tracer:
         return found
 
 
-def _number_tensor(number: float) -> Tensor:
+def number_tensor(number: float) -> Tensor:
     """A number as a tensor of no dimension, of the widest type of its kind."""
     from_number: Tensor = operators.tensor(number, dtype=codes.DTYPES[7 if isinstance(number, float) else 4])
     return from_number
@@ -536,190 +541,4 @@ def recording(tracer: Tracer) -> Iterator[None]:
         state.tracer, state.depth = before, state.depth - 1
 
 
-# Calls that are no operator by their name
-
-
-def _size_of(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    found = function(*args, **kwargs)
-    if isinstance(found, int):
-        at = args[1] if len(args) > 1 else kwargs["dim"]
-        return t._size(args[0], at % args[0].dim(), found)
-    return type(found)(t._size(args[0], at, n) for at, n in enumerate(found))
-
-
-def _get_item(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    viewed, tensors = _viewed(t, args[0], args[1])
-    if not tensors:
-        return t.result(viewed)
-    return t.result(t.emitter.call("aten::index", (viewed, _indices(t, tensors)), PLACE))
-
-
-def _set_item(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    viewed, tensors = _viewed(t, args[0], args[1])
-    t.run_new()
-    target = t.known[viewed]
-    source = args[2] if isinstance(args[2], Tensor) else _number_tensor(args[2]).to(target.dtype)
-    if tensors:
-        t.emitter.call("aten::index_put_", (viewed, _indices(t, tensors), t.value(source)), PLACE)
-    else:
-        t.emitter.call("aten::copy_", (viewed, t.value(source)), PLACE)
-    t.run_new()
-
-
-def _indices(t: Tracer, tensors: dict[int, Any]) -> Value:
-    kind = types.List(types.Optional(types.Tensor))
-    found = [tensors.get(at) for at in range(max(tensors) + 1)]
-    made = t.emitter.emit("prim::ListConstruct", [t.value(one) for one in found], (kind,), PLACE).output
-    t.known[made] = found
-    return made
-
-
-def _viewed(t: Tracer, tensor: Tensor, index: Any) -> tuple[Value, dict[int, Any]]:
-    """The tensor after numbers, slices and None of an index, and the tensors that index dimensions."""
-    parts = list(index) if isinstance(index, tuple) else [index]
-    shown = sum(p.dim() if isinstance(p, Tensor) and p.dtype in (codes.DTYPES[11],) else p is not None and p is not ...
-                for p in parts)  # fmt: skip
-    value, dim = t.value(tensor), 0
-    tensors: dict[int, Any] = {}
-    for part in parts:
-        if part is ...:
-            dim += tensor.dim() - shown
-        elif part is None:
-            value = t.emitter.call("aten::unsqueeze", (value, t.value(dim)), PLACE)
-            dim += 1
-        elif isinstance(part, slice):
-            bounds = (0 if part.start is None else part.start, _ENDLESS if part.stop is None else part.stop)
-            if part != slice(None) or len(parts) > 1:
-                step = 1 if part.step is None else part.step
-                value = t.emitter.call("aten::slice", (value, *map(t.value, (dim, *bounds, step))), PLACE)
-            dim += 1
-        elif isinstance(part, int) and not isinstance(part, bool):
-            value = t.emitter.call("aten::select", (value, t.value(dim), t.value(part)), PLACE)
-        else:
-            tensors[dim] = part if isinstance(part, Tensor) else operators.tensor(part)
-            dim += tensors[dim].dim() if tensors[dim].dtype is codes.DTYPES[11] else 1
-        t.run_new()
-    return value, tensors
-
-
-def _length(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    _warn(
-        "Using len to get tensor shape might cause the trace to be incorrect. Recommended usage would be "
-        "tensor.shape[0]. Passing a tensor of different shape might lead to errors or silently give incorrect results."
-    )
-    return function(*args)
-
-
-def _made_of_data(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if any(isinstance(a, Tensor) for a in args):
-        _warn(
-            f"torch.{function.__name__} results are registered as constants in the trace. You can safely ignore this "
-            "warning if you use this function to create tensors out of constant variables that would be the same "
-            "every time you call this function. In any other case, this might cause the trace to be incorrect."
-        )
-    return function(*args, **kwargs)
-
-
-def _to_python(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if function.__name__ == "item":
-        return t._number("__float__" if args[0].dtype.is_floating_point else "__int__", function, args)
-    _warn(
-        f"Converting a tensor to a {'NumPy array' if function.__name__ != 'tolist' else 'Python list'} might cause the "
-        "trace to be incorrect. We can't record the data flow of Python values, so this value will be treated as a "
-        "constant in the future. This means that the trace might not generalize to other inputs!"
-    )
-    return function(*args, **kwargs)
-
-
-def _of_sizes(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A function that makes a tensor of sizes, which may be one argument or several."""
-    if args and all(isinstance(a, int) for a in args):
-        args = (list(args),)
-    words = {k: kwargs.get(k) for k in ("dtype", "layout", "device")}
-    words["device"] = Device("cpu") if words["device"] is None else Device(words["device"])
-    values = {k: t.value(v) for k, v in words.items()} | {"pin_memory": t.value(False)}
-    made = t.emitter.call(f"aten::{function.__name__}", [t.value(a) for a in args], PLACE, values)
-    return t.result(made)
-
-
-def _cast(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return t._builtin("aten::to", (args[0], world.CASTS[function.__name__]), kwargs)
-
-
-def _to(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    found = function(*args, **kwargs)
-    if found is args[0]:
-        return found
-    return t._builtin("aten::to", (args[0], found.dtype if found.dtype is not args[0].dtype else found.device), {})
-
-
-def _reversed_sub(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return t._builtin("aten::rsub", args, kwargs)
-
-
-def _reversed_div(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return t._builtin("aten::mul", (t._builtin("aten::reciprocal", (args[0],), {}), args[1]), {})
-
-
-def _equation(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    operands = list(args[1]) if len(args) == 2 and isinstance(args[1], list | tuple) else list(args[1:])
-    return t._builtin("aten::einsum", (args[0], operands), {})
-
-
-def _from_list(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return t._builtin(f"aten::{function.__name__}", (list(args[0]), *args[1:]), kwargs)
-
-
-def _convolved(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """A convolution, as the one operator of all of them."""
-    name = function.__name__
-    rank, transposed = int(name[-2]), "transpose" in name
-    order = ["input", "weight", "bias", "stride", "padding", "dilation", "groups"]
-    if transposed:
-        order[5:] = ["output_padding", "groups", "dilation"]
-    given: dict[str, Any] = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "output_padding": 0}
-    given |= dict(zip(order, args)) | kwargs
-    if isinstance(given["padding"], str):
-        return t._builtin(f"aten::{name}", [given[k] for k in order], {})
-    for key in ("stride", "padding", "dilation", "output_padding"):
-        given[key] = [given[key]] * rank if isinstance(given[key], int) else list(given[key])
-    order = ["input", "weight", "bias", "stride", "padding", "dilation"]
-    rest = (transposed, given["output_padding"], given["groups"], False, False, True, True)
-    return t._builtin("aten::_convolution", [*(given[k] for k in order), *rest], {})
-
-
-def _cut(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    x, sizes, *dim = args
-    return tuple(t._builtin("aten::split_with_sizes", (x, list(sizes), *dim), kwargs))
-
-
-def _interpolated(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    names = ("input", "size", "scale_factor", "mode", "align_corners", "recompute_scale_factor", "antialias")
-    given: dict[str, Any] = {**dict.fromkeys(names), "mode": "nearest", **dict(zip(names, args)), **kwargs}
-    x, mode, rank = given["input"], given["mode"], given["input"].dim() - 2
-    if mode == "area" or given["antialias"] or given["recompute_scale_factor"]:
-        return NotImplemented
-    size, factor = (
-        None if g is None else list(g) if isinstance(g, list | tuple) else [g] * rank
-        for g in (given["size"], given["scale_factor"])
-    )
-    factor = None if factor is None else [float(f) for f in factor]
-    name = f"_upsample_nearest_exact{rank}d" if mode == "nearest-exact" else f"upsample_{mode}{rank}d"
-    corners = () if mode.startswith("nearest") else (bool(given["align_corners"]),)
-    return t._builtin(f"aten::{name}", (x, size, *corners, factor), {})
-
-
-Handler = Callable[[Tracer, Any, tuple[Any, ...], dict[str, Any]], Any]
-_HANDLERS: dict[str, Handler] = {
-    "size": _size_of, "__getitem__": _get_item, "__setitem__": _set_item, "__len__": _length,
-    "tensor": _made_of_data, "as_tensor": _made_of_data, "numpy": _to_python, "tolist": _to_python,
-    "item": _to_python, "__array__": _to_python, "einsum": _equation, "to": _to,
-    "__rsub__": _reversed_sub, "__rtruediv__": _reversed_div, "__rdiv__": _reversed_div,
-    **dict.fromkeys(("cat", "stack", "concat", "hstack", "vstack"), _from_list),
-    "interpolate": _interpolated, "pieces": _cut,
-    **dict.fromkeys([f"conv{of}{n}d" for of in ("", "_transpose") for n in (1, 2, 3)], _convolved),
-    **dict.fromkeys(("zeros", "ones", "rand", "randn", "empty"), _of_sizes),
-    **dict.fromkeys(world.CASTS, _cast),
-}  # fmt: skip
-
-__all__ = ["PLACE", "Tracer", "TracerWarning", "recording", "shape_text"]
+__all__ = ["PLACE", "Tracer", "TracerWarning", "number_tensor", "recording", "shape_text", "warn"]
