@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
+from ..base.later import Later
 from . import engine
-from .mutation import allow_mutation_on_saved_tensors
 from .node import Node, RemovableHandle, as_function, edge_of
 from .packing import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 from .views import refresh
@@ -16,6 +17,9 @@ __all__ = [
     "GradientEdge", "Node", "RemovableHandle", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks",
     "get_gradient_edge", "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]  # fmt: skip
+
+
+_mutation: Any = Later(f"{__package__}.mutation")
 
 
 class GradientEdge(NamedTuple):
@@ -91,3 +95,24 @@ def register_multi_grad_hook(
             fn(found)
 
     return _MultiHandle([t.register_hook(lambda grad, i=i: hook(i, grad)) for i, t in enumerate(tensors)])
+
+
+def allow_mutation_on_saved_tensors() -> AbstractContextManager[Any]:
+    """A region in which tensors may be changed that the backward pass needs: it gets what they were before.
+
+    A tensor is copied when an operator first changes it. The backward pass belongs inside of the region, too.
+
+    Raises RuntimeError for a region inside of another one, and in a backward pass that needs what was changed
+    otherwise, by random numbers or an optimizer; AssertionError in a backward pass outside of the region.
+
+    >>> import kagari as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> with torch.autograd.graph.allow_mutation_on_saved_tensors():
+    ...     y = x * 1
+    ...     loss = (y**2).sum()
+    ...     y = y.zero_()
+    ...     loss.backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    return _mutation.region()

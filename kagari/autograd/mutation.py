@@ -86,34 +86,18 @@ _regions: list[_AllowMutationOnSavedContext] = []
 
 
 @contextmanager
-def allow_mutation_on_saved_tensors() -> Iterator[_AllowMutationOnSavedContext]:
-    """A region in which tensors may be changed that the backward pass needs: it gets what they were before.
-
-    A tensor is copied when an operator first changes it. The backward pass belongs inside of the region, too.
-
-    Raises RuntimeError for a region inside of another one, and in a backward pass that needs what was changed
-    otherwise, by random numbers or an optimizer; AssertionError in a backward pass outside of the region.
-
-    >>> import kagari as torch
-    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
-    >>> with torch.autograd.graph.allow_mutation_on_saved_tensors():
-    ...     y = x * 1
-    ...     loss = (y**2).sum()
-    ...     y = y.zero_()
-    ...     loss.backward()
-    >>> x.grad
-    tensor([2., 4.])
-    """
+def region() -> Iterator[_AllowMutationOnSavedContext]:
+    """See :func:`kagari.autograd.graph.allow_mutation_on_saved_tensors`."""
     if _regions:
         raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
-    region = _AllowMutationOnSavedContext()
-    _regions.append(region)
+    made = _AllowMutationOnSavedContext()
+    _regions.append(made)
     try:
-        with saved_tensors_hooks(region.pack, region.unpack), watching(region):
-            yield region
+        with saved_tensors_hooks(made.pack, made.unpack), watching(made):
+            yield made
     finally:
         _regions.pop()
-        region.clear()
+        made.clear()
 
 
-__all__ = ["allow_mutation_on_saved_tensors"]
+__all__ = ["region"]
