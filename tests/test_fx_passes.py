@@ -194,6 +194,24 @@ class Written(kagari.nn.Module):
         return kagari.clamp(y, max=factor) + kagari.tensor([1.0, 2, 3])
 
 
+def test_layers_that_do_not_print_all_are_files(tmp_path: Path) -> None:
+    nn = kagari.nn
+    layers = nn.Sequential(nn.Conv2d(1, 1, 3, padding="same"), nn.Conv2d(1, 2, 1).double(), nn.Dropout(0.3))
+    fx.symbolic_trace(layers).to_folder(tmp_path)
+    text = (tmp_path / "module.py").read_text()
+    assert 'setattr(self, "2", Dropout(p=0.3, inplace=False))' in text
+    space = {"__file__": str(tmp_path / "module.py")}
+    exec(text, space)
+    assert [str(p.dtype) for p in space["FxModule"]().parameters()] == ["torch.float32"] * 2 + ["torch.float64"] * 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "0.pt",
+        "1.pt",
+        "__init__.py",
+        "module.py",
+        "state_dict.pt",
+    ]
+
+
 def test_modules_as_folders(tmp_path: Path) -> None:
     traced = fx.symbolic_trace(Written().eval())
     x = kagari.rand(4, 2)
@@ -209,4 +227,4 @@ def test_modules_as_folders(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
     )
     assert (result.stdout, result.stderr) == ("True False\n", "")
-    assert "self.norm = BatchNorm1d(3" in (tmp_path / "written" / "module.py").read_text()
+    assert '"norm", BatchNorm1d(3' in (tmp_path / "written" / "module.py").read_text()

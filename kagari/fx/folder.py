@@ -70,12 +70,11 @@ def _imports(found: dict[str, Any]) -> Iterator[str]:
 def _members(module: GraphModule, place: Path) -> Iterator[str]:
     """The lines that make the members: layers by what they print, others from files."""
     for name, child in module.named_children():
-        plain = type(child).__module__.startswith(f"{names.package().__name__}.nn") and not list(child.children())
-        if plain:
-            yield f"self.{name} = {child!r}"
+        if _says_all(child):
+            yield f'setattr(self, "{name}", {child!r})'
         else:
             save(child, place / f"{name}.pt")
-            yield f'self.{name} = torch.load(folder / "{name}.pt", weights_only=False)'
+            yield f'setattr(self, "{name}", torch.load(folder / "{name}.pt", weights_only=False))'
     for name, value in {**module._parameters, **module._buffers, **_constants(module)}.items():
         if value is None:
             yield f"self.{name} = None"
@@ -88,6 +87,19 @@ def _members(module: GraphModule, place: Path) -> Iterator[str]:
         else:
             save(value, place / f"{name}.pt")
             yield f'self.{name} = torch.load(folder / "{name}.pt")'
+
+
+def _says_all(child: Module) -> bool:
+    """Whether what a layer of ``nn`` prints is how to make one like it."""
+    layers = vars(names.package().nn)
+    if layers.get(type(child).__name__) is not type(child):
+        return False
+    try:
+        made = eval(repr(child), dict(layers))
+    except (NameError, SyntaxError, TypeError, ValueError):
+        return False
+    states = [{key: (t.shape, t.dtype) for key, t in m.state_dict().items()} for m in (made, child)]
+    return type(made) is type(child) and repr(made) == repr(child) and states[0] == states[1]
 
 
 def _constants(module: Module) -> dict[str, Any]:
