@@ -95,6 +95,37 @@ def test_small_answers_are_the_oracles(oracle: ModuleType) -> None:
     checkpoint.set_device_states([], [])
 
 
+SIZES: list[Call] = [
+    lambda lib: lib.sym_int(-2.7),
+    lambda lib: lib.sym_int("3"),
+    lambda lib: lib.sym_float(2),
+    lambda lib: lib.sym_max(1, 2.0),
+    lambda lib: lib.sym_max(True, 2),
+    lambda lib: lib.sym_max(lib.ones(1), 2),
+    lambda lib: lib.sym_min(1, 2.0),
+    lambda lib: lib.sym_min("a", 2),
+    lambda lib: lib.sym_not(1.5),
+    lambda lib: lib.sym_sqrt(4),
+    lambda lib: lib.sym_sqrt(-1),
+    lambda lib: [lib.sym_sum([1, 2, 3]), lib.sym_sum(1, 2), lib.sym_sum(3), lib.sym_sum([]), lib.sym_sum([1.5, 2])],
+    lambda lib: lib.sym_ite(False, 1, 2),
+    lambda lib: lib.sym_ite(1, 2, 3),
+    lambda lib: lib.sym_ite(True, 1, 2.0),
+]
+
+
+@pytest.mark.parametrize("number", range(len(SIZES)))
+def test_arithmetic_of_sizes_is_the_oracles(number: int, oracle: ModuleType) -> None:
+    found = []
+    for lib in (kagari, oracle):
+        try:
+            result: Any = SIZES[number](lib)
+        except (AssertionError, ValueError) as error:
+            result = type(error), str(error).replace("kagari.Tensor", "torch.Tensor")
+        found.append((type(result), result))
+    assert found[0] == found[1]
+
+
 def test_tensors_over_files(tmp_path: Path, oracle: ModuleType) -> None:
     for k, lib in enumerate((kagari, oracle)):
         path = tmp_path / f"{k}.bin"
