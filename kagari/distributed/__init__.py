@@ -13,21 +13,15 @@ over TCP, straight from the memory of one process to that of another.
 from __future__ import annotations
 
 from . import nn
-from .collective import (
+from .barriers import barrier, monitored_barrier
+from .collecting import (
     all_gather,
     all_gather_coalesced,
     all_gather_into_tensor,
-    all_reduce,
-    all_reduce_coalesced,
     all_to_all,
     all_to_all_single,
-    barrier,
     broadcast,
     gather,
-    monitored_barrier,
-    reduce,
-    reduce_scatter,
-    reduce_scatter_tensor,
     scatter,
 )
 from .errors import DistBackendError, DistError, DistNetworkError, DistStoreError, QueueEmptyError
@@ -67,6 +61,7 @@ from .objects import (
     send_object_list,
 )
 from .point import P2POp, batch_isend_irecv, irecv, isend, recv, send
+from .reducing import all_reduce, all_reduce_coalesced, reduce, reduce_scatter, reduce_scatter_tensor
 from .reduction import ReduceOp, supports_complex
 from .store import HashStore, PrefixStore, Store
 from .store_file import FileStore

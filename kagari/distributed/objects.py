@@ -8,7 +8,7 @@ from typing import Any
 from ..base.dtypes import int64, uint8
 from ..eager import Tensor
 from ..eager import operators as ops
-from .collective import all_gather, broadcast, gather, scatter
+from .collecting import all_gather, broadcast, gather, scatter
 from .group import ProcessGroup, given, outside
 from .point import recv, send
 

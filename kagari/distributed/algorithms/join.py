@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...eager import operators as ops
-from ..collective import all_reduce
 from ..group import ProcessGroup
+from ..reducing import all_reduce
 from ..work import Work
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ...autograd.function import Function
 from ...eager import Tensor
 from ...eager import operators as ops
-from .. import collective
+from .. import collecting, reducing
 from ..group import ProcessGroup, given
 from ..reduction import RedOpType, ReduceOp
 
@@ -21,26 +21,26 @@ _Group = ProcessGroup | None
 
 def _reduced(tensor: Tensor, op: RedOpType, group: _Group) -> Tensor:
     result = tensor.clone()
-    collective.all_reduce(result, op, group)
+    reducing.all_reduce(result, op, group)
     return result
 
 
 def _collected(tensor: Tensor, group: _Group) -> tuple[Tensor, ...]:
     found = [ops.empty_like(tensor) for _ in range(given(group).size())]
-    collective.all_gather(found, tensor, group)
+    collecting.all_gather(found, tensor, group)
     return tuple(found)
 
 
 def _shared(tensors: Sequence[Tensor], op: RedOpType, group: _Group) -> Tensor:
     """What `reduce_scatter` gives this process."""
     result = ops.empty_like(tensors[given(group).rank()])
-    collective.reduce_scatter(result, list(tensors), op, group)
+    reducing.reduce_scatter(result, list(tensors), op, group)
     return result
 
 
 def _exchanged(tensors: Sequence[Tensor], shapes: Sequence[Sequence[int]], group: _Group) -> tuple[Tensor, ...]:
     found = [tensors[0].new_empty(shape) for shape in shapes]
-    collective.all_to_all(found, list(tensors), group)
+    collecting.all_to_all(found, list(tensors), group)
     return tuple(found)
 
 
@@ -88,7 +88,7 @@ class _Broadcast(Function):
     def forward(ctx: Any, src: int, group: _Group, tensor: Tensor) -> Tensor:
         ctx.src, ctx.group = src, group
         result = tensor.clone()
-        collective.broadcast(result, src, group)
+        collecting.broadcast(result, src, group)
         return result
 
     @staticmethod
@@ -102,7 +102,7 @@ class _Reduce(Function):
     def forward(ctx: Any, dst: int, op: RedOpType, group: _Group, tensor: Tensor) -> Tensor:
         ctx.dst, ctx.group = dst, group
         result = tensor.clone()
-        collective.reduce(result, dst, op, group)
+        reducing.reduce(result, dst, op, group)
         return result
 
     @staticmethod
@@ -115,7 +115,7 @@ class _Gather(Function):
     def forward(ctx: Any, dst: int, group: _Group, tensor: Tensor) -> tuple[Tensor, ...]:
         ctx.dst, ctx.group = dst, group
         found = [ops.zeros_like(tensor) for _ in range(given(group).size())]
-        collective.gather(tensor, found if _at(dst, group) else None, dst, group)
+        collecting.gather(tensor, found if _at(dst, group) else None, dst, group)
         return tuple(found)
 
     @staticmethod
@@ -128,7 +128,7 @@ class _Scatter(Function):
     def forward(ctx: Any, src: int, group: _Group, *tensors: Tensor) -> Tensor:
         ctx.src, ctx.group = src, group
         result = ops.zeros_like(tensors[0])
-        collective.scatter(result, list(tensors) if _at(src, group) else None, src, group)
+        collecting.scatter(result, list(tensors) if _at(src, group) else None, src, group)
         return result
 
     @staticmethod

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from ....base.dtypes import bfloat16, dtype, float16
 from ....eager import Tensor
 from ....futures import Future
-from ...collective import all_reduce
 from ...group import ProcessGroup, given
+from ...reducing import all_reduce
 
 Hook = Callable[[Any, "Bucket"], Future[Tensor]]
 
