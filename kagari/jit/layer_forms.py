@@ -7,6 +7,7 @@ from typing import Any, List, Optional, Tuple  # noqa: UP035 - these are program
 
 from ..eager import Tensor
 from ..eager import operators as torch
+from . import attention_forms
 from .forms import batch_norm, celu, elu, glu, hardsigmoid, hardswish, leaky_relu, mish, pad, relu, selu, silu
 from .python_types import home
 
@@ -242,7 +243,7 @@ LAYERS: dict[str, dict[str, Callable[..., Any]]] = {
     "SiLU": {"forward": _silu}, "Mish": {"forward": _mish}, "Hardswish": {"forward": _hardswish},
     "Hardsigmoid": {"forward": _hardsigmoid}, "LSTM": {"forward": lstm}, "GRU": {"forward": gru},
     "RNN": {"forward": rnn}, "LSTMCell": {"forward": lstm_cell}, "GRUCell": {"forward": gru_cell},
-    "RNNCell": {"forward": rnn_cell},
+    "RNNCell": {"forward": rnn_cell}, **attention_forms.LAYERS,
 }  # fmt: skip
 """By the name of the layer's class, or of the one that it inherits its `forward` from."""
 _NN = f"{__name__.partition('.')[0]}.nn."

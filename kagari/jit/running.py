@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -210,7 +211,8 @@ def _listed(w: _Writer, values: Sequence[Value]) -> str:
 
 def _get_attribute(w: _Writer, node: Node) -> str:
     owner, name = w._use(node.inputs[0]), node.attributes["name"]
-    return f"{owner}.{name}" if name.isidentifier() and not name.startswith("__") else f"getattr({owner}, {name!r})"
+    plain = name.isidentifier() and not name.startswith("__") and not keyword.iskeyword(name)
+    return f"{owner}.{name}" if plain else f"getattr({owner}, {name!r})"
 
 
 def _set_attribute(w: _Writer, node: Node) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from ..base import dtypes
 from ..eager import Tensor, aten, device
 from ..nn import Module
-from . import actions, codes, forms, layer_forms, types
+from . import actions, attention_forms, codes, forms, layer_forms, types
 from .annotations import IGNORED, UNUSED, is_scripting, is_tracing, mark_of
 from .compiling import Definition
 from .emitting import type_of
@@ -24,6 +24,7 @@ from .sugar import Bound, Builtin, Called, Chosen, Ignored, Made, Members, Sever
 from .types import Class, Method, Type
 
 _PACKAGE = __name__.partition(".")[0]
+_FORMS = frozenset((forms.__file__, layer_forms.__file__, attention_forms.__file__))
 _FUNCTIONS: dict[Any, Method] = {}
 _CLASSES: dict[type, Class] = {}
 
@@ -105,6 +106,8 @@ def _of_function(found: Any, plain: bool) -> Sugar:
         return Builtin(operator)
     if mark_of(found) in (IGNORED, UNUSED):
         return Ignored(found)
+    if isinstance(found, FunctionType) and found.__code__.co_filename in _FORMS:
+        return Called(method_of(found))
     original = getattr(found, "_original", found)
     if isinstance(original, FunctionType) and not (inside and not module.startswith(f"{_PACKAGE}.vision")):
         return Called(method_of(original))
@@ -185,7 +188,7 @@ class PythonWorld:
 
     def __init__(self, definition: Definition) -> None:
         self.definition = definition
-        self.plain = definition.function.__code__.co_filename in (forms.__file__, layer_forms.__file__)
+        self.plain = definition.function.__code__.co_filename in _FORMS
 
     def name(self, name: str, emitter: Any, node: ast.AST) -> Value | Sugar | None:
         """What a name stands for; None for an unknown one."""

@@ -59,7 +59,7 @@ class Reader:
             self._check_sizes()
         self._top = first.partition("/")[0]
         if self.has("constants.pkl") and not program:
-            raise RuntimeError(f"{name} is a TorchScript program, not a file that save() wrote")
+            raise RuntimeError(f"{name} is a TorchScript program, not a file that save() wrote: jit.load() reads it")
         if not self.has("data.pkl"):
             raise RuntimeError(f"{name} is a zip archive, but has no record data.pkl: save() did not write it")
 
