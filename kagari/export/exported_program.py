@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn
@@ -12,6 +12,7 @@ from ..fx.graph import Graph
 from ..fx.graph_module import GraphModule
 from ..nn import Module, Parameter
 from .dynamic_shapes import ValueRanges, int_oo
+from .functional import Functional, Table
 from .graph_signature import ExportGraphSignature
 from .unlift import Check, UnliftedModule, constant_checks, unlifted
 
@@ -232,10 +233,33 @@ class ExportedProgram:
         return found
 
     def run_decompositions(
-        self, decomp_table: Mapping[Any, Callable[..., Any]] | None = None, decompose_custom_triton_ops: bool = False
+        self, decomp_table: Table | None = None, decompose_custom_triton_ops: bool = False
     ) -> ExportedProgram:
-        """Raises NotImplementedError: graphs have the operators that the program calls."""
-        raise NotImplementedError("ExportedProgram.run_decompositions is not there yet")
+        """A program of the same module whose graph has fewer kinds of operators, none of which works in place.
+
+        New values of buffers are outputs of the graph, which `graph_signature` names. What has no rule stays as it is:
+        the rules are those for layers and functions that networks use most (`kagari/export/decompositions.py`).
+
+        Args:
+            decomp_table (dict): functions of tensors to put in the place of operators; with an empty one all stay.
+                Default: the rules of this package
+            decompose_custom_triton_ops: has no effect, as there are none.
+
+        Raises NotImplementedError for a change in place of a tensor that shares its memory with another one.
+
+        Example::
+
+            >>> import kagari as torch
+            >>> exported = torch.export.export(torch.nn.Linear(2, 1), (torch.ones(3, 2),)).run_decompositions()
+            >>> [str(node.target) for node in exported.graph.nodes if node.op == "call_function"]
+            ['aten.permute.default', 'aten.addmm.default']
+        """
+        root, graph, signature = Functional(self, decomp_table).run()
+        calls = [ModuleCallEntry(entry.fqn, entry.signature) for entry in self._module_call_graph]
+        return ExportedProgram(
+            root, graph, signature, dict(self._state_dict), dict(self._range_constraints), calls, self._example_inputs,
+            dict(self._constants), self._conditions,
+        )  # fmt: skip
 
     def validate(self) -> None:
         """Checks the graph. Raises RuntimeError where it is not well formed."""

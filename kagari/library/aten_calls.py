@@ -67,17 +67,17 @@ def aten_call(call: Call, path: str, function: Any, args: Sequence[Any], kwargs:
     if name in ("add", "mul") and len(args) == 2 and not isinstance(args[0], Tensor):
         args = (args[1], args[0])
     if written is not None:
-        return written(lambda name, *args, **kwargs: _called(call, name, args, kwargs), *args, **kwargs)
+        return written(lambda name, *args, **kwargs: called(call, name, args, kwargs), *args, **kwargs)
     if inner in ("special", "linalg", "fft"):
         name = f"{inner}_{name}"
     if isinstance(function, FunctionType) and space == "torch.nn.functional":
         found = _by_name(_RENAMED.get(name, name), function, args, kwargs)
         if found is not None:
             return call(found)
-    return _called(call, _RENAMED.get(name, name), args, kwargs)
+    return called(call, _RENAMED.get(name, name), args, kwargs)
 
 
-def _called(call: Call, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+def called(call: Call, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """The result of a call whose arguments are in the operator's order; NotImplemented where there is no operator."""
     if name == "_assert_tensor_metadata":
         return call(Arguments(schemas(f"aten::{name}")[0], list(args), kwargs))
@@ -341,6 +341,7 @@ _WRITTEN: dict[str, Callable[..., Any]] = {
     "Tensor.cpu": lambda call, self, **options: _to(call, self, device("cpu")),
     "Tensor.to": _to,
     "Tensor.type": _type,
+    "Tensor.where": lambda call, self, condition, other: call("where", condition, self, other),
     "einsum": _einsum,
     "functional.embedding": _embedding,
     "functional.grid_sample": _grid_sample,
@@ -354,4 +355,4 @@ _WRITTEN: dict[str, Callable[..., Any]] = {
     **{f"functional.{name}": _of_broadcast(name) for name in ("l1_loss", "mse_loss", "smooth_l1_loss")},
 }
 
-__all__ = ["Call", "aten_call"]
+__all__ = ["Call", "aten_call", "called"]

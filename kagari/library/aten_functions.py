@@ -134,6 +134,12 @@ def _property(name: str) -> Callable[..., Any]:
 
 _WRITTEN: dict[str, Callable[..., Any]] = {
     "_assert_tensor_metadata": _assert_tensor_metadata,
+    "_log_softmax": lambda self, dim, half: _module("").log_softmax(self, dim),
+    "_native_batch_norm_legit_no_training": lambda input, weight, bias, mean, var, momentum, eps: _module(
+        ""
+    ).native_batch_norm(input, weight, bias, mean, var, False, momentum, eps),
+    "_softmax": lambda self, dim, half: _module("").softmax(self, dim),
+    "_to_copy": lambda self, **options: self.to(**options, copy=True),
     "alias": lambda self: self.view_as(self),
     "batch_norm": _batch_norm,
     "binary_cross_entropy": _weighted_losses("binary_cross_entropy", "weight", "reduction"),

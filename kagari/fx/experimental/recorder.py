@@ -71,12 +71,15 @@ class Recorder(TorchFunctionMode):
     module. Operators run on tensors without memory, so nothing of the program is changed.
     """
 
+    asserting = "_assert_tensor_metadata_default"
+
     def __init__(self, graph: Graph, root: Module, symbols: Symbols | None = None, count: int = 1) -> None:
         self.graph, self.root, self.count = graph, root, count
         self.symbols = symbols or Symbols()
         self._known: dict[int, Known] = {}
         self._kept: list[Any] = []  # whose identities must not pass to others
         self.outside: tuple[Recorder, Callable[[Tensor, Known], bool]] | None = None
+        self.at: str | None = None  # where the program is, if not where it runs
         self.sizes_read: set[tuple[Node, int]] = set()
         resolve_name(ops.tensor)  # the names are looked up before calls are told
 
@@ -254,10 +257,10 @@ class Recorder(TorchFunctionMode):
             return found.args[0]
         args, kwargs = (map_aggregate(part, self.node_of) for part in (tuple(found.args), found.kwargs))
         if target._opname == "_assert_tensor_metadata":
-            node = self.graph.create_node("call_function", target, args, kwargs, "_assert_tensor_metadata_default")
+            node = self.graph.create_node("call_function", target, args, kwargs, self.asserting)
         else:
             node = self.graph.create_node("call_function", target, args, kwargs)
-        node.meta["stack_trace"] = stack()
+        node.meta["stack_trace"] = stack() if self.at is None else self.at
         return self._noted(node, found, results)
 
     def _is_argument(self, result: Any, found: Arguments) -> bool:
