@@ -118,15 +118,21 @@ _SHOWN = {
         "rnn_tanh", "rnn_tanh_cell",
     ), "nn.native"),
     **dict.fromkeys((
+        "BFloat16Storage", "BoolStorage", "ByteStorage", "CharStorage", "ComplexDoubleStorage", "ComplexFloatStorage",
+        "DoubleStorage", "FloatStorage", "HalfStorage", "IntStorage", "LongStorage", "ShortStorage",
+    ), "eager.typed_storage"),
+    **dict.fromkeys((
         "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum",
     ), "eager.symbolic"),
 }  # fmt: skip
 
 __all__ = [
-    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "Generator",
-    "GradScaler", "HalfTensor", "IntTensor", "LongTensor", "OutOfMemoryError", "ShortTensor", "Size", "Tensor",
-    "TypedStorage", "UntypedStorage", "__version__", "_choose_qparams_per_tensor", "_dirichlet_grad",
-    "_empty_affine_quantized", "_empty_per_channel_affine_quantized", "_fake_quantize_learnable_per_channel_affine",
+    "BFloat16Storage", "BFloat16Tensor", "BoolStorage", "BoolTensor", "ByteStorage", "ByteTensor", "CharStorage",
+    "CharTensor", "ComplexDoubleStorage", "ComplexFloatStorage", "DoubleStorage", "DoubleTensor", "FloatStorage",
+    "FloatTensor", "Generator", "GradScaler", "HalfStorage", "HalfTensor", "IntStorage", "IntTensor", "LongStorage",
+    "LongTensor", "OutOfMemoryError", "ShortStorage", "ShortTensor", "Size", "Tensor", "TypedStorage", "UntypedStorage",
+    "__version__", "_choose_qparams_per_tensor", "_dirichlet_grad", "_empty_affine_quantized",
+    "_empty_per_channel_affine_quantized", "_fake_quantize_learnable_per_channel_affine",
     "_fake_quantize_learnable_per_tensor_affine", "_foreach_abs", "_foreach_abs_", "_foreach_acos", "_foreach_acos_",
     "_foreach_add", "_foreach_add_", "_foreach_addcdiv", "_foreach_addcdiv_", "_foreach_addcmul", "_foreach_addcmul_",
     "_foreach_asin", "_foreach_asin_", "_foreach_atan", "_foreach_atan_", "_foreach_ceil", "_foreach_ceil_",

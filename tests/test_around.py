@@ -126,6 +126,29 @@ def test_arithmetic_of_sizes_is_the_oracles(number: int, oracle: ModuleType) -> 
     assert found[0] == found[1]
 
 
+def storages(lib: Any) -> list[Any]:
+    x = lib.ones(2)
+    made = [lib.FloatStorage([1, 2]), lib.FloatStorage(), lib.BoolStorage([True]), lib.LongStorage((3, 4))]
+    over = lib.IntStorage(wrap_storage=lib.tensor([1, 2], dtype=lib.int32).untyped_storage())
+    return [
+        [(s.tolist(), s.size(), str(s.dtype)) for s in [*made, over]],
+        (lib.HalfStorage(3).size(), lib.DoubleStorage(2).nbytes(), str(lib.ComplexFloatStorage.dtype)),
+        [isinstance(t.storage(), lib.FloatStorage) for t in (x, x.int(), x.double())],
+        isinstance(made[0], lib.TypedStorage),
+        issubclass(lib.ShortStorage, lib.TypedStorage),
+        isinstance(x, lib.FloatStorage),
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated:UserWarning")
+def test_storages_of_one_dtype_are_the_oracles(oracle: ModuleType) -> None:
+    assert storages(kagari) == storages(oracle)
+    for given in (2.5, {}):
+        for lib in (kagari, oracle):
+            with pytest.raises(TypeError):
+                lib.FloatStorage(given)
+
+
 def test_tensors_over_files(tmp_path: Path, oracle: ModuleType) -> None:
     for k, lib in enumerate((kagari, oracle)):
         path = tmp_path / f"{k}.bin"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..base import dtypes
 from ..base.dtypes import dtype as Dtype
 from . import convert
 from .device import Device
@@ -111,4 +112,55 @@ class TypedStorage:
         return f"{elements}[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of size {len(self)}]"
 
 
-__all__ = ["TypedStorage", "UntypedStorage"]
+class _Kind(type):
+    """Makes classes that storages of one dtype are instances of, and that make such."""
+
+    dtype: Dtype
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, TypedStorage) and (cls is _Legacy or instance.dtype is cls.dtype)
+
+    def __call__(cls, *args: Any, wrap_storage: UntypedStorage | None = None) -> TypedStorage:
+        """A storage of so many elements, of these elements, or over this memory; an empty one without arguments."""
+        if len(args) + (wrap_storage is not None) > 1 or (args and not isinstance(args[0], int | Sequence)):
+            kinds = ", ".join(type(a).__name__ for a in args)
+            raise TypeError(
+                f"{cls.__name__} received an invalid combination of arguments. Expected one of:\n * no arguments\n"
+                f" * (int size)\n * (Sequence data)\n * (*, UntypedStorage wrap_storage)\nArguments of type {kinds}"
+            )
+        if wrap_storage is not None:
+            return TypedStorage(wrap_storage=wrap_storage, dtype=cls.dtype)
+        given = args[0] if args else 0
+        if isinstance(given, int):
+            made = convert.empty((given,), cls.dtype)
+        else:
+            made = convert.empty((len(given),), cls.dtype)
+            for k, value in enumerate(given):
+                made[k] = value
+        return TypedStorage(wrap_storage=made.untyped_storage(), dtype=cls.dtype)
+
+
+class _Legacy(TypedStorage, metaclass=_Kind):
+    """What the classes for one dtype have in common."""
+
+    __slots__ = ()
+
+
+def _kind(name: str, dtype: Dtype) -> _Kind:
+    doc = f"A storage of elements of {dtype}, of a given size or with given elements: a :class:`TypedStorage`."
+    return _Kind(name, (_Legacy,), {"__slots__": (), "__doc__": doc, "__module__": __name__, "dtype": dtype})
+
+
+BoolStorage, ByteStorage = _kind("BoolStorage", dtypes.bool_), _kind("ByteStorage", dtypes.uint8)
+CharStorage, ShortStorage = _kind("CharStorage", dtypes.int8), _kind("ShortStorage", dtypes.int16)
+IntStorage, LongStorage = _kind("IntStorage", dtypes.int32), _kind("LongStorage", dtypes.int64)
+HalfStorage, BFloat16Storage = _kind("HalfStorage", dtypes.float16), _kind("BFloat16Storage", dtypes.bfloat16)
+FloatStorage, DoubleStorage = _kind("FloatStorage", dtypes.float32), _kind("DoubleStorage", dtypes.float64)
+ComplexFloatStorage = _kind("ComplexFloatStorage", dtypes.complex64)
+ComplexDoubleStorage = _kind("ComplexDoubleStorage", dtypes.complex128)
+
+__all__ = [
+    "BFloat16Storage", "BoolStorage", "ByteStorage", "CharStorage", "ComplexDoubleStorage", "ComplexFloatStorage",
+    "DoubleStorage", "FloatStorage", "HalfStorage", "IntStorage", "LongStorage", "ShortStorage", "TypedStorage",
+    "UntypedStorage",
+]  # fmt: skip
