@@ -6,7 +6,9 @@ import ast
 import builtins
 import inspect
 import re
+from collections import ChainMap
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from . import types
@@ -32,10 +34,13 @@ class Definition:
         self.tree, self.source = parsed(self.function)
 
     @property
-    def names(self) -> dict[str, Any]:
+    def names(self) -> ChainMap[str, Any]:
         """The names that the function sees, as they are now."""
-        closed = inspect.getclosurevars(self.function).nonlocals if self.function.__closure__ else {}
-        return {**vars(builtins), **self.function.__globals__, **closed}
+        closed: dict[str, Any] = {}
+        for name, cell in zip(self.function.__code__.co_freevars, self.function.__closure__ or ()):
+            with suppress(ValueError):  # it has no value yet
+                closed[name] = cell.cell_contents
+        return ChainMap(closed, self.function.__globals__, vars(builtins))
 
     def annotation(self, node: ast.expr | None, source: Source) -> Type:
         """The type that an annotation writes. Raises ScriptError for one that is none of scripts."""

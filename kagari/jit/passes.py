@@ -23,6 +23,22 @@ def clean(graph: Graph, evaluate: Callable[[Node], Any]) -> None:
     for block in blocks_of(graph):
         _join_conditions(block)
     drop_unused(graph)
+    _pool_constants(graph)
+
+
+def _pool_constants(graph: Graph) -> None:
+    """Has each constant once, before all else."""
+    known: dict[Any, Node] = {}
+    for node in graph.nodes_of("prim::Constant"):
+        value = node.attributes["value"]
+        plain = isinstance(value, int | float | str | bool | None)
+        first = known.setdefault((str(node.output.type), type(value), repr(value) if plain else id(value)), node)
+        assert node.owner is not None
+        node.owner.nodes.remove(node)
+        if first is not node:
+            node.output.replace_by(first.output)
+        node.owner = graph
+    graph.nodes[0:0] = known.values()
 
 
 def has_effect(node: Node) -> bool:

@@ -8,7 +8,7 @@ import enum
 import inspect
 import types as python
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..base.dtypes import dtype
@@ -192,11 +192,11 @@ def spread(found: Any) -> int:
     return found.count if isinstance(found, Spread) else inner[0].count if inner else 0
 
 
-def evaluated(node: ast.expr, names: dict[str, Any]) -> Any:
+def evaluated(node: ast.expr, names: Mapping[str, Any]) -> Any:
     """The object that an annotation of the program being compiled writes, in the program's own names."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         node = ast.parse(node.value, mode="eval").body
-    return eval(compile(ast.Expression(ast.fix_missing_locations(node)), "<annotation>", "eval"), names)
+    return eval(compile(ast.Expression(ast.fix_missing_locations(node)), "<annotation>", "eval"), {}, names)
 
 
 __all__ = [

@@ -74,10 +74,9 @@ class Compiler(Statements):
         outside = [t for t in _alternatives(value.type) if t not in inside]
         subject = node.args[0].id if isinstance(node.args[0], ast.Name) else None
         if value.type != types.Anything and not outside:
-            holds = {subject: value.type} if subject else {}
-            if subject and value.type not in wanted:
-                holds = {}
-            return Condition(None, True, {}, {}) if not holds else self._cast_known(subject, value, node)
+            if subject is not None and value.type in wanted:
+                self._cast_known(subject, value, node)
+            return Condition(None, True)
         if value.type != types.Anything and not inside:
             return Condition(None, False)
         found = self.emit("prim::isinstance", (value,), (types.Bool,), node, types=tuple(wanted)).output
@@ -87,13 +86,11 @@ class Compiler(Statements):
         fails = {subject: outside[0]} if len(outside) == 1 and outside != [types.Anything] else {}
         return Condition(found, None, holds, fails)
 
-    def _cast_known(self, subject: str | None, value: Value, node: ast.Call) -> Condition:
+    def _cast_known(self, subject: str, value: Value, node: ast.Call) -> None:
         """What is of a type for certain is known under its name as that, in a value of its own."""
         cast = self.emit("prim::unchecked_cast", (value,), (value.type,), node).output
-        assert subject is not None
         cast.name = subject
         self.frame.names[subject] = cast
-        return Condition(None, True)
 
     def _types_of(self, node: ast.expr) -> list[Type]:
         if isinstance(node, ast.Tuple):
