@@ -194,6 +194,16 @@ def test_hostile_pickles_are_refused(place: tuple[str, str]) -> None:
         kagari.jit.load(file)
 
 
+@pytest.mark.oracle
+def test_units_of_text(oracle: Any) -> None:
+    text = "def f(x: Tensor, n: int) -> Tensor:\n  return x + n\ndef g(x: Tensor) -> Tensor:\n  return f(x, 2) * 2\n"
+    mine, other = kagari.jit.CompilationUnit(text), oracle.jit.CompilationUnit(text)
+    assert mine.f.code == other.f.code
+    assert_same(mine.g(kagari.ones(1)), other.g(oracle.ones(1)))
+    with pytest.raises(RuntimeError, match="undefined value open"):
+        kagari.jit.CompilationUnit("def f(x: Tensor):\n  return open(x)\n")
+
+
 def test_formats_reach_into_nothing(load: Any) -> None:
     program = load("def f(x, t: str):\n    return t.format(x)\n")
     assert kagari.jit.script(program.f)(kagari.ones(1), "{0.__class__} {}") == "{0.__class__} tensor([1.])"

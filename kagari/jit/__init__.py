@@ -32,11 +32,13 @@ from .settings import (
 )
 from .trace import trace, trace_module
 from .tracing import TracerWarning
+from .unit import CompilationUnit
 
 __all__ = [
-    "Attribute", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction", "ScriptMethod", "ScriptModule",
-    "TopLevelTracedModule", "TracedModule", "TracerWarning", "annotate", "enable_onednn_fusion", "export",
-    "export_opnames", "fork", "freeze", "ignore", "is_scripting", "is_tracing", "isinstance", "load",
-    "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution", "run_frozen_optimizations", "save",
-    "script", "script_if_tracing", "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
+    "Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction",
+    "ScriptMethod", "ScriptModule", "TopLevelTracedModule", "TracedModule", "TracerWarning", "annotate",
+    "enable_onednn_fusion", "export", "export_opnames", "fork", "freeze", "ignore", "is_scripting", "is_tracing",
+    "isinstance", "load", "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution",
+    "run_frozen_optimizations", "save", "script", "script_if_tracing", "set_fusion_strategy", "strict_fusion", "trace",
+    "trace_module", "unused", "wait",
 ]  # fmt: skip

@@ -53,7 +53,47 @@ class Space:
         self.kind, self.path = kind, path
 
 
-class Loaded:
+class Definitions:
+    """Functions and classes that programs may name; none, unless a subclass knows some."""
+
+    constants: tuple[Any, ...] = ()
+
+    def find(self, name: str) -> Any:
+        """A class or a function by its name; None where there is none."""
+        return None
+
+    def is_space(self, path: str) -> bool:
+        """Whether names go on behind this one."""
+        return False
+
+    def method(
+        self, name: str, node: ast.FunctionDef, owner: Class | None, source: Source, world: LoadedWorld
+    ) -> Method:
+        """A function, whose graph is made when it is asked for."""
+        parameters = node.args.args if owner is None else node.args.args[1:]
+        defaults: list[Any] = [REQUIRED] * (len(parameters) - len(node.args.defaults))
+        defaults += [_literal(d, source) for d in node.args.defaults]
+        arguments = [
+            (p.arg, types.Tensor if p.annotation is None else world.annotation(p.annotation, source), default)
+            for p, default in zip(parameters, defaults)
+        ]
+        returns = None if node.returns is None else world.annotation(node.returns, source)
+        method = Method(name, arguments, returns)
+
+        def build() -> Graph:
+            graph = Graph()
+            compiler = Compiler(source, graph, world)
+            if owner is not None:
+                own = node.args.args[0].arg
+                compiler.frame.names[own] = graph.add_param(owner, own)
+            compiled_body(compiler, method, node.body, node)
+            return graph
+
+        method.build = build
+        return method
+
+
+class Loaded(Definitions):
     """The classes and functions of an archive, compiled when they are asked for."""
 
     def __init__(self, reader: Reader, map_location: MapLocation) -> None:
@@ -61,7 +101,6 @@ class Loaded:
         self.known: dict[str, Any] = {}
         self.trees: dict[str, tuple[dict[str, ast.stmt], Source]] = {}
         storages = ArchiveStorages(reader, map_location, folder="constants")
-        self.constants: tuple[Any, ...] = ()
         if reader.has("constants.pkl"):
             self.constants = tuple(_Unpickler(reader.read("constants.pkl"), storages.load, self).load())
 
@@ -75,7 +114,7 @@ class Loaded:
         if isinstance(node, ast.ClassDef):
             return self._class(name, node, source)
         if isinstance(node, ast.FunctionDef):
-            method = self.known[name] = self._method(name, node, None, source)
+            method = self.known[name] = self.method(name, node, None, source, LoadedWorld(self))
             return method
         return None
 
@@ -106,30 +145,6 @@ class Loaded:
             self.trees[space] = ({**found}, Source(text, path, 1, 0))
         return self.trees[space]
 
-    def _method(self, name: str, node: ast.FunctionDef, owner: Class | None, source: Source) -> Method:
-        world = LoadedWorld(self)
-        parameters = node.args.args if owner is None else node.args.args[1:]
-        defaults: list[Any] = [REQUIRED] * (len(parameters) - len(node.args.defaults))
-        defaults += [_literal(d, source) for d in node.args.defaults]
-        arguments = [
-            (p.arg, types.Tensor if p.annotation is None else world.annotation(p.annotation, source), default)
-            for p, default in zip(parameters, defaults)
-        ]
-        returns = None if node.returns is None else world.annotation(node.returns, source)
-        method = Method(name, arguments, returns)
-
-        def build() -> Graph:
-            graph = Graph()
-            compiler = Compiler(source, graph, world)
-            if owner is not None:
-                own = node.args.args[0].arg
-                compiler.frame.names[own] = graph.add_param(owner, own)
-            compiled_body(compiler, method, node.body, node)
-            return graph
-
-        method.build = build
-        return method
-
     def _class(self, name: str, node: ast.ClassDef, source: Source) -> Any:
         base = node.bases[0].id if node.bases and isinstance(node.bases[0], ast.Name) else ""
         if base == "Enum":
@@ -143,7 +158,7 @@ class Loaded:
         world = LoadedWorld(self)
         for part in node.body:
             if isinstance(part, ast.FunctionDef):
-                kind.methods[part.name] = self._method(part.name, part, kind, source)
+                kind.methods[part.name] = self.method(part.name, part, kind, source, world)
             elif isinstance(part, ast.Assign | ast.AnnAssign):
                 self._member(kind, part, world, source)
             elif not isinstance(part, ast.Pass):
@@ -216,7 +231,7 @@ class LoadedWorld:
 
     has_inner_functions = True
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Definitions) -> None:
         self.loaded = loaded
 
     def name(self, name: str, emitter: Any, node: ast.AST) -> Value | Sugar | None:
@@ -439,4 +454,4 @@ def _read(file: IO[bytes], name: str, map_location: MapLocation, extra: dict[str
     return found
 
 
-__all__ = ["Loaded", "LoadedWorld", "load"]
+__all__ = ["Definitions", "Loaded", "LoadedWorld", "load"]
