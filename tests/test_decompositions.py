@@ -104,6 +104,9 @@ def test_what_is_refused() -> None:
         z[0].add_(1)
         return z
 
+    trained = kagari.export.export(nn.BatchNorm1d(3), (kagari.ones(2, 3),))
+    with pytest.raises(NotImplementedError, match="batch_norm in training"):
+        trained.run_decompositions()
     made = kagari.export.export(small(kagari, forward), (kagari.ones(2, 3),))
     with pytest.raises(NotImplementedError, match=r"shares its memory with another one(.|\n)*test_decompositions"):
         made.run_decompositions()

@@ -259,3 +259,32 @@ def test_shapes_collection() -> None:
     shapes[x] = shapes[y] = {0: batch}
     program = kagari.export.export(small(kagari, lambda x, y: x + y[0]), (x, [y]), dynamic_shapes=shapes)
     assert program.module()(kagari.ones(3, 2), [kagari.ones(3, 2)]).shape == (3, 2)
+
+
+def test_regions_without_gradients() -> None:
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: Any) -> Any:
+            with kagari.no_grad():
+                scale = self.linear(x) * 2
+            return self.linear(x) * scale
+
+    model, x = Model(), kagari.rand(2, 3)
+    gradients = []
+    for f in (model, kagari.export.export(model, (x,)).module()):
+        gradients.append(kagari.autograd.grad(f(x).sum(), list(model.parameters())))
+    for ours, theirs in zip(*gradients):
+        kagari.testing.assert_close(ours, theirs)
+
+
+def test_regions_of_autocast() -> None:
+    class Model(nn.Module):
+        def forward(self, x: Any) -> Any:
+            with kagari.autocast("cpu", dtype=kagari.bfloat16):
+                return x @ x
+
+    with pytest.raises(NotImplementedError, match=r"regions of autocast.*test_export"):
+        kagari.export.export(Model(), (kagari.rand(3, 3),))

@@ -19,7 +19,7 @@ from .tracing import Leaf, Traced
 
 __all__ = [
     "Dim", "ExportGraphSignature", "ExportedProgram", "ModuleCallEntry", "ModuleCallSignature", "ShapesCollection",
-    "dims", "dynamic_shapes", "export", "export_for_training", "exported_program", "graph_signature", "load", "save",
+    "dims", "dynamic_shapes", "export", "exported_program", "graph_signature", "load", "save",
 ]  # fmt: skip
 
 _ABOVE = (
@@ -82,13 +82,6 @@ def export(
         return _exported(mod, args, kwargs or {}, dynamic_shapes)
     except (ConstraintViolationError, GuardOnDataDependentSymNode, UserError) as error:
         raise type(error)(f"{error}{_ABOVE}") from None
-
-
-def export_for_training(
-    mod: Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None, **options: Any
-) -> Any:
-    """The same as :func:`export`, whose graphs can be differentiated."""
-    return export(mod, args, kwargs, **options)
 
 
 def _exported(mod: Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any) -> ExportedProgram:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from .exported_program import ExportedProgram
 
 _MUTATIONS = {InputKind.BUFFER: OutputKind.BUFFER_MUTATION, InputKind.USER_INPUT: OutputKind.USER_INPUT_MUTATION}
-_VIEWS = frozenset((
-    "alias", "chunk", "detach", "expand", "narrow", "numpy_T", "permute", "select", "slice", "split", "squeeze", "t",
-    "transpose", "unbind", "unsqueeze", "view",
-))  # fmt: skip
 Table = Mapping[Any, Callable[..., Any]]
 
 
@@ -42,7 +37,7 @@ class Functional:
         symbols = _symbols(program.graph)
         self.recorder = _Recorder(Graph(), Module(), symbols, len(symbols.each[0].values) if symbols.each else 1)
         self.values: dict[Node, Any] = {}
-        self.changed: dict[Node, Node] = {}  # inputs, and the node of their last value in the old graph
+        self.changed: dict[Node, None] = {}  # the inputs that get new values
 
     def run(self) -> tuple[Module, Graph, ExportGraphSignature]:
         """The graph and its signature. Raises NotImplementedError for what changes a tensor that shares its memory."""
@@ -100,6 +95,8 @@ class Functional:
 
     def _decomposed(self, target: OpOverload, args: Any, kwargs: Any) -> Any:
         """The result of an operator, by its rule if there is one."""
+        if target._opname == "batch_norm" and args[5] and args[3] is not None:
+            raise NotImplementedError("run_decompositions: batch_norm in training changes its running mean in place")
         if self.table is not None:
             rule = self.table.get(target)
             if rule is not None:
@@ -119,15 +116,13 @@ class Functional:
 
     def _in_place(self, node: Node, target: OpOverload, args: Any, kwargs: Any) -> Any:
         """An operator that works in place as one that does not: who uses its argument from then on has the result."""
-        changed = node.args[0]
-        root = self._origin(changed)
-        if _is_view(changed) or any(_is_view(user) for user in changed.users if user is not node):
+        root, x = self._origin(node.args[0]), args[0]
+        if any(isinstance(v, Tensor) and v is not x and v._storage is x._storage for v in self.values.values()):
             raise NotImplementedError(
                 f"run_decompositions: {target} changes a tensor that shares its memory with another one; the program "
                 f"does that at\n{node.stack_trace or 'an unknown place'}"
             )
         name = target._opname.removesuffix("_")
-        x = args[0]
         if name == "copy":
             result = args[1] if args[1].dtype is x.dtype else self._note("_to_copy", args[1], dtype=x.dtype)
             if tuple(result.shape) != tuple(x.shape):
@@ -142,7 +137,7 @@ class Functional:
         for old in [old for old in self.values if self.values[old] is x]:
             self.values[old] = result
         if root.op == "placeholder":
-            self.changed[root] = root
+            self.changed[root] = None
         return result
 
     def _origin(self, node: Node) -> Node:
@@ -194,12 +189,6 @@ def _symbols(graph: Graph) -> Symbols:
         rest = [hint * (1 + (i == k) * j) for i in range(len(hints)) for j in (1, 2)]
         each.append(Symbol(name, (hint, *rest)))
     return Symbols(each)
-
-
-def _is_view(node: Node) -> bool:
-    if node.target is operator.getitem:
-        return _is_view(node.all_input_nodes[0])
-    return isinstance(node.target, OpOverload) and node.target._opname in _VIEWS
 
 
 __all__ = ["Functional", "Table"]

@@ -20,9 +20,12 @@ __all__ = ["ONNXProgram", "OnnxExporterError", "UnsupportedOperatorError", "expo
 _NEWEST, _OLDEST, _USUAL = 21, 18, 20
 
 
+_exporting: list[bool] = []
+
+
 def is_in_onnx_export() -> bool:
-    """Whether a program is being exported; its model runs as it always does, so the answer is no."""
-    return False
+    """Whether :func:`export` is running a module."""
+    return bool(_exporting)
 
 
 def export(
@@ -88,11 +91,14 @@ def export(
         dynamic_shapes = _shapes_of(dynamic_axes, input_names or (), args)
     if not isinstance(args, tuple):
         args = (args,)
-    program = (
-        model
-        if isinstance(model, ExportedProgram)
-        else export_program(model, args, kwargs, dynamic_shapes=dynamic_shapes)
-    )
+    _exporting.append(True)
+    try:
+        if isinstance(model, ExportedProgram):
+            program = model
+        else:
+            program = export_program(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+    finally:
+        _exporting.pop()
     proto = model_of(
         program, input_names or (), output_names or (), opset, program.size_names, custom_translation_table
     )

@@ -10,6 +10,7 @@ from types import FrameType
 _PACKAGE = Path(__file__).parents[2]
 _HIDDEN = tuple(str(_PACKAGE / name) for name in ("eager", "engine", "fx", "library", "nn/functional", "overrides"))
 _MODULE = str(_PACKAGE / "nn" / "module")
+_OPERATIONS = tuple(str(_PACKAGE / name) for name in ("autograd/function.py", "eager/applied.py"))
 _ENDS = tuple(str(_PACKAGE / name) for name in ("export", "fx/experimental/proxy"))
 
 
@@ -44,4 +45,14 @@ def where() -> str:
     return "an unknown place"
 
 
-__all__ = ["stack", "where"]
+def in_operation() -> bool:
+    """Whether the forward of a `torch.autograd.Function` is running: gradients are off in it, and pass all the same."""
+    frame = sys._getframe(1)
+    while frame is not None and not frame.f_code.co_filename.startswith(_ENDS):
+        if frame.f_code.co_filename in _OPERATIONS:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+__all__ = ["in_operation", "stack", "where"]

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from ...amp.state import is_autocast_enabled
+from ...autograd.modes import is_grad_enabled
 from ...eager import Size, Tensor, device
 from ...eager import operators as ops
 from ...eager.aten import schemas
@@ -21,7 +23,7 @@ from ...overrides import TorchFunctionMode, redispatch_function, resolve_name
 from ..graph import Graph
 from ..node import Node, map_aggregate
 from .branches import record_cond
-from .places import stack, where
+from .places import in_operation, stack, where
 from .symbolic_shapes import Disagreement, GuardOnDataDependentSymNode, Symbols, argument, at, symbolic
 
 _OF_VALUES = frozenset((
@@ -79,6 +81,7 @@ class Recorder(TorchFunctionMode):
         self._known: dict[int, Known] = {}
         self._kept: list[Any] = []  # whose identities must not pass to others
         self.outside: tuple[Recorder, Callable[[Tensor, Known], bool]] | None = None
+        self._graded = is_grad_enabled()
         self.at: str | None = None  # where the program is, if not where it runs
         self.sizes_read: set[tuple[Node, int]] = set()
         resolve_name(ops.tensor)  # the names are looked up before calls are told
@@ -147,6 +150,18 @@ class Recorder(TorchFunctionMode):
         if isinstance(found, Node) and found.graph is not self.graph:
             raise NotImplementedError(f"torch.cond: a branch uses a size that is not fixed, at {where()}")
         return found
+
+    def _given(self, value: Any) -> Any:
+        """An argument as nodes have it; where gradients are off for a while, without its history."""
+        node = self.node_of(value)
+        if not isinstance(value, Tensor) or is_grad_enabled() or not self._graded or in_operation():
+            return node
+        known = self.found(value)
+        if not known.standing[0].requires_grad:
+            return node
+        made = self.graph.call_function(overloads.overload("detach", "default"), (node,))
+        made.meta.update(val=known.standing[0].detach(), shape=node.meta["shape"], stack_trace=stack())
+        return made
 
     # Calls
 
@@ -255,7 +270,9 @@ class Recorder(TorchFunctionMode):
         results = [self._attempted(target, found, choice) for choice in range(self.count)]
         if target._opname == "contiguous" and self._is_argument(results[0], found):
             return found.args[0]
-        args, kwargs = (map_aggregate(part, self.node_of) for part in (tuple(found.args), found.kwargs))
+        if is_autocast_enabled("cpu"):
+            raise NotImplementedError(f"graphs of regions of autocast are not there yet; there is one at {where()}")
+        args, kwargs = (map_aggregate(part, self._given) for part in (tuple(found.args), found.kwargs))
         if target._opname == "_assert_tensor_metadata":
             node = self.graph.create_node("call_function", target, args, kwargs, self.asserting)
         else:
