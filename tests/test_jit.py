@@ -257,6 +257,34 @@ class M(nn.Module):
 def make(): return M()
 args = (torch.arange(384.).view(2, 3, 8, 8) / 400,)
 """,
+    "ensemble": """
+class Both(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell_f = nn.LSTM(3, 4)
+        self.cell_b = nn.LSTM(3, 4)
+    def forward(self, x: Tensor) -> Tensor:
+        future_f = torch.jit.fork(self.cell_f, x)
+        output_b, _ = self.cell_b(torch.flip(x, dims=[0]))
+        output_b_rev = torch.flip(output_b, dims=[0])
+        output_f, _ = torch.jit.wait(future_f)
+        return torch.cat((output_f, output_b_rev), dim=2)
+class Ensemble(nn.Module):
+    def __init__(self, n_models):
+        super().__init__()
+        self.n_models = n_models
+        self.models = nn.ModuleList([Both() for _ in range(self.n_models)])
+    def forward(self, x : Tensor) -> Tensor:
+        futures : List[torch.jit.Future[Tensor]] = []
+        for model in self.models:
+            futures.append(torch.jit.fork(model, x))
+        results : List[Tensor] = []
+        for future in futures:
+            results.append(torch.jit.wait(future))
+        return torch.stack(results).sum(dim=0)
+def make(): return Ensemble(3)
+args = (torch.arange(24.).view(4, 2, 3) / 10,)
+""",
     "recurrent": """
 class R(nn.Module):
     def __init__(self):

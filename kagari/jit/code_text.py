@@ -335,13 +335,14 @@ class _Printer:
 
     def _fork(self, node: Node) -> None:
         graph: Graph = node.attributes["graph"]
-        self.line("def __forked_function():")
+        name = self.new_name("__forked_function")
+        self.line(f"def {name}():")
         inner = _Printer(self.result, self.level + 1)
         inner.taken, inner.counts = self.taken, self.counts
         inner.text.update(zip(graph.params, map(self.use, node.inputs)))
         inner.body(graph)
         self.lines += inner.lines
-        self.line(f"{self.name(node.output)} = fork(__forked_function)")
+        self.line(f"{self.name(node.output)} = fork({name})")
 
     # Expressions
 
