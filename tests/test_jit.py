@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
+import pickle
 import re
 import sys
 import warnings
@@ -609,3 +611,19 @@ def f(x):
     traced = kagari.jit.trace(program.f, kagari.ones(3, 2))
     short = kagari.arange(4.0).view(2, 2)
     assert_same(traced(short), program.f(short))
+
+
+def test_modules_are_copied_moved_and_trained() -> None:
+    scripted = kagari.jit.script(kagari.nn.Sequential(kagari.nn.Linear(2, 3), kagari.nn.BatchNorm1d(3)))
+    copied = copy.deepcopy(scripted)
+    x = kagari.rand(4, 2)
+    assert_same(copied(x), scripted(x))
+    optimizer = kagari.optim.SGD(copied.parameters(), 0.1)
+    copied(x).pow(2).sum().backward()
+    optimizer.step()
+    assert not bool((copied[0].weight == scripted[0].weight).all())
+    copied.load_state_dict(scripted.state_dict())
+    assert_same(copied.eval()(x), scripted.eval()(x))
+    assert copied.double()(x.double()).dtype is kagari.float64
+    with pytest.raises(RuntimeError, match=r"use my_module\.save"):
+        pickle.dumps(scripted)

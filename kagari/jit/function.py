@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable, Iterator
 from types import MethodType
@@ -219,6 +220,28 @@ class ScriptModule(Module):
     def save_to_buffer(self, _extra_files: dict[str, Any] | None = None) -> bytes:
         """The bytes of the program that :func:`kagari.jit.save` writes."""
         return saving.save_to_buffer(self, _extra_files)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> ScriptModule:
+        """A module of its own parameters, buffers and attributes, with the same graphs."""
+        made = memo[id(self)] = type(self)(self._script_type)
+        for name, parameter in self._parameters.items():
+            made.register_parameter(name, copy.deepcopy(parameter, memo))
+        for name, buffer in self._buffers.items():
+            made.register_buffer(name, copy.deepcopy(buffer, memo), name not in self._non_persistent_buffers_set)
+        for name, value in vars(self).items():
+            if name in self._script_type.attributes and name not in (*self._parameters, *self._buffers, *self._modules):
+                _set(made, name, copy.deepcopy(value, memo))
+        for name, child in self._modules.items():
+            made.add_module(name, copy.deepcopy(child, memo))
+        _set(made, "training", self.training)
+        _set(made, "_original", vars(self).get("_original"))
+        return made
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise RuntimeError(
+            "Mixed serialization of script and non-script modules is not supported. For purely script modules use "
+            "my_module.save(<filename>) instead."
+        )
 
     def __len__(self) -> int:
         return len(self._modules)
