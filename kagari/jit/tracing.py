@@ -232,9 +232,12 @@ class Tracer:
 
     def run_new(self) -> None:
         """Runs the nodes that were added and not run yet."""
-        for node in list(self.emitter.block.nodes):
-            if all(v in self.known for v in node.outputs) or node.kind.startswith("trace::"):
-                continue
+        new: list[Node] = []
+        for node in reversed(self.emitter.block.nodes):
+            if all(v in self.known for v in node.outputs):
+                break
+            new.append(node)
+        for node in reversed(new):
             results = perform(node, [self.known[v] for v in node.inputs])
             for value, result in zip(node.outputs, results):
                 self.known[value] = result
