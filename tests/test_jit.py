@@ -627,3 +627,22 @@ def test_modules_are_copied_moved_and_trained() -> None:
     assert copied.double()(x.double()).dtype is kagari.float64
     with pytest.raises(RuntimeError, match=r"use my_module\.save"):
         pickle.dumps(scripted)
+
+
+def test_attributes_of_no_type_are_left_out(load: Any) -> None:
+    program = load("""
+import functools
+class M(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.make = functools.partial(nn.Linear, 2)
+        self.anything = object()
+        self.both = [1, 'a']
+        self.k = 2
+    def forward(self, x): return x * self.k
+class Asks(M):
+    def forward(self, x): return self.anything
+""")
+    assert_same(kagari.jit.script(program.M())(kagari.ones(1)), [2.0])
+    with pytest.raises(RuntimeError, match="failed to convert Python type: 'object' to a TorchScript type"):
+        kagari.jit.script(program.Asks())

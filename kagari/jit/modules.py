@@ -13,7 +13,7 @@ from .annotations import EXPORTED, Attribute, mark_of
 from .function import RecursiveScriptModule, ScriptModule
 from .python_types import NoType, is_own, mangled, of_annotation, of_object, qualified
 from .types import Class, Type
-from .world import add_method, class_of
+from .world import add_method, class_of, known_class
 
 # Attributes that every module has, and that are none of its own.
 _OWN = frozenset((*TABLES, *vars(Module())))
@@ -92,7 +92,7 @@ def _plain_attributes(kind: Class, module: Module, hints: dict[str, Type]) -> No
             kind.attributes[name] = of_annotation(value.type, class_of)
             continue
         try:
-            found = hints.get(name) or of_object(value, class_of)
+            found = hints.get(name) or of_object(value, known_class)
         except NoType:
             continue
         if name in constants and name not in hints:

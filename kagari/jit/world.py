@@ -128,6 +128,11 @@ def class_of(cls: type) -> Type | None:
     return scripted_class(cls)
 
 
+def known_class(cls: type) -> Type | None:
+    """The type of a class that was compiled; None for all others. Attributes are objects of such classes alone."""
+    return _CLASSES.get(cls)
+
+
 def scripted_class(cls: type) -> Class:
     """Compiles a class: its attributes are those that `__init__` sets."""
     if cls in _CLASSES:
@@ -357,7 +362,7 @@ def _method_of_module(
     if home(type(module)).startswith(f"{_PACKAGE}.nn") and type_of(found) is not None:
         return constant_of(found, emitter, node)
     try:
-        of_object(found, class_of)
+        of_object(found, known_class)
         reason = "its type is not known"
     except NoType as error:
         reason = str(error)
@@ -384,4 +389,4 @@ def constant_of(value: Any, emitter: Any, node: ast.AST) -> Value:
     return emitter.constant(plain, node, type_of(plain) or of_object(plain, class_of))
 
 
-__all__ = ["PythonWorld", "add_method", "class_of", "method_of", "scripted_class", "sugared"]
+__all__ = ["PythonWorld", "add_method", "class_of", "known_class", "method_of", "scripted_class", "sugared"]
