@@ -158,6 +158,8 @@ SIZES = (  # the program, the shapes of the inputs, and what is said of them
         "x @ y if x.shape[0] <= 16 else y", [(8, 16), (16, 32)],
         "({0: Dim('a'), 1: Dim('b')}, {0: Dim('c'), 1: Dim('d')})",
     ),
+    ("x + y", [(8, 3), (8, 3)], "({0: Dim.AUTO, 1: Dim.AUTO}, {0: Dim.AUTO, 1: Dim.AUTO})"),
+    ("x + y", [(4, 4), (4, 4)], "({0: Dim.AUTO, 1: Dim.AUTO}, {0: Dim.AUTO, 1: Dim.AUTO})"),
     ("x.flatten() + y", [(4, 3), (12,)], "({0: Dim.AUTO, 1: Dim.AUTO}, {0: Dim.AUTO})"),
     ("x.flatten() + y", [(4, 3), (12,)], "({0: Dim.AUTO}, {0: Dim.AUTO})"),
     ("x.flatten(), x.shape[0] * x.shape[1], lib.cat([x, x])", [(4, 3)], "({0: Dim('a'), 1: Dim('b')},)"),
@@ -207,6 +209,18 @@ def test_calls_that_are_refused(oracle: ModuleType, call: str) -> None:
         with pytest.raises(Exception) as caught:
             eval(call, {"m": module, "rand": lib.rand})
         outcomes.append((type(caught.value).__name__, str(caught.value)))
+    assert outcomes[0] == outcomes[1]
+
+
+def test_comparisons_are_conditions(oracle: ModuleType) -> None:
+    outcomes = []
+    for lib in (kagari, oracle):
+        model = small(lib, lambda x, y: x * 2 if x.shape[0] == 9 else x)
+        module = lib.export.export(model, (lib.ones(8, 3),), dynamic_shapes=({0: lib.export.Dim.AUTO},)).module()
+        assert module(lib.ones(7, 3)).shape == (7, 3)
+        with pytest.raises(AssertionError) as caught:
+            module(lib.ones(9, 3))
+        outcomes.append(str(caught.value))
     assert outcomes[0] == outcomes[1]
 
 

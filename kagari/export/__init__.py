@@ -127,9 +127,10 @@ def _conditions(search: Search, leaves: list[Leaf], traced: Traced) -> Condition
                 continue
             sizes.append(place.text(names))
         shapes.append((at, leaf.source[3:].replace("']", "", 1), tuple(sizes)))
-    kept = [guard for guard in (*traced.symbols.guards, *search.conditions) if guard.left is None or guard.sign == "!="]
+    asked = (*traced.symbols.guards, *search.conditions)
+    kept = [guard for guard in asked if guard.left is None or guard.sign in ("==", "!=")]
     labels = {name: free.dim.__name__ for free, name in names.items() if free.dim is not None}
-    return Conditions(shapes, [(g.text, g.answer) for g in kept if "?" not in g.text], labels)
+    return Conditions(shapes, list(dict.fromkeys((g.text, g.answer) for g in kept if "?" not in g.text)), labels)
 
 
 def _leaves(named: dict[str, Any]) -> list[Leaf]:

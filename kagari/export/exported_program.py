@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -186,7 +187,9 @@ class ExportedProgram:
             for dim, size in enumerate(sizes):
                 found += self._size_checks(at, path, dim, size, seen)
         for text, answer in self._conditions.guards:
-            found.append((text, partial(self._comes_out, compile(text, "<guard>", "eval"), answer)))
+            found.append(
+                (_shown(text, answer, seen), partial(self._comes_out, compile(text, "<guard>", "eval"), answer))
+            )
         return found + constant_checks(self)
 
     def _size_checks(self, at: int, path: str, dim: int, size: Any, seen: dict[str, str]) -> list[Check]:
@@ -270,6 +273,15 @@ class ExportedProgram:
         signature = str(self._graph_signature).replace("\n", "\n    ")
         ranges = self._range_constraints
         return f"ExportedProgram:\n    {code}\nGraph signature: {signature}\nRange constraints: {ranges}\n"
+
+
+_OPPOSITES = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def _shown(text: str, answer: bool, names: dict[str, str]) -> str:
+    """A comparison of sizes as it has to be, with the ways to these in place of their names."""
+    text = re.sub(r"\bs\d+\b", lambda found: names.get(found[0], found[0]), text)
+    return text if answer else re.sub(r" ([<>=!]=?) ", lambda found: f" {_OPPOSITES[found[1]]} ", text, count=1)
 
 
 __all__ = ["CallSpec", "Conditions", "ExportedProgram", "ModuleCallEntry", "ModuleCallSignature"]

@@ -145,17 +145,23 @@ class Search:
         return found
 
     def names(self, places: Places) -> dict[Free, str]:
-        """The names of symbols: each is that of the last dimension that has it."""
-        found: dict[Free, str] = {}
-        for plain in (False, True):
-            for (leaf, dim), place in places.items():
-                if place.is_plain if plain else len(place.frees) == 1:
-                    source = f"{self.leaves[leaf].source}.size()[{dim}]"
-                    number = int(hashlib.sha256(source.encode()).hexdigest(), 16) % 100
-                    (own,) = place.frees
-                    while f"s{number}" in [name for free, name in found.items() if free is not own]:
-                        number += 1
-                    found[own] = f"s{number}"
+        """The names of symbols: the first, in the order of letters, of those that the dimensions would have."""
+        return {free: name for free, (name, _) in self._named(places).items()}
+
+    def _named(self, places: Places) -> dict[Free, tuple[str, tuple[int, int]]]:
+        """The names, and the dimensions that they come from."""
+        wanted: dict[Free, list[tuple[bool, str, tuple[int, int]]]] = {}
+        for (leaf, dim), place in places.items():
+            if len(place.frees) == 1:
+                source = f"{self.leaves[leaf].source}.size()[{dim}]"
+                number = int(hashlib.sha256(source.encode()).hexdigest(), 16) % 100
+                wanted.setdefault(place.frees[0], []).append((not place.is_plain, f"s{number}", (leaf, dim)))
+        found: dict[Free, tuple[str, tuple[int, int]]] = {}
+        for free, names in wanted.items():
+            _, name, key = min(names)
+            while name in [taken for taken, _ in found.values()]:
+                name = f"s{int(name[1:]) + 1}"
+            found[free] = name, key
         return found
 
     def _attempt(self, places: Places, choices: Choices) -> Traced:
@@ -165,10 +171,7 @@ class Search:
             leaves.append(replace(leaf, shapes=shapes))
         names = self.names(places)
         symbols = [Symbol(name, tuple(choice[free] for choice in choices.each)) for free, name in names.items()]
-        sources: dict[str, tuple[int, int]] = {}
-        for key, place in places.items():
-            if place.is_plain:
-                sources[names[place.frees[0]]] = key
+        sources = {name: key for name, key in self._named(places).values() if places[key].is_plain}
         return trace(self.mod, leaves, self.in_spec, symbols, sources)
 
     @staticmethod
@@ -232,17 +235,17 @@ class Search:
             first, second = sorted((one, other), key=frees.index)
             if first.dim is None and second.dim is None:
                 first, second = second, first
-            if self._goes_on(_joined(self.places, second, (first,), True), reached):
+            if self._goes_on(_joined(self.places, second, (first,), True), reached, [first]):
                 self._join(second, first)
                 return
         for free in frees if len(frees) > 1 else ():
             for some in self._products(free):
                 involved = free in varied or any(other in varied for other in some)
-                if involved and self._goes_on(joined := _joined(self.places, free, some), reached):
+                if involved and self._goes_on(joined := _joined(self.places, free, some), reached, some):
                     self.places = joined
                     return
         for free in varied:
-            if len(varied) == 1 or self._goes_on(_fixed(self.places, free), reached):
+            if len(varied) == 1 or self._goes_on(_fixed(self.places, free), reached, [free]):
                 self._fix(free)
                 return
         raise found
@@ -254,14 +257,18 @@ class Search:
         multiples = [(other,) for other in others if free.hint % other.hint == 0 and free.hint > other.hint]
         return [*pairs, *multiples] if free.dim is None else []
 
-    def _goes_on(self, places: Places, reached: int) -> bool:
-        """Whether a run with other places gets further than before."""
-        held = self.places
-        self.places = places
+    def _goes_on(self, places: Places, reached: int, settled: Sequence[Free]) -> bool:
+        """Whether a run with other places gets further than before, or is stopped by other sizes at the same step."""
+        held, self.places = self.places, places
+        choices = self._choices()
         try:
-            self._attempt(places, self._choices())
-        except (Disagreement, Unfit) as error:
-            return bool(error.reached > reached)  # type: ignore[union-attr]
+            self._attempt(places, choices)
+        except Disagreement as error:
+            return bool(error.reached > reached)  # type: ignore[attr-defined]
+        except Unfit as error:
+            again = set(settled).intersection(choices.varied[error.choice])
+            at: int = error.reached  # type: ignore[attr-defined]
+            return at > reached or (at == reached and not again)
         finally:
             self.places = held
         return True

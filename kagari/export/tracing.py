@@ -167,7 +167,8 @@ def trace(mod: Module, leaves: Sequence[Leaf], in_spec: Any, symbols: list[Symbo
             result = mod(*args, **kwargs)
         assigned.record(recorder)
     except Exception as error:
-        error.reached = len(recorder.graph.nodes)  # type: ignore[attr-defined]
+        steps = [node for node in recorder.graph.nodes if not isinstance(node.meta.get("val"), SymInt | SymFloat)]
+        error.reached = len(steps)  # type: ignore[attr-defined]
         raise
     finally:
         assigned.undo()

@@ -112,14 +112,14 @@ class Symbols:
     def holds(self, text: str, sign: str, answers: Values, apart: Values) -> bool:
         """Whether a comparison holds. Raises Disagreement where that differs from choice to choice.
 
-        That sizes are not the same is no condition on them.
+        That sizes are not the same may differ: it is a condition on them.
         """
         answer: bool = answers[0]
+        if not any(apart):
+            return answer  # both sides are one
         guard = Guard(text, sign, answer, self.line(apart) if all(type(v) is int for v in apart) else None)
         others = [choice for choice, other in enumerate(answers) if other is not answer]
-        if sign in ("==", "!=") and answer is (sign == "!="):
-            return answer
-        if others:
+        if others and not (sign in ("==", "!=") and answer is (sign == "!=")):
             raise Disagreement(guard, apart, others)
         self.guards.append(guard)
         return answer
