@@ -144,6 +144,15 @@ def f(x):
     return g(x) * F.gelu(x) + g(x, 0.3)
 args = (torch.ones(2, 3),)
 """,
+    "methods": """
+def f(x):
+    parts = x.split(1)
+    first = torch.where(x > 1, x, torch.zeros_like(x))
+    text = '%s-%d' % ('a', 3)
+    return x.float(), x.long() + 1, x.type(torch.float64), parts, first, torch.topk(x, 1), text, sorted([3, 1]), [
+        int(v) for v in [1., 2.]]
+args = (torch.arange(4.).view(2, 2),)
+""",
     "futures": """
 def neg(x): return torch.neg(x)
 def f(x):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -106,15 +106,14 @@ def _method(name: str) -> Callable[..., Any]:
 
 def function_named(name: str) -> Callable[..., Any] | None:
     """Kagari's function with an operator's name: a function, or a method of tensors."""
-    member = getattr(Tensor, name, None)
-    if callable(member):
-        found: Callable[..., Any] = member
-        return found
-    try:
-        function: Callable[..., Any] = getattr(operators, name)
-        return function
-    except AttributeError:
-        return kernels.elsewhere(name)
+    return next(functions_named(name), None)
+
+
+def functions_named(name: str) -> Iterator[Callable[..., Any]]:
+    """All functions with an operator's name, of which the first one computes it."""
+    for found in (getattr(Tensor, name, None), getattr(operators, name, None), kernels.elsewhere(name)):
+        if callable(found):
+            yield found
 
 
 # Operators on numbers, text and containers that are no sign
@@ -151,7 +150,7 @@ def _format(text: str, *values: Any) -> str:
 
 
 def _percent(text: str, *values: Any) -> str:
-    return text % values
+    return text % (values[0] if len(values) == 1 else values)
 
 
 def _warn(message: str, level: int = 2) -> None:
@@ -256,4 +255,13 @@ def new_object(kind: types.Class) -> Any:
     return made
 
 
-__all__ = ["Action", "ScriptObject", "action", "forked", "function_named", "is_instance", "new_object"]
+__all__ = [
+    "Action",
+    "ScriptObject",
+    "action",
+    "forked",
+    "function_named",
+    "functions_named",
+    "is_instance",
+    "new_object",
+]

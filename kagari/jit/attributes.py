@@ -6,7 +6,7 @@ import ast
 from collections.abc import Mapping, Sequence
 
 from ..eager import aten
-from . import types
+from . import codes, types
 from .ir import Value
 from .scopes import Scopes
 from .sugar import Bound, Builtin, Called, Fresh, Made, Members, Static, Sugar, Super
@@ -59,6 +59,8 @@ class Attributes(Scopes):
         if isinstance(kind, types.Enum) and name in ("name", "value"):
             result = types.Str if name == "name" else kind.value
             return self.emit(f"prim::Enum{name.title()}", (owner,), (result,), node).output
+        if kind == types.Tensor and name in codes.CASTS and name != "bool":
+            return Builtin(f"cast::{name}", owner)
         if aten.schemas(f"aten::{name}") or name in ("add_", "split", "tolist", "type", "new_tensor"):
             return Builtin(f"aten::{name}", owner)
         self.fail(f"'{kind}' object has no attribute or method '{name}'.", node)

@@ -25,7 +25,7 @@ _RESERVED = frozenset((
     "isinstance", "infj", "nanj",
 ))  # fmt: skip
 _NUMBERS = {"aten::Int": "int", "aten::Float": "float", "aten::Bool": "bool", "aten::Complex": "complex",
-            "aten::str": "str"}  # fmt: skip
+            "aten::str": "str", "aten::sorted": "sorted"}  # fmt: skip
 _IMPLICIT = {"aten::IntImplicit": "int", "aten::FloatImplicit": "float", "aten::ScalarImplicit": "number",
              "aten::ComplexImplicit": "complex"}  # fmt: skip
 

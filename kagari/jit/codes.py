@@ -20,6 +20,14 @@ FORMATS = {
 LAYOUTS = {0: formats.strided}
 
 
+CASTS = {
+    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16,
+    "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8,
+    "bool": dtypes.bool_, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
+}  # fmt: skip
+"""Methods of tensors that give them another dtype."""
+
+
 def of_dtype(value: dtype) -> int:
     """The number of a dtype. Raises RuntimeError for one that programs are not stored with."""
     if value not in _NUMBERS:
@@ -53,4 +61,4 @@ def layout_of(number: int | None) -> Any:
     return None if number is None else LAYOUTS[number]
 
 
-__all__ = ["DTYPES", "dtype_of", "format_of", "layout_of", "of_dtype", "of_object"]
+__all__ = ["CASTS", "DTYPES", "dtype_of", "format_of", "layout_of", "of_dtype", "of_object"]

@@ -30,7 +30,7 @@ _SAME_NAME = {"absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin":
 
 
 @cache
-def _result_class(fields: tuple[str, ...]) -> Any:
+def result_class(fields: tuple[str, ...]) -> Any:
     """The class of several results that have names."""
     return namedtuple("results", fields)
 
@@ -140,8 +140,7 @@ class Emitter:
         if not node.outputs:
             return self.constant(None, at)
         named = fields if all(fields) else ()
-        python = _result_class(named) if named else None
-        kind = types.Tuple(tuple(v.type for v in node.outputs), "results" if named else "", named, python)
+        kind = types.Tuple(tuple(v.type for v in node.outputs), "", named)
         return self.emit("prim::TupleConstruct", node.outputs, (kind,), at).output
 
     def matched(
@@ -251,4 +250,4 @@ def _signature(schema: Schema) -> str:
     return f"{schema}({', '.join(parts)}) -> {returns if len(schema.returns) == 1 else f'({returns})'}"
 
 
-__all__ = ["Emitter", "Mismatch", "type_of"]
+__all__ = ["Emitter", "Mismatch", "result_class", "type_of"]

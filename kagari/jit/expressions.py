@@ -163,8 +163,7 @@ class Expressions(Calls):
             return magic
         name = _BINARY[op]
         if op is ast.Mod and left.type == types.Str:
-            values = self.unpacked(right, node) if isinstance(right.type, types.Tuple) else [right]
-            return self.call("aten::percentFormat", (left, *values), node)
+            return self.call("aten::percentFormat", (left, right), node)
         if op is ast.FloorDiv and types.Tensor in (left.type, right.type):
             name = "floor_divide"
         return self.call(f"aten::{name}", (left, right), node)

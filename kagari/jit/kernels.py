@@ -296,6 +296,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "aten::size": lambda x: list(x.shape), "aten::size.int": Tensor.size, "aten::len.Tensor": len,
     "aten::_cast_Float": lambda x, non_blocking: x.float(),
     "aten::_shape_as_tensor": lambda x: operators.tensor(list(x.shape)),
+    "aten::where": operators.where,
     "aten::is_grad_enabled": is_grad_enabled, "aten::set_grad_enabled": set_grad_enabled,
     "aten::result_type.Tensor": lambda a, b: codes.of_dtype(operators.result_type(a, b)),
     "aten::clone": lambda x, f: x.clone() if f is None else x.clone(memory_format=codes.format_of(f)),

@@ -40,7 +40,7 @@ _TYPES: dict[str, Type] = {
 _NAMES: dict[str, Any] = {
     "annotate": annotate, "unchecked_cast": UncheckedCast, "uninitialized": Uninitialized, "int": int,
     "float": float, "bool": bool, "complex": complex, "str": str, "print": print, "range": range,
-    "isinstance": isinstance, "getattr": getattr, "fork": fork,
+    "isinstance": isinstance, "getattr": getattr, "fork": fork, "sorted": sorted,
 }  # fmt: skip
 _RESERVED = frozenset((*dir(RecursiveScriptModule(Class(""))), "_forward", "_original")) - {"training"}
 _NUMBERS = {"inf": float("inf"), "nan": float("nan")}

@@ -205,13 +205,14 @@ class Loops(Branches):
             raise NotSupportedError("Only a single generator is currently supported", self.source, node)
         if generator.ifs:
             raise NotSupportedError("Comprehension ifs are not supported yet", self.source, node)
+        inside = hint.element if isinstance(hint, types.List) else None
+        made = self.emit("prim::ListConstruct", (), (types.List(inside or types.Tensor),), node)
         over = self.expression(generator.iter)
         known = self.static_elements(over, generator.iter)
-        inside = hint.element if isinstance(hint, types.List) else None
         if known is not None:
+            made.remove()
             return self._listed_static(node, generator.target, known, inside)
         count, element = self.counted(over, generator.iter)
-        made = self.emit("prim::ListConstruct", (), (types.List(inside or types.Tensor),), node)
         loop = self.emit("prim::Loop", (count, self.constant(True, node)), (), node)
         body = loop.add_block()
         index = body.add_param(types.Int)

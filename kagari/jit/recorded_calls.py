@@ -7,7 +7,7 @@ from typing import Any
 
 from ..eager import Tensor, operators
 from ..eager.device import Device
-from . import codes, types, world
+from . import codes, types
 from .ir import Value
 from .tracing import PLACE, Tracer, number_tensor, warn
 
@@ -118,7 +118,7 @@ def _of_sizes(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str,
 
 
 def _cast(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return t.builtin("aten::to", (args[0], world.CASTS[function.__name__]), kwargs)
+    return t.builtin("aten::to", (args[0], codes.CASTS[function.__name__]), kwargs)
 
 
 def _to(t: Tracer, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -194,7 +194,7 @@ HANDLERS: dict[str, Handler] = {
     "interpolate": _interpolated, "pieces": _cut,
     **dict.fromkeys([f"conv{of}{n}d" for of in ("", "_transpose") for n in (1, 2, 3)], _convolved),
     **dict.fromkeys(("zeros", "ones", "rand", "randn", "empty"), _of_sizes),
-    **dict.fromkeys(world.CASTS, _cast),
+    **dict.fromkeys(codes.CASTS, _cast),
 }  # fmt: skip
 
 __all__ = ["HANDLERS"]

@@ -109,6 +109,8 @@ class _Writer:
 
     def _node(self, node: Node) -> None:
         text = self._expression(node)
+        if node.schema is not None and node.schema.returns == ("Tensor[]",):
+            text = f"list({text})"  # functions give tuples
         names = [self._name(v) for v in node.outputs]
         if not names:
             self._line(text)

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import types
+from . import codes, types
 from .annotations import UNUSED, annotate, is_scripting, is_tracing, mark_of
 from .expressions import Condition
 from .frontend import NotSupportedError
@@ -142,6 +142,11 @@ class Compiler(Statements):
 
     def rewritten(self, name: str, args: tuple[Value, ...], kwargs: dict[str, Value], node: ast.AST) -> Value | None:
         """Calls that are no operators: those of dictionaries and lists that become constants of others."""
+        space, _, plain = name.partition("::")
+        if space == "cast":
+            return self.call("aten::to", (*args, self.constant(codes.CASTS[plain], node)), node, kwargs)
+        if name == "aten::type" and len(args) == 2:
+            return self.call("aten::to", args, node)
         if name == "prim::RaiseException":
             self.emit(name, args, (), node)
             return self.constant(None, node)

@@ -20,7 +20,7 @@ from ..eager import Tensor, answering, aten, operators, overriding
 from ..nn import Module
 from . import codes, types, world
 from .annotations import tracing as state
-from .emitting import Emitter, type_of
+from .emitting import Emitter, result_class, type_of
 from .frontend import ScriptError, Source
 from .ir import Block, Graph, Node, Value
 from .running import compiled
@@ -250,7 +250,7 @@ class Tracer:
         found = self.known[value]
         if isinstance(value.type, types.Tuple) and value.node is not None and value.node.kind == "prim::TupleConstruct":
             parts = [self.result(v) for v in value.node.inputs]
-            return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
+            return result_class(value.type.fields)(*parts) if value.type.fields else tuple(parts)
         if isinstance(value.type, types.List) and found and isinstance(found[0], Tensor):
             node = self.emitter.emit("prim::ListUnpack", (value,), [types.Tensor] * len(found), PLACE)
             for output, tensor in zip(node.outputs, found):

@@ -161,10 +161,7 @@ class Tuple(Type):
     def graph(self) -> str:
         """The type in the text of a graph."""
         inside = ", ".join(e.graph for e in self.elements)
-        if self.name:
-            named = ", ".join(f"{e.graph} {name}" for e, name in zip(self.elements, self.fields))
-            return f"NamedTuple({named})" if not self.name.startswith("__torch__") else self.name
-        return f"({inside})"
+        return self.name or f"({inside})"
 
     def parts(self) -> tuple[Type, ...]:
         """The types of the elements."""

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ..base import dtypes
 from ..eager import Tensor, aten, device
 from ..nn import Module
 from . import actions, attention_forms, codes, forms, layer_forms, types
@@ -29,12 +28,6 @@ _FUNCTIONS: dict[Any, Method] = {}
 _CLASSES: dict[type, Class] = {}
 
 
-CASTS = {
-    "float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16,
-    "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8,
-    "bool": dtypes.bool_, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
-}  # fmt: skip
-"""Methods of tensors that give them another dtype."""
 _RENAMED = {"logsigmoid": "log_sigmoid"}  # operators that have another name in stored programs
 
 
@@ -65,7 +58,7 @@ def operator_name(function: Any) -> str | None:
         return f"aten::{_RENAMED[name]}"
     for prefix in (spaces.get(module, ""), ""):
         full = f"aten::{prefix}{name}"
-        if aten.schemas(full) and actions.function_named(prefix + name) is function:
+        if aten.schemas(full) and any(found is function for found in actions.functions_named(prefix + name)):
             return full
     if isinstance(function, BuiltinFunctionType) and aten.schemas(f"aten::special_{name}"):
         return f"aten::special_{name}"
