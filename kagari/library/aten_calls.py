@@ -30,7 +30,7 @@ _RENAMED = {
     "__floordiv__": "floor_divide", "__mod__": "remainder", "__pow__": "pow", "__matmul__": "matmul", "__eq__": "eq",
     "__ne__": "ne", "__invert__": "bitwise_not", "__neg__": "neg", "__abs__": "abs", "__add__": "add",
     "__mul__": "mul", "__iadd__": "add_", "__imul__": "mul_", "__lt__": "lt", "__le__": "le", "__gt__": "gt",
-    "__ge__": "ge", "bitwise_and": "bitwise_and",
+    "__ge__": "ge",
 }  # fmt: skip
 _PARAMETERS = {"training": "train", "input": "self"}
 """Names of parameters that are others in operators, where the operator does not have this one."""

@@ -64,10 +64,6 @@ def _padded(mode: str) -> Callable[..., Any]:
     return lambda self, padding: _F("pad")(self, padding, mode)
 
 
-def _grid_sampler(self: Tensor, grid: Tensor, mode: int, padding: int, align_corners: bool) -> Any:
-    return _F("grid_sample")(self, grid, INTERPOLATIONS[mode], PADDINGS[padding], align_corners)
-
-
 def _im2col(self: Tensor, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
     return _F("unfold")(self, tuple(kernel), tuple(dilation), tuple(padding), tuple(stride))
 
@@ -90,16 +86,9 @@ def _nll_loss(
     return _F("nll_loss")(self, target, weight, ignore_index=ignore_index, reduction=reduction)
 
 
-def _losses(name: str, *more: str) -> Callable[..., Any]:
-    """A loss whose function has deprecated parameters before `reduction`; `more` are parameters behind it."""
+def _losses(name: str, *order: str) -> Callable[..., Any]:
+    """A loss whose function has other parameters between these, which come in this order behind input and target."""
 
-    def run(self: Tensor, target: Tensor, *rest: Any) -> Any:
-        return _F(name)(self, target, **dict(zip(("reduction", *more), rest)))
-
-    return run
-
-
-def _weighted_losses(name: str, *order: str) -> Callable[..., Any]:
     def run(self: Tensor, target: Tensor, *rest: Any) -> Any:
         return _F(name)(self, target, **dict(zip(order, rest)))
 
@@ -142,8 +131,8 @@ _WRITTEN: dict[str, Callable[..., Any]] = {
     "_to_copy": lambda self, **options: self.to(**options, copy=True),
     "alias": lambda self: self.view_as(self),
     "batch_norm": _batch_norm,
-    "binary_cross_entropy": _weighted_losses("binary_cross_entropy", "weight", "reduction"),
-    "binary_cross_entropy_with_logits": _weighted_losses(
+    "binary_cross_entropy": _losses("binary_cross_entropy", "weight", "reduction"),
+    "binary_cross_entropy_with_logits": _losses(
         "binary_cross_entropy_with_logits", "weight", "pos_weight", "reduction"
     ),
     "broadcast_tensors": lambda tensors: _module("").broadcast_tensors(*tensors),
@@ -151,8 +140,7 @@ _WRITTEN: dict[str, Callable[..., Any]] = {
     "cross_entropy_loss": _cross_entropy,
     "einsum": lambda equation, tensors: _module("").einsum(equation, *tensors),
     "embedding": lambda weight, indices, *rest: _module("").embedding(weight, indices, *rest),
-    "grid_sampler": _grid_sampler,
-    "huber_loss": _losses("huber_loss", "delta"),
+    "huber_loss": _losses("huber_loss", "reduction", "delta"),
     "im2col": _im2col,
     "index": lambda self, indices: self[_index(indices)],
     "index_put": lambda self, *rest: _index_put_(self.clone(), *rest),
@@ -161,19 +149,19 @@ _WRITTEN: dict[str, Callable[..., Any]] = {
     "kl_div": lambda self, target, reduction="mean", *, log_target=False: _F("kl_div")(
         self, target, reduction=reduction, log_target=log_target
     ),
-    "l1_loss": _losses("l1_loss"),
+    "l1_loss": _losses("l1_loss", "reduction"),
     "lift_fresh": lambda self: self,
     "lift_fresh_copy": lambda self: self.clone(),
     "log_sigmoid": lambda self: _F("logsigmoid")(self),
     "log_softmax": lambda self, dim, dtype=None: _module("").log_softmax(self, dim, dtype=dtype),
     "meshgrid": lambda tensors, *, indexing="ij": _module("").meshgrid(*tensors, indexing=indexing),
-    "mse_loss": _losses("mse_loss"),
+    "mse_loss": _losses("mse_loss", "reduction"),
     "nll_loss": _nll_loss,
     "nll_loss2d": _nll_loss,
     "nll_loss_nd": _nll_loss,
     "rsub": lambda self, other, *, alpha=1: other - self * alpha,
     "slice": _slice,
-    "smooth_l1_loss": _losses("smooth_l1_loss", "beta"),
+    "smooth_l1_loss": _losses("smooth_l1_loss", "reduction", "beta"),
     "softmax": lambda self, dim, dtype=None: _module("").softmax(self, dim, dtype=dtype),
     "sym_size": lambda self, dim: self.size(dim),
     "upsample_bicubic2d.vec": _resized("bicubic", True),
