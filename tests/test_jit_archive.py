@@ -157,6 +157,7 @@ HOSTILE = {
     "lambda": "    return (lambda: x)()\n",
     "comprehension of globals": "    return [c for c in ().__class__.__bases__]\n",
     "syntax": "    return (\n",
+    "assignment": "    x.data = 1\n    return x\n",
 }  # fmt: skip
 
 

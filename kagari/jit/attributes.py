@@ -94,7 +94,8 @@ class Attributes(Scopes):
 
     def set_attribute(self, owner: Value, name: str, value: Value, node: ast.AST) -> None:
         """Writes an attribute of an object. Raises ScriptError where it has none, or one of another type."""
-        assert isinstance(owner.type, types.Class)
+        if not isinstance(owner.type, types.Class):
+            self.fail(f"'{owner.type}' object has no attribute {name} that could be set", node)
         if name in owner.type.properties and owner.type.properties[name][1] is not None:
             setter = owner.type.properties[name][1]
             assert setter is not None
