@@ -266,7 +266,8 @@ def main():
     x = torch.ones(1)
     dist.all_reduce(x)
     names = "RANK LOCAL_RANK WORLD_SIZE LOCAL_WORLD_SIZE GROUP_RANK TORCHELASTIC_RESTART_COUNT"
-    print(*(os.environ[name] for name in names.split()), int(x), sys.argv[1:], flush=True)
+    found = [*(os.environ[name] for name in names.split()), int(x), sys.argv[1:]]
+    sys.stdout.write(" ".join(map(str, found)) + "\\n")  # at once: others write, too
     if "fail" in sys.argv and dist.get_rank() == 1 and os.environ["TORCHELASTIC_RESTART_COUNT"] != sys.argv[2]:
         raise ValueError("a reason")
     dist.destroy_process_group()

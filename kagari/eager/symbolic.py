@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .answering import told
+
 _NUMBERS = (np.integer, np.floating, int, float)
 
 
@@ -115,3 +117,6 @@ def sym_ite(b: Any, t: Any, f: Any) -> Any:
 
 
 FUNCTIONS = (sym_float, sym_int, sym_ite, sym_max, sym_min, sym_not, sym_sqrt, sym_sum)
+
+for _function in FUNCTIONS:
+    told(_function)

@@ -266,10 +266,6 @@ def rnn_relu(*args: Any) -> tuple[Tensor, ...]:
     return _network("RNN_RELU", args)
 
 
-for _function in (lstm, gru, rnn_tanh, rnn_relu):
-    told(_function)
-
-
 def _cell(
     mode: str, input: Tensor, state: State, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None
 ) -> State:
@@ -317,3 +313,6 @@ __all__ = [
     "native_dropout", "native_group_norm", "native_layer_norm", "rnn_relu", "rnn_relu_cell", "rnn_tanh",
     "rnn_tanh_cell",
 ]  # fmt: skip
+
+for _name in __all__:
+    told(globals()[_name])

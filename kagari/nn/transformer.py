@@ -68,9 +68,9 @@ class TransformerEncoder(Module):
 
         >>> import kagari as torch
         >>> from kagari import nn
-        >>> encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16), num_layers=2)
-        >>> tuple(encoder(torch.randn(10, 3, 8)).shape)
-        (10, 3, 8)
+        >>> layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        >>> tuple(nn.TransformerEncoder(layer, num_layers=2)(torch.randn(3, 10, 8)).shape)
+        (3, 10, 8)
     """
 
     __constants__ = ("norm",)
@@ -228,9 +228,9 @@ class Transformer(Module):
 
         >>> import kagari as torch
         >>> from kagari import nn
-        >>> model = nn.Transformer(8, 2, 1, 1, 16)
-        >>> tuple(model(torch.randn(10, 3, 8), torch.randn(7, 3, 8)).shape)
-        (7, 3, 8)
+        >>> model = nn.Transformer(8, 2, 1, 1, 16, batch_first=True)
+        >>> tuple(model(torch.randn(3, 10, 8), torch.randn(3, 7, 8)).shape)
+        (3, 7, 8)
     """
 
     def __init__(

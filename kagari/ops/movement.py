@@ -96,6 +96,11 @@ def view(input: Tensor, shape: Any) -> Value:
     """
     if isinstance(shape, dtype):
         return reinterpreted(input, shape)
+    if any(isinstance(size, float | complex) for size in shape):
+        raise TypeError(
+            "view() received an invalid combination of arguments - got (tuple), but expected one of: (torch.dtype "
+            "dtype), (tuple of ints size)"
+        )
     return graph.reshape(input, inferred(shape, product(input.shape)))
 
 
