@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ import pytest
 from ranks import run
 
 from kagari import distributed as dist
+from kagari.distributed.mesh import Mesh
 
 DTYPES = ["float32", "float64", "int32", "int64", "uint8", "int8", "float16", "bfloat16", "bool", "complex64"]
 REDUCTIONS = ["SUM", "PRODUCT", "MIN", "MAX", "BAND", "BOR", "BXOR", "AVG"]
@@ -235,6 +238,29 @@ def test_a_killed_process_is_an_error_of_the_others(tmp_path: Path) -> None:
         said, _ = stays.communicate(timeout=60)
         dies.wait(timeout=60)
     assert said == "Connection closed by peer: process 1 has gone\n"
+
+
+HEADER = struct.Struct("<BIqQQ")
+
+
+@pytest.mark.parametrize("first", ["announced", "begun", "nothing"])
+def test_a_process_that_goes_in_the_middle_of_a_message(first: str) -> None:
+    here, there = socket.socketpair()
+    mesh = Mesh({1: here})
+    size = 100000 if first == "announced" else 100
+    if first == "announced":
+        there.sendall(HEADER.pack(1, 0, 5, size, 1))
+    elif first == "begun":
+        there.sendall(HEADER.pack(0, 0, 5, size, 0) + b"x" * 10)
+    early = mesh.receive(1, 0, 5, memoryview(bytearray(size))) if first != "announced" else None
+    there.close()
+    with pytest.raises(dist.DistBackendError, match="process 1 has gone"):
+        (early or mesh.receive(1, 0, 5, memoryview(bytearray(size)))).wait(10, "recv")
+    with pytest.raises(dist.DistBackendError, match="process 1 has gone"):
+        mesh.receive(1, 0, 6, memoryview(bytearray(1))).wait(10, "recv")
+    with pytest.raises(dist.DistBackendError, match="process 1 has gone"):
+        mesh.send(1, 0, 6, memoryview(b"x")).wait(10, "send")
+    mesh.close()
 
 
 @pytest.fixture(params=["hash", "file", "tcp", "prefix"])

@@ -130,7 +130,7 @@ class _World:
         self.default: ProcessGroup | None = None
         self.groups: list[ProcessGroup] = []
         self.made = 0  # how many groups have been made by all processes
-        self.hook = sys.excepthook  # what told errors before there were several processes
+        self.hooks: tuple[Any, Any] = sys.excepthook, None  # what told a last error before, and what does now
 
     def join(self, store: Store, rank: int, size: int, timeout: timedelta, desc: str) -> None:
         """Connects this process to all others."""

@@ -125,7 +125,8 @@ def init_process_group(
     # A store may serve one group after the other.
     generation = store.add(f"generation/{rank}", 1)
     world.join(PrefixStore(f"default_pg/{generation}", store), rank, world_size, limit, "default_pg")
-    world.hook, sys.excepthook = sys.excepthook, partial(_told_by, rank)
+    world.hooks = sys.excepthook, partial(_told_by, rank)
+    sys.excepthook = world.hooks[1]
 
 
 def _told_by(rank: int, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -151,7 +152,8 @@ def destroy_process_group(group: _Group = None) -> None:
         ended.mesh.close()
         world.groups.clear()
         world.default = None
-        sys.excepthook = world.hook
+        if sys.excepthook is world.hooks[1]:
+            sys.excepthook = world.hooks[0]
     else:
         ended.close()
         world.groups.remove(ended)

@@ -78,6 +78,8 @@ class _Link:
         self.header, self.filled = memoryview(bytearray(_HEADER.size)), 0
         self.target: memoryview | None = None  # where the bytes go that come now, if they are no header's
         self.finish: Callable[[], None] = lambda: None  # what is due when they have come
+        self.coming: Pending | None = None  # whose they are
+        self.watched = False  # whether the thread waits for room to write
         self.gone: Exception | None = None
 
 
@@ -192,6 +194,8 @@ class Mesh:
         link.connection.close()
         waiting = [p for _, p in link.out if p is not None]
         waiting += [*link.asked.values(), *link.granted.values()]
+        if link.coming is not None:
+            waiting.append(link.coming)
         everybody = all(other.gone for other in self._links.values())
         for key, expected in list(self._expected.items()):
             if key[0] == link.peer or (key[0] == ANY and everybody):
@@ -203,7 +207,9 @@ class Mesh:
     def _meet(self, link: _Link, pending: Pending, message: _Arrived) -> None:
         """A message that has arrived, or is announced, and who expects it."""
         pending.peer = link.peer
-        if message.data is None:
+        if message.data is None and link.gone is not None:
+            pending.end(link.gone)
+        elif message.data is None:
             link.granted[message.number] = pending
             self._write(link, (_GO, 0, 0, 0, message.number))
         else:
@@ -219,13 +225,26 @@ class Mesh:
     # Reading, by the one thread.
 
     def _run(self) -> None:
+        try:
+            self._serve()
+        finally:  # nobody waits for a thread that has ended, whatever ended it
+            with self._lock:
+                for link in self._links.values():
+                    self._lose(link)
+                self._selector.close()
+                self._wake.close()
+                self._waking.close()
+
+    def _serve(self) -> None:
         while True:
             with self._lock:
-                if self._closing and not any(link.out for link in self._links.values() if link.gone is None):
-                    break
-                for link in self._links.values():
-                    if link.gone is None:
-                        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.out else 0)
+                there = [link for link in self._links.values() if link.gone is None]
+                if self._closing and not any(link.out for link in there):
+                    return
+                for link in there:
+                    if link.watched != bool(link.out):
+                        link.watched = bool(link.out)
+                        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if link.watched else 0)
                         self._selector.modify(link.connection, events, link)
             for key, events in self._selector.select():
                 if key.data is None:
@@ -236,12 +255,6 @@ class Mesh:
                         self._flush(key.data)
                 if events & selectors.EVENT_READ:
                     self._read(key.data)
-        with self._lock:
-            for link in self._links.values():
-                self._lose(link)
-            self._selector.close()
-            self._wake.close()
-            self._waking.close()
 
     def _read(self, link: _Link) -> None:
         """Takes what has come."""
@@ -254,7 +267,7 @@ class Mesh:
                 link.filled += count
                 if link.filled < len(target):
                     continue
-                link.filled, was, link.target = 0, link.target, None
+                link.filled, was, link.target, link.coming = 0, link.target, None, None
                 if was is None:
                     self._begin(link, *_HEADER.unpack(link.header))
                 else:
@@ -300,6 +313,7 @@ class Mesh:
             self._meet(link, pending, message)
 
     def _into_pending(self, link: _Link, pending: Pending, length: int) -> None:
+        link.coming = pending
         if length == len(pending.view):
             self._into(link, pending.view, pending.end)
         else:
@@ -310,6 +324,7 @@ class Mesh:
         if len(target):
             link.target, link.finish = target, finish
         else:
+            link.coming = None
             finish()
 
 
