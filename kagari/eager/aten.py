@@ -68,7 +68,7 @@ def parse(text: str) -> Schema:
     inside, _, results = text[head.end() :].rpartition(") -> ")
     keyword_only = takes_more = False
     arguments = []
-    for part in _split(inside):
+    for part in split(inside):
         if part == "*":
             keyword_only = True
         elif part == "...":
@@ -77,7 +77,7 @@ def parse(text: str) -> Schema:
             arguments.append(_argument(part, keyword_only))
     name = f"{head['space'] or 'aten'}::{head['name']}"
     listed = results[1:-1] if results.startswith("(") else results
-    returns, fields = zip(*map(_result, _split(listed))) if listed else ((), ())
+    returns, fields = zip(*map(_result, split(listed))) if listed else ((), ())
     return Schema(name, head["overload"] or "", tuple(arguments), returns, fields, takes_more, mutates)
 
 
@@ -101,7 +101,7 @@ def _argument(text: str, keyword_only: bool) -> Argument:
     return Argument(name, plain, value, keyword_only, int(spread[1]) if spread else 0)
 
 
-def _split(text: str) -> Iterator[str]:
+def split(text: str) -> Iterator[str]:
     """The parts between the commas that stand in no brackets and no quotes."""
     depth, part, quoted = 0, "", False
     for letter in text:

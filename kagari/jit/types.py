@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from ..eager.aten import split
 
 if TYPE_CHECKING:
     from .ir import Graph
@@ -283,20 +285,6 @@ def of_signature(text: str) -> Type:
         kinds: dict[str, Callable[..., Type]] = {"Dict": Dict, "Future": Future, "": lambda *p: Tuple(p)}
         return kinds[inside[1]](*parts)
     return _WORDS.get(text) or Variable(text)
-
-
-def split(text: str) -> Iterator[str]:
-    """The parts of a text between the commas that stand in no brackets."""
-    depth, part = 0, ""
-    for letter in text:
-        depth += (letter in "([") - (letter in ")]")
-        if letter == "," and not depth:
-            yield part.strip()
-            part = ""
-        else:
-            part += letter
-    if part.strip():
-        yield part.strip()
 
 
 # Relations

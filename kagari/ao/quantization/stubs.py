@@ -8,36 +8,32 @@ from ...eager import Tensor
 from ...nn import Module
 
 
-class QuantStub(Module):
+class _Stub(Module):
+    """Gives its input back."""
+
+    def __init__(self, qconfig: Any = None) -> None:
+        super().__init__()
+        if qconfig:
+            self.qconfig = qconfig
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+class QuantStub(_Stub):
     """Gives its input back; `prepare` makes it observe, and `convert` a module that quantizes.
 
     Args:
         qconfig: the configuration; that of the module around it if not given.
     """
 
-    def __init__(self, qconfig: Any = None) -> None:
-        super().__init__()
-        if qconfig:
-            self.qconfig = qconfig
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-
-class DeQuantStub(Module):
+class DeQuantStub(_Stub):
     """Gives its input back; `convert` makes it a module that takes numbers of integers.
 
     Args:
         qconfig: the configuration; that of the module around it if not given.
     """
-
-    def __init__(self, qconfig: Any = None) -> None:
-        super().__init__()
-        if qconfig:
-            self.qconfig = qconfig
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
 
 
 class QuantWrapper(Module):
