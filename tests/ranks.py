@@ -50,10 +50,13 @@ def process(rank: int, size: int, folder: str, library: str, body: Body) -> None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         body(torch, dist, rank, size, case)
-    dist.barrier()
-    dist.destroy_process_group()
     with open(os.path.join(folder, f"{rank}.json"), "w") as file:
         json.dump(found, file)
+    # Nobody closes a connection that another one still uses, as it might in a barrier.
+    ended = dist.FileStore(os.path.join(folder, "ended"), size)
+    ended.set(str(rank), "")
+    ended.wait([str(other) for other in range(size)])
+    dist.destroy_process_group()
 
 
 def run(library: str, size: int, body: Body) -> list[dict[str, Any]]:
