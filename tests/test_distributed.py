@@ -17,7 +17,7 @@ import pytest
 from ranks import run
 
 from kagari import distributed as dist
-from kagari.distributed.mesh import Mesh
+from kagari.distributed.network.mesh import Mesh
 
 DTYPES = ["float32", "float64", "int32", "int64", "uint8", "int8", "float16", "bfloat16", "bool", "complex64"]
 REDUCTIONS = ["SUM", "PRODUCT", "MIN", "MAX", "BAND", "BOR", "BXOR", "AVG"]

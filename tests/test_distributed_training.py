@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import socket
 import subprocess
 import sys
@@ -69,6 +70,10 @@ def training(torch: ModuleType, dist: ModuleType, rank: int, size: int, case: Ca
     case("alone", lambda: values(model.module.b.bias.grad))
     model(x).sum().backward()
     case("together", lambda: values(model.module.b.bias.grad))
+    twin = copy.deepcopy(model)
+    twin.zero_grad()
+    twin(x).sum().backward()
+    case("copied", lambda: [values(twin.module.b.bias.grad), values(model.module.b.bias.grad)])
     model.eval()
     with torch.no_grad():
         case("evaluation", lambda: values(model(x)))

@@ -50,6 +50,12 @@ def test_leaves_definitions_and_compiler_to_the_first_operation() -> None:
     assert not {"hashlib", "random"} & (found - loaded_by("import numpy"))
 
 
+def test_leaves_the_network_to_several_processes() -> None:
+    assert not {"kagari.distributed", "socket"} & loaded_by("import kagari.nn, kagari.optim, kagari.nn.parallel")
+    of_data = loaded_by("import kagari.data")
+    assert not {"kagari.distributed.network.mesh", "kagari.distributed.network.store_tcp", "urllib.request"} & of_data
+
+
 def test_a_process_that_compiles_the_resident_code_imports_meanwhile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

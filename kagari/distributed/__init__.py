@@ -12,7 +12,9 @@ over TCP, straight from the memory of one process to that of another.
 
 from __future__ import annotations
 
-from . import nn
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .barriers import barrier, monitored_barrier
 from .collecting import (
     all_gather,
@@ -27,7 +29,6 @@ from .collecting import (
 from .errors import DistBackendError, DistError, DistNetworkError, DistStoreError, QueueEmptyError
 from .group import Backend, GroupMember, ProcessGroup, group
 from .groups import (
-    default_pg_timeout,
     destroy_process_group,
     get_backend,
     get_global_rank,
@@ -51,7 +52,6 @@ from .groups import (
     new_subgroups,
     new_subgroups_by_enumeration,
 )
-from .meeting import register_rendezvous_handler, rendezvous
 from .objects import (
     all_gather_object,
     broadcast_object_list,
@@ -63,10 +63,20 @@ from .objects import (
 from .point import P2POp, batch_isend_irecv, irecv, isend, recv, send
 from .reducing import all_reduce, all_reduce_coalesced, reduce, reduce_scatter, reduce_scatter_tensor
 from .reduction import ReduceOp, supports_complex
-from .store import HashStore, PrefixStore, Store
-from .store_file import FileStore
-from .store_tcp import TCPStore
+from .store import HashStore, PrefixStore, Store, default_pg_timeout
 from .work import Work
+
+if TYPE_CHECKING:
+    from . import nn
+    from .network.meeting import register_rendezvous_handler, rendezvous
+    from .network.store_file import FileStore
+    from .network.store_tcp import TCPStore
+
+# What a program of one process can do without: the network.
+_LATER = {
+    "FileStore": "network.store_file", "TCPStore": "network.store_tcp", "rendezvous": "network.meeting",
+    "register_rendezvous_handler": "network.meeting",
+}  # fmt: skip
 
 __all__ = [
     "Backend", "DistBackendError", "DistError", "DistNetworkError", "DistStoreError", "FileStore", "GroupMember",
@@ -82,3 +92,17 @@ __all__ = [
     "reduce_scatter_tensor", "register_rendezvous_handler", "rendezvous", "scatter", "scatter_object_list", "send",
     "send_object_list", "supports_complex",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded when it is first asked for."""
+    if name == "nn":
+        return import_module(".nn", __name__)
+    if name in _LATER:
+        found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

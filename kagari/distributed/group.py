@@ -7,13 +7,15 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..eager import Tensor
-from . import meeting
-from .mesh import Mesh
+from .network import meeting, mesh
 from .store import PrefixStore, Store
 from .work import CollectiveWork, Work
+
+if TYPE_CHECKING:
+    from .network.mesh import Mesh
 
 MISSING = "Default process group has not been initialized, please make sure to call init_process_group."
 
@@ -54,9 +56,9 @@ class ProcessGroup:
     """Some processes, numbered by their rank in the group. Made by `init_process_group` and `new_group`."""
 
     def __init__(
-        self, mesh: Mesh, ranks: Sequence[int], me: int, number: int, store: Store, timeout: timedelta, desc: str
+        self, links: Mesh, ranks: Sequence[int], me: int, number: int, store: Store, timeout: timedelta, desc: str
     ) -> None:
-        self.mesh, self.ranks, self.number, self.store = mesh, list(ranks), number, store
+        self.mesh, self.ranks, self.number, self.store = links, list(ranks), number, store
         self.group_name, self.group_desc, self.timeout = str(number), desc, timeout
         self._me = self.ranks.index(me)
         self._lock, self._calls = threading.Lock(), 0
@@ -102,15 +104,15 @@ class ProcessGroup:
         self, tag: int, send: Sequence[tuple[int, memoryview]], receive: Sequence[tuple[int, memoryview]], name: str
     ) -> None:
         """Sends bytes to processes of the group and receives those of others, all at the same time."""
-        mesh, ranks, channel = self.mesh, self.ranks, 2 * self.number
-        waiting = [mesh.receive(ranks[peer], channel, tag, view) for peer, view in receive]
-        waiting += [mesh.send(ranks[peer], channel, tag, view) for peer, view in send]
+        links, ranks, channel = self.mesh, self.ranks, 2 * self.number
+        waiting = [links.receive(ranks[peer], channel, tag, view) for peer, view in receive]
+        waiting += [links.send(ranks[peer], channel, tag, view) for peer, view in send]
         for pending in waiting:
             try:
                 pending.wait(self.timeout.total_seconds(), name)
             except RuntimeError:
                 for other in waiting:
-                    mesh.forget(other)
+                    links.forget(other)
                 raise
 
     def close(self) -> None:
@@ -134,15 +136,15 @@ class _World:
 
     def join(self, store: Store, rank: int, size: int, timeout: timedelta, desc: str) -> None:
         """Connects this process to all others."""
-        mesh = Mesh(meeting.connections(PrefixStore("mesh", store), rank, size, timeout))
+        links = mesh.Mesh(meeting.connections(PrefixStore("mesh", store), rank, size, timeout))
         self.made = 0
-        self.default = self.group(mesh, range(size), rank, store, timeout, desc)
+        self.default = self.group(links, range(size), rank, store, timeout, desc)
 
     def group(
-        self, mesh: Mesh, ranks: Sequence[int], me: int, store: Store, timeout: timedelta, desc: str
+        self, links: Mesh, ranks: Sequence[int], me: int, store: Store, timeout: timedelta, desc: str
     ) -> ProcessGroup:
         """One more group, which this process is in."""
-        made = ProcessGroup(mesh, ranks, me, self.made, store, timeout, desc)
+        made = ProcessGroup(links, ranks, me, self.made, store, timeout, desc)
         self.made += 1
         self.groups.append(made)
         return made

@@ -11,11 +11,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-from . import meeting
 from .group import Backend, GroupMember, ProcessGroup, carrier, given, outside, world
-from .store import PrefixStore, Store
+from .network import meeting
+from .store import PrefixStore, Store, default_pg_timeout
 
-default_pg_timeout = meeting.default_timeout
 _Group = ProcessGroup | None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ..eager import Tensor
 from .group import ProcessGroup, given, outside
 from .memory import Lent, checked
-from .mesh import ANY
+from .network import mesh
 from .work import MessageWork, Work
 
 _Group = ProcessGroup | None
@@ -69,8 +69,8 @@ def irecv(
     if outside(group):
         return None
     chosen = given(group)
-    peer = ANY if src is None and group_src is None else _peer(chosen, src, group_src, "source")
-    if peer != ANY:
+    peer = mesh.ANY if src is None and group_src is None else _peer(chosen, src, group_src, "source")
+    if peer != mesh.ANY:
         _refuse_self(peer, "source")
     lent = Lent(tensor, back=True)
     pending = chosen.mesh.receive(peer, 2 * chosen.number + 1, tag, lent.view)

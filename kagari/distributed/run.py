@@ -29,8 +29,8 @@ from pathlib import Path
 from . import agent
 from .agent import Job, JobFailedError
 from .errors import DistNetworkError
+from .network.store_tcp import TCPStore
 from .store import PrefixStore
-from .store_tcp import TCPStore
 
 _PACKAGE = agent.__name__.partition(".")[0]  # this module may run as a program, under another name
 _PORT = 29400

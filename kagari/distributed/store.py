@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from threading import Condition
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .errors import DistStoreError, QueueEmptyError
 
 _R = TypeVar("_R")
+default_pg_timeout = timedelta(minutes=30)  # how long processes wait for each other
 
 
 class Store:
@@ -304,4 +305,4 @@ def until(found: Callable[[], _R | None], timeout: timedelta, failed: Callable[[
     return result
 
 
-__all__: list[Any] = ["HashStore", "PrefixStore", "Store"]
+__all__ = ["HashStore", "PrefixStore", "Store"]

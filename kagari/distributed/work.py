@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future as Running
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..eager import Tensor
 from ..futures import Future
-from .mesh import Mesh, Pending
+
+if TYPE_CHECKING:
+    from .network.mesh import Mesh, Pending
 
 
 class Work:

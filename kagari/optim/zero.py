@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd.modes import no_grad
-from ..distributed import ProcessGroup, broadcast, gather_object, group
+from ..distributed import ProcessGroup, broadcast, gather_object
 from ..distributed.algorithms.join import Join, Joinable, JoinHook
+from ..distributed.group import given
 from ..eager import Tensor
 from ..eager import operators as ops
 from .optimizer import Optimizer
@@ -58,12 +59,7 @@ class ZeroRedundancyOptimizer(Optimizer, Joinable):
     ) -> None:
         if overlap_with_ddp:
             raise NotImplementedError("ZeroRedundancyOptimizer: overlap_with_ddp=True is not supported")
-        chosen = process_group if process_group is not None else group.WORLD
-        if chosen is None:
-            raise ValueError(
-                "Default process group has not been initialized, please make sure to call init_process_group."
-            )
-        self.process_group, self.optimizer_class = chosen, optimizer_class
+        self.process_group, self.optimizer_class = given(process_group), optimizer_class
         self._gathered: list[dict[int, Any]] | None = None
         super().__init__(params, defaults)
         self._share_out()

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...autograd.modes import is_grad_enabled, no_grad
-from ...distributed import ProcessGroup, ReduceOp, all_gather_object, all_reduce, broadcast, group
+from ...distributed import ProcessGroup, ReduceOp, all_gather_object, all_reduce, broadcast
 from ...distributed.algorithms.join import Join, Joinable, JoinHook
+from ...distributed.group import given
 from ...eager import Tensor
 from ...eager import operators as ops
 from ..module import Module
@@ -80,11 +81,7 @@ class DistributedDataParallel(Module, Joinable):
         skip_all_reduce_unused_params: bool = False,
     ) -> None:
         super().__init__()
-        chosen = process_group if process_group is not None else group.WORLD
-        if chosen is None:
-            raise ValueError(
-                "Default process group has not been initialized, please make sure to call init_process_group."
-            )
+        chosen = given(process_group)
         ignored = set(getattr(module, "_ddp_params_and_buffers_to_ignore", ()))
         named = [(name, p) for name, p in module.named_parameters() if name not in ignored]
         parameters = [p for _, p in named if p.requires_grad]
@@ -110,14 +107,17 @@ class DistributedDataParallel(Module, Joinable):
         if init_sync:
             self._check_equal(parameters)
             _follow(chosen, [*(p for _, p in named), *self._buffers_to_follow()])
-        each = _EACH if bucket_cap_mb is None else int(bucket_cap_mb * 2**20)
+        self.bucket_bytes_cap = _EACH if bucket_cap_mb is None else int(bucket_cap_mb * 2**20)
+        self._listen(parameters)
+
+    def _listen(self, parameters: Sequence[Tensor]) -> None:
         self.reducer = Reducer(
             parameters,
-            chosen,
-            min(_FIRST, each),
-            each,
-            find_unused_parameters or static_graph,
-            gradient_as_bucket_view,
+            self.process_group,
+            min(_FIRST, self.bucket_bytes_cap),
+            self.bucket_bytes_cap,
+            self.find_unused_parameters or self.static_graph,
+            self.gradient_as_bucket_view,
         )
 
     def _buffers_to_follow(self) -> list[Tensor]:
@@ -145,7 +145,7 @@ class DistributedDataParallel(Module, Joinable):
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         work = Join.notify_join_context(self)
         if self._join_config.enable:
-            self._tell(self.require_backward_grad_sync)
+            self._any_averages(self.require_backward_grad_sync)
         if work is not None and not self._by_all:
             self.reducer.count = int(work.result()[0])
         self._follow_buffers()
@@ -158,19 +158,19 @@ class DistributedDataParallel(Module, Joinable):
 
     def _follow_buffers(self) -> None:
         if self.require_forward_param_sync and self.broadcast_buffers:
-            root = self._first_busy(True) if self._join_config.enable else 0
+            root = self._leader(True) if self._join_config.enable else 0
             _follow(self.process_group, self._buffers_to_follow(), root)
 
     # Processes that are done before others, see `join`.
 
-    def _tell(self, averaging: bool) -> bool:
-        """Whether the processes that are not done average gradients in this round."""
+    def _any_averages(self, averaging: bool) -> bool:
+        """Whether some process averages gradients in this round; `averaging` says whether this one does."""
         flag = ops.full((1,), float(averaging))
         all_reduce(flag, group=self.process_group)
         return bool(flag)
 
-    def _first_busy(self, busy: bool) -> int:
-        """The last of the processes that are not done, whose buffers are followed."""
+    def _leader(self, busy: bool) -> int:
+        """The process whose buffers are followed: of those that are busy the one with the highest rank."""
         rank = ops.tensor([self.process_group.rank() if busy else -1])
         all_reduce(rank, ReduceOp.MAX, self.process_group)
         return int(rank)
@@ -235,6 +235,13 @@ class DistributedDataParallel(Module, Joinable):
         del state["process_group"], state["reducer"]
         return state
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, or one from a file, is of all processes."""
+        super().__setstate__(state)
+        self.process_group = given(None)
+        named = self.module.named_parameters()
+        self._listen([p for name, p in named if p.requires_grad and name not in self.parameters_to_ignore])
+
 
 class _Shadow(JoinHook):
     """Has no batch, and answers those who have: gradients of zero, and buffers as they say."""
@@ -244,9 +251,9 @@ class _Shadow(JoinHook):
 
     def main_hook(self) -> None:
         model = self.model
-        averaging = model._tell(False)
+        averaging = model._any_averages(False)
         if model.require_forward_param_sync and model.broadcast_buffers:
-            _follow(model.process_group, model._buffers_to_follow(), model._first_busy(False))
+            _follow(model.process_group, model._buffers_to_follow(), model._leader(False))
         model.require_forward_param_sync = averaging
         if averaging:
             model.reducer.shadow()
@@ -256,7 +263,7 @@ class _Shadow(JoinHook):
         _follow(
             model.process_group,
             [*model.module.parameters(), *model._buffers_to_follow()],
-            model._first_busy(is_last_joiner),
+            model._leader(is_last_joiner),
         )
 
 

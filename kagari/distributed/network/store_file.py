@@ -10,8 +10,8 @@ from datetime import timedelta
 from threading import RLock
 from typing import Any
 
-from .errors import DistStoreError
-from .store import HashStore, Store, until
+from ..errors import DistStoreError
+from ..store import HashStore, Store, until
 
 try:
     import fcntl

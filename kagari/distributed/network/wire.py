@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 
-from .errors import DistNetworkError
+from ..errors import DistNetworkError
 
 _COUNT, _LENGTH = struct.Struct("<I"), struct.Struct("<Q")
 _MOST = 1 << 20  # parts of a message that a store may be sent: more is no message

@@ -11,17 +11,15 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlparse
-from urllib.request import url2pathname
 
+from ..errors import DistBackendError, DistNetworkError
+from ..store import PrefixStore, Store, default_pg_timeout
 from . import wire
-from .errors import DistBackendError, DistNetworkError
-from .store import PrefixStore, Store
 from .store_file import FileStore
 from .store_tcp import TCPStore
 
 Found = tuple[Store, int, int]  # a store, the number of this process, and how many there are
 Handler = Callable[..., Iterator[Found]]
-default_timeout = timedelta(minutes=30)
 
 
 def register_rendezvous_handler(scheme: str, handler: Handler) -> None:
@@ -61,7 +59,7 @@ def _number(url: str, query: dict[str, list[str]], name: str, what: str) -> int:
     return int(query[name][-1])
 
 
-def _tcp(url: str, timeout: timedelta = default_timeout, **kwargs: Any) -> Iterator[Found]:
+def _tcp(url: str, timeout: timedelta = default_pg_timeout, **kwargs: Any) -> Iterator[Found]:
     parsed = urlparse(url)
     if parsed.port is None or not parsed.hostname:
         raise ValueError("Error initializing torch.distributed using tcp:// rendezvous: port number missing")
@@ -72,6 +70,8 @@ def _tcp(url: str, timeout: timedelta = default_timeout, **kwargs: Any) -> Itera
 
 
 def _file(url: str, **kwargs: Any) -> Iterator[Found]:
+    from urllib.request import url2pathname  # which brings all of HTTP
+
     parsed = urlparse(url)
     path = url2pathname(parsed.path)
     if not path:
@@ -82,7 +82,7 @@ def _file(url: str, **kwargs: Any) -> Iterator[Found]:
     yield FileStore(path, size), rank, size
 
 
-def _env(url: str, timeout: timedelta = default_timeout, **kwargs: Any) -> Iterator[Found]:
+def _env(url: str, timeout: timedelta = default_pg_timeout, **kwargs: Any) -> Iterator[Found]:
     query = parse_qs(urlparse(url).query)
 
     def wanted(name: str) -> str:

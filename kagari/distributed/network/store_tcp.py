@@ -6,11 +6,11 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
+from ..errors import DistError, DistNetworkError, DistStoreError, QueueEmptyError
+from ..store import HashStore, Store, as_bytes, until
 from . import wire
-from .errors import DistError, DistNetworkError, DistStoreError, QueueEmptyError
-from .store import HashStore, Store, as_bytes, until
 
 _JOINED = "/joined"  # how many clients have come: not shown among the keys
 _ERRORS: dict[bytes, type[Exception]] = {
@@ -120,7 +120,7 @@ class TCPStore(Store):
     (2, 5)
     """
 
-    _servers: dict[int, _Server] = {}  # noqa: RUF012, those of several tenants, by port
+    _servers: ClassVar[dict[int, _Server]] = {}  # those of several tenants, by port
 
     def __init__(
         self,

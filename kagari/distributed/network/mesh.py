@@ -20,7 +20,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from .errors import DistBackendError
+from ..errors import DistBackendError
 
 _HEADER = struct.Struct("<BIqQQ")  # kind, channel, tag, how many bytes, the number of a long message
 _DATA, _ASK, _GO, _ASKED = range(4)  # a message; one that is long; go on with it; its bytes
