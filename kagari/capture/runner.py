@@ -108,6 +108,7 @@ class Runner:
         self.last: Segment | None = None
         self.loaded: Native | None = None
         self.thread = Thread()
+        self.runs = 0  # of the queue, but for those that native code made by itself
         self.news = 0  # runs of segments for which no way was chosen yet
 
     @property
@@ -142,6 +143,7 @@ class Runner:
 
     def flush(self, reason: int) -> None:
         """Runs the queue; native code calls this."""
+        self.runs += 1
         words = queue.key()
         noted = self.noted.get(words)
         function = self.thread.state.compiling

@@ -6,10 +6,10 @@ Shapes: T steps, N sequences in a batch, F numbers in an input, H in a state, G 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..autograd import Function, grad, is_grad_enabled
+from ..capture.recording import Recorded
 from ..eager import Tensor
 from ..eager import operators as ops
 from .pieces import pieces
@@ -142,67 +142,117 @@ def _joined(parts: Sequence[Tensor], reverse: bool) -> Tensor:
     return joined
 
 
+class _Kind(NamedTuple):
+    """What a direction is apart from its tensors, and which of the optional ones there are."""
+
+    mode: str
+    sizes: tuple[int, ...]
+    reverse: bool
+    biased: bool
+    projected: bool
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """How many sequences there are in each step, in the order in which steps are taken."""
+        return self.sizes[::-1] if self.reverse else self.sizes
+
+    @property
+    def parts(self) -> int:
+        """How many tensors a state consists of."""
+        return 2 if self.mode == "LSTM" else 1
+
+    @property
+    def given(self) -> int:
+        """The number of arguments."""
+        return 2 + self.biased + self.projected + self.parts
+
+    def arguments(self, tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None, State]:
+        """The gates, the matrix, its bias, the projection and the state to begin with."""
+        gates, weight, *rest = tensors
+        bias = rest.pop(0) if self.biased else None
+        projection = rest.pop(0) if self.projected else None
+        return gates, weight, bias, projection, tuple(rest[: self.parts])
+
+
+def _all(kind: _Kind, *tensors: Tensor) -> tuple[list[State], list[Tensor], list[Tensor], State]:
+    gates, weight, bias, projection, begin = kind.arguments(tensors)
+    steps = _in_turn(gates, kind.sizes, kind.reverse)
+    return _run(kind.mode, steps, kind.rows, begin, weight, bias, projection)
+
+
+def _seen(kind: _Kind, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """All steps: the hidden states and the last state."""
+    states, *_, last = _all(kind, *tensors)
+    return _joined([state[0] for state in states], kind.reverse), *(part.clone() for part in last)
+
+
+def _kept(kind: _Kind, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """All steps: the hidden states, the last state, and what gradients are made of, which nobody else may change."""
+    states, products, wholes, last = _all(kind, *tensors)
+    hidden, *cells = (_joined(parts, kind.reverse) for parts in zip(*states))
+    made = (products, wholes) if kind.projected else (products,)
+    kept = *(_joined(parts, kind.reverse) for parts in made), hidden.clone(), *cells
+    return hidden, *(part.clone() for part in last), *kept
+
+
 class _Recurrence(Function):
     """A direction as one node: the gradients of its matrices are one product over all steps, not a sum of many."""
 
     @staticmethod
-    def forward(
-        ctx: Any, mode: str, sizes: list[int], reverse: bool, gates: Tensor, weight: Tensor, bias: Tensor | None,
-        projection: Tensor | None, *begin: Tensor,
-    ) -> tuple[Tensor, ...]:  # fmt: skip
-        steps = _in_turn(gates, sizes, reverse)
-        ctx.rows = sizes[::-1] if reverse else sizes
-        states, products, wholes, last = _run(mode, steps, ctx.rows, begin, weight, bias, projection)
-        ctx.mode, ctx.sizes, ctx.reverse = mode, sizes, reverse
+    def forward(ctx: Any, kind: _Kind, *tensors: Tensor) -> tuple[Tensor, ...]:
+        hidden, *rest = _KEPT(kind, *tensors)
+        ctx.kind = kind
         ctx.set_materialize_grads(False)
-        kept = (*products, *(() if projection is None else wholes), *chain(*states))
-        ctx.save_for_backward(gates, weight, bias, projection, *begin, *kept)
-        return _joined([state[0] for state in states], reverse), *(part.clone() for part in last)
+        ctx.save_for_backward(*tensors, *rest[kind.parts :])
+        return hidden, *rest[: kind.parts]
 
     @staticmethod
-    def backward(ctx: Any, g_hidden: Tensor | None, *g_last: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: Any, by_hidden: Tensor | None, *by_last: Tensor | None) -> tuple[Any, ...]:
+        kind: _Kind = ctx.kind
         saved = ctx.saved_tensors
-        arguments, kept = saved[: 4 + len(g_last)], saved[4 + len(g_last) :]
-        gates, weight, bias, projection, *begin = arguments
+        arguments = saved[: kind.given]
         if is_grad_enabled():  # gradients of these gradients: step by step, as autograd finds them
-            steps = _in_turn(gates, ctx.sizes, ctx.reverse)
-            states, *_, last = _run(ctx.mode, steps, ctx.rows, begin, weight, bias, projection)
-            hidden = _joined([state[0] for state in states], ctx.reverse)
-            pairs = [(x, g) for x, g in zip((hidden, *last), (g_hidden, *g_last)) if g is not None]
-            wanted = [x for x in arguments if x is not None and x.requires_grad]
+            pairs = [(x, g) for x, g in zip(_seen(kind, *arguments), (by_hidden, *by_last)) if g is not None]
+            wanted = [x for x in arguments if x.requires_grad]
             outputs, seeds = ([pair[k] for pair in pairs] for k in (0, 1))
             found = iter(grad(outputs, wanted, seeds, create_graph=True))
-            return None, None, None, *(next(found) if x is not None and x.requires_grad else None for x in arguments)
-        steps = _in_turn(gates, ctx.sizes, ctx.reverse)
-        return None, None, None, *_gradients(ctx, steps, (weight, bias, projection, begin), kept, g_hidden, g_last)
+            return None, *(next(found) if x.requires_grad else None for x in arguments)
+        begin = kind.arguments(arguments)[-1]
+        ended = [part.new_zeros(part.shape) if g is None else g for g, part in zip(by_last, begin)]
+        shown = [] if by_hidden is None else [by_hidden]
+        return None, *_GRADIENTS(kind, *saved, *ended, *shown)
 
 
-def _gradients(
-    ctx: Any, steps: Sequence[Tensor], matrices: Any, kept: Sequence[Tensor], g_hidden: Tensor | None,
-    g_last: Sequence[Tensor | None],
-) -> Sequence[Any]:  # fmt: skip
-    """The gradients of the gates, the matrices and the state that a direction begins with, from what forward kept."""
-    weight, bias, projection, begin = matrices
-    rows, count = ctx.rows, len(ctx.rows)
-    products, wholes = kept[:count], kept[count : 2 * count]
-    parts = kept[(1 if projection is None else 2) * count :]
-    states = [tuple(parts[n : n + len(begin)]) for n in range(0, len(parts), len(begin))]
+def _gradients(kind: _Kind, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """The gradients of the arguments. `tensors` are these, what forward kept, and the gradients of the last state and,
+    where there are any, of the hidden states.
+    """
+    gates, weight, bias, projection, begin = kind.arguments(tensors)
+    rows, count = kind.rows, len(kind.rows)
+    rest = list(tensors[kind.given :])
+
+    def taken() -> Sequence[Tensor]:
+        return _in_turn(rest.pop(0), kind.sizes, kind.reverse)
+
+    steps = _in_turn(gates, kind.sizes, kind.reverse)
+    products, wholes = taken(), taken() if kind.projected else []
+    states: list[State] = list(zip(*(taken() for _ in begin)))
+    ended = [rest.pop(0) for _ in begin]
+    shown = taken() if rest else [None] * count
     before = [tuple(part[: rows[0]] for part in begin)]
     before += [_carried(state, begin, have, n) for state, have, n in zip(states, rows, rows[1:])]
-    ended = [part.new_zeros(part.shape) if g is None else g for g, part in zip(g_last, begin)]
-    shown = [None] * count if g_hidden is None else _in_turn(g_hidden, ctx.sizes, ctx.reverse)
     carry = tuple(g[: rows[-1]] for g in ended)
     joined: list[State] = []
-    by_gates, by_products, by_hidden = [], [], []
+    by_gates, by_products, by_projected = [], [], []
     for t in reversed(range(count)):
         hidden = carry[0] if shown[t] is None else carry[0] + shown[t]
         whole = hidden if projection is None else hidden @ projection
-        slopes, by_product, direct = _slopes(ctx.mode, steps[t], products[t], before[t], (whole, *carry[1:]))
+        slopes, by_product, direct = _slopes(kind.mode, steps[t], products[t], before[t], (whole, *carry[1:]))
         by_gates.append(slopes)
         by_products.append(by_product)
-        by_hidden.append(hidden)
+        by_projected.append(hidden)
         back = by_product @ weight
-        carry = (back + direct[0],) if ctx.mode == "GRU" else (back, *direct)
+        carry = (back + direct[0],) if kind.mode == "GRU" else (back, *direct)
         have, had = rows[t], rows[max(t - 1, 0)]
         if had > have:
             carry = tuple(ops.cat([part, g[have:had]]) for part, g in zip(carry, ended))
@@ -210,13 +260,16 @@ def _gradients(
             joined.insert(0, tuple(part[had:] for part in carry))
             carry = tuple(part[:had] for part in carry)
     by_begin = tuple(ops.cat(found) for found in zip(carry, *joined)) if joined else carry
-    flat = _joined(by_products[::-1], ctx.reverse)
-    old = _joined([state[0] for state in before], ctx.reverse).to(flat.dtype)
+    flat = _joined(by_products[::-1], kind.reverse)
+    old = _joined([state[0] for state in before], kind.reverse).to(flat.dtype)
     return (
-        _joined(by_gates[::-1], ctx.reverse) if ctx.mode == "GRU" else flat,
-        flat.mT @ old, None if bias is None else flat.sum(0),
-        None if projection is None else ops.cat(by_hidden).mT @ ops.cat(wholes[::-1]), *by_begin,
+        _joined(by_gates[::-1], kind.reverse) if kind.mode == "GRU" else flat,
+        flat.mT @ old, *(() if bias is None else (flat.sum(0),)),
+        *(() if projection is None else (ops.cat(by_projected).mT @ ops.cat(wholes[::-1]),)), *by_begin,
     )  # fmt: skip
+
+
+_SEEN, _KEPT, _GRADIENTS = Recorded(_seen), Recorded(_kept), Recorded(_gradients)
 
 
 def direction(
@@ -235,14 +288,10 @@ def direction(
     bias, projection = (x if x is None else x.to(low) for x in (weights.hidden_bias, weights.projection))
     matrices = weights.hidden.to(low), bias, projection
     state = state if weights.mode == "GRU" else (state[0].to(low), *state[1:])
-    if is_grad_enabled():
-        hidden, *rest = _Recurrence.apply(weights.mode, rows, reverse, flat, *matrices, *state)
-        last = tuple(rest[: len(state)])
-    else:
-        steps, order = _in_turn(flat, rows, reverse), rows[::-1] if reverse else rows
-        states, _, _, last = _run(weights.mode, steps, order, state, *matrices)
-        hidden = _joined([part[0] for part in states], reverse)
-    return (hidden.unflatten(0, tuple(x.shape[:2])) if sizes is None else hidden), last
+    kind = _Kind(weights.mode, tuple(rows), reverse, bias is not None, projection is not None)
+    tensors = [x for x in (flat, *matrices, *state) if x is not None]
+    hidden, *last = _Recurrence.apply(kind, *tensors) if is_grad_enabled() else _SEEN(kind, *tensors)
+    return (hidden.unflatten(0, tuple(x.shape[:2])) if sizes is None else hidden), tuple(last)
 
 
 __all__ = ["GATES", "State", "Weights", "direction"]

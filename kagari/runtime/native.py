@@ -204,7 +204,10 @@ EXPORTS = {
 }
 
 # The functions of deferred execution, which come with code of their own.
-QUEUE_EXPORTS = {"capture": _ONE, "release": _ONE, "flush_queue": _ONE, "look_at_slots": _ONE, "run_segment": _ONE}
+QUEUE_EXPORTS = {
+    "capture": _ONE, "release": _ONE, "flush_queue": _ONE, "look_at_slots": _ONE, "run_segment": _ONE,
+    "discard": _ONE, "replay": FASTCALL,
+}  # fmt: skip
 
 
 class Native:
@@ -229,6 +232,8 @@ class Native:
     flush_queue: Callable[[int], None]
     look_at_slots: Callable[[None], None]
     run_segment: Callable[[int], None]
+    discard: Callable[[None], None]
+    replay: Callable[..., tuple[Any, ...] | None]
 
     def __init__(
         self,

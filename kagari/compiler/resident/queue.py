@@ -18,6 +18,11 @@ did not see. Step record: 0 plan, 1 state,
 2 -> slot and offset of each input, 3 -> the same of each output, 4 where the step's numbers begin in NUMBERS, or -1,
 5 -> then the places of its numbers there, after their count, 6 slots to free afterwards, 7 -> their numbers.
 
+A RECORDING is a segment to be run on other tensors: 0 the segment, 1 slots, 2 -> their records, 3 results, 4 -> their
+records, 5 numbers, 6 -> the numbers. Slot record: the argument that it is memory of, or -1, the byte that the offsets
+count from, from the argument's first one, nbytes. Result record: slot, layout, byte offset, nbytes of the slot, the
+result before that is memory of the same slot, or -1.
+
 A module of its own, for those that capture: pending.py has what the dispatcher needs to know of it.
 """
 
@@ -58,6 +63,13 @@ def release(module, arg):
     return reference(ROOTS[NONE])
 
 
+def discard(module, arg):
+    """Python: discard(None): forgets what was noted, and has calls run at once again."""
+    clear()
+    QUEUE[OWNER] = 0
+    return reference(ROOTS[NONE])
+
+
 def flush(reason):
     """Runs the queue. 0 where Python raised."""
     wait()
@@ -68,6 +80,7 @@ def flush(reason):
         expected = (QUEUE[LAST])[9]
         if expected != 0 and fits(expected):
             expected[10] = expected[10] + 1
+            QUEUE[LAST] = expected
             return done(run_steps(expected))
     number = PyLong_FromLongLong(reason)
     args = stack(1)
@@ -388,12 +401,12 @@ def nanoseconds(segment):
 
 def run_segment(module, arg):
     """Python: run_segment(address): runs the queue as a segment says, and empties it."""
-    return run_steps(PyLong_AsLongLong(arg))
+    QUEUE[LAST] = PyLong_AsLongLong(arg)
+    return run_steps(QUEUE[LAST])
 
 
 def run_steps(segment):
     """Runs the queue as a segment says."""
-    QUEUE[LAST] = segment
     count = segment[2]
     status = stack(1)
     status[0] = 0
@@ -423,3 +436,99 @@ def run_steps(segment):
     if status[0] != 0:
         return fault(status[0], step[1], step[0], 0)
     return reference(ROOTS[NONE])
+
+
+# Recordings
+
+
+def replay(module, args, nargs):
+    """Python: replay(recording, tensor, ...): the results of a recording for these tensors, in a tuple.
+
+    None where others use the queue.
+    """
+    recording = PyLong_AsLongLong(args[0])
+    wait()
+    if QUEUE[CALLS] != 0 or QUEUE[OWNER] == PyThreadState_Get():
+        return reference(ROOTS[NONE])
+    results = pending_results(recording)
+    if results == 0:
+        return 0
+    if QUEUE[CALLS] != 0 or QUEUE[RUNNING] != 0 or take_arguments(recording, args + 8) == 0:
+        Py_DecRef(results)
+        return reference(ROOTS[NONE])
+    fill_slots(recording, results, args + 8)
+    QUEUE[RUNNING] = PyThreadState_Get()
+    fine = run_steps(recording[0])
+    QUEUE[RUNNING] = 0
+    if fine == 0:
+        Py_DecRef(results)
+        return 0
+    Py_DecRef(fine)
+    return results
+
+
+def pending_results(recording):
+    """A tuple of the results, whose memory is yet to come. 0 where there is no memory for the tensors themselves."""
+    count = recording[3]
+    results = PyTuple_New(count)
+    record = recording[4]
+    i = 0
+    while i < count:
+        if record[4] >= 0:
+            s = reference(((results[3 + record[4]]) + ROOTS[AT_STORAGE])[0])
+        else:
+            s = PyType_GenericAlloc(ROOTS[STORAGE], 0)
+            s[3] = record[3]
+            s[6] = size_class(record[3])
+        offset = PyLong_FromLongLong(record[2])
+        results[3 + i] = new_tensor(record[1], s, offset)
+        record = record + 40
+        i += 1
+    return results
+
+
+def take_arguments(recording, args):
+    """Whether all arguments have memory."""
+    slot = recording[2]
+    i = 0
+    while i < recording[1]:
+        if slot[0] >= 0 and ((args[slot[0]] + ROOTS[AT_STORAGE])[0])[2] == 0:
+            return 0
+        slot = slot + 24
+        i += 1
+    return 1
+
+
+def fill_slots(recording, results, args):
+    """Writes the slots of a recording's queue, and its numbers."""
+    slot = QUEUE[SLOTS]
+    record = recording[2]
+    count = recording[1]
+    i = 0
+    while i < count:
+        slot[0] = 0
+        slot[1] = 0
+        slot[2] = record[2]
+        slot[3] = 0
+        slot[4] = 0
+        if record[0] >= 0:
+            t = args[record[0]]
+            slot[0] = reference((t + ROOTS[AT_STORAGE])[0])
+            slot[3] = 1
+            slot[4] = byte_offset(t) + record[1]
+        slot = slot + SLOT_BYTES
+        record = record + 24
+        i += 1
+    QUEUE[SLOT_COUNT] = count
+    record = recording[4]
+    i = 0
+    while i < recording[3]:
+        slot = QUEUE[SLOTS] + record[0] * SLOT_BYTES
+        slot[0] = (results[3 + i] + ROOTS[AT_STORAGE])[0]
+        record = record + 40
+        i += 1
+    numbers = recording[6]
+    i = 0
+    while i < recording[5]:
+        (QUEUE[NUMBERS])[i] = numbers[i]
+        i += 1
