@@ -84,6 +84,7 @@ TURN_CYCLES = 1.0  # for each float of a P that is rewritten
 L1_LINES = 512  # lines of an L1
 FAR_CYCLES = 3.0  # for each step of a tile that reads P from a new line, out of more lines than an L1 has
 PARALLEL_WORK = 1 << 19  # multiplications worth waking other threads
+PARALLEL_ELEMENTS = 1 << 17  # of a matrix that is read for each of them
 # The blocks that are weighed: into how many parts the rows are cut, and how many panels are side by side. Fewer for
 # work so small
 # that weighing them would take as long.
@@ -261,7 +262,7 @@ def _vector_launch(problem: Problem, mode: str, epilogue: Epilogue, target: Targ
     matrix, q, rows = _matrix_vector(problem)
     form = VectorForm(mode, problem.element, target.lanes(max(BITS[problem.element] // 8, 4)), problem.rows == 1)
     kernel = Kernel(f"matvec.{form.key}.{epilogue.key}", "matvec", lambda: write_vector(form, epilogue), level=1)
-    parallel = _is_parallel(problem, target)
+    parallel = target.threads > 1 and problem.batches * rows * problem.k >= PARALLEL_ELEMENTS
     parts = target.threads if parallel else 1
     row_block = min(LONGEST, -(-rows // (64 * parts)) * 64)
     row_blocks = -(-rows // row_block)

@@ -1,8 +1,9 @@
 """Matrix times vector: C[rows] = sum over k of P[rows, k] q[k]. Reading the matrix is all the work there is.
 
-`dot` is for a matrix contiguous along k: `TOGETHER` rows are read side by side with one accumulator each, whose lanes
-are added up at the end. `axpy` is for one contiguous along its rows: a block of results stays in L1, and `TOGETHER`
-columns, scaled by elements of q, are added to it at a time, so that memory is read in long runs.
+`dot` is for a matrix contiguous along k: one row after the other, as processors read ahead in memory that is read from
+one end to the other; several rows side by side took three times as long where they were short. `axpy` is for one
+contiguous along its rows: a block of results stays in L1, and `COLUMNS` columns, scaled by elements of q, are added to
+it at a time, so that memory is read in long runs.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from .contract_common import batch_bases
 from .contract_epilogue import Context, Epilogue, convert, fetch
 from .text import BITS, Builder, Val, vector
 
-TOGETHER = 8  # rows or columns of the matrix in flight
+TOGETHER = 4  # vectors of a row that are added up apart
+COLUMNS = 8  # of the matrix that are added to a result at a time
 LONGEST = 2048  # results of one piece, kept on the stack
 
 OPERANDS = (
@@ -69,7 +71,6 @@ def write_vector(form: VectorForm, epilogue: Epilogue) -> str:
     more = tuple(b.load(b.gep(bufs, b.int(3 + i), "ptr"), "ptr") for i in range(len(epilogue.bufs)))
     batch_ops = b.gep(ops, b.int(count + len(epilogue.ops)), "i64")
     results = b.var(f"[{LONGEST // form.lanes + 1} x {form.type}]")
-    squares = b.var(f"[{TOGETHER} x {form.type}]")
     with b.loop(begin, end) as piece:
         batch = b.binary("udiv", piece, op["row_blocks"])
         elements = [form.element, form.element, epilogue.element]
@@ -78,7 +79,7 @@ def write_vector(form: VectorForm, epilogue: Epilogue) -> str:
         rows = b.intrinsic("smin", "i64", op["row_block"], b.sub(op["rows"], first))
         matrix = b.gep(matrix, b.mul(first, op["prow"]), form.element)
         if form.mode == "dot":
-            _dot(b, form, op, matrix, q_base, rows, results, squares)
+            _dot(b, form, op, matrix, q_base, rows, results)
         else:
             _axpy(b, form, op, matrix, q_base, rows, results)
         _hand_over(b, form, op, epilogue, Context(more, extra, scalars, batch), results, out, first, rows)
@@ -87,34 +88,31 @@ def write_vector(form: VectorForm, epilogue: Epilogue) -> str:
     return b.module()
 
 
-def _dot(
-    b: Builder, form: VectorForm, op: dict[str, Val], p: Val, q: Val, rows: Val, results: Val, squares: Val
-) -> None:
-    """results[r] = sum_k p[r, k] q[k], both contiguous along k; beyond `rows` the last one repeats."""
+def _dot(b: Builder, form: VectorForm, op: dict[str, Val], p: Val, q: Val, rows: Val, results: Val) -> None:
+    """results[r] = sum_k p[r, k] q[k], both contiguous along k."""
+    long = b.binary("and", op["k"], b.int(-TOGETHER * form.lanes))
     whole = b.binary("and", op["k"], b.int(-form.lanes))
-    last = b.sub(rows, b.int(1))
-    with b.loop(b.int(0), rows, TOGETHER) as row:
-        numbers = [b.intrinsic("smin", "i64", b.add(row, b.int(i)), last) for i in range(TOGETHER)]
-        lines = [b.gep(p, b.mul(at, op["prow"]), form.element) for at in numbers]
-        sums = [b.var(form.type, b.zero(form.type)) for _ in lines]
+    reduce = f"llvm.vector.reduce.fadd.v{form.lanes}{'f32' if form.sum == 'float' else 'f64'}"
+    with b.loop(b.int(0), rows) as row:
+        line = b.gep(p, b.mul(row, op["prow"]), form.element)
+        sums = [b.var(form.type, b.zero(form.type)) for _ in range(TOGETHER)]
 
-        def step(i: Val, mask: Val | None, lines: list[Val] = lines, sums: list[Val] = sums) -> None:
-            x = form.load(b, b.gep(q, i, form.element), mask)
-            for slot, line in zip(sums, lines):
-                y = form.load(b, b.gep(line, i, form.element), mask)
-                b.set(slot, b.fma(y, x, b.get(slot, form.type)))
+        def step(i: Val, slot: Val, mask: Val | None = None, line: Val = line) -> None:
+            x, y = (form.load(b, b.gep(base, i, form.element), mask) for base in (q, line))
+            b.set(slot, b.fma(y, x, b.get(slot, form.type)))
 
-        with b.loop(b.int(0), whole, form.lanes) as i:
-            step(i, None)
+        with b.loop(b.int(0), long, TOGETHER * form.lanes) as i:
+            for number, slot in enumerate(sums):
+                step(b.add(i, b.int(number * form.lanes)), slot)
+        with b.loop(long, whole, form.lanes) as i:
+            step(i, sums[0])
         with b.when(b.icmp("ne", whole, op["k"])):
-            step(whole, b.lane_mask(whole, op["k"], form.lanes))
-        for number, slot in enumerate(sums):
-            b.store(b.get(slot, form.type), b.gep(squares, b.int(number * form.lanes), form.sum))
-        with b.loop(b.int(0), b.intrinsic("smin", "i64", b.int(TOGETHER), b.sub(rows, row))) as r:
-            x = b.load(b.gep(squares, b.mul(r, b.int(form.lanes)), form.sum), form.type)
-            name = f"llvm.vector.reduce.fadd.v{form.lanes}{'f32' if form.sum == 'float' else 'f64'}"
-            total = b.call(name, form.sum, b.float(-0.0, form.sum), x, flags="reassoc")
-            b.store(total, b.gep(results, b.add(row, r), form.sum))
+            step(whole, sums[0], b.lane_mask(whole, op["k"], form.lanes))
+        parts = [b.get(slot, form.type) for slot in sums]
+        while len(parts) > 1:
+            parts = [b.binary("fadd", x, y) for x, y in zip(parts[::2], parts[1::2])]
+        total = b.call(reduce, form.sum, b.float(-0.0, form.sum), parts[0], flags="reassoc")
+        b.store(total, b.gep(results, row, form.sum))
 
 
 def _axpy(b: Builder, form: VectorForm, op: dict[str, Val], p: Val, q: Val, rows: Val, results: Val) -> None:
@@ -123,7 +121,7 @@ def _axpy(b: Builder, form: VectorForm, op: dict[str, Val], p: Val, q: Val, rows
         b.store(b.zero(form.type), b.gep(results, i, form.sum))
     whole = b.binary("and", rows, b.int(-form.lanes))
     mask = b.lane_mask(whole, rows, form.lanes)
-    many = b.binary("and", op["k"], b.int(-TOGETHER))
+    many = b.binary("and", op["k"], b.int(-COLUMNS))
 
     def add_columns(k: Val, count: int) -> None:
         at = [b.add(k, b.int(j)) for j in range(count)]
@@ -143,8 +141,8 @@ def _axpy(b: Builder, form: VectorForm, op: dict[str, Val], p: Val, q: Val, rows
         with b.when(b.icmp("ne", whole, rows)):
             step(whole, mask)
 
-    with b.loop(b.int(0), many, TOGETHER) as k:
-        add_columns(k, TOGETHER)
+    with b.loop(b.int(0), many, COLUMNS) as k:
+        add_columns(k, COLUMNS)
     with b.loop(many, op["k"]) as k:
         add_columns(k, 1)
 
