@@ -112,6 +112,8 @@ class FunctionCtx(Node):
                 raise TypeError(
                     f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
                 )
+            if t.is_inference():
+                raise RuntimeError(modes.NOT_SAVED)
             if id(t) in numbers:
                 places[i] = numbers[id(t)] if t._needs else -1
                 items[i] = bare(t)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..base.later import Later
 from . import engine
+from .modes import count_change
 from .node import Node, RemovableHandle, as_function, edge_of
 from .packing import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 from .views import refresh
@@ -39,7 +40,7 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
 
 def increment_version(tensor: Any) -> None:
     """Says that a tensor's memory was changed in a way that Kagari cannot see."""
-    tensor._storage.version += 1
+    count_change(tensor)
 
 
 class _MultiHandle(RemovableHandle):

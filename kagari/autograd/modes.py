@@ -10,17 +10,25 @@ from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..engine.function import GRADIENTS, WATCHED, Hooks
+from ..engine.function import GRADIENTS, INFERENCE, WATCHED, Hooks
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class _Modes(threading.local):
     value = GRADIENTS
-    inference = False
 
 
 _modes = _Modes()
+NOT_SAVED = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+    "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+)
+NOT_CHANGED = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+    "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+)
 anomaly: list[bool] = []  # the `check_nan` of the anomaly modes that are on
 
 
@@ -29,8 +37,9 @@ def _tell(value: int) -> None:
 
 
 def mode() -> int:
-    """This thread's modes as bits."""
-    return _modes.value
+    """This thread's modes as bits; in inference mode nothing is recorded, also where gradients are enabled."""
+    value = _modes.value
+    return value & ~GRADIENTS if value & INFERENCE else value
 
 
 Hooks.mode = staticmethod(mode)
@@ -45,7 +54,14 @@ def watch(tell: Callable[[int], None]) -> None:
 def set_mode(value: int) -> None:
     """Sets this thread's modes."""
     _modes.value = value
-    _tell(value)
+    _tell(value & ~GRADIENTS if value & INFERENCE else value)
+
+
+def count_change(t: Any) -> None:
+    """Counts a change of a tensor's memory that no operator made. Raises RuntimeError where it may not be changed."""
+    if t._storage.version < 0 and not _modes.value & INFERENCE:
+        raise RuntimeError(NOT_CHANGED)
+    t._storage.version += 1
 
 
 def is_grad_enabled() -> bool:
@@ -60,7 +76,7 @@ def is_grad_enabled() -> bool:
 
 def is_inference_mode_enabled() -> bool:
     """Whether the thread is inside `inference_mode`."""
-    return _modes.inference
+    return bool(_modes.value & INFERENCE)
 
 
 def is_anomaly_enabled() -> bool:
@@ -216,7 +232,24 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """`no_grad` for code whose results never meet a backward pass. `mode=False` changes nothing."""
+    """`no_grad` for code whose results never meet a backward pass. `mode=False` turns it off, and gradients on.
+
+    New memory is marked: outside of the mode it can neither be changed in place nor saved for a backward pass, which
+    raise RuntimeError, and has no version. A clone made outside is a tensor like others. Views of other tensors are
+    what those are.
+
+    >>> import kagari as torch
+    >>> with torch.inference_mode():
+    ...     x = torch.ones(2)
+    >>> x.is_inference(), x.clone().is_inference()
+    (True, False)
+    >>> x * torch.ones(2, requires_grad=True)
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Inference tensors cannot be saved for backward. ...
+    """
+
+    _bits = GRADIENTS | INFERENCE
 
     def __new__(cls, mode: Any = True) -> Any:
         """The mode, or the decorated function where it decorates without parentheses."""
@@ -229,24 +262,13 @@ class inference_mode(_Mode):
     def __init__(self, mode: bool = True) -> None:
         super().__init__()
         self.mode = mode
-        self._inference: list[bool] = []
 
     def _value(self) -> int:
-        return _modes.value & ~GRADIENTS if self.mode else _modes.value
+        value = _modes.value
+        return (value & ~GRADIENTS) | INFERENCE if self.mode else (value | GRADIENTS) & ~INFERENCE
 
     def _again(self) -> _Mode:
         return inference_mode(self.mode)
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        self._inference.append(_modes.inference)
-        _modes.inference = _modes.inference or self.mode
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
-        _modes.inference = self._inference.pop()
 
 
 class set_multithreading_enabled:

@@ -17,7 +17,7 @@ from typing import Any
 from ..autograd.modes import mode
 from ..eager import Tensor
 from ..engine.code import finish, native
-from ..engine.function import CASTING, Hooks
+from ..engine.function import CASTING, INFERENCE, Hooks
 from . import queue
 from .joining import without_joins
 from .runner import RUNNER
@@ -109,7 +109,11 @@ class Recorded:
     def __call__(self, static: tuple[Any, ...], *tensors: Tensor) -> _Results:
         """What the function returns."""
         modes = mode()
-        if modes & ~CASTING or RUNNER.captures() or not all(type(t) in Hooks.tensor_types for t in tensors):
+        if (
+            modes & ~(CASTING | INFERENCE)
+            or RUNNER.captures()
+            or not all(type(t) in Hooks.tensor_types for t in tensors)
+        ):
             return self.function(static, *tensors)
         key = modes, static, *[t._layout for t in tensors]
         recording = self._known.get(key) or self._recording(key, static, tensors)

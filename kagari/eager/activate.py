@@ -295,6 +295,10 @@ def raise_status(status: int, miss: Any, plan: int, tensors: tuple[Tensor, ...])
         raise RuntimeError("ZeroDivisionError")
     if status & 16:
         raise RuntimeError(f.record.refusal)
+    if status & 64:
+        raise RuntimeError(modes.NOT_SAVED)
+    if status & 128:
+        raise RuntimeError(modes.NOT_CHANGED)
     if status & 8:
         raise RuntimeError(CHANGED_UNTRACKED)
     if status & 4:

@@ -68,7 +68,7 @@ def tensor(
     if kind is float:
         made = blank("tensor", (), dtype, CPU)
         call("fill_")(made, data if dtype is None or dtype.category > 1 else checked_value(data, dtype))
-        made._storage.version = 0
+        unwritten(made)
     elif kind is list or kind is tuple:
         made = _from_flat(data, dtype)
     elif isinstance(data, Hooks.tensor_types):
@@ -237,7 +237,7 @@ def zeros(
         return Hooks.sparse.compressing.of_zeros(args if size is None else (size,), dtype, layout, requires_grad)
     made = _sized("zeros", args, size, dtype, layout, device, out)
     call("zero_")(made)
-    made._storage.version = 0
+    unwritten(made)
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
@@ -253,7 +253,7 @@ def ones(
     """
     made = _sized("ones", args, size, dtype, layout, device, out)
     call("fill_")(made, 1)
-    made._storage.version = 0
+    unwritten(made)
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
 
 
@@ -290,10 +290,17 @@ def _sized(name: str, args: tuple[Any, ...], size: Any, dt: Any, kind: Any, devi
     return blank(name, args, dt, device, out)
 
 
+def unwritten(made: Any) -> Any:
+    """A tensor whose memory counts as never written to."""
+    if made._storage.version > 0:
+        made._storage.version = 0
+    return made
+
+
 def _fill(made: Any, value: Any) -> None:
     """One value for a new tensor."""
     call("fill_")(made, checked_value(value, made._layout.dtype))
-    made._storage.version = 0
+    unwritten(made)
 
 
 def blank_like(name: str, input: Any, dt: Any, device: Any, memory_format: Any, layout: Any = None) -> Any:
@@ -353,7 +360,7 @@ def zeros_like(
         return Hooks.sparse.compressing.of_zeros((input.shape,), dt, layout, requires_grad)
     made = blank_like("zeros_like", input, dtype, device, memory_format, layout)
     call("zero_")(made)
-    made._storage.version = 0
+    unwritten(made)
     return for_each(input, wanting_grad(made) if requires_grad else made)
 
 
@@ -369,7 +376,7 @@ def ones_like(
     """
     made = blank_like("ones_like", input, dtype, device, memory_format, layout)
     call("fill_")(made, 1)
-    made._storage.version = 0
+    unwritten(made)
     return for_each(input, wanting_grad(made) if requires_grad else made)
 
 
@@ -572,7 +579,7 @@ def eye(
     if length:
         diagonal = layouts.layout((length,), (columns + 1,), made.dtype, made._layout.meta)
         call("fill_")(convert.wrap(diagonal, made._storage), 1)
-    made._storage.version = 0
+    unwritten(made)
     return finished(made, out, requires_grad)
 
 

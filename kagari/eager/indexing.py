@@ -478,10 +478,10 @@ def _put_advanced(t: Any, items: tuple[Any, ...], value: Any, wanted: bool, accu
     if wanted or accumulate:
         _scatter(t, view, tuple(key), value, "scatter_add" if accumulate else "scatter", wanted)
         return
+    modes.count_change(t)
     if not t.is_meta:
         target = convert.raw_array(view)
         target[tuple(key)] = convert.raw_array(value)
-    t._storage.version += 1
 
 
 def _covers(i: Any) -> bool:

@@ -144,6 +144,10 @@ class Standing(Tensor):
         """The tensor whose elements are looked at, where that has an answer."""
         raise NotImplementedError
 
+    def is_inference(self) -> bool:
+        """Whether what it stands for was made in inference mode."""
+        return bool(self._value.is_inference())
+
     @property
     def _storage(self) -> Any:
         raise Unseen(

@@ -20,7 +20,7 @@ from ..engine.function import Hooks
 from ..ops.check import C_NAMES, LARGEST, TYPE_NAMES
 from . import convert, inplace
 from .calls import call
-from .creation import blank_like, finished
+from .creation import blank_like, finished, unwritten
 from .device import CPU, Device, check_device
 from .formats import check_layout
 from .sizes import blank, checked_value, integer, number
@@ -169,8 +169,8 @@ def _drawn(t: Any, values: np.ndarray) -> Any:
         fresh = blank_like("draw", t, None, None, None)
         _put(fresh, values)
         return inplace.with_gradient(function("copy_"), (t, fresh))
+    modes.count_change(t)
     _put(t, values)
-    t._storage.version += 1
     return t
 
 
@@ -369,7 +369,7 @@ def rand(
     """
     made = _sized("rand", args, size, dtype, layout, device, out)
     if made._layout.dtype.is_complex:
-        return finished(_first(uniform_(made, generator=generator)), out, requires_grad)
+        return finished(unwritten(uniform_(made, generator=generator)), out, requires_grad)
     name = _floating("check_uniform_bounds", made)
     _put(made, _source("rand", generator, made).uniform(made._layout.numel, name))
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
@@ -389,7 +389,7 @@ def randn(
     """
     made = _sized("randn", args, size, dtype, layout, device, out)
     if made._layout.dtype.is_complex:
-        return finished(_first(normal_(made, generator=generator)), out, requires_grad)
+        return finished(unwritten(normal_(made, generator=generator)), out, requires_grad)
     name = _floating("normal_kernel_cpu", made)
     _put(made, _source("randn", generator, made).normal(made._layout.numel, name))
     return finished(made, out, requires_grad) if out is not None or requires_grad else made
@@ -425,7 +425,7 @@ def randint(
     low, high = integer("randint", "low", 1, low), integer("randint", "high", len(given) or 1, high)
     made = _sized("randint", (), size, dtypes.int64 if dtype is None and out is None else dtype, layout, device, out)
     random_(made, low, high, generator=generator)
-    made._storage.version = 0
+    unwritten(made)
     return finished(made, out, requires_grad)
 
 
@@ -461,7 +461,7 @@ def rand_like(
     torch.Size([2, 3])
     """
     return finished(
-        _first(uniform_(blank_like("rand_like", input, dtype, device, memory_format, layout), generator=generator)),
+        unwritten(uniform_(blank_like("rand_like", input, dtype, device, memory_format, layout), generator=generator)),
         None,
         requires_grad,
     )
@@ -479,7 +479,7 @@ def randn_like(
     torch.Size([2, 3])
     """
     return finished(
-        _first(normal_(blank_like("randn_like", input, dtype, device, memory_format, layout), generator=generator)),
+        unwritten(normal_(blank_like("randn_like", input, dtype, device, memory_format, layout), generator=generator)),
         None,
         requires_grad,
     )
@@ -499,13 +499,7 @@ def randint_like(
     """
     made = blank_like("randint_like", input, dtype, device, memory_format, layout)
     bounds = (0, low) if high is None else (low, high)
-    return finished(_first(random_(made, *bounds, generator=generator)), None, requires_grad)
-
-
-def _first(made: Any) -> Any:
-    """A tensor whose memory counts as never written to."""
-    made._storage.version = 0
-    return made
+    return finished(unwritten(random_(made, *bounds, generator=generator)), None, requires_grad)
 
 
 @each_example
@@ -529,7 +523,7 @@ def normal(
                 "tensor among them, or a size"
             )
         made = _sized("normal", (), size, dtype, layout, device, out)
-        made = _first(
+        made = unwritten(
             normal_(made, number("normal", "mean", 1, mean), number("normal", "std", 2, std), generator=generator)
         )
         return finished(made, out, requires_grad)
@@ -542,7 +536,7 @@ def normal(
     if not number_std:
         call("mul_")(made, std.detach())
     call("add_")(made, mean.detach() if isinstance(mean, Hooks.tensor_types) else mean)
-    result = finished(_first(made), out, False)
+    result = finished(unwritten(made), out, False)
     return _beside(tensors, result)
 
 
@@ -566,7 +560,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     if p is None:
         _floating("bernoulli_tensor_cpu_p_", input)
         p = input
-    made = _first(bernoulli_(made, p, generator=generator))
+    made = unwritten(bernoulli_(made, p, generator=generator))
     return finished(_beside((input,), made), out)
 
 

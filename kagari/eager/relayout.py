@@ -30,8 +30,8 @@ def _changing(name: str, operator: str | Callable[..., Any], seen: str) -> Any:
         view = make(inplace.as_it_is(self), *args, **kwargs)
         if wanted:
             self._grad_fn = view._grad_fn
+        modes.count_change(self)
         self._layout, self._offset = view._layout, view._offset
-        self._storage.version += 1
         return self
 
     method.__name__ = method.__qualname__ = f"{name}_"
@@ -56,6 +56,7 @@ CHANGING = tuple(
 def _resized(self: Tensor, lay: Layout) -> Tensor:
     if modes.is_grad_enabled() and self._needs:
         raise RuntimeError("cannot resize variables that require grad")
+    modes.count_change(self)
     if not lay.meta and self._storage.nbytes < self._offset + lay.nbytes:
         if self._base is not None or self._storage.owner is not None:
             raise RuntimeError("Trying to resize storage that is not resizable")
@@ -68,7 +69,6 @@ def _resized(self: Tensor, lay: Layout) -> Tensor:
             call("copy_")(new, old)
         self._storage = made._storage
     self._layout = lay
-    self._storage.version += 1
     return self
 
 

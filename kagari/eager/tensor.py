@@ -251,7 +251,9 @@ class Tensor:
 
     @property
     def _version(self) -> int:
-        """How often the memory was changed in place."""
+        """How often the memory was changed in place. Raises RuntimeError for tensors of inference mode."""
+        if self._storage.version < 0:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._storage.version
 
     @property
@@ -295,6 +297,8 @@ class Tensor:
             )
         if requires_grad and not self._layout.dtype.is_differentiable:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if requires_grad:
+            _check_inference(self)
         self._needs = bool(requires_grad)
         return self
 
@@ -448,8 +452,8 @@ class Tensor:
         self._layout, self._storage, self._offset = value._layout, value._storage, value._offset
 
     def is_inference(self) -> bool:
-        """Whether the tensor was made in inference mode; Kagari does not mark tensors so."""
-        return False
+        """Whether the memory was made in inference mode."""
+        return not self._layout.compound and self._storage.version < 0
 
     def _is_view(self) -> bool:
         return self._base is not None
@@ -684,8 +688,14 @@ def wanting_grad(made: Any) -> Any:
     """A new tensor as a leaf that wants gradients. Raises RuntimeError for one of integers."""
     if not made._layout.dtype.is_differentiable:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    _check_inference(made)
     made._needs = True
     return made
+
+
+def _check_inference(t: Tensor) -> None:
+    if t.is_inference() and not modes.is_inference_mode_enabled():
+        raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
 
 
 def _type_name(dt: Any) -> str:

@@ -30,9 +30,9 @@ MAX_WAYS = 16
 REQUIRED = object()
 UNANSWERED = object()
 # The modes of a thread, as bits: gradients are recorded, every call goes through Python to be watched, autocast to one
-# of two dtypes, every call goes to the profiler, and every call is handed to the floors above, which have modes that
-# answer them. See thread_mode in resident/dispatch.py.
-GRADIENTS, WATCHED, PROFILED, OVERRIDDEN = 1, 2, 16, 32
+# of two dtypes, every call goes to the profiler, every call is handed to the floors above, which have modes that answer
+# them, and memory is made that no backward pass will meet. See thread_mode in resident/dispatch.py.
+GRADIENTS, WATCHED, PROFILED, OVERRIDDEN, INFERENCE = 1, 2, 16, 32, 64
 CASTS = {bfloat16: 4, float16: 8}
 CASTING = 4 | 8
 _CAST_STATES = 17

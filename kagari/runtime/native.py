@@ -116,6 +116,7 @@ _ROOTS = [
     "on_lost",
     "trace",
     "on_awaited",
+    "inferring",
 ]
 ROOT = {name: i for i, name in enumerate(_ROOTS)}
 

@@ -10,8 +10,9 @@ from ..native import translate
 FILES = ("memory.py", "threads.py", "dispatch.py", "pending.py", "tape.py")
 # What the queue's module calls of the core, and the core of the queue's, in the order of the array LATER.
 SHARED = (
-    "byte_offset", "deliver", "fault", "give_block", "give_temps", "make_output", "new_tensor", "no_memory", "overlaps",
-    "record_node", "reference", "run_plan", "settle", "size_class", "take_block", "ticks", "unclear", "wait",
+    "birth", "byte_offset", "deliver", "fault", "give_block", "give_temps", "inferred", "make_output", "new_tensor",
+    "no_memory", "overlaps", "record_node", "reference", "run_plan", "settle", "size_class", "take_block", "ticks",
+    "unclear", "wait",
 )  # fmt: skip
 LATER = ("defer", "flush")
 METHODS = 64

@@ -44,6 +44,7 @@ STACK_WORDS = 32
 # calls lead through Python.
 RECORDING = 1
 THROUGH_PYTHON = 50
+INFERENCE = 64
 CAST_STATES = 17
 UNMADE = 1
 
@@ -71,7 +72,36 @@ def set_mode(module, arg):
     ROOTS[THREAD] = thread
     ROOTS[THREAD_ID] = PyThreadState_GetID(thread)
     ROOTS[MODE] = PyLong_AsLongLong(arg)
+    if (ROOTS[MODE] & INFERENCE) != 0:
+        ROOTS[INFERRING] = 1
     return reference(ROOTS[NONE])
+
+
+def birth():
+    """The version of new memory: far below 0 in inference mode, where nothing is counted.
+
+    INFERRING says that the mode was ever on: what never uses it pays for one look.
+    """
+    return 0 - ((thread_mode() & INFERENCE) << 56)
+
+
+def inferred(plan, args):
+    """128 where memory of inference mode is to be overwritten outside of it, 64 where it is to be saved; else 0."""
+    if plan[3] > 0 and (plan[4])[0] == IN_PLACE and (thread_mode() & INFERENCE) == 0:
+        if is_inferred(args[(plan[4])[2]]):
+            return 128
+    if (plan[0] & GRADIENT) != 0:
+        codes = plan[12]
+        i = 0
+        while i < plan[11]:
+            if codes[i] >= 0 and is_tensor(args[codes[i]]) and is_inferred(args[codes[i]]):
+                return 64
+            i += 1
+    return 0
+
+
+def is_inferred(t):
+    return ((t + ROOTS[AT_STORAGE])[0])[4] < 0
 
 
 def miss(state, args, nargs):
@@ -452,6 +482,10 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
     n_out = plan[3]
     n_temp = plan[5]
     positions = plan[2]
+    if ROOTS[INFERRING] != 0:
+        wrong = inferred(plan, args)
+        if wrong != 0:
+            return fault(wrong, state, plan, args)
     if n_out > 0 and (plan[4])[0] == IN_PLACE:
         if overlaps(plan, args):
             return fault(4, state, plan, args)

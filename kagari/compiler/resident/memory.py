@@ -78,6 +78,7 @@ ON_FLUSH = 51
 ON_LOST = 52
 TRACE = 53
 ON_AWAITED = 54
+INFERRING = 55
 LAYOUT_NBYTES = 39
 
 
@@ -153,7 +154,8 @@ def empty_pool():
 
 # A storage is a Python object of these words: 0 count, 1 type, 2 data, 3 nbytes, 4 version, 5 owner, 6 size class,
 # 7 the number of the last node that rewrote the history of its views, 8 its slot in the queue, 9 in which capture
-# NumPy was shown it. Data is 0 where the contents are yet to be computed: see queue.py.
+# NumPy was shown it. Data is 0 where the contents are yet to be computed: see queue.py. The version of what was made in
+# inference mode is below 0.
 
 
 def new_storage(nbytes):
@@ -169,6 +171,8 @@ def new_storage(nbytes):
     s[2] = block
     s[3] = nbytes
     s[6] = c
+    if ROOTS[INFERRING] != 0:
+        s[4] = birth()
     return s
 
 

@@ -165,6 +165,7 @@ def pending_tensor(layout, nbytes):
     if s == 0:
         return 0
     s[3] = nbytes
+    s[4] = birth()
     s[6] = size_class(nbytes)
     new_slot(s, nbytes)
     return new_tensor(layout, s, reference(ROOTS[ZERO]))
@@ -204,6 +205,9 @@ def defer(plan, args, scalars, state, nargs):
         if (s[9] != 0 and s[9] == QUEUE[EPOCH]) or (s[5] != 0 and t[1] != ROOTS[PARAMETER]):
             shared = 1
         i += 1
+    wrong = inferred(plan, args)
+    if wrong != 0:
+        return fault(wrong, state, plan, args)
     if n_out > 0 and (plan[4])[0] == IN_PLACE and (plan[0] & UNCHECKED) == 0:
         if overlaps(plan, args):
             return fault(4, state, plan, args)
@@ -479,6 +483,7 @@ def pending_results(recording):
         else:
             s = PyType_GenericAlloc(ROOTS[STORAGE], 0)
             s[3] = record[3]
+            s[4] = birth()
             s[6] = size_class(record[3])
         offset = PyLong_FromLongLong(record[2])
         results[3 + i] = new_tensor(record[1], s, offset)
