@@ -243,10 +243,6 @@ class inference_mode(_Mode):
     ...     x = torch.ones(2)
     >>> x.is_inference(), x.clone().is_inference()
     (True, False)
-    >>> x * torch.ones(2, requires_grad=True)
-    Traceback (most recent call last):
-        ...
-    RuntimeError: Inference tensors cannot be saved for backward. ...
     """
 
     _bits = GRADIENTS | INFERENCE
