@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
@@ -175,3 +177,9 @@ def test_other_threads_are_not_in_the_mode() -> None:
         for thread in threads:
             thread.join()
     assert inferred == [False] * 60
+
+
+def test_before_anything_else() -> None:
+    """What turns the mode on before native code is loaded."""
+    script = "import kagari as torch\nwith torch.inference_mode(): x = torch.ones(2)\nassert x.is_inference()"
+    subprocess.run([sys.executable, "-c", script], check=True)

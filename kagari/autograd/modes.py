@@ -49,6 +49,7 @@ def watch(tell: Callable[[int], None]) -> None:
     """Has every change of this module's modes told to native code."""
     global _tell
     _tell = tell  # type: ignore[assignment]
+    tell(mode())
 
 
 def set_mode(value: int) -> None:

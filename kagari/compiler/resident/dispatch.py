@@ -60,20 +60,22 @@ def thread_mode():
         return 1
     value = PyLong_AsLongLong(mode)
     Py_DecRef(mode)
+    be_in(thread, value)
+    return value
+
+
+def be_in(thread, mode):
+    """Notes the modes of the thread that is running."""
     ROOTS[THREAD] = thread
     ROOTS[THREAD_ID] = PyThreadState_GetID(thread)
-    ROOTS[MODE] = value
-    return value
+    ROOTS[MODE] = mode
+    if (mode & INFERENCE) != 0:
+        ROOTS[INFERRING] = 1
 
 
 def set_mode(module, arg):
     """Python: set_mode(bits): the modes of the calling thread."""
-    thread = PyThreadState_Get()
-    ROOTS[THREAD] = thread
-    ROOTS[THREAD_ID] = PyThreadState_GetID(thread)
-    ROOTS[MODE] = PyLong_AsLongLong(arg)
-    if (ROOTS[MODE] & INFERENCE) != 0:
-        ROOTS[INFERRING] = 1
+    be_in(PyThreadState_Get(), PyLong_AsLongLong(arg))
     return reference(ROOTS[NONE])
 
 
