@@ -259,3 +259,28 @@ def test_distances_of_many_points(oracle: ModuleType) -> None:
         results.append([pairs, table, x.grad, y.grad])
     for ours, theirs in zip(*results, strict=True):
         same(ours, theirs, 1e-9)
+
+
+@pytest.mark.parametrize("input", [[0.5, 0.5, 0.5], [0.0, 2.0, 1.0], [0.0, float("nan"), 1.0]])
+@pytest.mark.parametrize("target", [[0.0, 1.0, 2.0], [3.0, 0.0, 0.0], [0.5, -1.0, 0.0], [0.0, float("nan"), 1.0]])
+def test_what_is_no_probability(input: list[float], target: list[float], oracle: ModuleType) -> None:
+    """The first element that is none is named, of the input where both are."""
+    said = []
+    for lib in (kagari, oracle):
+        for reduction in ("mean", "none"):
+            with pytest.raises(RuntimeError) as error:
+                lib.nn.functional.binary_cross_entropy(lib.tensor(input), lib.tensor(target), reduction=reduction)
+            said.append(str(error.value).partition("\n")[0])
+    assert len(set(said)) == 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "count"), [([0, 3], 3), ([-1, 5], 3), ([-1], -1), ([5], 0), ([1], -2), ([], 0), ([], -1)]
+)
+def test_what_is_no_class(classes: list[int], count: int, oracle: ModuleType) -> None:
+    said = []
+    for lib in (kagari, oracle):
+        with pytest.raises(RuntimeError) as error:
+            lib.nn.functional.one_hot(lib.tensor(classes, dtype=lib.int64), count)
+        said.append(str(error.value).partition("\n")[0])
+    assert said[0] == said[1]

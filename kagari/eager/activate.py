@@ -294,7 +294,8 @@ def raise_status(status: int, miss: Any, plan: int, tensors: tuple[Tensor, ...])
     if status & 1:
         raise RuntimeError("ZeroDivisionError")
     if status & 16:
-        raise RuntimeError(f.record.refusal)
+        refusal = f.record.refusal
+        raise RuntimeError(refusal(*[t.detach().numpy() for t in tensors]) if callable(refusal) else refusal)
     if status & 64:
         raise RuntimeError(modes.NOT_SAVED)
     if status & 128:

@@ -187,6 +187,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     if num_classes == -1 and tensor.numel() and tensor.dtype.category == 1:
         num_classes = int(tensor.max().item()) + 1
+        if num_classes <= 0:
+            raise RuntimeError("Class values must be non-negative.")
     return ops.one_hot(tensor, num_classes)
 
 

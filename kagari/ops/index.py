@@ -6,6 +6,7 @@ Indices out of range are errors that the kernels find.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ..base.dtypes import int32, int64
 from ..base.symbols import Size, hint
@@ -319,13 +320,18 @@ def _classes(make: Make) -> Iterator[Sample]:
     yield (make(0, dtype="int64"), 3), {}
 
 
+def _no_class(input: Any = None) -> str:
+    limit = "smaller than num_classes" if input is None or input.min() >= 0 else "non-negative"
+    return f"Class values must be {limit}."
+
+
 @operator(
-    index_error=RuntimeError,
     namespace="nn.functional",
     method=False,
     out=False,
     differentiable=False,
     dtypes="i",
+    refusal=_no_class,
     samples=_classes,
     errors=[
         (args(wanted(2), 3), RuntimeError, "one_hot is only applicable to index tensor of type LongTensor"),
@@ -339,13 +345,13 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Value:
     """
     if input.dtype is not int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if num_classes < 0:
-        if any(s == 0 for s in input.shape):
-            raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        raise RuntimeError("one_hot needs num_classes")
-    shape: tuple[Size, ...] = (*input.shape, num_classes)
-    index = graph.reshape(input, (*input.shape, 1))
-    return graph.scatter("scatter", ir.full(shape, 0, int64), index, ir.full(index.shape, 1, int64), input.ndim)
+    if num_classes <= 0 and any(s == 0 for s in input.shape):
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    if num_classes <= 0:
+        raise RuntimeError(_no_class())
+    known = ir.require(ir.bitand(ir.ge(input, 0), ir.lt(input, num_classes)), input)
+    classes = graph.iota((*input.shape, num_classes), input.ndim)
+    return graph.cast(ir.eq(graph.reshape(known, (*input.shape, 1)), classes), int64)
 
 
 def checked_rows(name: str, x: Value, dim: int, index: Value, source: Value) -> tuple[Value, Value, Value, int]:

@@ -7,6 +7,7 @@ their results.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ..base.dtypes import accumulate, int64, uint8
 from ..base.symbols import hint
@@ -55,13 +56,25 @@ def _weighted(make: Make) -> Iterator[Sample]:
     yield (make(values=[0.0, 1.0, 0.0, 1.0]), make(values=[0.0, 1.0, 1.0, 0.0])), {}
 
 
+def _probability(x: Value) -> Value:
+    return ir.require(ir.bitand(ir.ge(x, 0), ir.le(x, 1)), x)
+
+
+def _no_probability(input: Any = None, target: Any = None, *_: Any) -> str:
+    """Which of the arrays has the first element that is none."""
+    first = [int(((x >= 0) & (x <= 1)).argmin()) for x in (input, target)] if input is not None else [0, 0]
+    fine = [x is None or bool((x.ravel()[i] >= 0) & (x.ravel()[i] <= 1)) for x, i in zip((input, target), first)]
+    wrong = "input" if fine[1] or (not fine[0] and first[0] <= first[1]) else "target"
+    return f"all elements of {wrong} should be between 0 and 1"
+
+
 @operator(
     autocast=single,
     namespace="nn.functional",
     method=False,
     out=False,
     dtypes="f",
-    refusal="all elements of input should be between 0 and 1",
+    refusal=_no_probability,
     gradient=_binary_cross_entropy_gradient,
     samples=together(pairs(0.05, 0.95, 0, 1), _weighted),
     errors=[
@@ -83,7 +96,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
             f"output with shape {listed(input.shape)} doesn't match the broadcast shape "
             f"{listed(ir.broadcast_shape(input.shape, weight.shape))}"
         )
-    input = ir.require(ir.bitand(ir.ge(input, 0), ir.le(input, 1)), input)
+    input, target = (_probability(x) for x in (input, target))
     return reduced(_entropies(input, target, weight), reduction)
 
 

@@ -63,7 +63,8 @@ class Operator:
     argument are (`channels`) or those of all (`all channels`), or always (`last`), or as the `first` argument does,
     where it is of the same shape with four dimensions. `gradient(g, *arguments)` returns a gradient for each tensor
     argument where the derived one is not the best. `spread` names a static parameter that may come as several
-    integers, `refusal` says what a failed `require` means, `index_error` is the type of the exception for an index
+    integers, `refusal` says what a failed `require` means, or tells it from the values of the tensors, which are none
+    where the call ran later than it was made, `index_error` is the type of the exception for an index
     that is out of bounds, `strict_view` forbids a copy, `fresh` a view (as `pointwise` does unless it says
     `fresh=False`). `recomputes` keeps the result out of what the gradient saves: programs overwrite it, and PyTorch
     lets them. `autocast(arguments, low)` makes the arguments that the definition gets where autocast is on
@@ -97,7 +98,7 @@ class Operator:
     dtypes: str = "fibc"
     spread: str = ""
     strict_view: bool = False
-    refusal: str = ""
+    refusal: str | Callable[..., str] = ""
     index_error: type[Exception] = IndexError
     fresh: bool = False
     recomputes: bool = False
