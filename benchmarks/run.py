@@ -30,6 +30,7 @@ from . import (
 from .measure import Bench, Row
 
 FAMILIES = {
+    "data": data,  # first: workers begin as copies of the process, with all that other families leave behind
     "agreement": agreement,
     "tiny": tiny,
     "training": training,
@@ -39,7 +40,6 @@ FAMILIES = {
     "conv": conv,
     "layers": layers,
     "memory": memory,
-    "data": data,
     "shapes": shapes,
     "startup": startup,
     "footprint": footprint,
