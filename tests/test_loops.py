@@ -248,6 +248,14 @@ def test_wide_blocks_of_columns(dt: dtype) -> None:
             check(define, normal(rows, columns, dt=dt, how=how), normal(columns, dt=dt), tolerance=1e-4)
 
 
+def test_columns_are_reduced_beside_results_of_every_element() -> None:
+    def define(x: Value, y: Value, row: Value) -> tuple[Value, ...]:
+        return graph.reduce("sum", x * y, (0,)), x * row
+
+    for rows, columns in ((30, 257), (90, 1111)):
+        check(define, normal(rows, columns), normal(rows, columns, how="transposed"), normal(columns), tolerance=1e-4)
+
+
 def test_wide_blocks_of_columns_know_their_place() -> None:
     def define(x: Value, weight: Value) -> tuple[Value, ...]:
         both = [graph.cast(graph.iota(x.shape, d), float32) for d in range(3)]

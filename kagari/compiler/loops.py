@@ -342,7 +342,8 @@ def _width(
     if not columns:
         return lanes
     plain = not any(n.level > 1 or (n.whole and n.level) or n.op.startswith("arg") for n in body.nodes)
-    if sizes[vec] < 4 * lanes or not plain or all(row[vec] != 1 for row in loads):
+    rows = not any(body.nodes[r].whole for r in body.roots)
+    if sizes[vec] < 4 * lanes or not (plain and rows) or all(row[vec] != 1 for row in loads):
         return lanes
     blocks = max(-(-sizes[vec] // WIDEST), min(2 * target.threads, sizes[vec] // (4 * lanes)))
     return -(-sizes[vec] // (blocks * lanes)) * lanes
