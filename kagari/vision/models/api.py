@@ -11,6 +11,13 @@ from ...nn import Module
 from .alexnet import BUILDERS as ALEXNET
 from .convnext import BUILDERS as CONVNEXT
 from .densenet import BUILDERS as DENSENET
+from .detection.faster_rcnn import BUILDERS as FASTER_RCNN
+from .detection.fcos import BUILDERS as FCOS
+from .detection.keypoint_rcnn import BUILDERS as KEYPOINT_RCNN
+from .detection.mask_rcnn import BUILDERS as MASK_RCNN
+from .detection.retinanet import BUILDERS as RETINANET
+from .detection.ssd import BUILDERS as SSD
+from .detection.ssdlite import BUILDERS as SSDLITE
 from .efficientnet import BUILDERS as EFFICIENTNET
 from .googlenet import BUILDERS as GOOGLENET
 from .inception import BUILDERS as INCEPTION
@@ -20,6 +27,9 @@ from .mobilenetv2 import BUILDERS as MOBILENET_V2
 from .mobilenetv3 import BUILDERS as MOBILENET_V3
 from .regnet import BUILDERS as REGNET
 from .resnet import BUILDERS as RESNET
+from .segmentation.deeplabv3 import BUILDERS as DEEPLABV3
+from .segmentation.fcn import BUILDERS as FCN
+from .segmentation.lraspp import BUILDERS as LRASPP
 from .shufflenetv2 import BUILDERS as SHUFFLENET_V2
 from .squeezenet import BUILDERS as SQUEEZENET
 from .swin_transformer import BUILDERS as SWIN
@@ -30,8 +40,9 @@ from .weights import WeightsEnum
 _BUILDERS: dict[str, Callable[..., Module]] = {
     build.__name__: build
     for family in (
-        ALEXNET, CONVNEXT, DENSENET, EFFICIENTNET, GOOGLENET, INCEPTION, MAXVIT, MNASNET, MOBILENET_V2, MOBILENET_V3,
-        REGNET, RESNET, SHUFFLENET_V2, SQUEEZENET, SWIN, VGG, VIT,
+        ALEXNET, CONVNEXT, DEEPLABV3, DENSENET, EFFICIENTNET, FASTER_RCNN, FCN, FCOS, GOOGLENET, INCEPTION,
+        KEYPOINT_RCNN, LRASPP, MASK_RCNN, MAXVIT, MNASNET, MOBILENET_V2, MOBILENET_V3, REGNET, RESNET, RETINANET,
+        SHUFFLENET_V2, SQUEEZENET, SSD, SSDLITE, SWIN, VGG, VIT,
     )
     for build in family
 }  # fmt: skip

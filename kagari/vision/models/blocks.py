@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ... import nn
 from ...eager import Tensor
 
 Layer = Callable[..., nn.Module]
+_BY_OUTPUTS = partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu")
 
 
 def multiple_of(value: float, divisor: int) -> int:
@@ -21,23 +23,28 @@ def multiple_of(value: float, divisor: int) -> int:
     return nearest + divisor if nearest < 0.9 * value else nearest
 
 
-def initialize(model: nn.Module, linear: Callable[[Tensor], Any] | None = None) -> None:
-    """Draws the weights of convolutions after He et al. (2015), by their outputs; their biases are zero.
+def initialize(
+    model: nn.Module,
+    linear: Callable[[Tensor], Any] | None = None,
+    convolution: Callable[[Tensor], Any] = _BY_OUTPUTS,
+) -> None:
+    """Draws the weights of convolutions, whose biases are zero.
 
     Args:
         model (Module): whose weights.
         linear: draws the weight of a linear layer, whose bias is zero, too; without it, these stay as they are.
+        convolution: draws the weight of a convolution. Default: after He et al. (2015), by its outputs
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            convolution(module.weight)
             zero_bias(module)
         elif isinstance(module, nn.Linear) and linear is not None:
             linear(module.weight)
             zero_bias(module)
 
 
-def zero_bias(layer: nn.Conv2d | nn.Linear) -> None:
+def zero_bias(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
     """Fills the bias of a layer with zeros, if it has one."""
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -39,6 +39,7 @@ class InvertedResidual(nn.Module):
             norm(oup),
         )
         self.stride, self.out_channels = stride, oup
+        self.strided = stride > 1
         self.use_res_connect = stride == 1 and inp == oup
 
     def forward(self, x: Tensor) -> Tensor:

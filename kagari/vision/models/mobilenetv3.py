@@ -62,6 +62,7 @@ class InvertedResidual(nn.Module):
             raise ValueError(f"illegal stride value: 1 or 2 expected, got {cnf.stride}")
         self.use_res_connect = cnf.stride == 1 and cnf.input_channels == cnf.out_channels
         self.out_channels = cnf.out_channels
+        self.strided = cnf.stride > 1
         hidden = cnf.expanded_channels
         like: dict[str, Any] = {
             "norm_layer": norm_layer, "activation_layer": nn.Hardswish if cnf.use_hs else nn.ReLU,

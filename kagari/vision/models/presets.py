@@ -57,4 +57,63 @@ class ImageClassification(nn.Module):
         return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
 
 
-__all__ = ["ImageClassification"]
+class ObjectDetection(nn.Module):
+    r"""Makes a detector's input of an image: numbers from 0 to 1.
+
+    Shape:
+        - Input: a picture of Pillow's, or :math:`(\ldots, C, H, W)`. Output: :math:`(\ldots, C, H, W)`.
+    """
+
+    def forward(self, img: Any) -> Tensor:
+        if not isinstance(img, Tensor):
+            img = F.pil_to_tensor(img)
+        result: Tensor = F.convert_image_dtype(img, float32)
+        return result
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class SemanticSegmentation(nn.Module):
+    r"""Makes the input of a model of segmentation of an image: resized, in numbers from 0 to 1, less the mean and
+    divided by the deviation of each channel.
+
+    Args:
+        resize_size (int, optional): the shorter side; None keeps the size.
+        mean, std (tuple of float): of each channel. Default: those of ImageNet
+        interpolation (InterpolationMode): how the image is resized. Default: bilinear
+        antialias (bool): whether pixels are averaged where the image shrinks. Default: ``True``
+
+    Shape:
+        - Input: a picture of Pillow's, or :math:`(\ldots, C, H, W)`. Output: :math:`(\ldots, C, H', W')`.
+    """
+
+    def __init__(
+        self,
+        *,
+        resize_size: int | None,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ) -> None:
+        super().__init__()
+        self.resize_size = None if resize_size is None else [resize_size]
+        self.mean, self.std = list(mean), list(std)
+        self.interpolation, self.antialias = interpolation, antialias
+
+    def forward(self, img: Any) -> Tensor:
+        if self.resize_size is not None:
+            img = F.resize(img, self.resize_size, self.interpolation, antialias=self.antialias)
+        if not isinstance(img, Tensor):
+            img = F.pil_to_tensor(img)
+        result: Tensor = F.normalize(F.convert_image_dtype(img, float32), self.mean, self.std)
+        return result
+
+    def __repr__(self) -> str:
+        names = ("resize_size", "mean", "std", "interpolation")
+        lines = [f"    {name}={getattr(self, name)}" for name in names]
+        return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
+
+
+__all__ = ["ImageClassification", "ObjectDetection", "SemanticSegmentation"]

@@ -9,7 +9,7 @@ from typing import Any
 from ... import nn
 from ...eager import Tensor
 from .blocks import initialize
-from .weights import WeightsEnum, builder, imagenet
+from .weights import WeightsEnum, builder, features, imagenet
 
 # The channels of the convolutions of each stage; a maximum of 2x2 ends a stage.
 _STAGES = {
@@ -98,6 +98,7 @@ class VGG16_Weights(WeightsEnum):
     """Weights of :func:`vgg16`."""
 
     IMAGENET1K_V1 = imagenet("vgg16-397923af.pth", 138_357_544, 71.592, 90.382, min_size=32)
+    IMAGENET1K_FEATURES = features("vgg16_features-amdegroot-88682ab5.pth", 138_357_544, min_size=32)
     DEFAULT = IMAGENET1K_V1
 
 
