@@ -45,7 +45,7 @@ _PLACES = {
     "autograd.grad_mode": "autograd.modes", "autograd.anomaly_mode": "autograd.modes",
     "storage": "eager.typed_storage", "__future__": "nn.conversion",
     "_C": "eager.usage", "compiler": "capture.compiler", "_dynamo": "capture.dynamo", "ops": "library.namespaces",
-    "distributed.distributed_c10d": "distributed", "distributed.optim": "optim.zero",
+    "distributed.distributed_c10d": "distributed", "distributed.optim": "optim.distributed",
     "quantization": "ao.quantization", "nn.quantized": "ao.nn.quantized", "nn.intrinsic": "ao.nn.intrinsic",
     "nn.qat": "ao.nn.qat",
 }  # fmt: skip

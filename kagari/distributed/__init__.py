@@ -67,7 +67,7 @@ from .store import HashStore, PrefixStore, Store, default_pg_timeout
 from .work import Work
 
 if TYPE_CHECKING:
-    from . import nn
+    from . import autograd, nn, rpc
     from .network.meeting import register_rendezvous_handler, rendezvous
     from .network.store_file import FileStore
     from .network.store_tcp import TCPStore
@@ -82,22 +82,22 @@ __all__ = [
     "Backend", "DistBackendError", "DistError", "DistNetworkError", "DistStoreError", "FileStore", "GroupMember",
     "HashStore", "P2POp", "PrefixStore", "ProcessGroup", "QueueEmptyError", "ReduceOp", "Store", "TCPStore", "Work",
     "all_gather", "all_gather_coalesced", "all_gather_into_tensor", "all_gather_object", "all_reduce",
-    "all_reduce_coalesced", "all_to_all", "all_to_all_single", "barrier", "batch_isend_irecv", "broadcast",
+    "all_reduce_coalesced", "all_to_all", "all_to_all_single", "autograd", "barrier", "batch_isend_irecv", "broadcast",
     "broadcast_object_list", "default_pg_timeout", "destroy_process_group", "gather", "gather_object", "get_backend",
     "get_global_rank", "get_group_rank", "get_node_local_rank", "get_pg_count", "get_process_group_ranks", "get_rank",
     "get_world_size", "group", "init_process_group", "irecv", "is_available", "is_backend_available",
     "is_gloo_available", "is_initialized", "is_mpi_available", "is_nccl_available", "is_torchelastic_launched",
     "is_ucc_available", "is_xccl_available", "isend", "monitored_barrier", "new_group", "new_subgroups",
     "new_subgroups_by_enumeration", "nn", "recv", "recv_object_list", "reduce", "reduce_scatter",
-    "reduce_scatter_tensor", "register_rendezvous_handler", "rendezvous", "scatter", "scatter_object_list", "send",
-    "send_object_list", "supports_complex",
+    "reduce_scatter_tensor", "register_rendezvous_handler", "rendezvous", "rpc", "scatter", "scatter_object_list",
+    "send", "send_object_list", "supports_complex",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     """What is loaded when it is first asked for."""
-    if name == "nn":
-        return import_module(".nn", __name__)
+    if name in ("autograd", "nn", "rpc"):
+        return import_module(f".{name}", __name__)
     if name in _LATER:
         found = globals()[name] = getattr(import_module(f".{_LATER[name]}", __name__), name)
         return found
