@@ -224,6 +224,26 @@ def test_images_without_objects(their: Any, build: Callable[[Any], Any]) -> None
         close(runs[0][name], wanted, 1e-3)
 
 
+@pytest.mark.parametrize(
+    ("build", "part"),
+    [
+        (mask_rcnn, "rpn"),
+        (mask_rcnn, "roi_heads"),
+        (keypoint_rcnn, "roi_heads"),
+        *((b, "") for b in (retinanet, fcos, ssd)),
+    ],
+)
+def test_images_in_which_nothing_is_found(their: Any, build: Callable[[Any], Any], part: str) -> None:
+    runs = []
+    for m in (models, their):
+        model = build(m).eval()
+        (getattr(model, part) if part else model).score_thresh = 1.1
+        runs.append(model([library_of(m).zeros(3, 60, 72)])[0])
+    assert {name: tuple(value.shape) for name, value in runs[0].items()} == {
+        name: tuple(value.shape) for name, value in runs[1].items()
+    }
+
+
 # Facts that were measured with torchvision 0.29.1 and PyTorch 2.14.1: a seeded Mask R-CNN on images of a formula.
 LOSSES = {
     "loss_classifier": 0.9664017388683526,

@@ -114,13 +114,12 @@ class BoxCoder:
 
     def decode(self, rel_codes: Tensor, boxes: Sequence[Tensor]) -> Tensor:
         """The boxes [N, K, 4], as edges, for numbers [N, 4 * K] and the proposals of each image, N in all."""
-        joined = ops.cat(list(boxes))
-        return self.decode_single(rel_codes.reshape(len(joined), -1), joined).reshape(len(joined), -1, 4)
+        return self.decode_single(rel_codes, ops.cat(list(boxes))).unflatten(1, (rel_codes.shape[1] // 4, 4))
 
     def decode_single(self, rel_codes: Tensor, boxes: Tensor) -> Tensor:
         """The boxes [N, 4 * K], as edges, for numbers [N, 4 * K] and proposals [N, 4]."""
         centres, sizes = (part.unsqueeze(1) for part in _centres(boxes.to(rel_codes.dtype)))
-        codes = rel_codes.reshape(len(boxes), -1, 4) / rel_codes.new_tensor(self.weights)
+        codes = rel_codes.unflatten(1, (rel_codes.shape[1] // 4, 4)) / rel_codes.new_tensor(self.weights)
         half = 0.5 * sizes * codes[..., 2:].clamp(max=self.bbox_xform_clip).exp()
         middle = codes[..., :2] * sizes + centres
         made: Tensor = ops.cat([middle - half, middle + half], -1).flatten(1)
