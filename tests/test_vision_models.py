@@ -18,11 +18,11 @@ import kagari
 from kagari import hub
 from kagari.vision import models
 from kagari.vision.models._utils import IntermediateLayerGetter
-from kagari.vision.models.presets import ImageClassification
+from kagari.vision.models.presets import ImageClassification, VideoClassification
 from kagari.vision.pillow import pillow
 
 NAMES = models.list_models()
-CLASSIFIERS = models.list_models(models)
+CLASSIFIERS = models.list_models(models) + models.list_models(models.video)
 
 
 def outcome(ask: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -204,6 +204,7 @@ ERRORS: list[Callable[[Any], Any]] = [
     lambda m: m.list_models(m, include=["vit*", "*18"], exclude="*_l_*"),
     lambda m: m.list_models(m),
     lambda m: m.list_models(m.detection) + m.list_models(m.segmentation),
+    lambda m: m.list_models(m.video, include="*_18"),
     lambda m: m.get_model("ResNext"),
     lambda m: repr(m.get_weight("ResNet50_Weights.IMAGENET1K_V2")),
     lambda m: repr(m.get_weight("ResNet50_Weights.DEFAULT")),
@@ -346,6 +347,37 @@ def test_images_are_prepared_as_the_oracle_does(vision_oracle: ModuleType, optio
     torch = kagari_or_torch(vision_oracle.models)
     found, wanted = ours(kagari.from_numpy(planes)).numpy(), theirs(torch.from_numpy(planes)).numpy()
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=0.02)  # a rounded byte may differ by one
+
+
+def video_networks(m: Any) -> list[Any]:
+    r = m.video.resnet
+    return [
+        r.VideoResNet(r.BasicBlock, [r.Conv3DSimple, *[r.Conv3DNoTemporal] * 3], [1, 1, 1, 1], r.BasicStem, 3),
+        r.VideoResNet(r.Bottleneck, [r.Conv2Plus1D] * 4, [1, 1, 1, 1], r.R2Plus1dStem, 3),
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_videos(vision_oracle: ModuleType, number: int) -> None:
+    torch = kagari_or_torch(vision_oracle.models)
+    for framework in (kagari, torch):
+        framework.manual_seed(0)
+    ours, theirs = (video_networks(m)[number].eval() for m in (models, vision_oracle.models))
+    state = {key: value.numpy() for key, value in theirs.state_dict().items()}
+    for key, value in ours.state_dict().items():
+        np.testing.assert_allclose(value.numpy(), state[key], rtol=1e-6, atol=1e-6)
+    frames = np.random.default_rng(0).integers(0, 256, (2, 3, 3, 30, 36), np.uint8)
+    results = []
+    for model, framework, kind in (
+        (ours, kagari, VideoClassification),
+        (theirs, torch, type(vision_oracle.models.video.R3D_18_Weights.DEFAULT.transforms())),
+    ):
+        prepared = kind(crop_size=(16, 18), resize_size=(20, 24))(framework.from_numpy(frames))
+        results.append((prepared.numpy(), model(prepared).detach().numpy()))
+    for found, wanted in zip(*results):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=0.03)  # a rounded byte may differ by one
+    with pytest.raises(ValueError, match="4 or 5 dimensions"):
+        VideoClassification(crop_size=(2, 2), resize_size=(2, 2))(kagari.zeros(3, 4, 5))
 
 
 def test_positions_for_images_of_another_size(vision_oracle: ModuleType) -> None:

@@ -34,6 +34,7 @@ from .shufflenetv2 import BUILDERS as SHUFFLENET_V2
 from .squeezenet import BUILDERS as SQUEEZENET
 from .swin_transformer import BUILDERS as SWIN
 from .vgg import BUILDERS as VGG
+from .video.resnet import BUILDERS as VIDEO_RESNET
 from .vision_transformer import BUILDERS as VIT
 from .weights import WeightsEnum
 
@@ -42,7 +43,7 @@ _BUILDERS: dict[str, Callable[..., Module]] = {
     for family in (
         ALEXNET, CONVNEXT, DEEPLABV3, DENSENET, EFFICIENTNET, FASTER_RCNN, FCN, FCOS, GOOGLENET, INCEPTION,
         KEYPOINT_RCNN, LRASPP, MASK_RCNN, MAXVIT, MNASNET, MOBILENET_V2, MOBILENET_V3, REGNET, RESNET, RETINANET,
-        SHUFFLENET_V2, SQUEEZENET, SSD, SSDLITE, SWIN, VGG, VIT,
+        SHUFFLENET_V2, SQUEEZENET, SSD, SSDLITE, SWIN, VGG, VIDEO_RESNET, VIT,
     )
     for build in family
 }  # fmt: skip

@@ -36,7 +36,7 @@ def initialize(
         convolution: draws the weight of a convolution. Default: after He et al. (2015), by its outputs
     """
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
             convolution(module.weight)
             zero_bias(module)
         elif isinstance(module, nn.Linear) and linear is not None:
@@ -44,7 +44,7 @@ def initialize(
             zero_bias(module)
 
 
-def zero_bias(layer: nn.Conv2d | nn.ConvTranspose2d | nn.Linear) -> None:
+def zero_bias(layer: nn.Conv2d | nn.Conv3d | nn.ConvTranspose2d | nn.Linear) -> None:
     """Fills the bias of a layer with zeros, if it has one."""
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -116,4 +116,49 @@ class SemanticSegmentation(nn.Module):
         return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
 
 
-__all__ = ["ImageClassification", "ObjectDetection", "SemanticSegmentation"]
+class VideoClassification(nn.Module):
+    r"""Makes a classifier's input of a video: frames resized, cut in the middle, in numbers from 0 to 1, less the mean
+    and divided by the deviation of each channel, channels before frames.
+
+    Args:
+        crop_size (tuple of int): height and width of the cut.
+        resize_size (tuple of int): height and width before it, or the shorter side.
+        mean, std (tuple of float): of each channel. Default: those of Kinetics-400
+        interpolation (InterpolationMode): how frames are resized. Default: bilinear
+
+    Shape:
+        - Input: :math:`(T, C, H, W)` or :math:`(N, T, C, H, W)`. Output: :math:`(C, T, H', W')`, with N before it.
+
+    Raises ValueError for other numbers of dimensions.
+    """
+
+    def __init__(
+        self,
+        *,
+        crop_size: tuple[int, int],
+        resize_size: tuple[int] | tuple[int, int],
+        mean: Sequence[float] = (0.43216, 0.394666, 0.37645),
+        std: Sequence[float] = (0.22803, 0.22145, 0.216989),
+        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+    ) -> None:
+        super().__init__()
+        self.crop_size, self.resize_size = list(crop_size), list(resize_size)
+        self.mean, self.std = list(mean), list(std)
+        self.interpolation = interpolation
+
+    def forward(self, vid: Tensor) -> Tensor:
+        if vid.ndim not in (4, 5):
+            raise ValueError(f"vid should have 4 or 5 dimensions, frames before channels, got {tuple(vid.shape)}")
+        frames = F.resize(vid.reshape(-1, *vid.shape[-3:]), self.resize_size, self.interpolation, antialias=False)
+        frames = F.convert_image_dtype(F.center_crop(frames, self.crop_size), float32)
+        frames = F.normalize(frames, self.mean, self.std)
+        result: Tensor = frames.reshape(*vid.shape[:-3], *frames.shape[1:]).transpose(-4, -3)
+        return result
+
+    def __repr__(self) -> str:
+        names = ("crop_size", "resize_size", "mean", "std", "interpolation")
+        lines = [f"    {name}={getattr(self, name)}" for name in names]
+        return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
+
+
+__all__ = ["ImageClassification", "ObjectDetection", "SemanticSegmentation", "VideoClassification"]
