@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from ...futures import Future
+from ..errors import DistStoreError
 from ..network import meeting
 from ..store import PrefixStore, Store, default_pg_timeout
 from . import calls, gradients, rref, state
@@ -20,6 +22,7 @@ from .options import (
     WorkerInfo,
 )
 
+_FOREVER = timedelta(days=365)
 _store: list[Store] = []
 _times = [0]  # how often this process took part: a store that lives on has the keys of before
 _To = str | int | WorkerInfo
@@ -72,17 +75,14 @@ def init_rpc(
     agent = calls.agent_of(infos, rank, links, threads, options.rpc_timeout)
     _store[:] = [store]
     state.current[:] = [state.Here(agent, calls.call)]
-    _all_at(store, "begun", size, timedelta(seconds=default_pg_timeout.total_seconds()))
+    _all_at(store, "begun", size, default_pg_timeout)
 
 
 def _all_at(store: Store, place: str, size: int, timeout: timedelta | None) -> None:
     """Waits until all processes are at a place; for ever without a timeout."""
-    end = None if timeout is None else time.monotonic() + timeout.total_seconds()
-    store.add(f"{place}/count", 1)
-    while int(store.add(f"{place}/count", 0)) < size:
-        if end is not None and time.monotonic() > end:
-            raise RuntimeError(f"Timed out waiting for other processes: {place}")
-        time.sleep(0.005)
+    if store.add(f"{place}/count", 1) == size:
+        store.set(f"{place}/all", "")
+    store.wait([f"{place}/all"], timeout or _FOREVER)
 
 
 def shutdown(graceful: bool = True, timeout: float = DEFAULT_SHUTDOWN_TIMEOUT) -> None:
@@ -119,12 +119,12 @@ def _wait_for_rest(store: Store, here: state.Here, size: int, timeout: timedelta
         if moved == before:
             break
         before, round_ = moved, round_ + 1
-    # The process that keeps the store leaves last.
-    store.add("left", 1)
+    # The process that may keep the store leaves last.
+    if store.add("left", 1) == size:
+        store.set("left/all", "")
     if here.agent.info.id == 0:
-        end = time.monotonic() + 10
-        while int(store.add("left", 0)) < size and time.monotonic() < end:
-            time.sleep(0.001)
+        with suppress(DistStoreError):
+            store.wait(["left/all"], timedelta(seconds=10))
 
 
 def get_worker_info(worker_name: str | None = None) -> WorkerInfo:

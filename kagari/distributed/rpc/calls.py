@@ -124,7 +124,6 @@ def handle(peer: int, parts: Parts) -> Future[Parts]:
     context = None
 
     def finish(done: Future[Any]) -> None:
-        nonlocal name
         try:
             value = done.value()
             if known is not None:
