@@ -39,6 +39,7 @@ class Agent:
         arrive: what is due when a request comes, before anything that was sent after it is looked at.
         handle: makes the answer of a request: a future of it.
         note: takes a note in.
+        read: what an answer says, before anything that was sent after it is looked at.
     """
 
     def __init__(
@@ -51,12 +52,13 @@ class Agent:
         arrive: Callable[[int, Parts], None],
         handle: Callable[[int, Parts], Future[Parts]],
         note: Callable[[int, Parts], None],
+        read: Callable[[Parts], Any],
     ) -> None:
         self.infos, self.info, self.timeout = infos, infos[rank], timeout
-        self._links, self._arrive, self._handle, self._note = links, arrive, handle, note
+        self._links, self._arrive, self._handle, self._note, self._said = links, arrive, handle, note, read
         self._locks = {peer: threading.Lock() for peer in links}
         self._numbers = itertools.count()
-        self._waiting: dict[int, tuple[int, Future[Parts]]] = {}
+        self._waiting: dict[int, tuple[int, Future[Any]]] = {}
         self._lost: dict[int, Exception] = {}  # the processes that have gone, and how that was seen
         self._lock = threading.Lock()
         self._running = 0
@@ -88,9 +90,9 @@ class Agent:
             return self.infos[to]
         raise ValueError(f"Cannot get WorkerInfo from name {to}")
 
-    def ask(self, to: int, parts: Parts, timeout: float | None = None) -> Future[Parts]:
-        """A future of the answer. `timeout` is in seconds, 0 for none, by default the agent's."""
-        number, answer = next(self._numbers), Future[Parts]()
+    def ask(self, to: int, parts: Parts, timeout: float | None = None) -> Future[Any]:
+        """A future of what the answer says. `timeout` is in seconds, 0 for none, by default the agent's."""
+        number, answer = next(self._numbers), Future[Any]()
         with self._lock:
             self._waiting[number] = to, answer
             self.moved += 1
@@ -187,6 +189,12 @@ class Agent:
         self._handle(peer, parts).add_done_callback(answer)
 
     def _end(self, number: int, result: Parts | Exception) -> None:
+        said = None
+        if not isinstance(result, Exception):
+            try:
+                said = self._said(result)
+            except Exception as error:
+                result = error
         with self._lock:
             _, answer = self._waiting.pop(number, (0, None))
         if answer is None:  # it took too long
@@ -194,7 +202,7 @@ class Agent:
         if isinstance(result, Exception):
             answer.set_exception(result)
         else:
-            answer.set_result(result)
+            answer.set_result(said)
 
     def _send_notes(self) -> None:
         while (note := self._notes.get()) is not None:

@@ -80,12 +80,11 @@ def call(
     """A future of what a function gives in another process; with a name, the result stays there under it."""
     agent = state.here().agent
     parts, held = _packed((function, tuple(args or ()), dict(kwargs or {})), to, gradients.current())
-    answer = agent.ask(to, [*parts, json.dumps(held).encode(), json.dumps(name).encode()], timeout)
-    return answer.then(_result)
+    return agent.ask(to, [*parts, json.dumps(held).encode(), json.dumps(name).encode()], timeout)
 
 
-def _result(answer: Future[Parts]) -> Any:
-    how, *parts = answer.value()
+def _result(answer: Parts) -> Any:
+    how, *parts = answer
     found, _ = _unpacked(*parts)
     if how == _GOOD:
         return found
@@ -182,4 +181,4 @@ def agent_of(
     infos: list[WorkerInfo], rank: int, links: dict[int, socket.socket], threads: int, timeout: float
 ) -> Agent:
     """An agent whose requests are calls."""
-    return Agent(infos, rank, links, threads, timeout, arrive, handle, note)
+    return Agent(infos, rank, links, threads, timeout, arrive, handle, note, _result)
