@@ -284,3 +284,18 @@ def test_what_is_no_class(classes: list[int], count: int, oracle: ModuleType) ->
             lib.nn.functional.one_hot(lib.tensor(classes, dtype=lib.int64), count)
         said.append(str(error.value).partition("\n")[0])
     assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("name", ["binary_cross_entropy_with_logits", "huber_loss"])
+@pytest.mark.parametrize("target", ["float64", "float32", "bfloat16", "int64", "bool"])
+@pytest.mark.parametrize("input", ["float64", "float32", "bfloat16", "int64"])
+def test_types_of_results(name: str, input: str, target: str, oracle: ModuleType) -> None:
+    """One is computed in the memory of the target, the other in that of the input."""
+    found = []
+    for lib in (kagari, oracle):
+        x, t = lib.zeros(3, dtype=getattr(lib, input)), lib.ones(3, dtype=getattr(lib, target))
+        try:
+            found.append(str(getattr(lib.nn.functional, name)(x, t).dtype))
+        except (RuntimeError, NotImplementedError) as error:
+            found.append(f"{isinstance(error, NotImplementedError)} {str(error).partition(chr(10))[0]}")
+    assert found[0] == found[1]

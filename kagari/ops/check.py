@@ -33,6 +33,17 @@ from ..ir import build as ir
 from ..ir.graph import Value
 
 TYPE_NAMES = {dt: dt.type_name for dt in ALL}
+TWO_BOOLS = (
+    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+    "instead."
+)
+
+
+def cannot_hold(result: dtype, memory: dtype) -> str:
+    """The error for a result that has to lie in memory of another dtype."""
+    return f"result type {TYPE_NAMES[result]} can't be cast to the desired output type {TYPE_NAMES[memory]}"
+
+
 """What PyTorch's messages call the dtypes."""
 
 C_NAMES = {

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..base.dtypes import accumulate, int64, uint8
+from ..base.dtypes import accumulate, bool_, int64, uint8
 from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from . import nodes
 from .autocast import single
-from .check import TYPE_NAMES, for_tensors, require, result_type
+from .check import TWO_BOOLS, TYPE_NAMES, cannot_hold, for_tensors, require, result_type
 from .operator import Operator, Tensor, operator
 from .reduction import numbered, pairs, reduced, spread_over
 from .samples import Make, Sample, args, together, wanted
@@ -160,7 +160,13 @@ def _logit_weights(make: Make) -> Iterator[Sample]:
             args(wanted(2, 3), wanted(2, 3), pos_weight=wanted(4)),
             RuntimeError,
             r"The size of tensor a \(4\) must match the size of tensor b \(3\) at non-singleton dimension 1",
-        )
+        ),
+        (
+            args(wanted(2), wanted(2, dtype="int64")),
+            RuntimeError,
+            "result type Float can't be cast to the desired output type Long",
+        ),
+        (args(wanted(2), wanted(2, dtype="bool")), RuntimeError, "with two bool tensors is not supported"),
     ],
 )
 def binary_cross_entropy_with_logits(
@@ -172,8 +178,13 @@ def binary_cross_entropy_with_logits(
 ) -> Value:
     """`-w (p y log s(x) + (1 - y) log(1 - s(x)))` with the logistic function s, for logits x of any size."""
     require("log_sigmoid_cpu", input.dtype)
+    if target.dtype is bool_:
+        raise RuntimeError(TWO_BOOLS)
+    if not target.dtype.is_differentiable:
+        raise RuntimeError(cannot_hold(input.dtype, target.dtype))
     loss = ir.add(ir.mul(ir.sub(1, target), input), _surprise(input, target, pos_weight))
-    return reduced(loss if weight is None else ir.mul(loss, weight), reduction)
+    # PyTorch computes in the memory of the target's complement.
+    return reduced(graph.cast(loss if weight is None else ir.mul(loss, weight), target.dtype), reduction)
 
 
 def _divergences(make: Make) -> Iterator[Sample]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..base.dtypes import accumulate, dtype, int64
+from ..base.dtypes import accumulate, dtype, float32, int64
 from ..base.symbols import hint
 from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from . import nodes
 from .autocast import single
-from .check import TYPE_NAMES, require, result_type
+from .check import TYPE_NAMES, cannot_hold, require, result_type
 from .distance import distance, require_wide, root
 from .operator import Number, Operator, Tensor, operator
 from .reduction import numbered, pairs, reduced, spread_over
@@ -132,7 +132,7 @@ def _signed(make: Make) -> Iterator[Sample]:
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Value:
     """`log(1 + exp(-y x))` of targets y that are 1 or -1."""
     if not input.dtype.is_differentiable:
-        raise RuntimeError(f"result type Float can't be cast to the desired output type {TYPE_NAMES[input.dtype]}")
+        raise RuntimeError(cannot_hold(float32, input.dtype))
     x = graph.cast(input, accumulate(input.dtype))
     return graph.cast(reduced(ir.log1p(ir.exp(ir.neg(ir.mul(x, target)))), reduction), input.dtype)
 

@@ -11,7 +11,7 @@ from ..ir import build as ir
 from ..ir import graph
 from ..ir.graph import Value
 from . import nodes
-from .check import C_NAMES, for_tensors, is_bool, require, result_type
+from .check import C_NAMES, TWO_BOOLS, for_tensors, is_bool, require, result_type
 from .operator import Number, Operator, Sample, Static, Tensor, operator
 from .samples import args, binary, mixed, special_pairs, together, wanted
 from .unary import is_negative
@@ -66,10 +66,7 @@ def add(input: Tensor | Number, other: Tensor | Number, *, alpha: Number = 1) ->
 
 def _no_bools(input: Any, other: Any) -> None:
     if is_bool(input) and is_bool(other):
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-            "operator instead."
-        )
+        raise RuntimeError(TWO_BOOLS)
     if is_bool(input) or is_bool(other):
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "

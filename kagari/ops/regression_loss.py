@@ -13,7 +13,7 @@ from ..ir import graph
 from ..ir.graph import Value
 from . import nodes
 from .autocast import single
-from .check import C_NAMES, require, result_type
+from .check import C_NAMES, cannot_hold, require, result_type
 from .operator import Number, Operator, Tensor, operator
 from .reduction import integers, numbered, pairs, reduced, shape_errors
 from .samples import Make, Sample, args, together, wanted
@@ -96,12 +96,15 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 )
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: Number = 1.0) -> Value:
     """`(x - y)^2 / 2` where `|x - y| <= delta`, `delta (|x - y| - delta / 2)` elsewhere."""
-    require("huber_cpu", result_type(input, target))
+    result = result_type(input, target)
+    require("huber_cpu", result)
+    if result.is_differentiable and not input.dtype.is_differentiable:
+        raise RuntimeError(cannot_hold(result, input.dtype))
     apart = ir.sub(input, target)
     distance = ir.abs_(apart)
     near = ir.mul(ir.mul(apart, apart), 0.5)
     far = ir.mul(ir.sub(distance, ir.mul(0.5, delta)), delta)
-    return reduced(ir.where(ir.le(distance, delta), near, far), reduction)
+    return reduced(graph.cast(ir.where(ir.le(distance, delta), near, far), input.dtype), reduction)
 
 
 # Densities
