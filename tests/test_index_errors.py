@@ -24,7 +24,6 @@ CALLS: dict[str, Any] = {
     "embedding, negative": lambda t: t.nn.Embedding(3, 2)(t.tensor([-2])),
     "embedding, differentiated": lambda t: t.nn.functional.embedding(t.tensor([9]), t.ones(3, 2).requires_grad_()),
     "embedding_bag": lambda t: t.nn.EmbeddingBag(3, 2)(t.tensor([4]), t.tensor([0])),
-    "one_hot": lambda t: t.nn.functional.one_hot(t.tensor([5]), 3),
     "x[index]": lambda t: t.ones(3)[t.tensor([1, 5])],
     "x[index] = y": lambda t: t.ones(3).__setitem__(t.tensor([-4]), 0.0),
     "cross_entropy": lambda t: t.nn.functional.cross_entropy(t.zeros(2, 3), t.tensor([0, 5])),
@@ -33,7 +32,7 @@ CALLS: dict[str, Any] = {
 VALUES = {
     "gather": 7, "gather, negative": -1, "scatter": 3, "scatter_add": -4, "index_select": 5, "take": 6,
     "take, negative": -7, "index_add": 3, "index_copy": 3, "index_fill": 3, "embedding": 3,
-    "embedding, negative": -2, "embedding, differentiated": 9, "embedding_bag": 4, "one_hot": 5, "x[index]": 5,
+    "embedding, negative": -2, "embedding, differentiated": 9, "embedding_bag": 4, "x[index]": 5,
     "x[index] = y": -4, "cross_entropy": 5, "nll_loss": -1,
 }  # fmt: skip
 

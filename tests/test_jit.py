@@ -406,7 +406,7 @@ def assert_same(mine: Any, other: Any) -> None:
 def test_programs_of_functions(name: str, load: Any) -> None:
     ours, theirs = (load(SCRIPTS[name], lib) for lib in ("kagari", "torch"))
     mine, other = ours.torch.jit.script(ours.f), theirs.torch.jit.script(theirs.f)
-    assert mine.code == other.code
+    assert plain(mine.code) == plain(other.code)
     assert_same(mine(*ours.args), other(*theirs.args))
 
 
