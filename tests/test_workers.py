@@ -270,9 +270,13 @@ def test_an_interrupt_while_workers_end_is_not_lost(monkeypatch: pytest.MonkeyPa
     next(loader)
     processes = loader.workers.processes  # type: ignore[attr-defined]
     monkeypatch.setattr(workers.Processes, "close", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        del loader
-        time.sleep(20)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            del loader
+            time.sleep(2)
+    finally:
+        signal.signal(signal.SIGINT, before)
     for process in processes:
         process.join(20)
     assert {p.exitcode for p in processes} == {-signal.SIGKILL}
