@@ -138,7 +138,7 @@ class Recorded:
             return None
         if len(self._known) >= MAX_RECORDINGS:
             del self._known[next(iter(self._known))]
-        del self._met[key]
+        self._met.pop(key, None)  # another thread may have been here
         self._known[key], runs = None, RUNNER.runs
         try:
             results = self.function(static, *tensors)
