@@ -261,15 +261,17 @@ def test_distances_of_many_points(oracle: ModuleType) -> None:
         same(ours, theirs, 1e-9)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("input", [[0.5, 0.5, 0.5], [0.0, 2.0, 1.0], [0.0, float("nan"), 1.0]])
 @pytest.mark.parametrize("target", [[0.0, 1.0, 2.0], [3.0, 0.0, 0.0], [0.5, -1.0, 0.0], [0.0, float("nan"), 1.0]])
-def test_what_is_no_probability(input: list[float], target: list[float], oracle: ModuleType) -> None:
+def test_what_is_no_probability(input: list[float], target: list[float], dtype: str, oracle: ModuleType) -> None:
     """The first element that is none is named, of the input where both are."""
     said = []
     for lib in (kagari, oracle):
         for reduction in ("mean", "none"):
             with pytest.raises(RuntimeError) as error:
-                lib.nn.functional.binary_cross_entropy(lib.tensor(input), lib.tensor(target), reduction=reduction)
+                x, y = (lib.tensor(values, dtype=getattr(lib, dtype)) for values in (input, target))
+                lib.nn.functional.binary_cross_entropy(x, y, reduction=reduction)
             said.append(str(error.value).partition("\n")[0])
     assert len(set(said)) == 1
 

@@ -295,7 +295,7 @@ def raise_status(status: int, miss: Any, plan: int, tensors: tuple[Tensor, ...])
         raise RuntimeError("ZeroDivisionError")
     if status & 16:
         refusal = f.record.refusal
-        raise RuntimeError(refusal(*[t.detach().numpy() for t in tensors]) if callable(refusal) else refusal)
+        raise RuntimeError(refusal(*[_looked_at(t) for t in tensors]) if callable(refusal) else refusal)
     if status & 64:
         raise RuntimeError(modes.NOT_SAVED)
     if status & 128:
@@ -316,6 +316,12 @@ def raise_status(status: int, miss: Any, plan: int, tensors: tuple[Tensor, ...])
         raise KernelIndexError
     kind = f.record.index_error if f.record is not None else IndexError
     raise kind(f"{f.display}(): index out of range in self: {found}")
+
+
+def _looked_at(t: Tensor) -> np.ndarray:
+    """The values, of a dtype that NumPy has."""
+    values = t.detach()
+    return (values.double() if values.is_floating_point() else values).numpy()
 
 
 def _bad_index(origin: Origin, tensors: tuple[Tensor, ...]) -> interpret.OutOfBounds | None:

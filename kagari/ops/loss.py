@@ -61,10 +61,11 @@ def _probability(x: Value) -> Value:
 
 
 def _no_probability(input: Any = None, target: Any = None, *_: Any) -> str:
-    """Which of the arrays has the first element that is none."""
-    first = [int(((x >= 0) & (x <= 1)).argmin()) for x in (input, target)] if input is not None else [0, 0]
-    fine = [x is None or bool((x.ravel()[i] >= 0) & (x.ravel()[i] <= 1)) for x, i in zip((input, target), first)]
-    wrong = "input" if fine[1] or (not fine[0] and first[0] <= first[1]) else "target"
+    """Which of the arrays, of one shape, has the first element that is none; the input where both have it."""
+    wrong = "input"
+    if input is not None:
+        fine = [((x >= 0) & (x <= 1)).ravel() for x in (input, target)]
+        wrong = "target" if fine[0][(fine[0] & fine[1]).argmin()] else "input"
     return f"all elements of {wrong} should be between 0 and 1"
 
 
