@@ -55,7 +55,7 @@ def watch(tell: Callable[[int], None]) -> None:
 def set_mode(value: int) -> None:
     """Sets this thread's modes."""
     _modes.value = value
-    _tell(value & ~GRADIENTS if value & INFERENCE else value)
+    _tell(value & ~GRADIENTS if value & INFERENCE else value)  # `mode()`, without the call
 
 
 def count_change(t: Any) -> None:
@@ -237,7 +237,7 @@ class inference_mode(_Mode):
 
     New memory is marked: outside of the mode it can neither be changed in place nor saved for a backward pass, which
     raise RuntimeError, and has no version. A clone made outside is a tensor like others. Views of other tensors are
-    what those are.
+    not marked; unlike in PyTorch, they want no gradient where those do.
 
     >>> import kagari as torch
     >>> with torch.inference_mode():

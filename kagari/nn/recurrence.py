@@ -175,6 +175,7 @@ class _Kind(NamedTuple):
 
 
 def _all(kind: _Kind, *tensors: Tensor) -> tuple[list[State], list[Tensor], list[Tensor], State]:
+    """What `_run` gives for these arguments."""
     gates, weight, bias, projection, begin = kind.arguments(tensors)
     steps = _in_turn(gates, kind.sizes, kind.reverse)
     return _run(kind.mode, steps, kind.rows, begin, weight, bias, projection)

@@ -345,10 +345,9 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Value:
     """
     if input.dtype is not int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if num_classes <= 0 and any(s == 0 for s in input.shape):
-        raise RuntimeError("Can not infer total number of classes from empty tensor.")
     if num_classes <= 0:
-        raise RuntimeError(_no_class())
+        empty = any(s == 0 for s in input.shape)
+        raise RuntimeError("Can not infer total number of classes from empty tensor." if empty else _no_class())
     known = ir.require(ir.bitand(ir.ge(input, 0), ir.lt(input, num_classes)), input)
     classes = graph.iota((*input.shape, num_classes), input.ndim)
     return graph.cast(ir.eq(graph.reshape(known, (*input.shape, 1)), classes), int64)

@@ -84,11 +84,15 @@ def birth():
 
     INFERRING says that the mode was ever on: what never uses it pays for one look.
     """
+    if ROOTS[INFERRING] == 0:
+        return 0
     return 0 - ((thread_mode() & INFERENCE) << 56)
 
 
 def inferred(plan, args):
     """128 where memory of inference mode is to be overwritten outside of it, 64 where it is to be saved; else 0."""
+    if ROOTS[INFERRING] == 0:
+        return 0
     if plan[3] > 0 and (plan[4])[0] == IN_PLACE and (thread_mode() & INFERENCE) == 0:
         if is_inferred(args[(plan[4])[2]]):
             return 128
@@ -484,10 +488,9 @@ def execute_in(plan, args, scalars, state, bufs, local, outs):
     n_out = plan[3]
     n_temp = plan[5]
     positions = plan[2]
-    if ROOTS[INFERRING] != 0:
-        wrong = inferred(plan, args)
-        if wrong != 0:
-            return fault(wrong, state, plan, args)
+    wrong = inferred(plan, args)
+    if wrong != 0:
+        return fault(wrong, state, plan, args)
     if n_out > 0 and (plan[4])[0] == IN_PLACE:
         if overlaps(plan, args):
             return fault(4, state, plan, args)

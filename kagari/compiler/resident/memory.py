@@ -171,8 +171,7 @@ def new_storage(nbytes):
     s[2] = block
     s[3] = nbytes
     s[6] = c
-    if ROOTS[INFERRING] != 0:
-        s[4] = birth()
+    s[4] = birth()
     return s
 
 

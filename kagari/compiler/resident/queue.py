@@ -159,14 +159,21 @@ def new_slot(s, nbytes):
     return slot
 
 
+def pending_storage(nbytes):
+    """A storage whose memory is yet to come. 0 where there is none for the object itself."""
+    s = PyType_GenericAlloc(ROOTS[STORAGE], 0)
+    if s != 0:
+        s[3] = nbytes
+        s[4] = birth()
+        s[6] = size_class(nbytes)
+    return s
+
+
 def pending_tensor(layout, nbytes):
     """A tensor whose memory is yet to come."""
-    s = PyType_GenericAlloc(ROOTS[STORAGE], 0)
+    s = pending_storage(nbytes)
     if s == 0:
         return 0
-    s[3] = nbytes
-    s[4] = birth()
-    s[6] = size_class(nbytes)
     new_slot(s, nbytes)
     return new_tensor(layout, s, reference(ROOTS[ZERO]))
 
@@ -452,12 +459,12 @@ def replay(module, args, nargs):
     """
     recording = PyLong_AsLongLong(args[0])
     wait()
-    if QUEUE[CALLS] != 0 or QUEUE[OWNER] == PyThreadState_Get():
+    if is_used() or QUEUE[OWNER] == PyThreadState_Get():
         return reference(ROOTS[NONE])
     results = pending_results(recording)
     if results == 0:
         return 0
-    if QUEUE[CALLS] != 0 or QUEUE[RUNNING] != 0 or take_arguments(recording, args + 8) == 0:
+    if is_used() or have_memory(recording, args + 8) == 0:
         Py_DecRef(results)
         return reference(ROOTS[NONE])
     fill_slots(recording, results, args + 8)
@@ -475,24 +482,38 @@ def pending_results(recording):
     """A tuple of the results, whose memory is yet to come. 0 where there is no memory for the tensors themselves."""
     count = recording[3]
     results = PyTuple_New(count)
+    if results == 0:
+        return 0
     record = recording[4]
     i = 0
     while i < count:
-        if record[4] >= 0:
-            s = reference(((results[3 + record[4]]) + ROOTS[AT_STORAGE])[0])
-        else:
-            s = PyType_GenericAlloc(ROOTS[STORAGE], 0)
-            s[3] = record[3]
-            s[4] = birth()
-            s[6] = size_class(record[3])
-        offset = PyLong_FromLongLong(record[2])
-        results[3 + i] = new_tensor(record[1], s, offset)
+        s = result_storage(record, results)
+        if s == 0:
+            Py_DecRef(results)
+            return 0
+        t = new_tensor(record[1], s, PyLong_FromLongLong(record[2]))
+        if t == 0:
+            Py_DecRef(results)
+            return 0
+        results[3 + i] = t
         record = record + 40
         i += 1
     return results
 
 
-def take_arguments(recording, args):
+def result_storage(record, results):
+    """The storage of a result: that of one before, or a new one. 0 where there is no memory for it."""
+    if record[4] >= 0:
+        return reference(((results[3 + record[4]]) + ROOTS[AT_STORAGE])[0])
+    return pending_storage(record[3])
+
+
+def is_used():
+    """Whether the queue is run, or has calls, or one that is just being noted."""
+    return QUEUE[RUNNING] != 0 or QUEUE[CALLS] != 0 or QUEUE[SLOT_COUNT] != 0
+
+
+def have_memory(recording, args):
     """Whether all arguments have memory."""
     slot = recording[2]
     i = 0

@@ -101,7 +101,8 @@ class Agent:
         if seconds:
             with self._clock:
                 heapq.heappush(self._deadlines, (time.monotonic() + seconds, number, seconds))
-                self._clock.notify()
+                if self._deadlines[0][1] == number:  # the clock waits for a later one
+                    self._clock.notify()
         if to == self.info.id:
             self._take_request(to, number, parts)
             return answer

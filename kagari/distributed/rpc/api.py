@@ -49,8 +49,8 @@ def init_rpc(
         world_size: how many processes there are, by default what the environment says.
         rpc_backend_options: where they meet, timeouts and threads.
 
-    Raises RuntimeError where this process takes part already, or another one has the name; ValueError for another
-    backend's options.
+    Raises RuntimeError where this process takes part already, or another one has the name, or some do not come; then
+    nothing is left running. TypeError for a backend or options of another type.
     """
     if backend is not None and not isinstance(backend, BackendType):
         raise TypeError("Argument backend must be a member of BackendType")
@@ -75,7 +75,11 @@ def init_rpc(
     agent = calls.agent_of(infos, rank, links, threads, options.rpc_timeout)
     _store[:] = [store]
     state.current[:] = [state.Here(agent, calls.call)]
-    _all_at(store, "begun", size, default_pg_timeout)
+    try:
+        _all_at(store, "begun", size, default_pg_timeout)
+    except BaseException:
+        shutdown(graceful=False)
+        raise
 
 
 def _all_at(store: Store, place: str, size: int, timeout: timedelta | None) -> None:

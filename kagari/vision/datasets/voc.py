@@ -36,18 +36,7 @@ DATASET_YEAR_DICT = {
 
 
 class _VOC(VisionDataset):
-    """Photographs and, in a folder of its own, a file for each.
-
-    Args:
-        root (str or Path): the folder; the files lie in ``VOCdevkit`` below it.
-        year (str): ``"2007"`` to ``"2012"``. Default: ``"2012"``
-        image_set (str): ``"train"``, ``"trainval"`` or ``"val"``; of 2007 ``"test"``, too. Default: ``"train"``
-        download (bool): whether the archive is downloaded and unpacked. Default: ``False``
-        transform, target_transform: functions of a picture and of a target.
-        transforms: a function of both, which returns both.
-
-    Raises ValueError for another year or set, RuntimeError where the folder is missing or can't be downloaded.
-    """
+    """Photographs and, in a folder of its own, a file for each. The arguments are those of `VOCDetection`."""
 
     _SPLITS_DIR: str
     _TARGET_DIR: str

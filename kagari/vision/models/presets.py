@@ -12,7 +12,17 @@ from ..transforms import InterpolationMode
 from ..transforms import functional as F
 
 
-class ImageClassification(nn.Module):
+class _Preset(nn.Module):
+    """What its text says are its settings."""
+
+    _shown: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        lines = [f"    {name}={getattr(self, name)}" for name in self._shown]
+        return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+class ImageClassification(_Preset):
     r"""Makes a classifier's input of an image: resized, cut to a square in the middle, in numbers from 0 to 1, less the
     mean and divided by the deviation of each channel.
 
@@ -27,6 +37,8 @@ class ImageClassification(nn.Module):
         - Input: a picture of Pillow's, or :math:`(\ldots, C, H, W)`. Output: :math:`(\ldots, C, \text{crop\_size},
           \text{crop\_size})`.
     """
+
+    _shown = ("crop_size", "resize_size", "mean", "std", "interpolation")
 
     def __init__(
         self,
@@ -51,11 +63,6 @@ class ImageClassification(nn.Module):
         result: Tensor = F.normalize(F.convert_image_dtype(img, float32), self.mean, self.std)
         return result
 
-    def __repr__(self) -> str:
-        names = ("crop_size", "resize_size", "mean", "std", "interpolation")
-        lines = [f"    {name}={getattr(self, name)}" for name in names]
-        return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
-
 
 class ObjectDetection(nn.Module):
     r"""Makes a detector's input of an image: numbers from 0 to 1.
@@ -74,7 +81,7 @@ class ObjectDetection(nn.Module):
         return f"{type(self).__name__}()"
 
 
-class SemanticSegmentation(nn.Module):
+class SemanticSegmentation(_Preset):
     r"""Makes the input of a model of segmentation of an image: resized, in numbers from 0 to 1, less the mean and
     divided by the deviation of each channel.
 
@@ -87,6 +94,8 @@ class SemanticSegmentation(nn.Module):
     Shape:
         - Input: a picture of Pillow's, or :math:`(\ldots, C, H, W)`. Output: :math:`(\ldots, C, H', W')`.
     """
+
+    _shown = ("resize_size", "mean", "std", "interpolation")
 
     def __init__(
         self,
@@ -110,13 +119,8 @@ class SemanticSegmentation(nn.Module):
         result: Tensor = F.normalize(F.convert_image_dtype(img, float32), self.mean, self.std)
         return result
 
-    def __repr__(self) -> str:
-        names = ("resize_size", "mean", "std", "interpolation")
-        lines = [f"    {name}={getattr(self, name)}" for name in names]
-        return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
 
-
-class VideoClassification(nn.Module):
+class VideoClassification(_Preset):
     r"""Makes a classifier's input of a video: frames resized, cut in the middle, in numbers from 0 to 1, less the mean
     and divided by the deviation of each channel, channels before frames.
 
@@ -131,6 +135,8 @@ class VideoClassification(nn.Module):
 
     Raises ValueError for other numbers of dimensions.
     """
+
+    _shown = ("crop_size", "resize_size", "mean", "std", "interpolation")
 
     def __init__(
         self,
@@ -154,11 +160,6 @@ class VideoClassification(nn.Module):
         frames = F.normalize(frames, self.mean, self.std)
         result: Tensor = frames.reshape(*vid.shape[:-3], *frames.shape[1:]).transpose(-4, -3)
         return result
-
-    def __repr__(self) -> str:
-        names = ("crop_size", "resize_size", "mean", "std", "interpolation")
-        lines = [f"    {name}={getattr(self, name)}" for name in names]
-        return "\n".join([f"{self.__class__.__name__}(", *lines, ")"])
 
 
 __all__ = ["ImageClassification", "ObjectDetection", "SemanticSegmentation", "VideoClassification"]

@@ -28,7 +28,6 @@ from .one_stage import (
     flattened,
     likeliest,
     nothing_fits,
-    split_levels,
 )
 from .transform import GeneralizedRCNNTransform
 
@@ -177,6 +176,8 @@ class FCOS(OneStage):
     for an ``anchor_generator`` of another type.
     """
 
+    _outputs = ("bbox_regression", "cls_logits", "bbox_ctrness")
+
     def __init__(
         self,
         backbone: nn.Module,
@@ -238,22 +239,6 @@ class FCOS(OneStage):
 
     def loss_of(self, targets: Targets, outputs: Any, anchors: list[Tensor], counts: list[int]) -> Losses:
         return self.compute_loss(targets, outputs, anchors, counts)
-
-    def results_of(self, outputs: Any, anchors: list[Tensor], sizes: Any, counts: list[int]) -> list[dict[str, Tensor]]:
-        levels = [list(of_image.split(counts)) for of_image in anchors]
-        return self.postprocess_detections(split_levels(outputs, counts), levels, sizes)
-
-    def postprocess_detections(
-        self, head_outputs: dict[str, list[Tensor]], anchors: list[list[Tensor]], image_shapes: Any
-    ) -> list[dict[str, Tensor]]:
-        """The results of each image; outputs and anchors are map by map."""
-        names = ("bbox_regression", "cls_logits", "bbox_ctrness")
-        found = []
-        for k, (of_image, size) in enumerate(zip(anchors, image_shapes)):
-            levels = zip(*(head_outputs[name] for name in names), of_image)
-            parts = [self._of_map(codes[k], logits[k], central[k], a, size) for codes, logits, central, a in levels]
-            found.append(self.without_overlaps(*(ops.cat(list(part)) for part in zip(*parts))))
-        return found
 
     def _of_map(
         self, codes: Tensor, logits: Tensor, central: Tensor, anchors: Tensor, size: Any

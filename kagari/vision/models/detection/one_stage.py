@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ....base.dtypes import int64
@@ -27,14 +27,28 @@ class OneStage(Detector):
     head: Any
     nms_thresh: float
     detections_per_img: int
+    # The likeliest boxes of a map, their probabilities and classes; it gets what the head says under these names, and
+    # then anchors and the image's size.
+    _of_map: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    _outputs: tuple[str, ...]
 
     def loss_of(self, targets: Targets, outputs: Any, anchors: list[Tensor], counts: list[int]) -> Losses:
         """The losses; counts are the anchors of each map."""
         raise NotImplementedError
 
     def results_of(self, outputs: Any, anchors: list[Tensor], sizes: Any, counts: list[int]) -> list[dict[str, Tensor]]:
-        """The results of each image."""
-        raise NotImplementedError
+        """The results of each image, map by map."""
+        levels = [list(of_image.split(counts)) for of_image in anchors]
+        return self.postprocess_detections(split_levels(outputs, counts), levels, sizes)
+
+    def postprocess_detections(self, head_outputs: Any, anchors: Any, image_shapes: Any) -> list[dict[str, Tensor]]:
+        """The results of each image; outputs and anchors are map by map."""
+        found = []
+        for k, (of_image, size) in enumerate(zip(anchors, image_shapes)):
+            levels = zip(*(head_outputs[name] for name in self._outputs), of_image)
+            parts = [self._of_map(*(said[k] for said in outputs), places, size) for *outputs, places in levels]
+            found.append(self.without_overlaps(*(ops.cat(list(part)) for part in zip(*parts))))
+        return found
 
     def forward(self, images: Sequence[Tensor], targets: Targets | None = None) -> Any:
         batch, targets, sizes = self.prepared(images, targets)
@@ -81,4 +95,4 @@ def nothing_fits(anchors: Tensor) -> Tensor:
     return made
 
 
-__all__ = ["OneStage", "flattened", "likeliest", "nothing_fits", "split_levels"]
+__all__ = ["OneStage", "flattened", "likeliest", "nothing_fits"]

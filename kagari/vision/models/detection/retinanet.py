@@ -36,7 +36,6 @@ from .one_stage import (
     flattened,
     likeliest,
     nothing_fits,
-    split_levels,
 )
 from .transform import GeneralizedRCNNTransform
 
@@ -186,6 +185,8 @@ class RetinaNet(OneStage):
     type.
     """
 
+    _outputs = ("bbox_regression", "cls_logits")
+
     def __init__(
         self,
         backbone: nn.Module,
@@ -234,23 +235,6 @@ class RetinaNet(OneStage):
 
     def loss_of(self, targets: Targets, outputs: Any, anchors: list[Tensor], counts: list[int]) -> Losses:
         return self.compute_loss(targets, outputs, anchors)
-
-    def results_of(self, outputs: Any, anchors: list[Tensor], sizes: Any, counts: list[int]) -> list[dict[str, Tensor]]:
-        levels = [list(of_image.split(counts)) for of_image in anchors]
-        return self.postprocess_detections(split_levels(outputs, counts), levels, sizes)
-
-    def postprocess_detections(
-        self, head_outputs: dict[str, list[Tensor]], anchors: list[list[Tensor]], image_shapes: Any
-    ) -> list[dict[str, Tensor]]:
-        """The results of each image; outputs and anchors are map by map."""
-        found = []
-        for k, (of_image, size) in enumerate(zip(anchors, image_shapes)):
-            parts = [
-                self._of_map(codes[k], logits[k], level, size)
-                for codes, logits, level in zip(head_outputs["bbox_regression"], head_outputs["cls_logits"], of_image)
-            ]
-            found.append(self.without_overlaps(*(ops.cat(list(part)) for part in zip(*parts))))
-        return found
 
     def _of_map(self, codes: Tensor, logits: Tensor, anchors: Tensor, size: Any) -> tuple[Tensor, Tensor, Tensor]:
         """The likeliest boxes of a map, their probabilities and classes."""
